@@ -1,0 +1,53 @@
+"""Errors and warnings of healthml, one class per remedy.
+
+Errors name what is wrong, where, and what to do. Neither errors nor warnings contain a patient's
+value, identifier or row label.
+"""
+
+__all__ = [
+    "ConvergenceWarning",
+    "DataQualityWarning",
+    "DegenerateResampleWarning",
+    "HealthMLWarning",
+    "InputError",
+    "OutcomeError",
+    "PatientLeakageWarning",
+    "ReadError",
+    "SchemaError",
+]
+
+
+class InputError(ValueError):
+    """Something handed in cannot be used as it is; the message says where and what to do."""
+
+
+class ReadError(InputError):
+    """A file could not be read as a table."""
+
+
+class SchemaError(InputError):
+    """The declared columns or the prediction task do not fit the table or each other."""
+
+
+class OutcomeError(InputError):
+    """The outcome is missing, has one class, or needs its event named."""
+
+
+class HealthMLWarning(UserWarning):
+    """Base of all warnings: the answer may mislead, and the message says how to settle it."""
+
+
+class DegenerateResampleWarning(HealthMLWarning):
+    """Some resamples gave no value; they are counted in the result, not dropped in silence."""
+
+
+class PatientLeakageWarning(HealthMLWarning):
+    """Rows of one patient may stand on both sides of a split; pass `groups`."""
+
+
+class DataQualityWarning(HealthMLWarning):
+    """The data hold something that may change the answer; the result lists where."""
+
+
+class ConvergenceWarning(HealthMLWarning):
+    """A fit did not reach its tolerance or its maximum-likelihood estimate does not exist."""
