@@ -1,0 +1,376 @@
+"""Input checks, shared so that the same mistake meets the same sentence everywhere."""
+
+import re
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.utils import check_random_state, column_or_1d
+
+from healthml._core._frames import parse_numbers
+from healthml.exceptions import InputError, OutcomeError
+
+MOST_LEVELS_SHOWN = 20
+_COMPARISON = re.compile(r"\s*(<=|>=|==|!=|=|<|>)\s*([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*")
+_COMPARE = {
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "=": np.equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+}
+
+
+def check_event(y, *, event=None, name="y", any_two_classes=False):
+    """Return the two classes of an outcome and the outcome as 0/1.
+
+    The event is never guessed: in 0/1 and booleans 1 is the event, any other outcome needs
+    `event`. A level with the very name of `event` wins over reading it as a comparison.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        The outcome.
+    event : scalar or str, default=None
+        The level that is the event ("<30", "Died"), or a comparison with a number (">0", ">=3").
+    name : str, default="y"
+        What the outcome is called in an error.
+    any_two_classes : bool, default=False
+        Accept any two labels and take the later one in sorted order as the event, as
+        scikit-learn's classifiers do. For estimators only; where data enter, name the event.
+
+    Returns
+    -------
+    classes : ndarray of shape (2,)
+        Label of no event and label of the event.
+    y01 : ndarray of shape (n_samples,)
+        int64, 1 where the event happened.
+
+    Raises
+    ------
+    OutcomeError
+        If a value is infinite or missing, if there is one class only, or if the event must be
+        named; the message then lists the levels when there are at most 20.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import check_event
+    >>> check_event(["NO", "<30", ">30"], event="<30")
+    (array(['not <30', '<30'], dtype='<U7'), array([0, 1, 0]))
+    """
+    values = _outcome_values(y, name)
+    levels = _sorted_levels(values)
+    if event is not None:
+        classes, y01 = _named_event(values, levels, event, name)
+    elif len(levels) == 2 and (any_two_classes or _is_zero_one(levels)):
+        classes = np.array(levels)
+        y01 = values.eq(levels[1]).to_numpy(dtype=bool)
+    else:
+        _refuse_levels(values, levels, name, any_two_classes)
+    if y01.all() or not y01.any():
+        raise OutcomeError(
+            f"{name} has one class only, {'event' if y01.all() else 'no event'} in all "
+            f"{len(y01)} rows; use rows with and without the event."
+        )
+    return classes, y01.astype(np.int64)
+
+
+def check_proba(y_proba, n=None, name="y_proba"):
+    """Return predicted risks as floats between 0 and 1.
+
+    Parameters
+    ----------
+    y_proba : array-like of shape (n_samples,)
+        Predicted probability of the event.
+    n : int, default=None
+        Number of rows expected.
+    name : str, default="y_proba"
+        What the risks are called in an error.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        float64.
+
+    Raises
+    ------
+    InputError
+        If a risk is missing, not a number or outside 0 to 1, or if the shape does not fit.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import check_proba
+    >>> check_proba([0.1, 0.9], n=2)
+    array([0.1, 0.9])
+    """
+    shape = np.shape(y_proba)
+    if len(shape) == 2 and shape[1] == 2:
+        raise InputError(f"{name} has two columns; pass the event's, predict_proba(X)[:, 1].")
+    if len(shape) == 2 and shape[1] == 1:
+        y_proba = np.asarray(y_proba).ravel()
+    elif len(shape) != 1:
+        raise InputError(f"{name} has {len(shape)} dimensions; pass one risk for each row.")
+    risk, is_text = parse_numbers(_as_series(y_proba))
+    risk = risk.to_numpy(copy=True)
+    if n is not None and len(risk) != n:
+        raise InputError(f"{name} has {len(risk)} values for {n} rows; pass one for each row.")
+    bad = np.flatnonzero(~((risk >= 0) & (risk <= 1)))
+    if bad.size:
+        what = "not a number" if is_text.iloc[bad[0]] else "missing or outside 0 to 1"
+        raise InputError(
+            f"{name} has {bad.size} of {len(risk)} values that are no probability, the first, at "
+            f"position {bad[0]}, {what}; pass predict_proba(X)[:, 1], not labels or scores."
+        )
+    return risk
+
+
+def check_groups(groups, n, name="groups"):
+    """Return the patient of each row as integer codes, numbered in order of appearance.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,)
+        Patient identifier of each row, of any type.
+    n : int
+        Number of rows expected.
+    name : str, default="groups"
+        What the identifiers are called in an error.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Integers from 0.
+
+    Raises
+    ------
+    InputError
+        If an identifier is missing or the length does not fit.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import check_groups
+    >>> check_groups(["p2", "p1", "p2"], 3)
+    array([0, 1, 0])
+    """
+    if len(np.shape(groups)) != 1:
+        raise InputError(f"{name} must be one identifier for each row, in one dimension.")
+    values = _as_series(groups)
+    if len(values) != n:
+        raise InputError(f"{name} has {len(values)} values for {n} rows; pass one for each row.")
+    missing = np.flatnonzero(values.isna())
+    if missing.size:
+        raise InputError(
+            f"{name} has {missing.size} missing identifiers, the first at position {missing[0]}; "
+            "leave these rows out, or give each of them an identifier of its own."
+        )
+    return pd.factorize(values)[0]
+
+
+def check_patient_cv(cv, event, groups):
+    """Return a splitter that keeps the rows of a patient together.
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable of splits
+        A number of folds with `groups` means ``StratifiedGroupKFold(cv)``; anything else is left
+        to scikit-learn's ``check_cv``.
+    event : array-like of shape (n_samples,)
+        Outcome as 0/1.
+    groups : array-like of shape (n_samples,) or None
+        Patient of each row.
+
+    Returns
+    -------
+    splitter
+        Has ``split(X, y, groups)``.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import check_patient_cv
+    >>> check_patient_cv(2, [0, 1, 0, 1], [0, 0, 1, 1])
+    StratifiedGroupKFold(n_splits=2, random_state=None, shuffle=False)
+    """
+    if groups is None or not (cv is None or isinstance(cv, Integral)):
+        return check_cv(cv, event, classifier=True)
+    n_splits = 5 if cv is None else int(cv)
+    n_patients = len(np.unique(check_groups(groups, len(event))))
+    if n_patients < n_splits:
+        raise InputError(
+            f"cv asks for {n_splits} folds and groups has {n_patients} patients; "
+            "ask for fewer folds."
+        )
+    return StratifiedGroupKFold(n_splits)
+
+
+def check_random_seeds(random_state, k):
+    """Draw `k` seeds up front, so that the answer is the same for any `n_jobs`.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        Source of randomness; advanced when it is a RandomState.
+    k : int
+        Number of seeds.
+
+    Returns
+    -------
+    list of int
+        One seed for each draw.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import check_random_seeds
+    >>> check_random_seeds(0, 3) == check_random_seeds(0, 3)
+    True
+    """
+    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=k)
+    return seeds.tolist()
+
+
+def list_levels(levels):
+    """Return levels as text for a message, or only their number when there are over 20.
+
+    Parameters
+    ----------
+    levels : sequence
+        Distinct values of an outcome.
+
+    Returns
+    -------
+    str
+        For example ``3 levels: '<30', '>30', 'NO'``.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import list_levels
+    >>> list_levels(["Alive", "Died"])
+    "2 levels: 'Alive', 'Died'"
+    """
+    if len(levels) > MOST_LEVELS_SHOWN:
+        return f"{len(levels)} distinct values"
+    shown = ", ".join(repr(_plain(level)) for level in levels)
+    return f"{len(levels)} level{'s' if len(levels) != 1 else ''}: {shown}"
+
+
+def _as_series(values):
+    """Any one-dimensional thing as a Series with a plain index; polars keeps large integers."""
+    if isinstance(values, pd.Series):
+        return values.reset_index(drop=True)
+    if not isinstance(values, pd.Index | pd.api.extensions.ExtensionArray | np.ndarray):
+        values = values.to_list() if hasattr(values, "to_list") else list(values)
+    return pd.Series(values)
+
+
+def _outcome_values(y, name):
+    if y is None:
+        raise OutcomeError("this requires y to be passed, but the target y is None; pass it.")
+    if not hasattr(y, "__len__"):
+        y = np.asarray(y)
+    if len(np.shape(y)) != 1:
+        y = column_or_1d(y, warn=True)
+    values = _as_series(y)
+    if not len(values):
+        raise OutcomeError(f"{name} is empty; pass one outcome for each row.")
+    if types.is_float_dtype(values.dtype):
+        infinite = np.flatnonzero(np.isinf(values.to_numpy(float, na_value=np.nan)))
+        if infinite.size:
+            raise OutcomeError(
+                f"{name} has {infinite.size} infinite values, the first at position "
+                f"{infinite[0]}; correct them or leave these rows out."
+            )
+    missing = np.flatnonzero(values.isna())
+    if missing.size:
+        raise OutcomeError(
+            f"{name} has {missing.size} missing values (NaN), the first at position "
+            f"{missing[0]}; leave these rows out and report their number."
+        )
+    return values
+
+
+def _sorted_levels(values):
+    levels = list(values.unique())
+    try:
+        return sorted(levels)
+    except TypeError:
+        return sorted(levels, key=str)
+
+
+def _is_zero_one(levels):
+    return all(isinstance(level, bool | np.bool_) or _is_number(level) for level in levels) and (
+        [float(level) for level in levels] == [0.0, 1.0]
+    )
+
+
+def _is_number(level):
+    return isinstance(level, int | float | np.number) and not isinstance(level, bool)
+
+
+def _named_event(values, levels, event, name):
+    same = [level for level in levels if _same_label(level, event)]
+    if same:
+        y01 = values.isin(same).to_numpy(dtype=bool)
+        others = [level for level in levels if level not in same]
+        if len(others) == 1 and len(same) == 1:
+            return np.array([others[0], same[0]]), y01
+        return np.array([f"not {event}", str(event)]), y01
+    comparison = _COMPARISON.fullmatch(event) if isinstance(event, str) else None
+    if comparison is None:
+        raise OutcomeError(
+            f"event={event!r} is not a level of {name}, which has {list_levels(levels)}; "
+            'name one of them, or compare with a number such as ">0".'
+        )
+    numbers, is_text = parse_numbers(values)
+    bad = np.flatnonzero(is_text | numbers.isna())
+    if bad.size:
+        raise OutcomeError(
+            f"event={event!r} compares {name} with a number, but {bad.size} of its values are not "
+            f"numbers, the first at position {bad[0]}; {name} has {list_levels(levels)}."
+        )
+    sign, bound = comparison.groups()
+    y01 = _COMPARE[sign](numbers.to_numpy(), float(bound))
+    return np.array([f"not {event.strip()}", event.strip()]), y01
+
+
+def _same_label(level, event):
+    if str(level) == str(event):
+        return True
+    if _is_number(level) and not isinstance(event, bool | np.bool_):
+        try:
+            return float(level) == float(event)
+        except (TypeError, ValueError):
+            return False
+    return False
+
+
+def _refuse_levels(values, levels, name, any_two_classes):
+    if len(levels) == 1:
+        raise OutcomeError(
+            f"{name} has one class only in all {len(values)} rows; "
+            "use rows with and without the event."
+        )
+    continuous = types.is_float_dtype(values.dtype) and (values % 1 != 0).any()
+    if any_two_classes and continuous:
+        raise OutcomeError(
+            f"Unknown label type: {name} is continuous with {len(levels)} distinct values; "
+            "pass two classes."
+        )
+    if any_two_classes:
+        raise OutcomeError(
+            f"Only binary classification is supported. The type of the target is multiclass: "
+            f"{name} has {list_levels(levels)}; make it 0/1 with 1 for the event."
+        )
+    comparable = all(_is_number(level) for level in levels)
+    how = 'such as event=">0"' if comparable else f"such as event={str(levels[0])!r}"
+    how = 'such as event=">0"' if len(levels) > MOST_LEVELS_SHOWN else how
+    raise OutcomeError(
+        f"{name} has {list_levels(levels)}, and which of them is the event is not guessed; "
+        f"name it, {how}."
+    )
+
+
+def _plain(level):
+    return level.item() if isinstance(level, np.generic) else level

@@ -1,0 +1,151 @@
+"""Pictures for pages: drawn on their own canvas, with colours that everybody can tell apart.
+
+No global setting of matplotlib is read or changed, no backend is chosen and no window is opened:
+a figure is made by its class, drawn on, and written as SVG. matplotlib is imported only here,
+inside the functions.
+"""
+
+import io
+import re
+import warnings
+
+# Okabe and Ito's palette, without its yellow, which does not print
+BLUE, VERMILION, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#AA5B8C", "#3D9BD6"
+INK, GREY = "#1f2a36", "#6b7683"
+PALETTE = (BLUE, VERMILION, GREEN, PURPLE, SKY, INK, GREY)
+_LONGEST_LABEL = 34
+_ROOM_FOR_ONE = 0.27  # inches for one line of a list of names
+_IDS = re.compile(r'(\bid="|url\(#|href="#)([^")]+)')
+
+
+def new_figure(width=5.4, height=3.7):
+    """Return a figure and its axes, styled for a page and free of global settings.
+
+    Parameters
+    ----------
+    width, height : float
+        Size in inches.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    ax : matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> figure, ax = new_figure()
+    >>> _ = ax.plot([0, 1], [0, 1])
+    >>> figure_svg(figure).startswith("<svg")
+    True
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.add_subplot()
+    ax.set_prop_cycle(color=list(PALETTE))
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(GREY)
+    ax.tick_params(colors=INK, labelsize=9.5)
+    return figure, ax
+
+
+def finish(figure):
+    """Set names as plain text, shorten long ones and give each line of a list its room.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        A figure of `new_figure` that has been drawn on.
+    """
+    from matplotlib.category import UnitData
+
+    for ax in figure.axes:
+        listed = [
+            len(_plain_labels(axis))
+            for axis in (ax.yaxis, ax.xaxis)
+            if isinstance(axis.units, UnitData)
+        ]
+        if listed and isinstance(ax.yaxis.units, UnitData):
+            width = figure.get_figwidth()
+            figure.set_size_inches(width, max(1.6, 0.8 + _ROOM_FOR_ONE * listed[0]))
+            ax.set_ylim(-0.6, listed[0] - 0.4)
+        for text in (ax.title, ax.xaxis.label, ax.yaxis.label, *_legend_texts(ax)):
+            text.set_parse_math(False)
+            text.set_color(INK)
+            text.set_fontsize(10 if text in (ax.xaxis.label, ax.yaxis.label) else 9.5)
+
+
+def _plain_labels(axis):
+    """Replace the names on an axis by short ones in which a dollar sign is a dollar sign."""
+    places = axis.get_ticklocs()
+    names = [label.get_text() for label in axis.get_ticklabels()]
+    axis.set_ticks(places, labels=[shorten(name) for name in names], parse_math=False)
+    return names
+
+
+def _legend_texts(ax):
+    legend = ax.get_legend()
+    return () if legend is None else legend.get_texts()
+
+
+def shorten(name, longest=_LONGEST_LABEL):
+    """Return a name of at most `longest` characters, with an ellipsis in its middle.
+
+    Examples
+    --------
+    >>> shorten("a" * 20 + "b" * 20, longest=9)
+    'aaaa…bbbb'
+    """
+    name = " ".join(str(name).split())
+    if len(name) <= longest:
+        return name
+    half = (longest - 1) // 2
+    return f"{name[:half]}…{name[-half:]}"
+
+
+def figure_svg(figure, *, prefix="picture", alt=""):
+    """Return a figure as an SVG element to stand inside a page.
+
+    Nothing in it points outside of the page. Its ids are numbered behind `prefix`, so that two
+    pictures of one page never share one and the same picture is the same text every time.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to write.
+    prefix : str, default="picture"
+        Start of every id, different for each picture of a page.
+    alt : str, default=""
+        What the picture shows, for those who cannot see it.
+
+    Returns
+    -------
+    str
+    """
+    from html import escape
+
+    finish(figure)
+    page = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(page, format="svg", metadata=nothing, transparent=True)
+    text = page.getvalue()
+    text = re.sub(r"<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'\s(?:xmlns(?::xlink)?|version)="[^"]*"', "", text, count=3)
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = text.replace("xlink:href=", "href=").replace("\n\n", "\n")
+    text = _numbered(text, prefix)
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1).strip()
+
+
+def _numbered(text, prefix):
+    seen = {}
+    return _IDS.sub(
+        lambda m: f"{m[1]}{prefix}-{seen.setdefault(m[2], len(seen))}",
+        text,
+    )

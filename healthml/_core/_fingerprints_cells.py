@@ -1,0 +1,139 @@
+"""Columns made comparable for finding repeated rows: codes, closeness, bits of evidence."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+READINGS = {"exact": (0.0, 0.0), "close": (0.05, 0.0), "loose": (0.05, 0.02)}
+"""What agreement of numbers means: within a share of the standard deviation or of the median."""
+N_PAIRS = 50_000
+
+
+@dataclass
+class Cells:
+    """One column: codes for equality, numbers and a tolerance for closeness, bits of evidence."""
+
+    name: object
+    codes: np.ndarray
+    numbers: np.ndarray | None
+    tolerance: dict = field(default_factory=dict)
+    bits: dict = field(default_factory=dict)
+    chance: dict = field(default_factory=dict)
+    independence: float = 1.0
+
+    def agree(self, first, second, widen=1):
+        """Return agreement of two sets of rows, for each reading."""
+        equal = self.codes[first] == self.codes[second]
+        if self.numbers is None:
+            return dict.fromkeys(READINGS, equal)
+        apart = np.abs(self.numbers[first] - self.numbers[second])  # nan is never within
+        near = {r: equal | (apart <= widen * self.tolerance[r]) for r in ("close", "loose")}
+        return {"exact": equal, **near}
+
+
+def encode(series):
+    """Return codes (-1 where missing) and, for columns of numbers, the numbers as floats."""
+    try:
+        codes, levels = pd.factorize(series)
+    except TypeError:  # lists and other values without a hash
+        codes, levels = pd.factorize(series.map(str, na_action="ignore"))
+    values = pd.Series(levels)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    numbers = _as_numbers(values)
+    if numbers is None:
+        return codes.astype(np.int32), None
+    numbers = np.append(numbers, np.nan)  # code -1, missing, reads the last
+    return codes.astype(np.int32), np.where(np.isfinite(numbers), numbers, np.nan)[codes]
+
+
+def _as_numbers(values):
+    if types.is_bool_dtype(values) or not len(values):
+        return None
+    if types.is_numeric_dtype(values) and not types.is_complex_dtype(values):
+        return values.to_numpy(dtype=float, na_value=np.nan)
+    if not (types.is_object_dtype(values) or types.is_string_dtype(values)):
+        return None
+    numbers = pd.to_numeric(values.astype(str), errors="coerce").to_numpy(dtype=float)
+    return numbers if np.isfinite(numbers).mean() >= 0.9 else None
+
+
+def comparable(name, codes, numbers):
+    """Return a column with its evidence, or None if agreement in it says nothing."""
+    observed = codes >= 0
+    counts = np.bincount(codes[observed], minlength=1)
+    n_observed, n_levels = counts.sum(), len(counts)
+    if n_levels < 2 or (n_levels == n_observed and _is_label(numbers)):
+        return None
+    column = Cells(name, codes, numbers)
+    equal = np.where(observed, counts[codes] / n_observed, 1.0)
+    order = None if numbers is None else np.argsort(numbers)[: np.isfinite(numbers).sum()]
+    for reading in READINGS:
+        share = equal
+        if numbers is not None and reading != "exact":
+            column.tolerance[reading] = _tolerance(numbers[order], *READINGS[reading])
+            share = np.maximum(equal, _share_within(numbers, order, column.tolerance[reading]))
+        column.bits[reading], column.chance[reading] = _evidence(share, counts, codes)
+    return column
+
+
+def _is_label(numbers):
+    """Whether values, all different, are names or row numbers rather than measurements."""
+    known = np.empty(0) if numbers is None else numbers[np.isfinite(numbers)]
+    return bool((known == np.round(known)).all())
+
+
+def _tolerance(known, of_spread, of_median):
+    if not len(known):
+        return 0.0
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+    spread = (high - low) / 1.349 or known.std()
+    return float(np.clip(of_median * abs(middle), of_spread * spread, 0.25 * spread))
+
+
+def _share_within(numbers, order, tolerance):
+    """Return for each row the share of rows whose number lies within the tolerance of its own."""
+    ordered = numbers[order]
+    upper = np.searchsorted(ordered, ordered + tolerance, "right")
+    lower = np.searchsorted(ordered, ordered - tolerance, "left")
+    share = np.zeros(len(numbers))
+    share[order] = (upper - lower) / max(len(order), 1)
+    return share
+
+
+def _evidence(share, counts, codes):
+    """Return bits per cell, limited to the column's typical agreement, and chance agreement.
+
+    The commonest value (often a missing code or "No") is left out of what is typical.
+    """
+    observed = codes >= 0
+    other = observed & (codes != counts.argmax())
+    limit = min(np.log2(len(counts)), -np.log2(share[other].mean()))
+    return np.minimum(-np.log2(share), limit).astype(np.float32), float(share[observed].mean())
+
+
+def share_out(cells, n, random):
+    """Give each column 1 / (number of columns that agree when it does), from random pairs."""
+    first = random.randint(0, n, N_PAIRS)
+    second = (first + random.randint(1, n, N_PAIRS)) % n
+    together = np.zeros((N_PAIRS, len(cells)), dtype=np.float32)
+    for j, column in enumerate(cells):
+        both = (column.codes[first] >= 0) & (column.codes[second] >= 0)
+        agree = _coarse_agreement(column, first, second, n)
+        centred = np.where(both, agree - agree[both].mean() if both.any() else 0.0, 0.0)
+        together[:, j] = centred / (np.linalg.norm(centred) or 1.0)
+    squared = (together.T @ together) ** 2
+    np.fill_diagonal(squared, 1.0)
+    for column, total in zip(cells, squared.sum(axis=0), strict=True):
+        column.independence = float(1 / total)
+
+
+def _coarse_agreement(column, first, second, n):
+    """Agreement common enough to be seen in random pairs: within 1/32 of the ranks, or equal."""
+    if column.numbers is None or column.chance["exact"] >= 20 / n:
+        return column.codes[first] == column.codes[second]
+    some = np.sort(column.numbers[first[:4096]])
+    ranks = [np.searchsorted(some, column.numbers[rows]) for rows in (first, second)]
+    return np.abs(ranks[0] - ranks[1]) < np.isfinite(some).sum() / 32

@@ -1,0 +1,88 @@
+"""Candidate pairs of repeated rows, by hashing rows on random columns."""
+
+import numpy as np
+import pandas as pd
+
+ROUNDS = {"exact": 40, "close": 20, "loose": 20}
+
+
+def _mix(x):
+    """Scramble 64-bit integers (the finaliser of splitmix64)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _add_to_key(key, codes, position):
+    return _mix(key ^ (codes.astype(np.uint64) + np.uint64((position + 1) << 40)))
+
+
+def exact_clusters(all_codes, n):
+    """Return equal numbers for rows equal in all cells; an empty row stands alone."""
+    key, filled = np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=bool)
+    for position, codes in enumerate(all_codes):
+        key = _add_to_key(key, codes.astype(np.int64) + 1, position)
+        filled |= codes >= 0
+    key = np.where(filled, key >> np.uint64(1), np.arange(n, dtype=np.uint64) + np.uint64(1 << 63))
+    return pd.factorize(key)[0]
+
+
+def candidates(cells, rows, n, random):
+    """Return pairs of the given rows, as first * n + second, that share a hash of columns."""
+    found = np.empty(0, dtype=np.int64)
+    for reading, rounds in ROUNDS.items():
+        for start in range(0, rounds, 10):
+            size = min(10, rounds - start)
+            parts = [_hash_round(cells, reading, rows, n, random) for _ in range(size)]
+            found = distinct(np.concatenate([found, *parts]))
+    return found
+
+
+def distinct(pairs):
+    """Return sorted distinct integers; for millions of them much faster than numpy.unique."""
+    ordered = np.sort(pairs)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
+
+
+def _hash_round(cells, reading, rows, n, random):
+    """Hash every row on random columns that it has, until few rows can share them by chance."""
+    needed = np.log2(n) + 2
+    worth = np.array([c.independence * c.bits[reading].mean() for c in cells]) + 1e-9
+    key, bits = np.zeros(n, dtype=np.uint64), np.zeros(n)
+    for j in np.argsort(-np.log(random.uniform(size=len(cells))) / worth):
+        if not len(rows):
+            break
+        codes, gain = _bins(cells[j], reading, rows, random)
+        known = codes >= 0
+        key[rows[known]] = _add_to_key(key[rows[known]], codes[known], int(j))
+        bits[rows[known]] += cells[j].independence * gain[known]
+        rows = rows[bits[rows] < needed]
+    done = np.flatnonzero(bits >= needed)
+    return _neighbours(done[np.argsort(key[done], kind="stable")], key, n)
+
+
+def _bins(column, reading, rows, random):
+    """Return codes of the rows and their bits; numbers in bins with a random start when near."""
+    tolerance = column.tolerance.get(reading, 0.0)
+    if not tolerance:
+        return column.codes[rows], column.bits[reading][rows]
+    places = np.floor(column.numbers[rows] / (10 * tolerance) + random.uniform())
+    codes = pd.factorize(places)[0]
+    counts = np.bincount(codes[codes >= 0], minlength=1)
+    return codes, -np.log2(np.maximum(counts, 1) / max(counts.sum(), 1))[codes]
+
+
+def _neighbours(ordered, key, n):
+    pairs = []
+    for lag in (1, 2):
+        same = key[ordered[lag:]] == key[ordered[:-lag]]
+        first, second = ordered[:-lag][same], ordered[lag:][same]
+        pairs.append(np.minimum(first, second) * np.int64(n) + np.maximum(first, second))
+    return np.concatenate(pairs)
+
+
+def exact_pairs(exact_id):
+    """Return each row paired with the row before it in its exact cluster."""
+    order = np.argsort(exact_id, kind="stable")
+    same = exact_id[order[1:]] == exact_id[order[:-1]]
+    return order[:-1][same] * np.int64(len(exact_id)) + order[1:][same]

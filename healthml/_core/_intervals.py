@@ -1,0 +1,161 @@
+"""Confidence intervals for a proportion from counts, vectorised and checked against R."""
+
+import numpy as np
+from scipy.special import expit
+from scipy.stats import beta, norm
+
+from healthml.exceptions import InputError
+
+
+def wilson(n_events, n, confidence_level=0.95):
+    """Return the Wilson score interval of a proportion.
+
+    The same numbers as R's ``prop.test(x, n, correct = FALSE)$conf.int``. It stays inside 0 to 1
+    and covers well from small counts on; the interval of choice for observed event rates.
+
+    Parameters
+    ----------
+    n_events : array-like of float
+        Number of events, between 0 and `n`.
+    n : array-like of float
+        Number of rows; broadcast against `n_events`. Where it is 0 both ends are missing.
+    confidence_level : float, default=0.95
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    lower, upper : float or ndarray
+        Ends of the interval; floats when both counts are single numbers.
+
+    Raises
+    ------
+    InputError
+        If a count is missing, negative or larger than `n`, or the level is outside 0 to 1.
+
+    References
+    ----------
+    .. [1] Wilson EB. Probable inference, the law of succession, and statistical inference.
+       J Am Stat Assoc. 1927;22:209-212.
+
+    Examples
+    --------
+    >>> lower, upper = wilson(3, 20)
+    >>> round(lower, 4), round(upper, 4)
+    (0.0524, 0.3604)
+    """
+    x, n, alpha = _counts(n_events, n, confidence_level)
+    z2 = norm.isf(alpha / 2) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre = (x + z2 / 2) / (n + z2)
+        half = np.sqrt(z2) * np.sqrt(x * (n - x) / n + z2 / 4) / (n + z2)
+    lower = np.where(x == 0, 0.0, np.maximum(centre - half, 0.0))
+    upper = np.where(x == n, 1.0, np.minimum(centre + half, 1.0))
+    return _ends(lower, upper, n > 0)
+
+
+def clopper_pearson(n_events, n, confidence_level=0.95):
+    """Return the exact (Clopper-Pearson) interval of a proportion.
+
+    The same numbers as R's ``binom.test(x, n)$conf.int``: never below its nominal coverage, so
+    wider than the Wilson interval.
+
+    Parameters
+    ----------
+    n_events : array-like of float
+        Number of events, between 0 and `n`.
+    n : array-like of float
+        Number of rows; broadcast against `n_events`. Where it is 0 both ends are missing.
+    confidence_level : float, default=0.95
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    lower, upper : float or ndarray
+        Ends of the interval; floats when both counts are single numbers.
+
+    Raises
+    ------
+    InputError
+        If a count is missing, negative or larger than `n`, or the level is outside 0 to 1.
+
+    References
+    ----------
+    .. [1] Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case
+       of the binomial. Biometrika. 1934;26:404-413.
+
+    Examples
+    --------
+    >>> lower, upper = clopper_pearson([0, 3], 20)
+    >>> lower.round(4).tolist(), upper.round(4).tolist()
+    ([0.0, 0.0321], [0.1684, 0.3789])
+    """
+    x, n, alpha = _counts(n_events, n, confidence_level)
+    lower = np.where(x == 0, 0.0, beta.ppf(alpha / 2, x, n - x + 1))
+    upper = np.where(x == n, 1.0, beta.isf(alpha / 2, x + 1, n - x))
+    return _ends(lower, upper, n > 0)
+
+
+def logit_wald(n_events, n, confidence_level=0.95):
+    """Return the Wald interval of a proportion made on the logit scale.
+
+    The same numbers as R's
+    ``plogis(confint.default(glm(cbind(x, n - x) ~ 1, binomial)))``. With 0 or `n` events the logit
+    is infinite and R's fit diverges to an interval of about 0 to 1; both ends are missing here, so
+    that nobody reads them as a result. Use `wilson` there.
+
+    Parameters
+    ----------
+    n_events : array-like of float
+        Number of events, between 0 and `n`.
+    n : array-like of float
+        Number of rows; broadcast against `n_events`.
+    confidence_level : float, default=0.95
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    lower, upper : float or ndarray
+        Ends of the interval, missing where there are no events or only events.
+
+    Raises
+    ------
+    InputError
+        If a count is missing, negative or larger than `n`, or the level is outside 0 to 1.
+
+    Examples
+    --------
+    >>> lower, upper = logit_wald(3, 20)
+    >>> round(lower, 4), round(upper, 4)
+    (0.0492, 0.3758)
+    """
+    x, n, alpha = _counts(n_events, n, confidence_level)
+    defined = (x > 0) & (x < n)
+    x, rest = np.where(defined, x, 1.0), np.where(defined, n - x, 1.0)
+    centre, half = np.log(x / rest), norm.isf(alpha / 2) * np.sqrt(1 / x + 1 / rest)
+    return _ends(expit(centre - half), expit(centre + half), defined)
+
+
+def check_confidence_level(confidence_level):
+    """Return the level as a float, refusing anything not strictly between 0 and 1."""
+    if not (np.isscalar(confidence_level) and 0 < confidence_level < 1):
+        raise InputError(
+            f"confidence_level is {confidence_level!r}; give a number between 0 and 1, "
+            "for example 0.95."
+        )
+    return float(confidence_level)
+
+
+def _counts(n_events, n, confidence_level):
+    x, n = np.broadcast_arrays(np.asarray(n_events, dtype=float), np.asarray(n, dtype=float))
+    bad = np.flatnonzero(~((x >= 0) & (x <= n) & np.isfinite(n)))
+    if bad.size:
+        raise InputError(
+            f"n_events is missing, negative or larger than n in {bad.size} of {x.size} places, "
+            f"the first at position {bad[0]}; count the events and rows again."
+        )
+    return x, n, 1 - check_confidence_level(confidence_level)
+
+
+def _ends(lower, upper, defined):
+    lower, upper = np.where(defined, lower, np.nan), np.where(defined, upper, np.nan)
+    return (float(lower), float(upper)) if lower.ndim == 0 else (lower, upper)
