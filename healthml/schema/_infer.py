@@ -1,0 +1,355 @@
+"""Propose a schema from names and counts, with the evidence for each role."""
+
+import numpy as np
+import pandas as pd
+
+from healthml._core import _knowledge as knowledge
+from healthml._core._checks import list_levels
+from healthml._core._frames import column_kind, parse_numbers
+from healthml._core._name_hints import (
+    contains_word,
+    has_word,
+    id_hint,
+    known_at_discharge,
+    later_hint,
+    name_words,
+    score_hint,
+    site_hint,
+)
+from healthml.schema._variable import KINDS, Variable, as_tuple
+
+MOST_OUTCOME_LEVELS = 20
+MOST_ROWS_PER_PATIENT = 20  # mean, when the name says identifier but not of a patient
+SHORTEST_SEQUENCE = 20
+FEWEST_RISKS = 20
+SHARE_IN_LIMITS = 0.9
+SHARE_NUMBERS = 0.8
+YEARS = (1900, 2100)
+_SITES = ("hospital", "hosp", "site", "center", "centre", "facility", "institution", "clinic")
+_TAKES = ("outcome", "patient", "site", "time", "follow_up", "score", "identifier", "known_after")
+
+
+def propose(frame, known):
+    """Return proposed roles and the evidence for them.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table.
+    known : mapping
+        Roles that are declared already; their columns get no other role.
+
+    Returns
+    -------
+    roles : dict
+        Arguments of `Schema`.
+    evidence : pandas.DataFrame
+        Columns ``column``, ``role``, ``adopted``, ``evidence``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml.schema._infer import propose
+    >>> roles, evidence = propose(pd.DataFrame({"sex": ["f", "m"], "died": [0, 1]}), {})
+    >>> roles["outcome"], roles["sensitive"]
+    ('died', ('sex',))
+    """
+    proposal = _Proposal(frame, known)
+    for look in (_outcome, _score, _identifiers, _site, _time, _known_after, _sensitive):
+        look(proposal)
+    _variables(proposal)
+    columns = ["column", "role", "adopted", "evidence"]
+    return proposal.roles, pd.DataFrame(proposal.rows, columns=columns)
+
+
+class _Column:
+    """Counts of one column."""
+
+    def __init__(self, values):
+        self.name, self.values = values.name, values
+        self.n, self.n_missing = len(values), int(values.isna().sum())
+        try:
+            self.n_distinct = int(values.nunique())
+        except TypeError:  # lists and other cells that cannot be hashed
+            self.n_distinct = int(values.astype(str).nunique())
+        self.kind = column_kind(values)
+
+    @property
+    def is_unique(self):
+        return self.n > 1 and self.n_distinct == self.n
+
+    @property
+    def levels(self):
+        if self.kind not in ("categorical", "boolean", "constant"):
+            return []
+        return list(self.values.dropna().unique()) if self.n_distinct <= 50 else []
+
+    def is_sequence(self):
+        """Whole numbers without gap or repeat, in any order."""
+        if not (self.is_unique and pd.api.types.is_integer_dtype(self.values.dtype)):
+            return False
+        return int(self.values.max()) - int(self.values.min()) == self.n - 1
+
+
+class _Proposal:
+    """Roles found so far, the columns they take, and a row of evidence for each look."""
+
+    def __init__(self, frame, known):
+        self.columns = [_Column(frame.iloc[:, i]) for i in range(frame.shape[1])]
+        self.known, self.roles, self.rows = known, {}, []
+        self.taken = {c for role in _TAKES for c in as_tuple(known.get(role))}
+        for role in _TAKES:
+            for column in as_tuple(known.get(role)):
+                self.rows.append((column, role, True, "declared"))
+
+    def free(self):
+        return [column for column in self.columns if column.name not in self.taken]
+
+    def add(self, column, role, evidence, *, adopt=True, many=False):
+        adopt = adopt and role not in self.known
+        self.rows.append((column.name, role, adopt, evidence))
+        if adopt:
+            if role != "limits":
+                value = (*self.roles.get(role, ()), column.name) if many else column.name
+                self.roles[role] = value
+            if role in _TAKES:
+                self.taken.add(column.name)
+
+    @property
+    def outcome(self):
+        return self.known.get("outcome", self.roles.get("outcome"))
+
+
+def _outcome(proposal):
+    if "outcome" in proposal.known:
+        return
+    found = [
+        (column, contains_word(column.name, "outcome"))
+        for column in proposal.free()
+        if contains_word(column.name, "outcome")
+        and 2 <= column.n_distinct <= MOST_OUTCOME_LEVELS
+        and column.kind in ("boolean", "categorical", "numeric")
+        and score_hint(column.name) is None
+    ]
+    for column, word in found:
+        evidence = f"name has {word!r}; {list_levels(_sorted(column.values))}"
+        if column.kind != "boolean":
+            evidence += "; the event must be named"
+        if len(found) > 1:
+            evidence += f"; one of {len(found)} candidates, so none is chosen"
+        proposal.add(column, "outcome", evidence, adopt=len(found) == 1)
+
+
+def _score(proposal):
+    for column in proposal.free():
+        word = score_hint(column.name)
+        if word is None or column.kind != "numeric" or column.n_distinct <= FEWEST_RISKS:
+            continue
+        numbers = _real_numbers(column)
+        if len(numbers) and numbers.between(0, 1).all():
+            evidence = (
+                f"name has {word!r}; all {len(numbers)} numbers lie between 0 and 1, "
+                f"{numbers.nunique()} of them distinct; declare it as score if it is the risk of "
+                "the event"
+            )
+            proposal.add(column, "score", evidence, adopt=False)
+
+
+def _identifiers(proposal):
+    repeated = []
+    for column in proposal.free():
+        said = id_hint(column.name)
+        direct = has_word(column.name, "name") and not has_word(column.name, "patient")
+        if direct and column.n_distinct > 1:
+            evidence = f"name has {said!r}, which says who somebody is"
+            proposal.add(column, "identifier", evidence, many=True)
+        elif column.is_unique and said:
+            evidence = f"name has {said!r}; {column.n} rows, {column.n_distinct} distinct values"
+            proposal.add(column, "identifier", evidence, many=True)
+        elif column.n >= SHORTEST_SEQUENCE and column.is_sequence():
+            evidence = f"{column.n} rows number {column.n} steps of a sequence without gap"
+            proposal.add(column, "identifier", evidence, many=True)
+        elif said and _may_be_patient(column):
+            repeated.append((_patient_rank(column), column, said))
+    _patient(proposal, sorted(repeated, key=lambda item: -item[0]))
+
+
+def _may_be_patient(column):
+    """Repeated identifiers; a code with few levels ("admission_type_id") names no patient."""
+    if column.n_distinct < 2 or site_hint(column.name) or later_hint(column.name):
+        return False
+    return _patient_rank(column) > 0 or column.n_distinct * MOST_ROWS_PER_PATIENT >= column.n
+
+
+def _patient_rank(column):
+    joined = "".join(name_words(column.name))
+    is_patient = bool(contains_word(column.name, "patient")) or joined.endswith("pid")
+    return int(is_patient) - int(bool(contains_word(column.name, "visit")))
+
+
+def _patient(proposal, repeated):
+    for place, (rank, column, said) in enumerate(repeated):
+        evidence = (
+            f"name has {said!r}; {column.n - column.n_missing} rows, {column.n_distinct} distinct "
+            "values, so some repeat"
+        )
+        if rank <= 0:
+            evidence += "; the name does not say that it is the patient rather than a visit"
+        if column.n_missing:
+            evidence += f"; missing in {column.n_missing} rows"
+        if place == 0 and "patient" not in proposal.known:
+            proposal.add(column, "patient", evidence, adopt=column.n_missing == 0)
+        else:
+            proposal.add(column, "identifier", evidence, many=True)
+
+
+def _site(proposal):
+    found = []
+    for column in proposal.free():
+        word = site_hint(column.name)
+        if word and column.n_distinct >= 2 and column.n_distinct * 2 <= column.n:
+            rank = _SITES.index(word) if word in _SITES else len(_SITES)
+            found.append((rank, column, word))
+    found.sort(key=lambda item: item[0])
+    for place, (_, column, word) in enumerate(found):
+        evidence = f"name has {word!r}; {column.n_distinct} distinct values in {column.n} rows"
+        if place:
+            evidence += f"; {found[0][1].name!r} was preferred"
+        if column.n_missing:
+            evidence += f"; missing in {column.n_missing} rows"
+        proposal.add(column, "site", evidence, adopt=place == 0 and column.n_missing == 0)
+
+
+def _time(proposal):
+    found = []
+    for column in proposal.free():
+        evidence, is_year = _evidence_of_time(column)
+        if evidence is None or contains_word(column.name, "birth"):
+            continue
+        later = later_hint(column.name)
+        if later:
+            evidence += f"; the name has {later!r}, later than the prediction"
+        usable = column.kind == "datetime" or is_year
+        good = usable and (not later or is_year)
+        rank = (not good, bool(later), not contains_word(column.name, "start"))
+        found.append((rank, column, evidence, good))
+    found.sort(key=lambda item: item[0])
+    for place, (_, column, evidence, good) in enumerate(found):
+        proposal.add(column, "time", evidence, adopt=place == 0 and good)
+
+
+def _evidence_of_time(column):
+    if column.n_distinct < 2:
+        return None, False
+    if column.kind == "datetime":
+        return f"{column.n - column.n_missing} dates, {column.n_distinct} distinct", False
+    says_year = "".join(name_words(column.name)).endswith("year")
+    if says_year and column.kind == "numeric":
+        numbers = _real_numbers(column)
+        if numbers.between(*YEARS).all() and (numbers % 1 == 0).all():
+            return f"{len(numbers)} calendar years, {column.n_distinct} distinct", True
+    if has_word(column.name, "date") == "date" and column.kind in ("text", "categorical"):
+        return "name has 'date', but not every cell is an ISO date; parse the dates first", False
+    return None, False
+
+
+def _known_after(proposal):
+    for column in proposal.free():
+        by_name = later_hint(column.name)
+        word = by_name or later_hint(column.name, column.levels)
+        if word is None:
+            continue
+        evidence = f"{'name' if by_name else 'a level'} has {word!r}"
+        at_discharge = known_at_discharge(word, proposal.outcome)
+        if at_discharge:
+            evidence += "; known at discharge, when a readmission is usually predicted"
+        proposal.add(column, "known_after", evidence, adopt=not at_discharge, many=True)
+
+
+def _sensitive(proposal):
+    leaves = {
+        c
+        for role in _TAKES
+        if role not in ("site", "time")
+        for c in (*as_tuple(proposal.known.get(role)), *as_tuple(proposal.roles.get(role)))
+    }
+    for column in proposal.columns:
+        word = has_word(column.name, "sensitive")
+        gestational = {"gestational", "bone"} & set(name_words(column.name))
+        if word and column.n_distinct > 1 and column.name not in leaves and not gestational:
+            evidence = f"name has {word!r}; {column.n_distinct} distinct values"
+            proposal.add(column, "sensitive", evidence, many=True)
+
+
+def _variables(proposal):
+    if "variables" in proposal.known:
+        return
+    skip = {
+        c
+        for role in ("patient", "identifier")
+        for c in (*as_tuple(proposal.known.get(role)), *as_tuple(proposal.roles.get(role)))
+    }
+    variables = {}
+    for column in proposal.columns:
+        if column.name in skip:
+            continue
+        limits = {} if column.name == proposal.outcome else _limits(proposal, column)
+        is_code = bool(id_hint(column.name) or site_hint(column.name))
+        kind = "numeric" if limits else "categorical" if is_code else column.kind
+        if kind in KINDS:
+            variables[column.name] = Variable(kind=kind, **limits)
+    proposal.roles["variables"] = variables
+
+
+def _limits(proposal, column):
+    """Shipped limits of the concept that the name means, if the numbers fit its usual unit."""
+    concept = knowledge.match_concept(str(column.name))
+    if concept is None or column.kind not in ("numeric", "categorical", "text"):
+        return {}
+    if isinstance(column.values.dtype, pd.CategoricalDtype):
+        return {}
+    numbers = _real_numbers(column)
+    if len(numbers) < SHARE_NUMBERS * (column.n - column.n_missing) or not len(numbers):
+        return {}
+    facts = knowledge.concept_limits(concept)
+    unit, hard, soft = facts["units"][0][0], facts["hard"], facts["soft"]
+    n_inside = int(numbers.between(*_closed(hard)).sum())
+    low, high = _closed(soft)
+    evidence = (
+        f"name means {concept}; {n_inside} of {len(numbers)} numbers lie within its hard limits "
+        f"in {unit or 'its unit'} ({facts['reviewed']})"
+    )
+    fits = n_inside >= SHARE_IN_LIMITS * len(numbers) and low <= numbers.median() <= high
+    sure = fits and not knowledge.is_ambiguous(str(column.name))
+    if not sure:
+        evidence += "; the unit or the meaning is not sure, so no limits are set"
+    proposal.add(column, "limits", evidence, adopt=sure and "variables" not in proposal.known)
+    if not sure:
+        return {}
+    return {"concept": concept, "unit": unit or None, "hard": _open(hard), "soft": _open(soft)}
+
+
+def _real_numbers(column):
+    """Numbers of a column without missing ones and shipped codes for missing below zero."""
+    numbers = parse_numbers(column.values)[0].dropna()
+    codes = [code for code in knowledge.number_codes() if code < 0]
+    return numbers[~numbers.isin(codes)]
+
+
+def _closed(pair):
+    return tuple(
+        end if np.isnan(limit) else limit
+        for limit, end in zip(pair, (-np.inf, np.inf), strict=True)
+    )
+
+
+def _open(pair):
+    return tuple(None if np.isnan(limit) else limit for limit in pair)
+
+
+def _sorted(values):
+    levels = list(values.dropna().unique())
+    try:
+        return sorted(levels)
+    except TypeError:
+        return sorted(levels, key=str)
