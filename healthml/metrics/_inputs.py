@@ -1,0 +1,101 @@
+"""What every measure is given: outcomes as 0/1, risks between 0 and 1, weights that make sense."""
+
+import numpy as np
+
+from healthml._core._checks import check_event, check_proba
+from healthml.exceptions import InputError, OutcomeError
+
+EPSILON = 1e-8
+"""Risks of exactly 0 or 1 are moved this far inside before a logarithm is taken."""
+
+
+def check_inputs(y_true, y_proba, sample_weight=None, *, both_classes=True):
+    """Return the outcome as 0/1 floats, the risks and the weights, all of shape (n_samples,)."""
+    event = check_outcome(y_true, both_classes=both_classes)
+    proba = check_risks(y_proba, len(event))
+    return event, proba, check_weight(sample_weight, event, both_classes=both_classes)
+
+
+def check_outcome(y_true, *, both_classes=True):
+    """Return y_true as floats 0 and 1; one class is refused unless both_classes is False."""
+    values = np.asarray(y_true)
+    if values.ndim == 1 and values.size and values.dtype.kind in "biuf":
+        event = values.astype(float)
+        if ((event == 0) | (event == 1)).all() and (not both_classes or np.ptp(event) == 1):
+            return event
+    _, event = check_event(y_true, name="y_true")
+    return event.astype(float)
+
+
+def check_risks(y_proba, n, name="y_proba"):
+    """Return risks as floats between 0 and 1; what is not plainly so goes to check_proba."""
+    values = np.asarray(y_proba)
+    if values.shape == (n,) and n and values.dtype.kind == "f":
+        risk = values.astype(float, copy=False)
+        if risk.min() >= 0 and risk.max() <= 1:
+            return risk
+    return check_proba(y_proba, n=n, name=name)
+
+
+def check_weight(sample_weight, event, *, both_classes=True):
+    """Return weights as floats, ones when None; both classes need some weight."""
+    if sample_weight is None:
+        return np.ones(len(event))
+    weight = np.asarray(sample_weight, dtype=float)
+    if weight.shape != event.shape:
+        raise InputError(
+            f"sample_weight has shape {weight.shape} where y_true has {event.shape}; "
+            "pass one weight per row."
+        )
+    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
+    if bad.size:
+        raise InputError(
+            f"sample_weight has {bad.size} of {len(weight)} values missing, infinite or negative, "
+            f"the first at position {bad[0]}; pass weights of 0 or more."
+        )
+    if weight.sum() == 0:
+        raise InputError("sample_weight is 0 for every row; pass weights with a positive sum.")
+    if both_classes and len(np.unique(event[weight > 0])) < 2:
+        raise OutcomeError(
+            "y_true has only one class among rows with a positive sample_weight; "
+            "this measure needs events and non-events."
+        )
+    return weight
+
+
+def check_threshold(threshold, name="threshold"):
+    """Return the decision threshold as a float strictly between 0 and 1."""
+    if not np.isscalar(threshold) or not 0 < threshold < 1:
+        raise InputError(f"{name} is {threshold!r}; pass one number between 0 and 1.")
+    return float(threshold)
+
+
+def log_odds(proba):
+    """Return the logit of the risks, with exact 0 and 1 moved inside by EPSILON."""
+    inside = np.clip(proba, EPSILON, 1 - EPSILON)
+    return np.log(inside) - np.log1p(-inside)
+
+
+def mean(values, weight):
+    """Return the weighted mean."""
+    return float(weight @ values / weight.sum())
+
+
+def weighted_quantile(values, quantile, weight):
+    """Return R's type 7 quantiles; a whole-number weight counts as that many equal rows.
+
+    `quantile` is one number, which gives a float, or an array of them.
+    """
+    order = np.argsort(values, kind="stable")
+    return quantile_of_sorted(values[order], quantile, weight[order])
+
+
+def quantile_of_sorted(values, quantile, weight):
+    """Return weighted quantiles of values that are in rising order already."""
+    last_position = np.cumsum(weight)
+    position = np.asarray(quantile) * max(last_position[-1] - 1, 0)
+    low = np.searchsorted(last_position, np.floor(position), side="right")
+    high = np.searchsorted(last_position, np.ceil(position), side="right")
+    low, high = np.minimum(low, len(values) - 1), np.minimum(high, len(values) - 1)
+    share = position - np.floor(position)
+    return (values[low] + share * (values[high] - values[low]))[()]
