@@ -1,0 +1,65 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from healthml.cleaning import quality_report
+from healthml.cleaning._computed import _r_squared
+
+COMPUTED = "computed_from_others"
+
+
+def test_a_score_of_other_columns(rng):
+    n = 2000
+    X = pd.DataFrame({f"lab{k}": rng.normal(size=n) for k in range(5)})
+    X["site"] = rng.choice(["a", "b", "c"], n)
+    X["score"] = X["lab0"] + 2 * np.abs(X["lab1"]) + X["lab2"] + 2 * X["site"].eq("b")
+    table = quality_report(X).select(COMPUTED).set_index("column")
+    assert "score" in table.index
+    row = table.loc["score"]
+    assert 0.9 < row["lower"] < row["estimate"] < row["upper"] < 1
+
+
+def test_noise_lowers_the_share(rng):
+    """R squared out of fold is near its true value, here 0.9."""
+    n = 4000
+    X = pd.DataFrame({f"lab{k}": rng.normal(size=n) for k in range(4)})
+    signal = X.sum(axis=1)
+    X["score"] = signal + rng.normal(0, signal.std() / 3, n)
+    row = quality_report(X).select(COMPUTED).set_index("column").loc["score"]
+    assert row["estimate"] == pytest.approx(0.9, abs=0.01)
+    assert row["status"] == "note"
+
+
+def test_correlated_columns_are_not_computed(rng):
+    n = 1000
+    shared = rng.normal(size=n)
+    X = pd.DataFrame({f"x{k}": shared + rng.normal(size=n) for k in range(6)})
+    assert quality_report(X).select(COMPUTED).empty
+
+
+def test_copies_do_not_count_as_others(rng):
+    x = rng.normal(size=1000)
+    X = pd.DataFrame({"x": x, "copy": x, "other": rng.normal(size=1000)})
+    assert quality_report(X).select(COMPUTED).empty
+
+
+def test_missing_cells_and_levels_are_allowed(rng):
+    n = 1500
+    X = pd.DataFrame({f"lab{k}": rng.normal(size=n) for k in range(4)})
+    X["score"] = X.sum(axis=1)
+    X.loc[rng.random(n) < 0.3, "score"] = np.nan
+    assert quality_report(X).select(COMPUTED)["column"].tolist()[-1] == "score"
+
+
+def test_row_numbers_are_no_part_of_it(rng):
+    X = pd.DataFrame({"row": np.arange(800), "trend": np.arange(800) + rng.normal(0, 9, 800)})
+    assert quality_report(X).select(COMPUTED, "near_copy").empty
+
+
+def test_interval_takes_whole_patients(rng):
+    truth = np.repeat(rng.normal(size=200), 10)
+    predicted = truth + np.repeat(rng.normal(0, 0.3, 200), 10)
+    rows = _r_squared(truth, predicted, np.arange(2000), 0.95)
+    patients = _r_squared(truth, predicted, np.repeat(np.arange(200), 10), 0.95)
+    assert rows[0] == patients[0]
+    assert patients[2] - patients[1] > 2 * (rows[2] - rows[1])
