@@ -1,0 +1,229 @@
+import json
+import time
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from healthml.cleaning import quality_report
+from healthml.exceptions import InputError
+from healthml.imputation import missingness_report
+from healthml.imputation._missing_signal import _auc
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+def simulate(rng, n=2000, effect=1.0):
+    y = (rng.random(n) < 0.25).astype(int)
+    gone = rng.random(n) < 1 / (1 + np.exp(-(-1 + effect * y)))
+    X = pd.DataFrame({"age": rng.normal(size=n), "lactate": rng.normal(size=n)})
+    X.loc[gone, "lactate"] = np.nan
+    return X, y, gone
+
+
+def test_difference_between_events_and_others(rng):
+    X, y, gone = simulate(rng)
+    table = missingness_report(X, y, random_state=0).table
+    assert table["column"].tolist() == ["lactate"]
+    row = table.iloc[0]
+    assert row["n_missing"] == gone.sum()
+    assert row["difference"] == pytest.approx(gone[y == 1].mean() - gone[y == 0].mean())
+    assert row["lower"] < 0.231 < row["upper"]  # expit(0) - expit(-1)
+
+
+def test_newcombe_by_hand():
+    """Newcombe 1998, method 10: 56/70 against 48/80 is 0.0524 to 0.3339."""
+    y = np.r_[np.ones(70), np.zeros(80)].astype(int)
+    gone = np.r_[np.arange(70) < 56, np.arange(80) < 48]
+    row = missingness_report(pd.DataFrame({"x": np.where(gone, np.nan, 1.0)}), y).table.iloc[0]
+    assert (row["lower"], row["upper"]) == (
+        pytest.approx(0.0524, 1e-3),
+        pytest.approx(0.3339, 1e-3),
+    )
+
+
+def test_repeated_patients_widen_the_interval(rng):
+    groups = np.repeat(np.arange(200), 10)
+    y = np.repeat((rng.random(200) < 0.3).astype(int), 10)
+    X = pd.DataFrame({"x": np.where(np.repeat(rng.random(200) < 0.3, 10), np.nan, 1.0)})
+    rows = missingness_report(X, y).table.iloc[0]
+    patients = missingness_report(X, y, groups=groups).table.iloc[0]
+    wider = (patients["upper"] - patients["lower"]) / (rows["upper"] - rows["lower"])
+    assert wider == pytest.approx(np.sqrt(10), rel=0.15)
+
+
+def test_sites_times_and_order(rng):
+    n = 1200
+    site = np.repeat(["a", "b", "c"], 400)
+    year = rng.integers(2014, 2017, n)
+    X = pd.DataFrame({"lab": np.where(site == "c", np.nan, 1.0), "other": rng.normal(size=n)})
+    X.loc[(year == 2014) & (rng.random(n) < 0.5), "other"] = np.nan
+    report = missingness_report(X, site=site, time=year)
+    table = report.table.set_index("column")
+    assert (table.loc["lab", "site_low"], table.loc["lab", "site_high"]) == (0, 1)
+    assert table.loc["lab", "site_cramers_v"] > 0.99
+    assert table.loc["lab", "order_cramers_v"] > 0.9
+    assert table.loc["other", "time_cramers_v"] > 0.4
+    assert table.loc["other", "site_p_value"] > 0.001
+    long = report.by_group
+    shown = long[(long["by"] == "site") & (long["column"] == "lab") & (long["group"] == "c")]
+    assert (shown["estimate"].item(), shown["n_samples"].item()) == (1.0, 400)
+
+
+def test_small_sites_are_not_shown(rng):
+    site = np.r_[np.repeat("big", 300), np.repeat("small", 10)]
+    X = pd.DataFrame({"lab": np.where(site == "small", np.nan, rng.normal(size=310))})
+    report = missingness_report(X, site=site)
+    assert set(report.by_group.query("by == 'site'")["group"]) == {"big"}
+    assert report.table["site_high"].item() == 0
+    repeated = np.r_[np.arange(300), np.full(10, 300)]
+    many = np.r_[np.repeat("one patient", 40), np.repeat("big", 270)]
+    groups = np.r_[np.zeros(40, dtype=int), repeated[40:]]
+    shown = missingness_report(X, site=many, groups=groups).by_group
+    assert "one patient" not in set(shown["group"])
+
+
+def test_blocks_of_columns_missing_together(rng):
+    n = 1000
+    gas, kidney = rng.random(n) < 0.25, rng.random(n) < 0.5
+    slip = rng.random(n) < 0.02
+    X = pd.DataFrame({c: rng.normal(size=n) for c in ["ph", "pafi", "bun", "urine", "alone"]})
+    X.loc[gas, ["ph"]] = np.nan
+    X.loc[gas ^ slip, ["pafi"]] = np.nan
+    X.loc[kidney, ["bun", "urine"]] = np.nan
+    X.loc[rng.random(n) < 0.3, "alone"] = np.nan
+    report = missingness_report(X)
+    assert report.blocks["columns"].tolist() == ["ph, pafi", "bun, urine"]
+    assert report.blocks["phi_min"].tolist() == [
+        pytest.approx(np.corrcoef(X["ph"].isna(), X["pafi"].isna())[0, 1], abs=1e-5),
+        pytest.approx(1.0, abs=1e-5),
+    ]
+    blocks = report.table.set_index("column")["block"].to_dict()
+    assert blocks == {"ph": 1, "pafi": 1, "bun": 2, "urine": 2, "alone": 0}
+
+
+def test_codes_count_when_the_mask_says_so(rng):
+    chol = rng.normal(240, 40, 600).round()
+    chol[:100] = 0
+    X = pd.DataFrame({"chol": chol})
+    y = np.r_[np.ones(150), np.zeros(450)].astype(int)
+    assert missingness_report(X, y).table.empty
+    mask = quality_report(X).missing_mask(X)
+    row = missingness_report(X, y, missing=mask).table.iloc[0]
+    assert (row["n_missing"], row["share_events"]) == (100, pytest.approx(2 / 3))
+
+
+def test_indicators_alone(rng):
+    X, y, gone = simulate(rng, n=4000)
+    auc = missingness_report(X, y, random_state=0).indicator_auc
+    truth = _auc(y, gone.astype(float))[0]
+    assert auc["estimate"] == pytest.approx(truth, abs=0.01)
+    assert auc["lower"] < truth < auc["upper"]
+    assert auc["n_events"] == y.sum()
+
+
+def test_indicators_that_say_nothing(rng):
+    estimates = []
+    for _ in range(30):
+        X, y, _ = simulate(rng, n=600, effect=0.0)
+        X["age"] = X["age"].where(rng.random(600) < 0.7)
+        auc = missingness_report(X, y, random_state=0).indicator_auc
+        estimates.append((auc["estimate"], auc["lower"] <= 0.5 <= auc["upper"]))
+    values, covered = np.array(estimates).T
+    assert abs(values.mean() - 0.5) < 0.02
+    assert covered.sum() >= 26
+
+
+def test_a_patient_stays_in_one_fold():
+    """An indicator that only names the patient says nothing about new patients."""
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(60), 20)
+    y = np.repeat((rng.random(60) < 0.5).astype(int), 20)
+    pattern = rng.random((60, 25)) < 0.5
+    X = pd.DataFrame(np.where(pattern[groups], np.nan, 1.0))
+    rows = missingness_report(X, y, random_state=0).indicator_auc
+    patients = missingness_report(X, y, groups=groups, random_state=0).indicator_auc
+    assert rows["estimate"] > 0.8
+    assert patients["estimate"] < 0.65
+    assert patients["upper"] - patients["lower"] > 2 * (rows["upper"] - rows["lower"])
+
+
+def test_why_there_is_no_auc(rng):
+    X, _, _ = simulate(rng, n=60)
+    few = np.zeros(60, dtype=int)
+    few[:5] = 1
+    assert "fewer than 20 events" in missingness_report(X, few).indicator_auc["reason"]
+    complete = pd.DataFrame({"x": rng.normal(size=100)})
+    half = np.repeat([0, 1], 50)
+    assert "no column" in missingness_report(complete, half).indicator_auc["reason"]
+    assert missingness_report(X).indicator_auc == {}
+
+
+def test_it_says_what_cannot_be_tested(rng):
+    X, y, _ = simulate(rng, n=300)
+    report = missingness_report(X, y)
+    assert "cannot be tested" in report.notes[0]
+    assert "cannot be tested" in report.summary()
+    told = json.loads(report.to_json())
+    assert set(told) == {"table", "by_group", "blocks", "indicator_auc", "notes"}
+    assert report.plot().get_xlabel() == "Share missing"
+
+
+def test_a_splitter_and_a_seed(rng):
+    from sklearn.model_selection import KFold
+
+    X, y, _ = simulate(rng, n=500)
+    a = missingness_report(X, y, random_state=1).indicator_auc
+    assert a == missingness_report(X, y, random_state=1).indicator_auc
+    b = missingness_report(X, y, cv=KFold(3)).indicator_auc
+    assert b["estimate"] != a["estimate"]
+
+
+def test_polars_and_pandas_agree(rng):
+    X, y, _ = simulate(rng, n=400)
+    a = missingness_report(X, y, random_state=0)
+    b = missingness_report(pl.from_pandas(X), pl.Series(y), random_state=0)
+    pd.testing.assert_frame_equal(a.table, b.table)
+
+
+def test_complete_table():
+    report = missingness_report(pd.DataFrame({"x": [1.0, 2.0]}))
+    assert report.table.empty
+    assert report.summary().startswith("none missing")
+
+
+def test_errors(rng):
+    X, y, _ = simulate(rng, n=100)
+    with pytest.raises(InputError, match="y has 99 values"):
+        missingness_report(X, y[:99])
+    with pytest.raises(InputError, match="missing has shape"):
+        missingness_report(X, missing=np.zeros((100, 5), dtype=bool))
+    with pytest.raises(InputError, match="site has 3"):
+        missingness_report(X, site=[1, 2, 3])
+
+
+def test_support2(shared):
+    d = pd.read_csv(shared / "data/support2/support2.csv.gz")
+    labs = ["age", "pafi", "ph", "alb", "bili", "crea", "glucose", "bun", "urine", "adls"]
+    start = time.process_time()
+    report = missingness_report(d[labs], d["hospdead"], random_state=0)
+    assert time.process_time() - start < 5
+    assert report.blocks["columns"].tolist() == ["pafi, ph", "glucose, bun, urine"]
+    assert report.indicator_auc["lower"] > 0.55
+    table = report.table.set_index("column")
+    assert table.loc["pafi", "upper"] < 0  # measured more in those who die
+    assert table.loc["glucose", "order_cramers_v"] > 0.7
+
+
+def test_heart4_sites(shared):
+    d = pd.read_csv(shared / "data/heart4/heart4.csv.gz")
+    X, y = d.drop(columns=["num", "site"]), (d["num"] > 0).astype(int)
+    mask = quality_report(X).missing_mask(X)
+    table = missingness_report(X, y, site=d["site"], missing=mask).table.set_index("column")
+    assert table.loc["chol", "n_missing"] == 202
+    assert table.loc["chol", "site_high"] == 1
+    assert table.loc["chol", "lower"] > 0.1
