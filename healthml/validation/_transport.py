@@ -1,0 +1,254 @@
+"""Whether it holds at another site, and later: refitted without the site, or on earlier rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._results import Result
+from healthml.exceptions import InputError
+from healthml.metrics._paired import paired_scores
+from healthml.validation._leakage import simultaneous_level
+
+_MEASURES = ("auroc", "oe_ratio", "calibration_slope")
+
+
+@dataclass(frozen=True, repr=False)
+class TransportResult(Result):
+    """Performance where the model was not made; made by `leave_site_out` and `later_time`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        place (site or period), measure, estimate, lower, upper, n_samples, n_events, n_patients,
+        prevalence.
+    risk : ndarray
+        Risk of each row from a model that did not see its place; NaN where none was made.
+    note : str
+        What was left out of the table and why.
+    n_compared : int
+        Places compared; the intervals hold for all of them together.
+    """
+
+    risk: np.ndarray = None
+    note: str = ""
+    n_compared: int = 1
+
+    def plot(self, ax=None, *, measure="oe_ratio", **kwargs):
+        """Draw one measure by place with its intervals."""
+        import matplotlib.pyplot as plt
+
+        ax = plt.subplots()[1] if ax is None else ax
+        rows = self.table[self.table["measure"] == measure].dropna(subset=["estimate"]).iloc[::-1]
+        spread = [rows["estimate"] - rows["lower"], rows["upper"] - rows["estimate"]]
+        ax.errorbar(rows["estimate"], rows["place"].astype(str), xerr=spread, fmt="o", **kwargs)
+        if measure != "auroc":
+            ax.axvline(1.0, color="0.6", lw=1)
+        label = {"auroc": "AUC", "oe_ratio": "Observed / expected events"}.get(measure, measure)
+        ax.set(xlabel=label)
+        return ax
+
+
+def leave_site_out(
+    judge, estimator, X, site, *, max_refits=10, min_rows=50, min_events=10, label="site left out"
+):
+    """Predict every site by a model that never saw it.
+
+    With more than `max_refits` sites, sites are left out several at a time. A site is reported
+    alone when it has `min_rows` rows and `min_events` events; its AUC and slope also need
+    `min_events` rows without the event. The pooled AUC compares patients of one site only.
+
+    Parameters
+    ----------
+    judge : Evaluator
+        Holds outcome, patients and level.
+    estimator : scikit-learn classifier
+        Refitted without the site.
+    X : DataFrame of shape (n_samples, n_features)
+        The table, without the site itself.
+    site : array-like of shape (n_samples,)
+        Site of each row.
+    max_refits : int, default=10
+        Most refits.
+    min_rows, min_events : int
+        Smallest site to report alone.
+    label : str
+        Name in progress.
+
+    Returns
+    -------
+    TransportResult
+
+    Raises
+    ------
+    InputError
+        With fewer than two sites.
+    """
+    codes, labels = pd.factorize(pd.Series(np.asarray(site)).astype("string").fillna("missing"))
+    if len(labels) < 2:
+        raise InputError("site has one value; at least two sites are needed to leave one out.")
+    size_order = np.argsort(-np.bincount(codes), kind="stable")
+    part = np.empty(len(labels), dtype=np.int64)
+    part[size_order] = np.arange(len(labels)) % min(max_refits, len(labels))
+    for k in np.unique(part):
+        if len(np.unique(judge.y[part[codes] != k])) < 2:
+            raise InputError(
+                "Without some site the other rows have one class; it cannot be left out."
+            )
+    risk = judge.risks(estimator, X, folds=part[codes][None, :], label=label)[0]
+    big, small = [], 0
+    for k in range(len(labels)):
+        rows = codes == k
+        events = int(judge.y[rows].sum())
+        enough = rows.sum() >= min_rows and events >= min_events
+        big, small = ([*big, k], small) if enough else (big, small + 1)
+    places = [("all sites, each left out", np.ones(len(codes), bool), codes)]
+    places += [(labels[k], codes == k, None) for k in big]
+    table = _place_table(judge, risk, places, simultaneous_level(0.95, max(len(big), 1)))
+    note = (
+        f"{len(labels)} sites; {small} with fewer than {min_rows} rows or {min_events} events are "
+        "only in the pooled line."
+    )
+    return TransportResult(table, risk, note, len(big))
+
+
+def later_time(judge, estimator, X, time, *, test_share=0.25, label="later time"):
+    """Predict the latest rows by a model fitted on earlier rows of other patients.
+
+    Parameters
+    ----------
+    judge : Evaluator
+        Holds outcome, patients and level.
+    estimator : scikit-learn classifier
+        Refitted on the earlier rows.
+    X : DataFrame of shape (n_samples, n_features)
+        The table, without the time itself.
+    time : array-like of shape (n_samples,)
+        Time of the prediction: numbers or dates.
+    test_share : float, default=0.25
+        Least share of rows in the later period; whole periods are kept together.
+    label : str
+        Name in progress.
+
+    Returns
+    -------
+    TransportResult
+
+    Raises
+    ------
+    InputError
+        If the time has one value, or a period has no row with or without the event.
+    """
+    order = time_values(time).rank(method="dense")
+    if order.isna().any():
+        raise InputError(
+            f"time is missing in {int(order.isna().sum())} rows, the first at position "
+            f"{int(np.flatnonzero(order.isna())[0])}; fill it or leave those rows out."
+        )
+    later = _later_rows(order.to_numpy(), test_share)
+    earlier = ~later
+    if judge.groups is not None:
+        earlier &= ~np.isin(judge.groups, np.unique(judge.groups[later]))
+    for rows, what in ((earlier, "earlier"), (later, "later")):
+        if rows.sum() == 0 or judge.y[rows].min() == judge.y[rows].max():
+            raise InputError(
+                f"The {what} period has {int(rows.sum())} rows of one class; time cannot split it."
+            )
+    fold = np.where(later, 1, np.where(earlier, 0, -1))
+    fold_for_fit = np.where(later, 0, np.where(earlier, 1, -1))
+    risk = _one_split(judge, estimator, X, fold_for_fit, label)
+    table = _place_table(judge, risk, [("later period", fold == 1, None)], 0.95)
+    note = (
+        f"Fitted on {int(earlier.sum()):,} earlier rows, judged on {int(later.sum()):,} later "
+        f"rows; {int((~later & ~earlier).sum()):,} earlier rows of patients who return later took "
+        "no part."
+    )
+    return TransportResult(table, risk, note, 1)
+
+
+def time_values(time):
+    """Return times as numbers or dates that can be ordered.
+
+    Parameters
+    ----------
+    time : array-like of shape (n_samples,)
+        Numbers, dates, or texts of either.
+
+    Returns
+    -------
+    Series
+
+    Raises
+    ------
+    InputError
+        If a text is neither a number nor an ISO date.
+    """
+    values = pd.Series(np.asarray(time)) if not isinstance(time, pd.Series) else time
+    values = values.reset_index(drop=True)
+    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+        return values
+    present = values.notna()
+    for read in (pd.to_numeric, lambda text: pd.to_datetime(text, format="ISO8601", utc=True)):
+        try:
+            return read(values.where(present))
+        except (ValueError, TypeError):
+            continue
+    raise InputError(
+        "time holds text that is neither a number nor a date like 2024-05-31; convert it first."
+    )
+
+
+def _one_split(judge, estimator, X, fold, label):
+    """Fit on fold 1, predict fold 0."""
+    risk = judge.risks(estimator, X, folds=np.where(fold == 1, 1, fold)[None, :], label=label)[0]
+    return np.where(fold == 0, risk, np.nan)
+
+
+def _later_rows(order, test_share):
+    periods = np.unique(order)
+    if len(periods) < 2:
+        raise InputError("time has one value; at least two are needed to judge a later period.")
+    share = np.array([(order >= p).mean() for p in periods[1:]])
+    enough = np.flatnonzero(share >= test_share)
+    cut = periods[1:][enough[-1]] if enough.size else periods[1:][0]
+    return order >= cut
+
+
+def _place_table(judge, risk, places, level):
+    rows = []
+    for place, mask, parts in places:
+        folds = None if parts is None else {"m": parts}
+        scores = paired_scores(
+            judge.y,
+            {"m": risk},
+            folds=folds,
+            rows={"m": mask},
+            groups=judge.groups,
+            confidence_level=0.95 if parts is not None else level,
+        )
+        few = judge.y[mask].sum() < 10 or (1 - judge.y[mask]).sum() < 10
+        for measure in _MEASURES:
+            got = scores.table[scores.table["measure"] == measure]
+            if got.empty:
+                continue
+            got = got.iloc[0].copy()
+            if few and measure != "oe_ratio":
+                got[["estimate", "lower", "upper"]] = np.nan
+            prevalence = got["n_events"] / max(got["n_samples"], 1)
+            rows.append(
+                (
+                    place,
+                    measure,
+                    got["estimate"],
+                    got["lower"],
+                    got["upper"],
+                    got["n_samples"],
+                    got["n_events"],
+                    got["n_patients"],
+                    prevalence,
+                )
+            )
+    columns = ["place", "measure", "estimate", "lower", "upper"]
+    return pd.DataFrame(
+        rows, columns=[*columns, "n_samples", "n_events", "n_patients", "prevalence"]
+    )
