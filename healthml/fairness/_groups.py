@@ -1,0 +1,220 @@
+"""Performance by sensitive group, with intervals and nothing claimed where counts are small."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from healthml._core._frames import to_pandas
+from healthml._core._numerics import cluster_variance
+from healthml._core._results import Result
+from healthml.metrics._paired import paired_scores
+from healthml.validation._reference_models import TableEncoder, _numbers
+
+SMALLEST_SHOWN = 11
+_AGE_CUTS = (0, 18, 40, 65, 80, np.inf)
+
+
+@dataclass(frozen=True, repr=False)
+class GroupPerformance(Result):
+    """Performance by group; made by `group_performance`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        feature, group, measure, estimate, lower, upper, n_samples, n_events, n_patients, reason
+        (why there is no estimate).
+    gaps : DataFrame
+        feature, group, measure ("oe_ratio": of the group; "auroc": rest minus group), estimate,
+        lower, upper (simultaneous over all groups), n_samples, n_events.
+    """
+
+    gaps: pd.DataFrame = None
+
+    def plot(self, ax=None, *, measure="oe_ratio", **kwargs):
+        """Draw one measure by group with its intervals."""
+        import matplotlib.pyplot as plt
+
+        ax = plt.subplots()[1] if ax is None else ax
+        rows = self.table[self.table["measure"] == measure].dropna(subset=["estimate"]).iloc[::-1]
+        names = rows["feature"].astype(str) + ": " + rows["group"].astype(str)
+        spread = [rows["estimate"] - rows["lower"], rows["upper"] - rows["estimate"]]
+        ax.errorbar(rows["estimate"], names, xerr=spread, fmt="o", **kwargs)
+        if measure == "oe_ratio":
+            ax.axvline(1.0, color="0.6", lw=1)
+        label = {"auroc": "AUC", "oe_ratio": "Observed / expected events"}.get(measure, measure)
+        ax.set(xlabel=label)
+        return ax
+
+
+def group_performance(
+    y,
+    risk,
+    sensitive_features,
+    *,
+    fold=None,
+    groups=None,
+    thresholds=None,
+    min_events=10,
+    confidence_level=0.95,
+):
+    """Measure discrimination, calibration and net benefit in each sensitive group.
+
+    Missing values of a sensitive feature are a group of their own, so that nobody vanishes.
+    Groups below 11 patients are suppressed; groups with fewer than `min_events` rows with, or
+    without, the event are listed with their counts and no estimate.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Outcome as 0/1.
+    risk : ndarray of shape (n_samples,) or (n_repeats, n_samples)
+        Out-of-sample risks.
+    sensitive_features : DataFrame, Series or array-like
+        One or more features; numeric ones with more than 10 values are cut into bands (age at
+        18, 40, 65, 80; others at their quartiles).
+    fold : ndarray, optional
+        Fold of each row, shaped as `risk`; the AUC compares rows of one fold only.
+    groups : ndarray of int, optional
+        The patient of each row.
+    thresholds : ndarray, optional
+        Decision thresholds for net benefit.
+    min_events : int, default=10
+        Fewest rows with and without the event for an estimate.
+    confidence_level : float, default=0.95
+        Level of the intervals of `table`; those of `gaps` hold for all groups together.
+
+    Returns
+    -------
+    GroupPerformance
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml.fairness import group_performance
+    >>> rng = np.random.default_rng(0)
+    >>> risk, sex = rng.uniform(0.1, 0.9, 400), np.tile(["f", "m"], 200)
+    >>> y = (rng.uniform(size=400) < risk).astype(int)
+    >>> found = group_performance(y, risk, {"sex": sex}).to_frame()
+    >>> sorted(set(found["group"]))
+    ['f', 'm']
+    """
+    features = sensitive_frame(sensitive_features, len(y))
+    bands = {name: band_labels(features[name]) for name in features.columns}
+    n_groups = sum(len(np.unique(b)) for b in bands.values())
+    strict = 1 - (1 - confidence_level) / max(n_groups, 1)
+    rows, gaps = [], []
+    for name, band in bands.items():
+        for group in np.unique(band):
+            mask = band == group
+            counts = _counts(y, mask, groups)
+            reason = _why_not(counts, min_events)
+            if reason:
+                shown = counts if counts[2] >= SMALLEST_SHOWN else (np.nan, np.nan, np.nan)
+                rows.append((name, _shown(group, counts), "all", *[np.nan] * 3, *shown, reason))
+                continue
+            about = {"groups": groups, "confidence_level": confidence_level}
+            scored = paired_scores(
+                y,
+                {"in": risk},
+                folds={"in": fold},
+                rows={"in": mask},
+                thresholds=thresholds,
+                **about,
+            )
+            rows += [
+                (name, group, r.measure, r.estimate, r.lower, r.upper, *counts, "")
+                for r in scored.table.itertuples()
+            ]
+            others = paired_scores(
+                y,
+                {"out": risk},
+                folds={"out": fold},
+                rows={"out": ~mask},
+                measures=("auroc",),
+                **about,
+            )
+            scored.values.update(others.values)
+            gaps += _gaps(scored, name, group, groups, strict, counts)
+    columns = ["feature", "group", "measure", "estimate", "lower", "upper"]
+    table = pd.DataFrame(rows, columns=[*columns, "n_samples", "n_events", "n_patients", "reason"])
+    gap_table = pd.DataFrame(gaps, columns=[*columns, "n_samples", "n_events"])
+    return GroupPerformance(table, gap_table)
+
+
+def sensitive_frame(features, n):
+    """Return the sensitive features as a frame with named columns."""
+    if isinstance(features, dict):
+        features = pd.DataFrame(features)
+    if isinstance(features, pd.Series):
+        features = features.to_frame(features.name or "sensitive")
+    if not hasattr(features, "columns"):
+        values = np.asarray(features, dtype=object)
+        values = values.reshape(len(values), -1)
+        features = pd.DataFrame(values, columns=[f"sensitive{k}" for k in range(values.shape[1])])
+    frame = to_pandas(features, name="sensitive_features")
+    if len(frame) != n:
+        from healthml.exceptions import InputError
+
+        raise InputError(
+            f"sensitive_features has {len(frame)} rows and the outcome {n}; pass them aligned."
+        )
+    return frame
+
+
+def band_labels(column):
+    """Return the group label of each row as text; missing is "missing"."""
+    if column.nunique() > 10 and TableEncoder().is_number(column):
+        values = _numbers(column)
+        is_age = "age" in str(column.name).lower()
+        cuts = _AGE_CUTS if is_age else np.unique(np.nanquantile(values, [0, 0.25, 0.5, 0.75, 1]))
+        labels = np.array(_band_names(cuts, is_age), dtype=object)
+        at = np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, len(labels) - 1)
+        return np.where(np.isnan(values), "missing", labels[at]).astype(str)
+    text = column.astype("object").where(column.notna(), "missing")
+    return np.array([_level_name(v) for v in text])
+
+
+def _level_name(value):
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _band_names(cuts, is_age):
+    if is_age:
+        pairs = itertools.pairwise(cuts)
+        return [f"{lo:g}-{hi - 1:g}" if np.isfinite(hi) else f"{lo:g}+" for lo, hi in pairs]
+    return [f"quarter {k + 1}" for k in range(len(cuts) - 1)]
+
+
+def _counts(y, mask, groups):
+    patients = mask.sum() if groups is None else len(np.unique(np.asarray(groups)[mask]))
+    return int(mask.sum()), int(y[mask].sum()), int(patients)
+
+
+def _why_not(counts, min_events):
+    n, events, patients = counts
+    if patients < SMALLEST_SHOWN:
+        return f"fewer than {SMALLEST_SHOWN} patients: suppressed"
+    if min(events, n - events) < min_events:
+        return f"fewer than {min_events} rows with or without the event: not assessable"
+    return ""
+
+
+def _shown(group, counts):
+    return group if counts[2] >= SMALLEST_SHOWN else "(small group)"
+
+
+def _gaps(scored, name, group, groups, level, counts):
+    z = norm.ppf(0.5 + level / 2)
+    gaps = []
+    if ("in", "oe_ratio") in scored.values and scored.values["in", "oe_ratio"][0] > 0:
+        ratio, influence = scored.values["in", "oe_ratio"]
+        se = np.sqrt(cluster_variance(influence / ratio, groups))
+        ends = ratio * np.exp(-z * se), ratio * np.exp(z * se)
+        gaps.append((name, group, "oe_ratio", ratio, *ends, *counts[:2]))
+    if np.isfinite(scored.values["out", "auroc"][0]):
+        gap = scored.difference("out", "in", "auroc", confidence_level=level)
+        gaps.append((name, group, "auroc", *gap, *counts[:2]))
+    return gaps
