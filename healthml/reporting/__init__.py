@@ -1,0 +1,7 @@
+"""The main job: judge a clinical prediction model and say what must be settled first."""
+
+from healthml.reporting._audit import audit, audit_predictions
+from healthml.reporting._report import AuditReport
+from healthml.reporting._table_one import table_one
+
+__all__ = ["AuditReport", "audit", "audit_predictions", "table_one"]

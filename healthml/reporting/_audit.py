@@ -1,0 +1,485 @@
+"""The main job: the looks of all rooms in order, gathered into one report."""
+
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._checks import check_proba
+from healthml._core._frames import check_table, to_pandas
+from healthml.exceptions import InputError
+from healthml.reporting._case import Roles, build_case, take_roles
+from healthml.reporting._cohort_checks import (
+    check_eligibility,
+    check_flow,
+    check_outcome_by_site,
+    check_shared_outcome,
+    check_task,
+)
+from healthml.reporting._data_checks import (
+    check_columns,
+    check_impossible,
+    check_missing_codes,
+    check_missingness,
+    check_not_features,
+    check_redundancy,
+    check_row_order,
+)
+from healthml.reporting._leak_checks import (
+    check_known_after,
+    check_leaks,
+    check_repeated_rows,
+    check_rows_against_patients,
+)
+from healthml.reporting._look import Look, headline_risk, interval_words
+from healthml.reporting._performance_checks import check_drivers, check_performance
+from healthml.reporting._report import AuditReport, NotAssessed, findings_table, sort_findings
+from healthml.reporting._transport_checks import (
+    check_groups_performance,
+    check_later,
+    check_sites,
+)
+from healthml.validation._evaluate import predict_risk
+
+CHECKS = (
+    check_flow,
+    check_task,
+    check_leaks,
+    check_performance,
+    check_known_after,
+    check_rows_against_patients,
+    check_repeated_rows,
+    check_eligibility,
+    check_outcome_by_site,
+    check_shared_outcome,
+    check_columns,
+    check_missing_codes,
+    check_impossible,
+    check_not_features,
+    check_redundancy,
+    check_missingness,
+    check_row_order,
+    check_drivers,
+    check_sites,
+    check_later,
+    check_groups_performance,
+)
+
+# what needs more columns than the risk itself
+_ABOUT_COLUMNS = (
+    check_leaks,
+    check_known_after,
+    check_eligibility,
+    check_shared_outcome,
+    check_columns,
+    check_missing_codes,
+    check_impossible,
+    check_not_features,
+    check_redundancy,
+    check_missingness,
+)
+_NO_COLUMNS = NotAssessed(
+    "What is in the columns, and does one hold the answer?",
+    "only outcomes and risks were given",
+    "Pass the columns that the risks were made from (X=).",
+)
+
+# what no table can show, said in every report
+_BEYOND_THE_TABLE = (
+    NotAssessed(
+        "Was anything learnt from the outcome before this table was made?",
+        "imputation, selection, scaling or oversampling done upstream leaves no trace but copies",
+        "Confirm that the table is raw, or repeat those steps inside the pipeline.",
+    ),
+    NotAssessed(
+        "Were missing values replaced by normal values or zeros before this table was made?",
+        "a filled-in normal value looks like a measured one unless it repeats as a spike",
+        "Ask the data's owner how missing values were written.",
+    ),
+    NotAssessed(
+        "Will it help patients?",
+        "a table of past patients does not show what using the model would change",
+        "Plan an impact study before routine use.",
+    ),
+)
+
+
+def audit(
+    model,
+    X,
+    y=None,
+    *,
+    groups=None,
+    sensitive_features=None,
+    site=None,
+    time=None,
+    schema=None,
+    score=None,
+    event=None,
+    refit=True,
+    threshold_range=None,
+    known_after=None,
+    severity_rules=None,
+    n_repeats=None,
+    show_values=False,
+    verbose=0,
+    n_jobs=None,
+    random_state=None,
+):
+    """Judge a clinical prediction model on a table, and say what must be settled first.
+
+    With ``refit=True`` a procedure is judged: it is refitted whole in every split of the patients,
+    so the answer is for new patients of the same kind. With ``refit=False`` a fitted model is
+    judged as it is on these rows, which must not be those it was made with. Beside the model
+    stand, on the same resamples: the prevalence only, age and sex, penalised logistic regression,
+    and the existing score if there is one.
+
+    Parameters
+    ----------
+    model : scikit-learn classifier, Pipeline or None
+        The procedure to refit, or a fitted model. None judges the table with the audit's own
+        penalised logistic regression, which does not use sensitive features, site or time.
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        Features; with a `schema` and no `y`, the whole table.
+    y : array-like of shape (n_samples,) or str, optional
+        Outcome, or the name of its column in `X`. 0/1 and booleans: 1 is the event.
+    groups : array-like of shape (n_samples,) or str, optional
+        The patient of each row. Rows of a patient never stand on both sides of a split.
+    sensitive_features : DataFrame, array-like or list of str, optional
+        For whom performance is shown apart; names are columns of `X`, which stay in `X`.
+    site, time : array-like of shape (n_samples,) or str, optional
+        Site and time of each row: is the model right at a site left out, and later?
+    schema : Schema, optional
+        Declares all roles at once, and the prediction task.
+    score : array-like of shape (n_samples,) or str, optional
+        Risk of the score already in use, compared and never used as a feature.
+    event : scalar or str, optional
+        Which outcome is the event, for anything but 0/1: a level ("Died") or comparison (">0").
+    refit : bool, default=True
+        Judge the procedure (True) or the fitted model as it is (False).
+    threshold_range : tuple of (float, float), optional
+        Decision thresholds that make sense clinically; by default half to twice the prevalence,
+        which the report marks as not declared.
+    known_after : list of str or DataFrame, optional
+        Columns known only after the prediction: left out, and what they would have pretended is
+        shown.
+    severity_rules : dict, optional
+        Other cut-offs of harm, such as ``{"auroc": 0.05}``; see the table of severities.
+    n_repeats : int, optional
+        Repeats of the 5-fold cross-validation; by default by size (5, 3, 2, 1).
+    show_values : bool, default=False
+        Allow values of cells in the report.
+    verbose : int, default=0
+        Progress on standard error.
+    n_jobs : int, optional
+        Parallel refits, as in joblib; the answer does not depend on it.
+    random_state : int or None, default=None
+        Randomness of the splits and shuffles.
+
+    Returns
+    -------
+    AuditReport
+        Findings, what was not assessed, the evidence; `to_html`, `to_json`, `summary`.
+
+    Raises
+    ------
+    InputError
+        If the inputs cannot be used; one sentence with place and remedy.
+
+    Examples
+    --------
+    >>> import healthml
+    >>> from healthml.datasets import make_ehr_cohort
+    >>> cohort = make_ehr_cohort(600, random_state=0)
+    >>> report = healthml.audit(
+    ...     None, cohort.X, cohort.y, groups=cohort.groups, random_state=0
+    ... )
+    >>> report.table.columns[:3].tolist()
+    ['code', 'severity', 'title']
+    """
+    works = hasattr(model, "fit") or hasattr(model, "predict_proba")
+    if isinstance(model, type) or (model is not None and not works):
+        raise InputError("model must be a classifier such as LogisticRegression(), or None.")
+    if model is None and not refit:
+        raise InputError("refit=False needs a fitted model; pass one, or judge the table alone.")
+    X, y, roles, extra = _inputs(
+        X, y, groups, sensitive_features, site, time, schema, score, known_after
+    )
+    seed = _seed(random_state)
+    options = {
+        **extra,
+        "schema": schema,
+        "threshold_range": threshold_range or getattr(schema, "threshold_range", None),
+        "severity_rules": severity_rules,
+        "n_repeats": n_repeats,
+        "show_values": show_values,
+        "verbose": verbose,
+        "n_jobs": n_jobs,
+        "seed": seed,
+    }
+    risk = None
+    if not refit:
+        label = event if event is not None else getattr(schema, "event", None)
+        risk = _fitted_risk(model, X, _event_label(label))
+    event = event if schema is None or extra.get("split") is None else None
+    case = build_case(
+        X, y, roles, model=model, refit=refit, event=event, options={**options, "risk": risk}
+    )
+    return _report(case, _statement(case, "model" if not refit else "procedure"))
+
+
+def audit_predictions(
+    y,
+    proba,
+    *,
+    X=None,
+    groups=None,
+    sensitive_features=None,
+    site=None,
+    time=None,
+    score=None,
+    event=None,
+    threshold_range=None,
+    severity_rules=None,
+    show_values=False,
+    verbose=0,
+    n_jobs=None,
+    random_state=None,
+):
+    """Judge an existing score: risks that were predicted for patients it was not made with.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Outcome.
+    proba : array-like of shape (n_samples,)
+        Predicted risks, between 0 and 1.
+    X : DataFrame, optional
+        Columns for Table 1, data quality and the age-and-sex reference, which is refitted.
+    groups, sensitive_features, site, time, score, event, threshold_range : optional
+        As in `audit`.
+    severity_rules, show_values, verbose, n_jobs, random_state : optional
+        As in `audit`.
+
+    Returns
+    -------
+    AuditReport
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml import audit_predictions
+    >>> rng = np.random.default_rng(0)
+    >>> risk = rng.uniform(0.05, 0.6, 500)
+    >>> outcome = (rng.uniform(size=500) < risk).astype(int)
+    >>> audit_predictions(outcome, risk, random_state=0).exit_code
+    0
+    """
+    risk = check_proba(proba, len(y), "proba")
+    columns_given = X is not None
+    X = X if columns_given else pd.DataFrame({"risk": risk})
+    X, y, roles = take_roles(
+        X,
+        y,
+        groups=groups,
+        site=site,
+        time=time,
+        sensitive_features=sensitive_features,
+        score=score,
+    )
+    options = {
+        "threshold_range": threshold_range,
+        "severity_rules": severity_rules,
+        "show_values": show_values,
+        "verbose": verbose,
+        "n_jobs": n_jobs,
+        "seed": _seed(random_state),
+        "risk": risk,
+        "columns_given": columns_given,
+    }
+    case = build_case(X, y, roles, model=None, refit=False, event=event, options=options)
+    return _report(case, _statement(case, "score"))
+
+
+def _inputs(X, y, groups, sensitive_features, site, time, schema, score, known_after):
+    """Return features, outcome, roles and what a Schema adds."""
+    if schema is not None and y is None:
+        given = (groups, sensitive_features, site, time, score, known_after)
+        if any(value is not None for value in given):
+            raise InputError(
+                "The schema declares the columns of every role; declare groups, site, time, "
+                "sensitive, score and known_after there, or pass y and all roles without it."
+            )
+        return _from_schema(to_pandas(X), schema)
+    if y is None:
+        raise InputError("y is missing; pass the outcome, the name of its column, or a schema.")
+    X = check_table(X, "table")
+    later = None
+    known_after = [known_after] if isinstance(known_after, str) else known_after
+    if isinstance(known_after, list | tuple):
+        unknown = [c for c in known_after if c not in X.columns]
+        if unknown:
+            raise InputError(f"known_after names {unknown[0]!r}, which is not a column of X.")
+        later, X = X[list(known_after)], X.drop(columns=list(known_after))
+        if X.shape[1] == 0:
+            raise InputError("known_after names every column of X; nothing is left to predict by.")
+    elif known_after is not None:
+        later = to_pandas(known_after, "known_after")
+    X, y, roles = take_roles(
+        X,
+        y,
+        groups=groups,
+        site=site,
+        time=time,
+        sensitive_features=sensitive_features,
+        score=score,
+    )
+    return X, y, Roles(**{**vars(roles), "known_after": later}), {}
+
+
+def _from_schema(table, schema):
+    parts = schema.split(check_table(table, "table"))
+    kept = table.iloc[parts.kept]
+    X, y, roles = take_roles(
+        parts.X,
+        parts.y,
+        groups=parts.groups,
+        site=parts.site,
+        time=parts.time,
+        sensitive_features=parts.sensitive,
+        score=parts.score,
+    )
+    later = [c for c in _listed(schema.known_after) if c in kept.columns]
+    names = [c for c in _listed(schema.identifier) if c in kept.columns]
+    roles = Roles(
+        **{
+            **vars(roles),
+            "known_after": kept[later] if later else None,
+            "identifiers": kept[names] if names else None,
+        }
+    )
+    extra = {"flow": parts.flow, "split": True, "raw_outcome": kept[schema.outcome]}
+    return X, y, roles, extra
+
+
+def _listed(value):
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+def _seed(random_state):
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    if not isinstance(random_state, Integral) or not 0 <= random_state < 2**32:
+        raise InputError("random_state must be None, a RandomState or a whole number from 0 on.")
+    return int(random_state)
+
+
+def _fitted_risk(model, X, label):
+    """Return the risks of a fitted model, given the columns that it was fitted with."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        table = X.to_numpy() if hasattr(model, "n_features_in_") else X
+    else:
+        absent = [name for name in names if name not in X.columns]
+        if absent:
+            raise InputError(f"The model was fitted with {absent[0]!r}, which is no column of X.")
+        table = X[list(names)]
+    try:
+        risk = predict_risk(model, table, event_label=label)
+    except InputError:
+        raise
+    except Exception as error:  # its words may hold a patient's value: only its kind is passed on
+        raise InputError(
+            f"The model could not predict these rows: {type(error).__name__} in "
+            f"{type(model).__name__}; refit=False needs a model fitted on the same columns."
+        ) from None
+    return check_proba(risk, len(X), "the model's predict_proba")
+
+
+def _event_label(event):
+    return 1 if event is None else event
+
+
+def _statement(case, what):
+    """Return the report's first line: what was judged, and for whom."""
+    who = "new patients" if case.roles.groups is not None else "new rows (no patient was declared)"
+    if what == "procedure":
+        name = (
+            "the audit's own penalised logistic regression"
+            if case.is_default
+            else (f"the procedure {type(case.model).__name__}")
+        )
+        return (
+            f"This judges {name}, refitted in {len(np.unique(case.judge.folds[0]))} folds x "
+            f"{len(case.judge.folds)} repeats, for {who} of the same sites and years."
+        )
+    name = "an existing score" if what == "score" else f"the fitted {type(case.model).__name__}"
+    return (
+        f"This judges {name} as it is, for the patients of this table"
+        + ("" if case.roles.groups is None else " (returning patients counted as one)")
+        + "; rows it was made with would flatter it."
+    )
+
+
+def _report(case, statement):
+    looks = [] if case.columns_given else [Look(not_assessed=(_NO_COLUMNS,))]
+    for check in CHECKS:
+        if not case.columns_given and check in _ABOUT_COLUMNS:
+            continue
+        case.say(check.__doc__.split("\n")[0].rstrip("."))
+        looks.append(check(case))
+    findings = sort_findings(f for look in looks for f in look.findings)
+    missing = [m for look in looks for m in look.not_assessed] + list(_BEYOND_THE_TABLE)
+    return AuditReport(
+        findings_table(findings),
+        statement=statement,
+        headline=_headline(case),
+        findings=findings,
+        not_assessed=tuple(missing),
+        sections=tuple(s for look in looks for s in look.sections),
+        about=_about(case),
+    )
+
+
+def _headline(case):
+    """Return the AUC, never without the leak beside it."""
+    auc = case.cache["scores"].get("model", "auroc")
+    text = f"AUC {interval_words(auc)}"
+    clean = case.cache.get("without_suspects")
+    if clean is not None:
+        n = len(case.cache["suspects"])
+        text += (
+            f"; without the {n} suspect column{'s' if n > 1 else ''} (leak screening) "
+            f"{interval_words(clean)}"
+        )
+    elif case.cache.get("suspects"):
+        text += "; suspect columns could not be taken out"
+    elif not case.columns_given:
+        text += "; no column was given that could be screened for leaks"
+    else:
+        text += "; no suspect column was found by the leak screening"
+    return text + "."
+
+
+def _about(case):
+    import healthml
+
+    groups = case.roles.groups
+    return {
+        "version": healthml.__version__,
+        "seed": case.seed,
+        "n_samples": len(case.y),
+        "n_events": int(case.y.sum()),
+        "n_patients": None if groups is None else int(groups.max()) + 1,
+        "n_columns": case.X.shape[1] if case.columns_given else 0,
+        "event": case.event_label,
+        "folds": len(np.unique(case.judge.folds[0])),
+        "repeats": len(case.judge.folds),
+        "refit": case.refit,
+        "thresholds": [float(case.thresholds[0]), float(case.thresholds[-1])],
+        "thresholds_declared": case.thresholds_declared,
+        "judged_rows": int(np.isfinite(headline_risk(case)).all(axis=0).sum()),
+        "severity_rules": case.rules,
+    }

@@ -1,0 +1,364 @@
+"""What an audit is about: the table, the roles of its columns, the model, the splits."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from healthml._core._checks import check_event, check_groups
+from healthml._core._findings import check_rules
+from healthml._core._fingerprints import duplicate_clusters
+from healthml._core._frames import check_table, to_pandas
+from healthml.cleaning import quality_report
+from healthml.exceptions import InputError
+from healthml.fairness._groups import sensitive_frame
+from healthml.validation._evaluate import Evaluator
+from healthml.validation._reference_models import as_read, default_model
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns that are not features, aligned with the rows of the table."""
+
+    groups: np.ndarray | None = None
+    site: np.ndarray | None = None
+    time: np.ndarray | None = None
+    sensitive: pd.DataFrame | None = None
+    score: np.ndarray | None = None
+    known_after: pd.DataFrame | None = None
+    identifiers: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything the checks of an audit look at; nothing here is changed by them.
+
+    Parameters
+    ----------
+    X : DataFrame
+        Features as the user gave them, sensitive ones and site included.
+    table : DataFrame
+        The same as the model reads them: for the audit's own model, texts are categories and so
+        are whole numbers that look like codes; for any other model it is X.
+    y : ndarray
+        Outcome as 0/1.
+    model : scikit-learn classifier or None
+        The procedure (refit) or fitted model; None when risks are judged as they are.
+    model_columns : list
+        Columns of X that the model is given.
+    roles : Roles
+        Patient, site, time, sensitive features, existing score.
+    units : ndarray or None
+        Patients joined with duplicate rows: what a split keeps together.
+    judge : Evaluator
+        The splits.
+    """
+
+    X: pd.DataFrame
+    table: pd.DataFrame
+    y: np.ndarray
+    model: object
+    model_columns: list
+    roles: Roles
+    units: np.ndarray | None
+    duplicates: object
+    judge: Evaluator
+    refit: bool
+    is_default: bool
+    rules: dict
+    thresholds: np.ndarray
+    thresholds_declared: bool
+    schema: object = None
+    flow: pd.DataFrame | None = None
+    raw_outcome: pd.Series | None = None
+    event_label: str = "1"
+    given_risk: np.ndarray | None = None
+    columns_given: bool = True
+    show_values: bool = False
+    verbose: int = 0
+    n_jobs: int | None = None
+    seed: int = 0
+    family: float = 0.95
+    cache: dict = field(default_factory=dict)
+
+    @property
+    def features(self):
+        """The columns of X that the model is given."""
+        return self.table[self.model_columns]
+
+    def say(self, text):
+        """Report progress when asked."""
+        self.judge._say(text)
+
+
+def take_roles(X, y, *, groups, site, time, sensitive_features, score):
+    """Take roles given as names of columns out of the table, or check them as arrays.
+
+    Parameters
+    ----------
+    X : DataFrame
+        The table.
+    y : array-like or str
+        The outcome, or the name of its column.
+    groups, site, time, score : array-like, str or None
+        Arrays aligned with X, or names of columns; patient, score and outcome then leave X.
+    sensitive_features : DataFrame, array-like, list of str or None
+        Features, or names of columns of X; they stay in X.
+
+    Returns
+    -------
+    X : DataFrame
+    y : array-like
+    Roles
+    """
+    frame = to_pandas(X)
+    left = []
+
+    def column(value, name, leaves):
+        if not isinstance(value, str):
+            return _aligned(value, len(frame), name)
+        if value not in frame.columns:
+            raise InputError(f"{name}={value!r} is not a column of X; give a column or an array.")
+        if leaves:
+            left.append(value)
+        return frame[value]
+
+    outcome = column(y, "y", True)
+    patient = column(groups, "groups", True)
+    where, when = column(site, "site", False), column(time, "time", False)
+    risk = column(score, "score", True)
+    sensitive = _take_sensitive(frame, sensitive_features)
+    codes = None if patient is None else check_groups(patient, len(frame))
+    roles = Roles(
+        codes,
+        None if where is None else _as_labels(where),
+        None if when is None else np.asarray(when),
+        sensitive,
+        None if risk is None else np.asarray(pd.Series(risk), dtype=object),
+    )
+    return frame.drop(columns=left), outcome, roles
+
+
+def _aligned(value, n, name):
+    if value is None:
+        return None
+    if np.ndim(value) != 1:
+        raise InputError(f"{name} has {np.ndim(value)} dimensions; pass one value for each row.")
+    if len(value) != n:
+        raise InputError(f"{name} has {len(value)} values for {n} rows; pass one for each row.")
+    return value
+
+
+def _as_labels(site):
+    text = pd.Series(np.asarray(site, dtype=object))
+    return text.where(text.notna(), "missing").map(_label).to_numpy()
+
+
+def _label(value):
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _take_sensitive(frame, features):
+    if features is None:
+        return None
+    names = [features] if isinstance(features, str) else features
+    if isinstance(names, list | tuple) and names and all(isinstance(n, str) for n in names):
+        unknown = [n for n in names if n not in frame.columns]
+        if not unknown:
+            return frame[list(names)]
+        if len(names) != len(frame):
+            raise InputError(f"sensitive_features names {unknown[0]!r}, which is no column of X.")
+    return sensitive_frame(features, len(frame))
+
+
+def build_case(X, y, roles, *, model, refit, event, options):
+    """Check the inputs and draw the splits.
+
+    Parameters
+    ----------
+    X : DataFrame
+        Features.
+    y : array-like
+        Outcome, possibly with missing values, whose rows are counted and left out.
+    roles : Roles
+        From `take_roles` or a Schema.
+    model : scikit-learn classifier or None
+        None gives the default model, when `refit` is True.
+    refit : bool
+        Whether the procedure is refitted in every split.
+    event : object
+        Level or comparison that is the event.
+    options : dict
+        flow, schema, threshold_range, severity_rules, resampling and display options.
+
+    Returns
+    -------
+    Case
+    """
+    raw = pd.Series(np.asarray(y, dtype=object)) if not isinstance(y, pd.Series) else y
+    if len(raw) != len(X):
+        raise InputError(f"y has {len(raw)} values for {len(X)} rows; pass one for each row.")
+    known = raw.notna().to_numpy()
+    flow = options.get("flow")
+    flow = _flow(len(X), int(known.sum())) if flow is None else flow
+    X, raw, roles = X[known], raw[known], _take_rows(roles, known)
+    if not len(X):
+        raise InputError("The outcome is missing in every row; check the outcome's column.")
+    classes, y01 = check_event(raw, event=event, name="the outcome")
+    X = check_table(X, "table with a known outcome")
+    rng = np.random.RandomState(options.get("seed", 0))
+    duplicates = duplicate_clusters(X) if X.shape[1] > 1 else None
+    units = join_units(roles.groups, duplicates)
+    thresholds, declared = threshold_grid(options.get("threshold_range"), float(y01.mean()))
+    judge = Evaluator(
+        y01,
+        groups=units,
+        n_repeats=options.get("n_repeats"),
+        thresholds=thresholds,
+        n_jobs=options.get("n_jobs"),
+        verbose=options.get("verbose", 0),
+        random_state=int(rng.randint(2**31 - 1)),
+    )
+    own = model is None and refit
+    looks = quality_report(
+        X,
+        y=y01,
+        groups=roles.groups,
+        site=roles.site,
+        time=roles.time,
+        schema=options.get("schema"),
+    )
+    codes = looks.select("looks_like_code", status="suspected")["column"]
+    return Case(
+        X=X,
+        table=as_read(X, categories=[c for c in X.columns if str(c) in set(codes)]) if own else X,
+        y=y01,
+        model=default_model() if own else model,
+        model_columns=_model_columns(X, roles, options.get("schema"), own),
+        roles=roles,
+        units=units,
+        duplicates=duplicates,
+        judge=judge,
+        refit=refit,
+        is_default=model is None,
+        rules=check_rules(options.get("severity_rules")),
+        thresholds=thresholds,
+        thresholds_declared=declared,
+        schema=options.get("schema"),
+        flow=flow,
+        raw_outcome=raw if options.get("raw_outcome") is None else options["raw_outcome"],
+        event_label=str(classes[1]),
+        given_risk=_given(options.get("risk"), known),
+        columns_given=options.get("columns_given", True),
+        show_values=options.get("show_values", False),
+        verbose=options.get("verbose", 0),
+        n_jobs=options.get("n_jobs"),
+        seed=options.get("seed", 0),
+        cache={"quality": looks},
+    )
+
+
+def _given(risk, known):
+    return None if risk is None else np.asarray(risk)[known]
+
+
+def _flow(n_rows, n_known):
+    steps = [("rows in the table", 0, n_rows), ("outcome missing", n_rows - n_known, n_known)]
+    columns = ["step", "n_left_out", "n_samples"]
+    return pd.DataFrame([*steps, ("analysed", 0, n_known)], columns=columns)
+
+
+def _take_rows(roles, keep):
+    taken = {}
+    for name in roles.__dataclass_fields__:
+        value = getattr(roles, name)
+        taken[name] = value if value is None else value[keep]
+    if taken["groups"] is not None:
+        taken["groups"] = np.unique(taken["groups"], return_inverse=True)[1]
+    return replace(roles, **taken)
+
+
+def _model_columns(X, roles, schema, is_default):
+    """Return the columns of the model; the default one gets no sensitive feature, site or time."""
+    if not is_default:
+        return list(X.columns)
+    out = set() if roles.sensitive is None else set(roles.sensitive.columns)
+    for name in ("site", "time"):
+        array = getattr(roles, name)
+        declared = getattr(schema, name, None) if schema is not None else None
+        if declared is not None:
+            out.add(declared)
+        elif array is not None:
+            out |= {c for c in X.columns if _same_values(X[c], array)}
+    kept = [c for c in X.columns if c not in out]
+    if not kept:
+        raise InputError("No feature is left for the model beside sensitive ones, site and time.")
+    return kept
+
+
+def _same_values(column, array):
+    """Say whether a column holds the values of a role, missing ones included."""
+    ours, our_levels = pd.factorize(column)
+    theirs = pd.Series(np.asarray(array, dtype=object))
+    theirs, their_levels = pd.factorize(theirs.where(theirs.ne("missing") & theirs.notna()))
+    return np.array_equal(ours, theirs) and [*map(_label, our_levels)] == [
+        *map(_label, their_levels)
+    ]
+
+
+def join_units(groups, duplicates):
+    """Join patients that share a duplicated row: what no split may separate.
+
+    Parameters
+    ----------
+    groups : ndarray of int or None
+        The patient of each row.
+    duplicates : DuplicateRows or None
+        Clusters of nearly identical rows.
+
+    Returns
+    -------
+    ndarray of int or None
+        None when every row stands for itself.
+    """
+    if duplicates is None or not duplicates.n_near + duplicates.n_exact:
+        return groups
+    near = np.unique(duplicates.near_id, return_inverse=True)[1]
+    if groups is None:
+        return near
+    n_groups = int(groups.max()) + 1
+    links = coo_matrix((np.ones(len(groups)), (groups, n_groups + near)))
+    size = n_groups + int(near.max()) + 1
+    links = coo_matrix((links.data, (links.row, links.col)), shape=(size, size))
+    label = connected_components(links, directed=False)[1][groups]
+    return np.unique(label, return_inverse=True)[1]
+
+
+def threshold_grid(threshold_range, prevalence, n=21):
+    """Return the decision thresholds and whether the user declared them.
+
+    Parameters
+    ----------
+    threshold_range : tuple of float or None
+        Lowest and highest threshold; by default half to twice the prevalence.
+    prevalence : float
+        Share of rows with the event.
+    n : int, default=21
+        Thresholds in the grid.
+
+    Returns
+    -------
+    thresholds : ndarray
+    declared : bool
+    """
+    declared = threshold_range is not None
+    if declared and (np.shape(threshold_range) != (2,) or isinstance(threshold_range[0], str)):
+        raise InputError("threshold_range must be two risks, such as (0.05, 0.2).")
+    low, high = threshold_range if declared else (prevalence / 2, min(2 * prevalence, 0.95))
+    if not 0 < low <= high < 1:
+        raise InputError(
+            f"threshold_range is ({low:g}, {high:g}); give two risks with 0 < low <= high < 1."
+        )
+    return np.linspace(low, high, n), declared

@@ -1,0 +1,122 @@
+"""What a check of the audit hands back, and the small words that several checks use."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from healthml._core._findings import Effect, Finding, grade
+from healthml.schema import Schema
+
+MANY_ROWS = 30_000  # rows left out that are plenty to measure what a change of the table does
+
+
+@dataclass(frozen=True)
+class Look:
+    """The answer of one check: findings, evidence, and what could not be assessed."""
+
+    findings: tuple = ()
+    sections: tuple = ()
+    not_assessed: tuple = ()
+
+
+def auc_effect(case, estimate, lower, upper, meaning, **kwargs):
+    """Return an AUC effect on the rows of the case."""
+    return Effect(
+        "auroc", estimate, lower, upper, meaning, len(case.y), int(case.y.sum()), **kwargs
+    )
+
+
+def graded(case, code, effect, title, evidence, remedy, *, columns=(), **kwargs):
+    """Return a finding whose severity follows its effect by the case's rules."""
+    severity = grade(effect, case.rules, **kwargs)
+    return Finding(code, severity, title, evidence, remedy, effect, tuple(columns))
+
+
+def base_columns(case):
+    """Return the model's columns without the suspects of the leak screening, where any are left.
+
+    Small effects cannot be seen beside a column that holds the answer, so what the checks of the
+    data change is measured on the model without such columns.
+    """
+    kept = [c for c in case.model_columns if c not in case.cache.get("suspects", ())]
+    return kept or case.model_columns
+
+
+def base_risk(case):
+    """Return the risks of the model on its base columns."""
+    return case.cache["clean_risk"] if "clean_risk" in case.cache else headline_risk(case)
+
+
+def without_columns(case, drop, *, label):
+    """Refit without columns and return the AUC lost, the scores and the variant's risks."""
+    kept = [c for c in base_columns(case) if c not in set(drop)]
+    return compare_variant(case, case.table[kept], label=label)
+
+
+def compare_variant(case, table, *, label, max_rows=MANY_ROWS):
+    """Refit on a changed table and compare with the model on its base columns.
+
+    The refits use the first repeat of the audit's own splits, and of a large table only as many
+    folds as hold `max_rows` rows.
+
+    Returns
+    -------
+    difference : tuple of float
+        AUC of the model minus AUC of the variant, with its interval.
+    scores : PairedScores
+        Of "model" and "variant".
+    risk : ndarray
+        Risks of the variant.
+    """
+    folds = case.judge.folds[:1]
+    risk = case.judge.risks(case.model, table, folds=folds, max_rows=max_rows, label=label)
+    both = np.isfinite(risk[0])
+    scores = case.judge.score(
+        {"model": base_risk(case)[:1], "variant": risk}, rows={"model": both, "variant": both}
+    )
+    return scores.difference("model", "variant"), scores, risk
+
+
+def headline_risk(case):
+    """Return the out-of-sample risks of the judged model, computed once."""
+    if "risk" not in case.cache:
+        if case.given_risk is not None:
+            case.cache["risk"] = case.given_risk[None, :]
+        else:
+            case.cache["risk"] = case.judge.risks(case.model, case.features, label="the model")
+    return case.cache["risk"]
+
+
+def headline_folds(case):
+    """Return the folds of the headline risks; a fitted model has none."""
+    return case.judge.folds[: len(headline_risk(case))] if case.refit else None
+
+
+def proposed(case, role):
+    """Return the column that looks like a role nobody declared, or None."""
+    if "proposal" not in case.cache:
+        case.cache["proposal"] = Schema.infer(case.X)
+    return getattr(case.cache["proposal"], role)
+
+
+def looks_like(case, role):
+    """Say in brackets which column looks like a role nobody declared, if any."""
+    name = proposed(case, role)
+    return f" ({name} looks like one)" if name is not None else ""
+
+
+def names_in_words(columns, most=8):
+    """Return column names as one phrase."""
+    shown = ", ".join(map(str, list(columns)[:most]))
+    return shown + (f" and {len(columns) - most} more" if len(columns) > most else "")
+
+
+def interval_words(row, digits=3):
+    """Return "estimate (lower to upper)" of a table row."""
+    return f"{row['estimate']:.{digits}f} ({row['lower']:.{digits}f} to {row['upper']:.{digits}f})"
+
+
+def z_for(n_comparisons, confidence_level=0.95):
+    """Return the normal quantile for intervals that hold together."""
+    return float(norm.ppf(1 - (1 - confidence_level) / 2 / max(n_comparisons, 1)))

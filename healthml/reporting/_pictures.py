@@ -1,0 +1,183 @@
+"""The two pictures every reader of a risk model asks for: calibration, and net benefit."""
+
+import numpy as np
+
+from healthml._core._displays import BLUE, GREEN, GREY, INK, PURPLE, SKY, VERMILION
+from healthml.exceptions import InputError
+from healthml.metrics import calibration_curve
+
+SMALLEST_SHOWN = 11
+_GRID, _BARS, _ROWS_PER_BAR = 200, 40, 25
+_FLOOR = 0.16  # share of the picture's height, below zero, that holds the histogram
+_LINES = {
+    "model": (BLUE, "-", 2.4),
+    "model without suspects": (SKY, (0, (5, 1)), 2.2),
+    "age and sex": (VERMILION, "--", 1.6),
+    "penalised logistic": (GREEN, "-.", 1.6),
+    "existing score": (PURPLE, (0, (1, 1)), 2.0),
+}
+# one risk for everybody: below it like treating all, above it like treating none
+_NOT_DRAWN = ("prevalence only",)
+
+
+def draw_calibration(case, risk, ax):
+    """Draw the observed event rate against the predicted risk, with a band and a histogram.
+
+    The curve is a logistic model on a restricted cubic spline of the log odds of the
+    out-of-sample risks, all repeats together; the band is 95% at each point and counts patients,
+    not rows. It ends at the 11th lowest and 11th highest risk, and bars of fewer than 11 rows are
+    not drawn, so that nothing shows a single patient.
+
+    Parameters
+    ----------
+    case : Case
+        Gives `y` and `units`.
+    risk : ndarray of shape (n_samples,) or (n_repeats, n_samples)
+        Out-of-sample risks; NaN where none was made.
+    ax : matplotlib Axes
+        Where to draw.
+    """
+    risk = np.atleast_2d(np.asarray(risk, dtype=float))
+    seen = risk[np.isfinite(risk)]
+    if not seen.size or seen.min() < 0 or seen.max() > 1:
+        _say(ax, "No calibration curve: the score is not a probability.")
+        return
+    curve = _curve(case, risk)
+    if curve is None:
+        _say(ax, "No calibration curve: the risks hardly differ, or order the outcomes perfectly.")
+        return
+    at, height, lower, upper = curve
+    top = min(1.0, 1.04 * max(at[-1], min(upper.max(), 1.6 * at[-1]), height.max()))
+    _draw_bars(case, risk, top, ax)
+    ax.plot([0, top], [0, top], color=GREY, lw=1.2, ls="--", label="Ideal: observed = predicted")
+    ax.fill_between(at, lower, upper, color=BLUE, alpha=0.18, lw=0, label="95% interval")
+    ax.plot(at, height, color=BLUE, lw=2.2, label="Observed, smoothed")
+    ax.axhline(0, color=GREY, lw=0.8)
+    ax.set(xlim=(0, top), ylim=(-_FLOOR * top, top), xlabel="Predicted risk")
+    ax.set_ylabel("Observed event rate")
+    _in_percent(ax.xaxis, ax.yaxis)
+    ax.set_yticks([tick for tick in ax.get_yticks() if -1e-9 <= tick <= top])
+    _legend_below(ax, 2)
+
+
+def _curve(case, risk):
+    """Return the grid, the curve and the ends of its band; None where no curve exists."""
+    repeats, rows = np.nonzero(np.isfinite(risk))
+    proba, event = risk[repeats, rows], case.y[rows]
+    table = _table(event, proba, rows if case.units is None else case.units[rows])
+    if table is None:
+        return None
+    ordered = np.sort(proba)
+    margin = min(SMALLEST_SHOWN * len(risk), len(ordered) // 4)
+    shown = table[table["risk"].between(ordered[margin], ordered[-1 - margin])]
+    if len(shown) < 2:
+        return None
+    return tuple(shown[name].to_numpy() for name in ("risk", "estimate", "lower", "upper"))
+
+
+def _table(event, proba, patient):
+    """Return the most flexible curve that the risks allow: fewer knots, at last a few groups."""
+    options = [{"method": "rcs", "n_knots": k, "n_points": _GRID} for k in (5, 4, 3)]
+    for option in (*options, {"method": "binned", "n_bins": 5}):
+        try:
+            return calibration_curve(event, proba, groups=patient, **option).table
+        except InputError:
+            continue
+    return None
+
+
+def _draw_bars(case, risk, top, ax):
+    """Draw the risks of rows with the event upwards, of the others downwards, below the curve."""
+    n_bars = int(np.clip(min(case.y.sum(), (1 - case.y).sum()) / _ROWS_PER_BAR, 6, _BARS))
+    edges = np.linspace(0, top, n_bars + 1)
+    counts = np.zeros((2, n_bars))
+    for one in risk:
+        for k in (0, 1):
+            use = np.isfinite(one) & (case.y == k)
+            counts[k] += np.histogram(np.minimum(one[use], top), bins=edges)[0] / len(risk)
+    counts[counts < SMALLEST_SHOWN] = 0
+    room, middle = 0.42 * _FLOOR * top, -0.55 * _FLOOR * top
+    scale = counts / np.maximum(counts.max(axis=1, keepdims=True), 1) * room
+    style = {"width": np.diff(edges) * 0.86, "align": "edge", "lw": 0}
+    ax.bar(edges[:-1], scale[1], bottom=middle, color=VERMILION, label="With the event", **style)
+    ax.bar(edges[:-1], -scale[0], bottom=middle, color=GREY, label="Without the event", **style)
+
+
+def draw_net_benefit(case, risks, rows, ax):
+    """Draw net benefit per 1,000 patients over the thresholds, beside treating all and none.
+
+    Parameters
+    ----------
+    case : Case
+        Gives `y` and `thresholds`.
+    risks : dict of str to ndarray of shape (n_samples,) or (n_repeats, n_samples)
+        Out-of-sample risks by name; net benefit is averaged over repeats.
+    rows : dict of str to boolean ndarray
+        Rows that count, for those that do not have a risk everywhere.
+    ax : matplotlib Axes
+        Where to draw.
+    """
+    t = np.asarray(case.thresholds, dtype=float)
+    odds, prevalence = t / (1 - t), float(np.mean(case.y))
+    everyone = 1000 * (prevalence - (1 - prevalence) * odds)
+    marker = "o" if np.ptp(t) == 0 else None
+    best = [float(everyone.max()), 0.0]
+    ax.plot(t, everyone, color=INK, lw=1.2, ls=(0, (6, 2)), marker=marker, label="Treat all")
+    ax.axhline(0, color=INK, lw=1.2, label="Treat none")
+    for name, risk in risks.items():
+        curve = _net_benefit(case.y, risk, rows.get(name), t)
+        if name in _NOT_DRAWN or curve is None:
+            continue
+        color, style, width = _LINES.get(name, (GREEN, "-.", 1.6))
+        ax.plot(t, curve, color=color, ls=style, lw=width, marker=marker, label=_named(name, rows))
+        best.append(float(curve.max()))
+    top = max(*best, 1.0)
+    lowest = min(float(np.min(line.get_ydata())) for line in ax.lines)
+    ax.set_ylim(max(lowest, -0.35 * top) - 0.03 * top, 1.06 * top)
+    ax.set(xlabel="Decision threshold (risk from which one would act)")
+    ax.set_ylabel("Net benefit per 1,000 patients")
+    _in_percent(ax.xaxis)
+    _legend_below(ax, 2)
+
+
+def _net_benefit(y, risk, keep, thresholds):
+    """Return net benefit per 1,000 at each threshold, or None where the risks are no risks."""
+    risk = np.atleast_2d(np.asarray(risk, dtype=float))
+    use = np.isfinite(risk).all(axis=0)
+    use = use if keep is None else use & keep
+    if not use.any() or risk[:, use].min() < 0 or risk[:, use].max() > 1:
+        return None
+    event, curves = y[use] == 1, []
+    for one in risk[:, use]:
+        ordered = [np.sort(one[event == k]) for k in (True, False)]
+        true, false = (len(o) - np.searchsorted(o, thresholds, side="left") for o in ordered)
+        curves.append(true - false * thresholds / (1 - thresholds))
+    return 1000 * np.mean(curves, axis=0) / len(event)
+
+
+def _named(name, rows):
+    text = name[:1].upper() + name[1:]
+    return text + " (rows that have one)" if name in rows else text
+
+
+def _in_percent(*axes):
+    from matplotlib.ticker import PercentFormatter
+
+    for axis in axes:
+        axis.set_major_formatter(PercentFormatter(1.0))
+
+
+def _legend_below(ax, n_columns):
+    """Put the legend under the picture, where it covers no line."""
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.15),
+        ncols=n_columns,
+        frameon=False,
+        handlelength=2.6,
+    )
+
+
+def _say(ax, sentence):
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, sentence, ha="center", va="center", transform=ax.transAxes, wrap=True)

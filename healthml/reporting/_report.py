@@ -1,0 +1,249 @@
+"""The report of an audit: what must be settled, what was measured, what was not assessed."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from healthml._core._findings import MODERATE, NOT_ASSESSABLE, NOTE, SERIOUS, SEVERITIES
+from healthml._core._results import Result, plain
+
+# not shown to be better than something simple: to be settled whatever the size
+_ALWAYS_SETTLE = ("HM401", "HM403", "HM406")
+
+
+@dataclass(frozen=True)
+class NotAssessed:
+    """Something a reader would ask that this audit cannot answer, and what would answer it.
+
+    Parameters
+    ----------
+    topic : str
+        The question.
+    reason : str
+        Why it was not assessed.
+    needed : str
+        What evidence would answer it.
+    code : str
+        Code of the check, where there is one.
+    """
+
+    topic: str
+    reason: str
+    needed: str
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of a section: how to draw it on an axes, and its description in words.
+
+    Parameters
+    ----------
+    draw : callable
+        Takes a matplotlib axes.
+    alt : str
+        What the picture shows, for those who cannot see it.
+    """
+
+    draw: callable
+    alt: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question of the report with its answer.
+
+    Parameters
+    ----------
+    key : str
+        Short name, unique in the report.
+    part : str
+        Chapter: "cohort", "data", "performance", "leakage", "transport" or "groups".
+    title : str
+        The question in plain words.
+    lead : str
+        The answer in one or two sentences.
+    tables : tuple of (str, DataFrame)
+        Captions and tables.
+    figures : tuple of Figure
+        Pictures.
+    """
+
+    key: str
+    part: str
+    title: str
+    lead: str
+    tables: tuple = ()
+    figures: tuple = ()
+
+
+@dataclass(frozen=True, repr=False)
+class AuditReport(Result):
+    """What an audit found; made by `healthml.audit` and `healthml.audit_predictions`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The findings, most severe first: code, severity, title, measure, estimate, lower, upper,
+        n_samples, n_events, columns, evidence, remedy.
+    statement : str
+        First line: what was judged, and for whom.
+    headline : str
+        Performance, never without the leak beside it.
+    findings : tuple of Finding
+        The findings themselves.
+    not_assessed : tuple of NotAssessed
+        What was not assessed and why.
+    sections : tuple of Section
+        The evidence, chapter by chapter.
+    about : dict
+        Rows, events, patients, thresholds, resampling, version, seed.
+    """
+
+    statement: str = ""
+    headline: str = ""
+    findings: tuple = ()
+    not_assessed: tuple = ()
+    sections: tuple = ()
+    about: dict = field(default_factory=dict)
+
+    @property
+    def must_settle(self):
+        """Findings to be settled before anyone relies on this model."""
+        return tuple(
+            f
+            for f in self.findings
+            if f.severity in (SERIOUS, MODERATE)
+            or (f.code in _ALWAYS_SETTLE and f.severity != NOT_ASSESSABLE)
+        )
+
+    @property
+    def notes(self):
+        """Findings below the cut-off of harm, and those whose interval is too wide."""
+        settle = set(map(id, self.must_settle))
+        return tuple(f for f in self.findings if id(f) not in settle)
+
+    @property
+    def exit_code(self):
+        """0 without a serious finding, else 1."""
+        return int(any(f.severity == SERIOUS for f in self.findings))
+
+    @property
+    def next_evidence(self):
+        """What evidence is needed next, in order and without repeats."""
+        asked = [f.remedy for f in self.must_settle] + [n.needed for n in self.not_assessed]
+        return tuple(dict.fromkeys(asked))
+
+    def section(self, key):
+        """Return one section by its key."""
+        return next(s for s in self.sections if s.key == key)
+
+    def codes(self, *severities):
+        """Return the codes found, optionally only those of the given severities."""
+        return [f.code for f in self.findings if not severities or f.severity in severities]
+
+    def summary(self):
+        """Return the short summary for a terminal."""
+        lines = [self.statement, self.headline, ""]
+        settle = self.must_settle
+        lines.append(
+            f"To be settled before anyone relies on this model: {len(settle)}"
+            if settle
+            else "Nothing above a note was measured."
+        )
+        for finding in settle:
+            lines.append(f"  [{finding.severity}] {finding.code} {finding.title}")
+            if finding.effect is not None:
+                lines.append(f"      {finding.effect.in_words()}")
+        counts = {s: sum(f.severity == s for f in self.notes) for s in (NOTE, NOT_ASSESSABLE)}
+        lines.append(
+            f"Notes: {counts[NOTE]}; interval too wide: {counts[NOT_ASSESSABLE]}; "
+            f"questions not assessed: {len(self.not_assessed)} (see the report). What was not "
+            "found is not a proof that all is well."
+        )
+        return "\n".join(lines)
+
+    def to_json(self, path=None, *, indent=1):
+        """Return the report as JSON text, and write it to `path` when given."""
+        import json
+
+        body = {
+            "statement": self.statement,
+            "headline": self.headline,
+            "exit_code": self.exit_code,
+            "about": plain(self.about),
+            "must_settle": [plain(f) for f in self.must_settle],
+            "findings": [plain(f) for f in self.findings],
+            "not_assessed": [plain(n) for n in self.not_assessed],
+            "next_evidence": list(self.next_evidence),
+            "sections": [_section_json(s) for s in self.sections],
+        }
+        text = json.dumps(body, indent=indent, ensure_ascii=False)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def to_html(self, path=None):
+        """Return the report as one self-contained page, and write it to `path` when given."""
+        from healthml.reporting._html import render
+
+        page = render(self)
+        if path is not None:
+            Path(path).write_text(page, encoding="utf-8")
+        return page
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the measured AUC of the model and of everything simple beside it."""
+        import matplotlib.pyplot as plt
+
+        ax = plt.subplots()[1] if ax is None else ax
+        self.section("performance").figures[0].draw(ax, **kwargs)
+        return ax
+
+    def __repr__(self):
+        """Return the short summary."""
+        return f"AuditReport\n{self.summary()}"
+
+    def _repr_html_(self):
+        shown = self.table[["code", "severity", "title", "estimate", "lower", "upper"]]
+        return f"<p>{self.statement}</p><p>{self.headline}</p>" + shown.round(3).to_html(
+            index=False, border=0
+        )
+
+
+def findings_table(findings):
+    """Return the findings as a tidy table."""
+    rows = []
+    for f in findings:
+        e = f.effect
+        measured = (e.measure, e.estimate, e.lower, e.upper, e.n_samples, e.n_events) if e else ()
+        rows.append(
+            (
+                f.code,
+                f.severity,
+                f.title,
+                *(measured or (None, *([float("nan")] * 5))),
+                ", ".join(map(str, f.columns)),
+                f.evidence,
+                f.remedy,
+            )
+        )
+    columns = ["code", "severity", "title", "measure", "estimate", "lower", "upper"]
+    columns += ["n_samples", "n_events", "columns", "evidence", "remedy"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def sort_findings(findings):
+    """Order findings by severity, then by code."""
+    return tuple(sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), f.code)))
+
+
+def _section_json(section):
+    return {
+        "key": section.key,
+        "part": section.part,
+        "title": section.title,
+        "lead": section.lead,
+        "tables": [{"caption": caption, "rows": plain(table)} for caption, table in section.tables],
+    }

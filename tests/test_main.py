@@ -1,0 +1,299 @@
+"""The command line: what it writes, its exit codes, and one sentence for each mistake."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import healthml
+from healthml.__main__ import main
+from healthml._core._findings import Finding
+from healthml.reporting._report import AuditReport, findings_table
+
+ROOT = Path(healthml.__file__).parent.parent
+MARKS = ("PATIENT-7731-QX", "rarelevelqx", "73.91724681")
+
+
+def patients(n=300):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "pid": [f"{MARKS[0]}-{k // 2}" for k in range(n)],
+            "age": rng.integers(30, 90, n),
+            "sex": rng.choice(["f", "m"], n),
+            "lab": rng.normal(50, 10, n).round(1),
+            "ward": rng.choice(["A", "B"], n),
+        }
+    )
+    risk = 1 / (1 + np.exp(1 - (table["lab"] - 50) / 10))
+    table["died"] = (rng.uniform(size=n) < risk).astype(int)
+    return table
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """A folder with one good table and one file for each mistake."""
+    folder = tmp_path_factory.mktemp("tables")
+    table, good = patients(), folder / "good.csv"
+    fate = np.where(table["died"] == 1, np.where(table["age"] > 60, "Died", "Hospice"), "Home")
+    few = (np.arange(len(table)) == 3).astype(int)
+    changed = {
+        "good": table.assign(fate=fate),
+        "one_class": table.assign(died=0),
+        "void": table.assign(empty_column=np.nan),
+        "infinite": table.assign(lab=np.where(few == 1, np.inf, table["lab"])),
+        "few": table.assign(died=few),
+        "no_outcome": table.assign(died=np.nan),
+    }
+    for name, frame in changed.items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    table.to_csv(folder / "semicolon.csv", index=False, sep=";")
+    table.assign(ward="Zürich").to_csv(folder / "latin.csv", index=False, encoding="latin-1")
+    (folder / "empty.csv").touch()
+    (folder / "header.csv").write_text("a,b,died\n")
+    (folder / "repeated.csv").write_text(good.read_text().replace("lab", "age", 1))
+    (folder / "broken.yaml").write_text("outcome: [died\n")
+    (folder / "key.yaml").write_text("outcom: died\n")
+    (folder / "list.yaml").write_text("- died\n")
+    (folder / "column.yaml").write_text("outcome: died\npatient: patid\n")
+    (folder / "broken.json").write_text("{")
+    return folder
+
+
+DIED = "--outcome died"
+MISTAKES = {
+    "missing outcome column": ("good.csv --outcome dyed", "'dyed' --outcome 'died'"),
+    "no outcome": ("good.csv", "--outcome"),
+    "one class": (f"one_class.csv {DIED}", "'died' one class 300 rows"),
+    "three levels": ("good.csv --outcome fate", "'fate' 3 levels event="),
+    "event of no row": ("good.csv --outcome fate --event Dead", "'fate' 'Died'"),
+    "comparison of no row": ("good.csv --outcome lab --event >999", "'lab' no event"),
+    "outcome never known": (f"no_outcome.csv {DIED}", "'died' no value"),
+    "too few events": (f"few.csv {DIED}", "1 event 2"),
+    "empty file": (f"empty.csv {DIED}", "empty.csv export"),
+    "no rows": (f"header.csv {DIED}", "header.csv no rows"),
+    "repeated column": (f"repeated.csv {DIED}", "repeated.csv 'age'"),
+    "column without a value": (f"void.csv {DIED}", "'empty_column' 300 rows"),
+    "infinite value": (f"infinite.csv {DIED}", "'lab' infinite position 3"),
+    "wrong delimiter": (f"semicolon.csv {DIED}", "semicolon --sep"),
+    "delimiter of two": (f"good.csv {DIED} --sep ;;", "sep= one character"),
+    "wrong encoding": (f"latin.csv {DIED}", "latin.csv byte --encoding"),
+    "unknown encoding": (f"good.csv {DIED} --encoding klingon", "'klingon' 'latin-1'"),
+    "absent file": (f"nowhere.csv {DIED}", "nowhere.csv path"),
+    "folder": (f". {DIED}", "folder"),
+    "excluded column absent": (f"good.csv {DIED} --exclude sx", "'sx' --exclude 'sex'"),
+    "sensitive column absent": (f"good.csv {DIED} --sensitive gender", "'gender' --sensitive"),
+    "later column absent": (f"good.csv {DIED} --known-after stay", "'stay' --known-after"),
+    "score absent": (f"good.csv {DIED} --score apache", "'apache' --score"),
+    "excluded and used": (f"good.csv {DIED} --patient pid --exclude pid", "'pid' patient"),
+    "two roles": (f"good.csv {DIED} --patient pid --site pid", "'pid' patient site"),
+    "broken YAML": ("good.csv --schema broken.yaml", "YAML line"),
+    "unknown key": ("good.csv --schema key.yaml", "'outcom' 'outcome'"),
+    "YAML list": ("good.csv --schema list.yaml", "mapping"),
+    "schema of another table": ("good.csv --schema column.yaml", "'patid' patient"),
+    "broken JSON": ("good.csv --schema broken.json", "JSON line 1"),
+    "absent schema": ("good.csv --schema nowhere.yaml", "nowhere.yaml"),
+    "thresholds reversed": (f"good.csv {DIED} --threshold-range 0.5 0.1", "threshold_range"),
+    "threshold in words": (f"good.csv {DIED} --threshold-range low 0.1", "--threshold-range 'low'"),
+    "seed below zero": (f"good.csv {DIED} --seed -1", "--seed"),
+    "no repeats": (f"good.csv {DIED} --repeats 0", "--repeats"),
+    "no jobs": (f"good.csv {DIED} --jobs 0", "--jobs"),
+    "no folder to write to": (f"good.csv {DIED} --output absent/r.html", "absent --output"),
+    "output is a folder": (f"good.csv {DIED} --output out", "folder --output"),
+    "output is the table": (f"good.csv {DIED} --output good.csv", "good.csv --output"),
+    "one file for two": (f"good.csv {DIED} --output r.json", "--json"),
+    "unknown option": (f"good.csv {DIED} --frobnicate", "--frobnicate --help"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence_and_exit_code_2(mistake, tables, tmp_path, monkeypatch, capsys):
+    words, said = MISTAKES[mistake]
+    for file in tables.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["audit", *words.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("healthml: ")
+    assert err.count("\n") == 1
+    assert err.rstrip()[-1] in ".?"
+    assert all(word in err for word in said.split()), err
+    assert not any(mark in err for mark in MARKS)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("argv", [[], ["fly"], ["demo", "--rows", "none"]])
+def test_a_wrong_command_is_one_sentence(argv, capsys):
+    assert main(argv) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def made(severity="note", **changes):
+    finding = Finding("HM204", severity, "Repeated rows", "4 rows", "Find out why.")
+    report = {"statement": "This judges.", "headline": "AUC 0.8.", "findings": (finding,)}
+    return AuditReport(findings_table((finding,)), **{**report, **changes})
+
+
+@pytest.fixture
+def audited(monkeypatch):
+    """Replace the audit by one that keeps what it was given and answers at once."""
+    seen = {"severity": "note"}
+
+    def audit(model, table, **options):
+        seen.update(options, model=model, table=table)
+        if "error" in seen:
+            raise seen["error"]
+        return made(seen["severity"])
+
+    monkeypatch.setattr(healthml, "audit", audit, raising=False)
+    return seen
+
+
+@pytest.mark.parametrize(("severity", "code"), [("note", 0), ("moderate", 0), ("serious", 1)])
+def test_exit_code_says_whether_a_finding_is_serious(severity, code, audited, tables, tmp_path):
+    audited["severity"] = severity
+    page = tmp_path / "r.html"
+    assert main(["audit", str(tables / "good.csv"), *DIED.split(), "--output", str(page)]) == code
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["exit_code"] == code
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "r.json"]
+
+
+def test_options_reach_the_audit(audited, tables, tmp_path):
+    options = "--event >0 --patient pid --site ward --sensitive sex --exclude fate --seed 7"
+    options += " --threshold-range 0.1 0.4 --repeats 2 --jobs 2 --show-values --quiet --missing A"
+    options += f" --known-after lab --output {tmp_path / 'a.html'} --json {tmp_path / 'b.txt'}"
+    assert main(["audit", str(tables / "good.csv"), *DIED.split(), *options.split()]) == 0
+    schema = audited["schema"]
+    declared = schema.outcome, schema.event, schema.patient, schema.site, schema.sensitive
+    assert declared == ("died", ">0", "pid", "ward", ("sex",))
+    assert (schema.known_after, schema.threshold_range) == (("lab",), (0.1, 0.4))
+    assert "fate" not in audited["table"].columns
+    assert audited["table"]["ward"].isna().any()
+    got = [audited[k] for k in ("random_state", "n_repeats", "n_jobs", "show_values", "verbose")]
+    assert got == [7, 2, 2, True, 0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.txt"]
+
+
+def test_the_command_line_overrides_the_schema_file(audited, tables, tmp_path):
+    schema = tmp_path / "s.yaml"
+    schema.write_text("outcome: died\npatient: pid\nsite: ward\nhorizon: 2\nfollow_up: age\n")
+    page = tmp_path / "r.html"
+    words = ["--schema", str(schema), "--patient", "lab", "--output", str(page)]
+    assert main(["audit", str(tables / "good.csv"), *words]) == 0
+    declared = audited["schema"]
+    assert (declared.patient, declared.site, declared.horizon) == ("lab", "ward", 2)
+
+
+def test_an_unforeseen_error_hides_its_message(audited, tables, tmp_path, capsys):
+    audited["error"] = RuntimeError(f"could not convert {MARKS[0]}")
+    words = ["audit", str(tables / "good.csv"), *DIED.split(), "--output", str(tmp_path / "r.html")]
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert "RuntimeError" in err
+    assert MARKS[0] not in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(RuntimeError):
+        main([*words, "--traceback"])
+
+
+def test_an_interruption_leaves_nothing(audited, tables, tmp_path, capsys):
+    audited["error"] = KeyboardInterrupt()
+    words = ["audit", str(tables / "good.csv"), *DIED.split(), "--output", str(tmp_path / "r.html")]
+    assert main(words) == 130
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_keeps_the_old_page(audited, tables, tmp_path, monkeypatch, capsys):
+    page = tmp_path / "r.html"
+    page.write_text("old")
+
+    def full(path, text, **kwargs):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    words = ["audit", str(tables / "good.csv"), *DIED.split(), "--output", str(page)]
+    assert main(words) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert page.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
+def test_a_folder_without_rights_is_found_before_the_work(audited, tables, tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    words = ["audit", str(tables / "good.csv"), *DIED.split(), "--output", str(tmp_path / "r.html")]
+    assert main(words) == 2
+    assert "table" not in audited
+    tmp_path.chmod(0o700)
+
+
+def test_warnings_of_others_are_not_shown(audited, tables, tmp_path, monkeypatch, capsys):
+    import warnings
+
+    from healthml.exceptions import DataQualityWarning
+
+    def audit(model, table, **options):
+        warnings.warn(f"unknown category {MARKS[1]}", UserWarning, stacklevel=2)
+        warnings.warn("column 'a' is odd", DataQualityWarning, stacklevel=2)
+        return made()
+
+    monkeypatch.setattr(healthml, "audit", audit, raising=False)
+    main(["audit", str(tables / "good.csv"), *DIED.split(), "--output", str(tmp_path / "r.html")])
+    assert capsys.readouterr().err == "healthml: warning: column 'a' is odd\n"
+
+
+def test_a_real_table_in_a_new_process(tables, tmp_path):
+    table = patients()
+    table["answer"] = table["died"] * 2.5
+    table.loc[:3, "ward"] = MARKS[1]
+    table["lab"] = table["lab"].astype(str)
+    table.loc[20, "lab"] = MARKS[2]
+    table.to_csv(tmp_path / "t.csv", index=False)
+    words = [sys.executable, "-m", "healthml", "audit", "t.csv", "--outcome", "died"]
+    words += ["--patient", "pid", "--repeats", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1, done.stderr
+    assert "HM301" in done.stdout
+    assert "refits" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "report.html",
+        "report.json",
+        "t.csv",
+    ]
+    written = [
+        (tmp_path / name).read_text(encoding="utf-8") for name in ("report.html", "report.json")
+    ]
+    for text in (*written, done.stdout, done.stderr):
+        assert not any(mark in text for mark in MARKS)
+
+
+def test_the_demo_runs_and_says_that_it_is_simulated(audited, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    audited["severity"] = "serious"
+    assert main(["demo", "--rows", "50", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "simulated" in out
+    names = ["healthml_demo_report.html", "healthml_demo_report.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert "All patients are simulated." in (tmp_path / names[0]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["audit", "--help"], ["--version"]])
+def test_help_is_printed(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 0
+    assert capsys.readouterr().out
