@@ -1,0 +1,55 @@
+"""scikit-learn's own checks on every public estimator, with routing off and on."""
+
+import importlib
+import inspect
+
+import pytest
+import sklearn
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import healthml
+
+# estimator name -> how to make it, for those that cannot be made without arguments
+MADE_WITH = {}
+# estimator name -> {check name: why it cannot hold}
+EXCUSED = {}
+
+
+def public_estimators():
+    """Return {name: class} of every estimator in every room."""
+    found = {}
+    for room in healthml._SUBMODULES:
+        module = importlib.import_module(f"healthml.{room}")
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if inspect.isclass(thing) and issubclass(thing, BaseEstimator):
+                found[name] = thing
+    return found
+
+
+ESTIMATORS = public_estimators()
+
+
+def instances():
+    return [MADE_WITH.get(name, make)() for name, make in ESTIMATORS.items()]
+
+
+@parametrize_with_checks(
+    instances(),
+    expected_failed_checks=lambda estimator: EXCUSED.get(type(estimator).__name__, {}),
+)
+def test_estimator_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", instances(), ids=lambda estimator: type(estimator).__name__)
+def test_clone_with_routing_on(estimator):
+    with sklearn.config_context(enable_metadata_routing=True):
+        copy = clone(estimator)
+        assert copy.get_params(deep=False).keys() == estimator.get_params(deep=False).keys()
+        copy.get_metadata_routing()
+
+
+def test_excuses_name_what_exists():
+    assert set(EXCUSED) | set(MADE_WITH) <= set(ESTIMATORS)
