@@ -19,14 +19,14 @@ def _words(text):
 # anywhere in the name without its separators; LATER_WORDS are whole words or glued to LATER_GLUE.
 LATER_STEMS = _words(
     "discharge dischg dischrg mortality death deceas autops necrops postmortem readmi rehospitali "
-    "survival surviv fatalit posthospital hospice"
+    "survival surviv fatalit posthospital hospice palliat"
 )
 LATER_PHRASES = _words(
     "followup lengthofstay lengthstay staylength stayduration durationofstay timeinhospital "
     "timeinicu daysinhospital daysinicu hospitaldays hospdays icudays ventdays ventilatordays "
     "freedays timetoevent daystoevent eventtime vitalstatus lifestatus exitstatus finalstatus "
     "laststatus lastcontact lastalive transferout causeofdeath postop finaldiagnosis reoperation "
-    "reintubation outtime"
+    "reintubation outtime comfortcare comfortmeasure"
 )
 LATER_WORDS = _words(
     "los died dead mort dod expire expired dnr cost costs cst charge charges payment payments paid "
