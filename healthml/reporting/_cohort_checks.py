@@ -77,7 +77,7 @@ def check_eligibility(case):
     table = _unexplained(case, strata) if len(strata.table) else strata.table
     if not len(table):
         return Look()
-    shown = table.drop(columns=["position"]).copy()
+    shown = table.drop(columns=["position"]).astype({"level": object})
     wide = shown["column"].map(case.X.nunique()) > 50
     shown.loc[wide & (not case.show_values), "level"] = "(not listed)"
     findings = [

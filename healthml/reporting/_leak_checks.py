@@ -193,7 +193,8 @@ def check_known_after(case):
     finding = Finding(
         "HM303",
         NOTE,
-        f"{names_in_words(names, 4)} were left out: known only after the prediction",
+        f"{names_in_words(names, 4)} {'was' if len(names) == 1 else 'were'} left out: known only "
+        "after the prediction",
         f"With them the AUC would read {interval_words(scores.get('variant', 'auroc'))} instead of "
         f"{interval_words(scores.get('model', 'auroc'))}; the audit left them out.",
         "Keep them out of the model; any earlier number that used them is too good.",
