@@ -11,6 +11,7 @@ __all__ = [
     "HealthMLWarning",
     "InputError",
     "OutcomeError",
+    "OverfittingWarning",
     "PatientLeakageWarning",
     "ReadError",
     "SchemaError",
@@ -51,3 +52,7 @@ class DataQualityWarning(HealthMLWarning):
 
 class ConvergenceWarning(HealthMLWarning):
     """A fit did not reach its tolerance or its maximum-likelihood estimate does not exist."""
+
+
+class OverfittingWarning(HealthMLWarning):
+    """An estimate corrects too little for overfitting; ask for another method."""

@@ -53,3 +53,7 @@ def test_clone_with_routing_on(estimator):
 
 def test_excuses_name_what_exists():
     assert set(EXCUSED) | set(MADE_WITH) <= set(ESTIMATORS)
+
+
+def test_the_estimators_of_the_rooms_are_found():
+    assert set(ESTIMATORS) >= {"TableEncoder"}

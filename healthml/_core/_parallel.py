@@ -35,8 +35,38 @@ def run_parallel(function, tasks, *, n_jobs=None, verbose=0, what="tasks"):
     [1, 2, 3]
     """
     tasks = list(tasks)
+    options = {"n_jobs": n_jobs, "verbose": verbose, "what": what, "total": len(tasks)}
+    return list(iterate_parallel(function, tasks, **options))
+
+
+def iterate_parallel(function, tasks, *, n_jobs=None, verbose=0, what="tasks", total=None):
+    """Yield the answers of `run_parallel` one by one, in the order of the tasks.
+
+    Tasks may be a generator; only as many as are being worked on exist at a time.
+
+    Parameters
+    ----------
+    function : callable
+        Called with one task.
+    tasks : iterable
+        What to work on.
+    n_jobs, verbose, what
+        As in `run_parallel`.
+    total : int, optional
+        Number of tasks, for progress; without it there are no progress lines.
+
+    Yields
+    ------
+    object
+        What `function` returned.
+
+    Examples
+    --------
+    >>> next(iterate_parallel(abs, iter([-1, 2])))
+    1
+    """
     answers = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(t) for t in tasks)
-    return list(_with_progress(answers, len(tasks), verbose, what) if verbose > 0 else answers)
+    return _with_progress(answers, total, verbose, what) if verbose > 0 and total else answers
 
 
 def _with_progress(answers, total, verbose, what):

@@ -9,9 +9,11 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
+from healthml._core._checks import check_event, check_groups
 from healthml._core._frames import to_pandas
 from healthml._core._numerics import cluster_variance
 from healthml._core._results import Result
+from healthml.exceptions import InputError
 from healthml.metrics._paired import auroc_influence
 from healthml.validation._evaluate import predict_risk
 
@@ -66,16 +68,16 @@ def permutation_importance(
         Refitted in every fold.
     X : DataFrame of shape (n_samples, n_features)
         The table.
-    y : ndarray of shape (n_samples,)
+    y : array-like of shape (n_samples,)
         Outcome as 0/1.
-    fold : ndarray of int, shape (n_samples,)
+    fold : array-like of int, shape (n_samples,)
         Patient-wise fold of each row.
-    groups : ndarray of int, optional
+    groups : array-like of shape (n_samples,), optional
         The patient of each row, for the intervals.
     max_rows : int, default=5000
         At most this many of the rows left out are predicted, at random.
     max_folds : int, default=5
-        At most this many folds are used; one is enough for a large table.
+        At most this many folds are left out; one is enough for a large table.
     confidence_level : float, default=0.95
         Level of the intervals.
     n_jobs : int, optional
@@ -86,6 +88,11 @@ def permutation_importance(
     Returns
     -------
     ImportanceResult
+
+    Raises
+    ------
+    InputError
+        If the lengths do not fit, the outcome is not 0/1, or a patient is missing.
 
     Examples
     --------
@@ -102,19 +109,26 @@ def permutation_importance(
     >>> found.table["column"].tolist()
     ['lactate', 'noise']
     """
-    frame = to_pandas(X)
+    frame, y, fold = to_pandas(X), check_event(y)[1], np.asarray(fold)
+    if not len(frame) == len(y) == len(fold):
+        raise InputError(
+            f"X has {len(frame)} rows, y {len(y)} and fold {len(fold)}; pass the same rows."
+        )
+    groups = None if groups is None else check_groups(groups, len(y))
     rng = check_random_state(random_state)
     chosen = np.zeros(len(y), dtype=bool)
-    within = np.flatnonzero(fold < max_folds)
+    left_out = np.unique(fold)[:max_folds]
+    within = np.flatnonzero(np.isin(fold, left_out))
     chosen[rng.permutation(within)[:max_rows]] = True
-    seeds = rng.randint(np.iinfo(np.int32).max, size=min(int(fold.max()) + 1, max_folds))
+    left_out = np.unique(fold[chosen])
+    seeds = rng.randint(np.iinfo(np.int32).max, size=len(left_out))
     parts = Parallel(n_jobs=n_jobs)(
-        delayed(_shuffled_risks)(estimator, frame, y, fold, k, chosen, seed, groups)
-        for k, seed in enumerate(seeds)
+        delayed(_shuffled_risks)(estimator, frame, y, fold, k, chosen, seed)
+        for k, seed in zip(left_out, seeds, strict=True)
     )
     rows = np.concatenate([p[0] for p in parts])
     risks = np.concatenate([p[1] for p in parts], axis=1)
-    patient = None if groups is None else np.asarray(groups)[rows]
+    patient = None if groups is None else groups[rows]
     base, base_influence = auroc_influence(y[rows], risks[0], fold[rows])
     z, table = norm.ppf(0.5 + confidence_level / 2), []
     for name, risk in zip(frame.columns, risks[1:], strict=True):
@@ -127,7 +141,7 @@ def permutation_importance(
     return ImportanceResult(out.reset_index(drop=True))
 
 
-def _shuffled_risks(estimator, frame, y, fold, k, chosen, seed, groups):
+def _shuffled_risks(estimator, frame, y, fold, k, chosen, seed):
     """Return the rows predicted and their risks: as they are, then with each column shuffled."""
     rng = np.random.RandomState(seed)
     train, rows = np.flatnonzero(fold != k), np.flatnonzero((fold == k) & chosen)

@@ -1,20 +1,25 @@
 """Performance by sensitive group, with intervals and nothing claimed where counts are small."""
 
 import itertools
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from healthml._core._checks import check_event, check_groups
 from healthml._core._frames import to_pandas
+from healthml._core._name_hints import name_words
 from healthml._core._numerics import cluster_variance
 from healthml._core._results import Result
+from healthml.exceptions import InputError
 from healthml.metrics._paired import paired_scores
 from healthml.validation._reference_models import TableEncoder, _numbers
 
 SMALLEST_SHOWN = 11
 _AGE_CUTS = (0, 18, 40, 65, 80, np.inf)
+_AGE_WORD = re.compile(r"(patient|anchor|admission)?ages?(yrs?|years|inyears)?")
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,16 +73,16 @@ def group_performance(
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,)
+    y : array-like of shape (n_samples,)
         Outcome as 0/1.
-    risk : ndarray of shape (n_samples,) or (n_repeats, n_samples)
+    risk : array-like of shape (n_samples,) or (n_repeats, n_samples)
         Out-of-sample risks.
     sensitive_features : DataFrame, Series or array-like
         One or more features; numeric ones with more than 10 values are cut into bands (age at
         18, 40, 65, 80; others at their quartiles).
     fold : ndarray, optional
         Fold of each row, shaped as `risk`; the AUC compares rows of one fold only.
-    groups : ndarray of int, optional
+    groups : array-like of shape (n_samples,), optional
         The patient of each row.
     thresholds : ndarray, optional
         Decision thresholds for net benefit.
@@ -90,6 +95,11 @@ def group_performance(
     -------
     GroupPerformance
 
+    Raises
+    ------
+    InputError
+        If the lengths do not fit, the outcome is not 0/1, or a patient is missing.
+
     Examples
     --------
     >>> import numpy as np
@@ -101,6 +111,12 @@ def group_performance(
     >>> sorted(set(found["group"]))
     ['f', 'm']
     """
+    y, risk = check_event(y)[1], np.asarray(risk, dtype=float)
+    if risk.shape[-1:] != y.shape:
+        raise InputError(
+            f"risk has shape {risk.shape} for {len(y)} rows; pass one risk for each row."
+        )
+    groups = None if groups is None else check_groups(groups, len(y))
     features = sensitive_frame(sensitive_features, len(y))
     bands = {name: band_labels(features[name]) for name in features.columns}
     n_groups = sum(len(np.unique(b)) for b in bands.values())
@@ -156,8 +172,6 @@ def sensitive_frame(features, n):
         features = pd.DataFrame(values, columns=[f"sensitive{k}" for k in range(values.shape[1])])
     frame = to_pandas(features, name="sensitive_features")
     if len(frame) != n:
-        from healthml.exceptions import InputError
-
         raise InputError(
             f"sensitive_features has {len(frame)} rows and the outcome {n}; pass them aligned."
         )
@@ -168,7 +182,7 @@ def band_labels(column):
     """Return the group label of each row as text; missing is "missing"."""
     if column.nunique() > 10 and TableEncoder().is_number(column):
         values = _numbers(column)
-        is_age = "age" in str(column.name).lower()
+        is_age = any(_AGE_WORD.fullmatch(word) for word in name_words(column.name))
         cuts = _AGE_CUTS if is_age else np.unique(np.nanquantile(values, [0, 0.25, 0.5, 0.75, 1]))
         labels = np.array(_band_names(cuts, is_age), dtype=object)
         at = np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, len(labels) - 1)

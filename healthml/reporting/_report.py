@@ -1,5 +1,8 @@
 """The report of an audit: what must be settled, what was measured, what was not assessed."""
 
+import html
+import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -158,7 +161,7 @@ class AuditReport(Result):
                 lines.append(f"      {finding.effect.in_words()}")
         counts = {s: sum(f.severity == s for f in self.notes) for s in (NOTE, NOT_ASSESSABLE)}
         lines.append(
-            f"Notes: {counts[NOTE]}; interval too wide: {counts[NOT_ASSESSABLE]}; "
+            f"Notes: {counts[NOTE]}; not assessable: {counts[NOT_ASSESSABLE]}; "
             f"questions not assessed: {len(self.not_assessed)} (see the report). What was not "
             "found is not a proof that all is well."
         )
@@ -166,8 +169,6 @@ class AuditReport(Result):
 
     def to_json(self, path=None, *, indent=1):
         """Return the report as JSON text, and write it to `path` when given."""
-        import json
-
         body = {
             "statement": self.statement,
             "headline": self.headline,
@@ -181,7 +182,7 @@ class AuditReport(Result):
         }
         text = json.dumps(body, indent=indent, ensure_ascii=False)
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
+            write_whole(path, text)
         return text
 
     def to_html(self, path=None):
@@ -190,7 +191,7 @@ class AuditReport(Result):
 
         page = render(self)
         if path is not None:
-            Path(path).write_text(page, encoding="utf-8")
+            write_whole(path, page)
         return page
 
     def plot(self, ax=None, **kwargs):
@@ -207,9 +208,19 @@ class AuditReport(Result):
 
     def _repr_html_(self):
         shown = self.table[["code", "severity", "title", "estimate", "lower", "upper"]]
-        return f"<p>{self.statement}</p><p>{self.headline}</p>" + shown.round(3).to_html(
-            index=False, border=0
-        )
+        words = "".join(f"<p>{html.escape(text)}</p>" for text in (self.statement, self.headline))
+        return words + shown.round(3).to_html(index=False, border=0)
+
+
+def write_whole(path, text):
+    """Write a text file whole or not at all; an older file of that name stays until then."""
+    target = Path(path).resolve()
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def findings_table(findings):

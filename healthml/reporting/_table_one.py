@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._frames import column_kind
+from healthml._core._checks import check_event, check_groups
+from healthml._core._frames import column_kind, to_pandas
+from healthml.exceptions import InputError
 
 SMALLEST_SHOWN = 11
 _MOST_LEVELS = 10
+_HIDDEN = "suppressed"
 
 
 def table_one(X, y, *, groups=None, max_columns=60):
@@ -15,23 +18,29 @@ def table_one(X, y, *, groups=None, max_columns=60):
     Numbers get mean (SD) and the median with its quartiles, other columns the share of each level
     that at least 11 patients hold; columns of more than 10 levels are only counted, so that no
     name or free text is printed. The standardised difference is the difference of the means, or
-    shares, over the pooled standard deviation [1]_.
+    shares, over the pooled standard deviation [1]_; where a cell is suppressed it is too, because
+    the cell could be worked out from it.
 
     Parameters
     ----------
     X : DataFrame of shape (n_samples, n_features)
         The columns.
-    y : ndarray of shape (n_samples,)
+    y : array-like of shape (n_samples,)
         Outcome as 0/1.
-    groups : ndarray of int, optional
+    groups : array-like of shape (n_samples,), optional
         The patient of each row; without it every row is taken for a different patient.
     max_columns : int, default=60
-        Most columns described.
+        Most columns described; a last line counts the others.
 
     Returns
     -------
     DataFrame
         column, level, no_event, event, standardised_difference, missing.
+
+    Raises
+    ------
+    InputError
+        If the lengths do not fit, the outcome is not 0/1, or a patient is missing.
 
     References
     ----------
@@ -47,8 +56,10 @@ def table_one(X, y, *, groups=None, max_columns=60):
     >>> table_one(X, np.tile([0, 1], 20))["column"].tolist()
     ['age']
     """
-    rows, y = [], np.asarray(y)
-    patient = np.arange(len(y)) if groups is None else np.asarray(groups)
+    X, y, rows = to_pandas(X), check_event(y)[1], []
+    if len(X) != len(y):
+        raise InputError(f"y has {len(y)} values for {len(X)} rows; pass one for each row.")
+    patient = np.arange(len(y)) if groups is None else check_groups(groups, len(y))
     for name in X.columns[:max_columns]:
         column = X[name]
         kind = column_kind(column)
@@ -62,6 +73,9 @@ def table_one(X, y, *, groups=None, max_columns=60):
         else:
             distinct = f"{column.nunique():,} different values, not listed"
             rows.append((name, distinct, "", "", np.nan, missing))
+    if X.shape[1] > max_columns:
+        more = f"{X.shape[1] - max_columns:,} more columns"
+        rows.append((more, "not described", "", "", np.nan, ""))
     columns = ["column", "level", "no_event", "event", "standardised_difference", "missing"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -72,7 +86,7 @@ def _number_line(column, y, patient):
     spread = np.sqrt((np.nanvar(without) + np.nanvar(having)) / 2) if _both(without, having) else 0
     gap = (np.nanmean(having) - np.nanmean(without)) / spread if spread > 0 else np.nan
     words = [_spread_words(values[y == k], patient[y == k]) for k in (0, 1)]
-    return (*words, gap)
+    return (*words, np.nan if _HIDDEN in words else gap)
 
 
 def _both(a, b):
@@ -83,7 +97,7 @@ def _spread_words(values, patient):
     seen = np.isfinite(values)
     values = values[seen]
     if len(np.unique(patient[seen])) < SMALLEST_SHOWN:
-        return "suppressed"
+        return _HIDDEN
     low, mid, high = np.percentile(values, [25, 50, 75])
     return f"{values.mean():.3g} ({values.std():.3g}); {mid:.3g} [{low:.3g}, {high:.3g}]"
 
@@ -106,7 +120,7 @@ def _level_lines(name, column, y, patient, missing):
     small = int(np.sum((everybody > 0) & (everybody < SMALLEST_SHOWN)))
     if small:
         words = f"{small} levels below {SMALLEST_SHOWN} patients"
-        lines.append((name, words, "suppressed", "suppressed", np.nan, ""))
+        lines.append((name, words, _HIDDEN, _HIDDEN, np.nan, ""))
     return lines
 
 
@@ -121,10 +135,10 @@ def _share_line(counts, patients, totals):
     spread = np.sqrt(sum(p * (1 - p) for p in shares) / 2)
     gap = (shares[1] - shares[0]) / spread if spread > 0 else np.nan
     words = [
-        "suppressed" if 0 < n < SMALLEST_SHOWN else _count(int(c), p)
+        _HIDDEN if 0 < n < SMALLEST_SHOWN else _count(int(c), p)
         for c, n, p in zip(counts, patients, shares, strict=True)
     ]
-    return (*words, gap)
+    return (*words, np.nan if _HIDDEN in words else gap)
 
 
 def _count(count, share):

@@ -3,14 +3,17 @@
 import sys
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.utils import _safe_indexing
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _num_samples
 from threadpoolctl import threadpool_limits
 
+from healthml._core._checks import check_event, check_groups, check_random_seeds
 from healthml.exceptions import InputError
 from healthml.metrics._paired import paired_scores
+from healthml.validation._procedure import predict_risk
+from healthml.validation._refit import Resample, refit
 from healthml.validation._splitters import RepeatedStratifiedGroupKFold
+
+__all__ = ["Evaluator", "default_repeats", "predict_risk"]
 
 _SMALL = (
     30_000  # rows up to which several threads in one linear algebra call do more harm than good
@@ -25,10 +28,10 @@ class Evaluator:
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,)
+    y : array-like of shape (n_samples,)
         Outcome as 0/1.
-    groups : ndarray of int, shape (n_samples,), optional
-        The patient of each row.
+    groups : array-like of shape (n_samples,), optional
+        The patient of each row, of any type.
     n_splits : int, default=5
         Folds of a repeat; fewer where there are fewer patients with an event.
     n_repeats : int, optional
@@ -71,8 +74,8 @@ class Evaluator:
         verbose=0,
         random_state=None,
     ):
-        self.y = np.asarray(y)
-        self.groups = groups
+        self.y = check_event(y)[1]
+        self.groups = None if groups is None else check_groups(groups, len(self.y))
         self.thresholds = thresholds
         self.confidence_level = confidence_level
         self.n_jobs = n_jobs
@@ -92,7 +95,7 @@ class Evaluator:
         return splitter.fold_ids(self.y, groups)
 
     def _fold_count(self, groups):
-        codes = np.arange(len(self.y)) if groups is None else groups
+        codes = np.arange(len(self.y)) if groups is None else check_groups(groups, len(self.y))
         events, rows = np.bincount(codes, self.y), np.bincount(codes)
         scarcest = int(min(np.sum(events > 0), np.sum((events < rows) & (rows > 0))))
         if scarcest < 2:
@@ -102,7 +105,9 @@ class Evaluator:
             )
         return min(self.n_splits, scarcest)
 
-    def risks(self, estimator, X, *, folds=None, rows=None, max_rows=None, label="model"):
+    def risks(
+        self, estimator, X, *, folds=None, rows=None, max_rows=None, only=None, label="model"
+    ):
         """Refit in every split and return the risks of the rows left out.
 
         Parameters
@@ -112,12 +117,14 @@ class Evaluator:
         X : DataFrame or array-like of shape (n_samples, n_features)
             The table.
         folds : ndarray of shape (n_repeats, n_samples), optional
-            Other splits than the evaluator's own.
+            Other splits than the evaluator's own; rows of fold -1 take no part.
         rows : boolean ndarray of shape (n_samples,), optional
             Rows to fit on; risks are predicted for all rows of the fold left out.
         max_rows : int, optional
             Leave out only as many folds as hold this many rows; the other rows get NaN. For
             comparisons on large tables, where a part of the rows is plenty.
+        only : int, optional
+            Leave out only this fold; the other rows get NaN.
         label : str, default="model"
             Name in progress and errors.
 
@@ -125,18 +132,23 @@ class Evaluator:
         -------
         ndarray of shape (n_repeats, n_samples)
         """
-        folds = self.folds if folds is None else np.atleast_2d(folds)
-        tasks = [(r, k) for r in range(len(folds)) for k in _some_folds(folds[r], max_rows)]
-        self._say(f"{label}: {len(tasks)} refits")
-        splits = [_train_test(folds[r], k, rows) for r, k in tasks]
-        with threadpool_limits(limits=1 if len(self.y) <= _SMALL else None):
-            parts = Parallel(n_jobs=self.n_jobs)(
-                delayed(_fit_predict)(estimator, X, self.y, self.groups, split, (label, r, k))
-                for (r, k), split in zip(tasks, splits, strict=True)
+        if _num_samples(X) != len(self.y):
+            raise InputError(
+                f"X has {_num_samples(X)} rows and y has {len(self.y)}; pass the same rows."
             )
+        folds = self.folds if folds is None else np.atleast_2d(folds)
+        tasks = [(r, k) for r in range(len(folds)) for k in _some_folds(folds[r], max_rows, only)]
+        self._say(f"{label}: {len(tasks)} refits")
+        seeds = check_random_seeds(self.random_state, len(tasks))
+        splits = [
+            _resample(folds, task, rows, seed) for task, seed in zip(tasks, seeds, strict=True)
+        ]
+        with threadpool_limits(limits=1 if len(self.y) <= _SMALL else None):
+            options = {"groups": self.groups, "label": label, "n_jobs": self.n_jobs}
+            found = refit(estimator, X, self.y, splits, fit_one_class=True, **options)
         risk = np.full(folds.shape, np.nan)
-        for (r, k), part in zip(tasks, parts, strict=True):
-            risk[r, folds[r] == k] = part
+        for (r, k), one in zip(tasks, found, strict=True):
+            risk[r, folds[r] == k] = one.risk
         return risk
 
     def score(self, risks, *, folds="own", rows=None, groups="own", confidence_level=None):
@@ -157,8 +169,10 @@ class Evaluator:
             print(f"healthml: {text}", file=sys.stderr, flush=True)
 
 
-def _some_folds(fold, max_rows):
-    """Return the folds to leave out, as few as hold `max_rows` rows."""
+def _some_folds(fold, max_rows, only=None):
+    """Return the folds to leave out: one, or as few as hold `max_rows` rows."""
+    if only is not None:
+        return [only]
     names, counts = np.unique(fold[fold >= 0], return_counts=True)
     if max_rows is None:
         return names
@@ -172,69 +186,10 @@ def default_repeats(n_samples):
     )
 
 
-def predict_risk(model, X, *, event_label=1):
-    """Return a fitted model's risk of the event.
-
-    Parameters
-    ----------
-    model : fitted scikit-learn classifier
-        Must have `predict_proba`.
-    X : DataFrame or array-like of shape (n_samples, n_features)
-        Rows to predict.
-    event_label : object, default=1
-        The class that is the event, where the model knows its classes by name.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-    """
-    if not hasattr(model, "predict_proba"):
-        raise InputError(
-            f"{type(model).__name__} has no predict_proba; a risk is needed. Wrap it in "
-            "CalibratedClassifierCV, or use a classifier that predicts probabilities."
-        )
-    proba = np.asarray(model.predict_proba(X), dtype=float)
-    classes = np.asarray(getattr(model, "classes_", [0, 1])).tolist()
-    return proba[:, _place_of_event(classes, event_label)]
-
-
-def _place_of_event(classes, event):
-    """Return the place of the event among a model's classes; it is never guessed."""
-    for names, wanted in ((classes, event), (list(map(str, classes)), str(event))):
-        if wanted in names:
-            return names.index(wanted)
-    if classes == [0, 1]:
-        return 1
-    raise InputError(
-        f"None of the model's {len(classes)} classes is the event; fit it on 0/1, or pass event= "
-        "as the model names it."
-    )
-
-
-def _train_test(fold, k, rows):
+def _resample(folds, task, rows, seed):
+    (repeat, k), fold = task, folds[task[0]]
     train = (fold != k) & (fold >= 0)
     if rows is not None:
         train &= rows
-    return np.flatnonzero(train), np.flatnonzero(fold == k)
-
-
-def _fit_predict(estimator, X, y, groups, split, where):
-    (train, test), (label, repeat, fold) = split, where
-    try:
-        model = clone(estimator)
-        extra = {} if groups is None or not _takes_groups(model) else {"groups": groups[train]}
-        model.fit(_safe_indexing(X, train), y[train], **extra)
-        return predict_risk(model, _safe_indexing(X, test))
-    except InputError:
-        raise
-    except Exception as error:  # its words may hold a patient's value: only its kind is passed on
-        raise InputError(
-            f"{label} could not be refitted in fold {fold} of repeat {repeat}: "
-            f"{type(error).__name__} in {type(estimator).__name__}; fit it on the training rows "
-            "of that split alone to see why."
-        ) from None
-
-
-def _takes_groups(model):
-    request = getattr(model, "__metadata_request__fit", None) or {}
-    return bool(request.get("groups"))
+    name = f"fold {k} of repeat {repeat}"
+    return Resample(np.flatnonzero(train), np.flatnonzero(fold == k), repeat, seed, name)

@@ -10,7 +10,7 @@ from healthml._core._frames import to_pandas
 from healthml._core._name_hints import known_at_discharge, later_hint
 from healthml._core._results import Result
 from healthml.metrics._paired import _interval, auroc_influence
-from healthml.validation._reference_models import TableEncoder, _numbers
+from healthml.validation._reference_models import TableEncoder, _factorize, _numbers
 
 _PRIOR_ROWS = 10.0
 
@@ -102,7 +102,7 @@ def column_bins(column, n_bins=20):
             share = (rankdata(values[seen]) - 0.5) / seen.sum()
             codes[seen] = 1 + np.minimum((share * n_bins).astype(np.int64), n_bins - 1)
         return codes, ()
-    codes, levels = pd.factorize(column, use_na_sentinel=True)
+    codes, levels = _factorize(column)
     return codes + 1, tuple(str(level) for level in levels)
 
 
@@ -134,10 +134,11 @@ class Strata(Result):
     Parameters
     ----------
     table : DataFrame
-        column, level, kind ("never", "almost never", "always"), n_samples, n_patients, n_events,
-        expected (under the overall rate), p_value (Bonferroni over all levels looked at).
+        column, position (of the level, in order of appearance), level, kind ("never", "almost
+        never", "always"), n_samples, n_patients, n_events, p_value (Bonferroni over all levels
+        looked at), expected (events under the overall rate).
     masks : dict
-        (column, level) -> boolean array of its rows.
+        (column, position) -> boolean array of its rows.
     """
 
     masks: dict = None
@@ -211,7 +212,7 @@ def event_free_strata(
     found, looked = [], 0
     rate = float(np.mean(y))
     for name in frame.columns:
-        codes, levels = pd.factorize(frame[name], use_na_sentinel=True)
+        codes, levels = _factorize(frame[name])
         most = max_numbers if TableEncoder().is_number(frame[name]) else max_levels
         if not 1 < len(levels) <= most:
             continue
@@ -231,7 +232,7 @@ def event_free_strata(
     table["p_value"] = np.minimum(1.0, table["p_value"].astype(float) * max(looked, 1))
     table = table[table["p_value"] < 1 - confidence_level].sort_values("n_samples", ascending=False)
     masks = {
-        (c, k): pd.factorize(frame[c], use_na_sentinel=True)[0] == k
+        (c, k): _factorize(frame[c])[0] == k
         for c, k in zip(table["column"], table["position"], strict=True)
     }
     return Strata(table.reset_index(drop=True), masks)

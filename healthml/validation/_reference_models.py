@@ -84,7 +84,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_out)
-        One column for a number, one for each level of the others.
+            One column for a number, one for each level of the others.
         """
         check_is_fitted(self)
         frame = self._frame(X, reset=False)
@@ -115,6 +115,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         -------
         ndarray of str
         """
+        check_is_fitted(self)
         return np.array(
             [
                 name if kind == "number" else f"{name}={k}"
@@ -152,7 +153,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if self.is_number(column):
             values = _numbers(column)
             seen = values[np.isfinite(values)]
-            median = float(np.median(seen)) if seen.size else 0.0
+            if not seen.size or seen.min() == seen.max():  # the spread would be a rounding error
+                return name, "number", (float(seen[0]) if seen.size else 0.0, 1.0)
+            median = float(np.median(seen))
             scale = float(np.std(np.where(np.isfinite(values), values, median)))
             return name, "number", (median, scale or 1.0)
         codes, levels = _levels(column)
@@ -229,9 +232,10 @@ def _numbers(column):
 
 
 def _text_numbers(column):
-    """Return the level of each row and the number that each level is; "> 89" counts as 89."""
+    """Return the level of each row and the number it is; "> 89" counts as 89, True as 1."""
     codes, levels = _factorize(column)
-    text = pd.Series(np.asarray(levels, dtype=object).astype(str)).str.strip()
+    levels = [int(level) if isinstance(level, bool | np.bool_) else level for level in levels]
+    text = pd.Series([str(level) for level in levels], dtype=object).str.strip()
     text = text.str.replace(r"^[<>]=?\s*", "", regex=True)
     text = text.str.replace(r"^(-?\d+),(\d+)$", r"\1.\2", regex=True)
     return codes, pd.to_numeric(text, errors="coerce").to_numpy(dtype=float)
@@ -253,8 +257,19 @@ def _standardise(values, state):
 def _levels(column):
     """Return the level of each row as a code, and the levels as text; missing is the last."""
     codes, levels = _factorize(column)
-    codes = np.where(codes < 0, len(levels), codes)
-    return codes, np.asarray([*map(str, levels), _MISSING_LEVEL], dtype=object)
+    same, texts = pd.factorize(np.array([_text(level) for level in levels], dtype=object))
+    codes = np.append(same, len(texts))[codes]
+    return codes, np.asarray([*texts, _MISSING_LEVEL], dtype=object)
+
+
+def _text(level):
+    """Return a level as text, alike whether a code is stored as text, integer or float."""
+    whole = isinstance(level, float | np.floating) and float(level).is_integer()
+    return f"{level:.0f}" if whole else str(level)
+
+
+def _as_category(column):
+    return column.astype("object").map(_text, na_action="ignore").astype("category")
 
 
 def as_read(frame, *, categories=()):
@@ -277,13 +292,13 @@ def as_read(frame, *, categories=()):
     for name in frame.columns:
         column = frame[name]
         if name in set(categories):
-            changed[name] = column.astype("object").map(str, na_action="ignore").astype("category")
+            changed[name] = _as_category(column)
         elif _stored_as_number(column) or isinstance(column.dtype, pd.CategoricalDtype):
             continue
         elif encoder.is_number(column):
             changed[name] = _numbers(column)
         else:
-            changed[name] = column.astype("object").map(str, na_action="ignore").astype("category")
+            changed[name] = _as_category(column)
     read = frame.copy(deep=False)
     for name, column in changed.items():
         read[name] = column

@@ -1,13 +1,14 @@
 """Splits that keep a patient on one side, with the events spread evenly."""
 
 import numpy as np
+from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
 from healthml._core._checks import check_event, check_groups
 from healthml.exceptions import InputError
 
 
-class RepeatedStratifiedGroupKFold:
+class RepeatedStratifiedGroupKFold(BaseCrossValidator):
     """Repeated k-fold cross-validation by whole patients, stratified by their events.
 
     Every repeat deals the patients anew: patients are ordered by how many events and how many
@@ -34,6 +35,8 @@ class RepeatedStratifiedGroupKFold:
     >>> for train, test in splitter.split(y, y, groups=patients):
     ...     assert not set(patients[train]) & set(patients[test])
     """
+
+    __metadata_request__split = {"groups": True}
 
     def __init__(self, n_splits=5, *, n_repeats=10, random_state=None):
         self.n_splits = n_splits

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
+from healthml._core._numerics import cluster_variance
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics._paired import paired_scores
 from healthml.validation._leakage import simultaneous_level
 
 _MEASURES = ("auroc", "oe_ratio", "calibration_slope")
+_TEST, _TRAIN = 0, 1
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,7 +59,8 @@ def leave_site_out(
 
     With more than `max_refits` sites, sites are left out several at a time. A site is reported
     alone when it has `min_rows` rows and `min_events` events; its AUC and slope also need
-    `min_events` rows without the event. The pooled AUC compares patients of one site only.
+    `min_events` rows without the event. The pooled AUC compares patients of one site only. Where
+    a patient was at several sites, the rows at the others train no model for this one.
 
     Parameters
     ----------
@@ -90,21 +94,24 @@ def leave_site_out(
     size_order = np.argsort(-np.bincount(codes), kind="stable")
     part = np.empty(len(labels), dtype=np.int64)
     part[size_order] = np.arange(len(labels)) % min(max_refits, len(labels))
-    for k in np.unique(part):
-        if len(np.unique(judge.y[part[codes] != k])) < 2:
+    left_out = [part[codes] == k for k in range(part.max() + 1)]
+    folds = np.array([_test_or_train(judge, test, ~test) for test in left_out])
+    for fold in folds:
+        if len(np.unique(judge.y[fold == _TRAIN])) < 2:
             raise InputError(
                 "Without some site the other rows have one class; it cannot be left out."
             )
-    risk = judge.risks(estimator, X, folds=part[codes][None, :], label=label)[0]
+    risks = judge.risks(estimator, X, folds=folds, only=_TEST, label=label)
+    risk = risks[part[codes], np.arange(len(codes))]
     big, small = [], 0
     for k in range(len(labels)):
         rows = codes == k
         events = int(judge.y[rows].sum())
         enough = rows.sum() >= min_rows and events >= min_events
         big, small = ([*big, k], small) if enough else (big, small + 1)
-    places = [("all sites, each left out", np.ones(len(codes), bool), codes)]
-    places += [(labels[k], codes == k, None) for k in big]
-    table = _place_table(judge, risk, places, simultaneous_level(0.95, max(len(big), 1)))
+    places = [("all sites, each left out", np.ones(len(codes), bool), codes, None)]
+    places += [(labels[k], codes == k, None, folds[part[k]] == _TRAIN) for k in big]
+    table = _place_table(judge, risk, places, min_events)
     note = (
         f"{len(labels)} sites; {small} with fewer than {min_rows} rows or {min_events} events are "
         "only in the pooled line."
@@ -146,18 +153,15 @@ def later_time(judge, estimator, X, time, *, test_share=0.25, label="later time"
             f"{int(np.flatnonzero(order.isna())[0])}; fill it or leave those rows out."
         )
     later = _later_rows(order.to_numpy(), test_share)
-    earlier = ~later
-    if judge.groups is not None:
-        earlier &= ~np.isin(judge.groups, np.unique(judge.groups[later]))
+    fold = _test_or_train(judge, later, ~later)
+    earlier = fold == _TRAIN
     for rows, what in ((earlier, "earlier"), (later, "later")):
         if rows.sum() == 0 or judge.y[rows].min() == judge.y[rows].max():
             raise InputError(
                 f"The {what} period has {int(rows.sum())} rows of one class; time cannot split it."
             )
-    fold = np.where(later, 1, np.where(earlier, 0, -1))
-    fold_for_fit = np.where(later, 0, np.where(earlier, 1, -1))
-    risk = _one_split(judge, estimator, X, fold_for_fit, label)
-    table = _place_table(judge, risk, [("later period", fold == 1, None)], 0.95)
+    risk = judge.risks(estimator, X, folds=fold[None, :], only=_TEST, label=label)[0]
+    table = _place_table(judge, risk, [("later period", later, None, earlier)])
     note = (
         f"Fitted on {int(earlier.sum()):,} earlier rows, judged on {int(later.sum()):,} later "
         f"rows; {int((~later & ~earlier).sum()):,} earlier rows of patients who return later took "
@@ -198,10 +202,11 @@ def time_values(time):
     )
 
 
-def _one_split(judge, estimator, X, fold, label):
-    """Fit on fold 1, predict fold 0."""
-    risk = judge.risks(estimator, X, folds=np.where(fold == 1, 1, fold)[None, :], label=label)[0]
-    return np.where(fold == 0, risk, np.nan)
+def _test_or_train(judge, test, train):
+    """Return the fold of each row; training rows of patients in the test take no part (-1)."""
+    if judge.groups is not None:
+        train = train & ~np.isin(judge.groups, np.unique(judge.groups[test]))
+    return np.where(test, _TEST, np.where(train, _TRAIN, -1))
 
 
 def _later_rows(order, test_share):
@@ -214,9 +219,11 @@ def _later_rows(order, test_share):
     return order >= cut
 
 
-def _place_table(judge, risk, places, level):
-    rows = []
-    for place, mask, parts in places:
+def _place_table(judge, risk, places, min_events=10):
+    """Score each place; the intervals of single places hold for all of them together."""
+    rows, n_single = [], sum(parts is None for _, _, parts, _ in places)
+    level = simultaneous_level(judge.confidence_level, n_single)
+    for place, mask, parts, train in places:
         folds = None if parts is None else {"m": parts}
         scores = paired_scores(
             judge.y,
@@ -224,14 +231,16 @@ def _place_table(judge, risk, places, level):
             folds=folds,
             rows={"m": mask},
             groups=judge.groups,
-            confidence_level=0.95 if parts is not None else level,
+            confidence_level=judge.confidence_level if parts is not None else level,
         )
-        few = judge.y[mask].sum() < 10 or (1 - judge.y[mask]).sum() < 10
+        few = min(judge.y[mask].sum(), (1 - judge.y[mask]).sum()) < min_events
         for measure in _MEASURES:
             got = scores.table[scores.table["measure"] == measure]
             if got.empty:
                 continue
             got = got.iloc[0].copy()
+            if train is not None and measure == "oe_ratio":
+                got[["lower", "upper"]] = _wider(got, _rate_error(judge, train), level)
             if few and measure != "oe_ratio":
                 got[["estimate", "lower", "upper"]] = np.nan
             prevalence = got["n_events"] / max(got["n_samples"], 1)
@@ -252,3 +261,25 @@ def _place_table(judge, risk, places, level):
     return pd.DataFrame(
         rows, columns=[*columns, "n_samples", "n_events", "n_patients", "prevalence"]
     )
+
+
+def _rate_error(judge, train):
+    """Return the standard error of the log event rate that the model was fitted to."""
+    events = judge.y[train]
+    groups = None if judge.groups is None else judge.groups[train]
+    rate = events.mean()
+    return float(np.sqrt(cluster_variance((events - rate) / len(events), groups)) / rate)
+
+
+def _wider(got, error, level):
+    """Add the error of the expected events to an interval of O:E; both vary between samples.
+
+    A model that sees another event rate than the true one, because its patients were few, is off
+    everywhere alike: that is chance in the making of the model, not a place that differs.
+    """
+    estimate, z = got["estimate"], norm.ppf(0.5 + level / 2)
+    if not estimate > 0:
+        return got["lower"], got["upper"]
+    ends = np.log([got["lower"] / estimate, got["upper"] / estimate])
+    wider = np.sign(ends) * np.hypot(ends, z * error)
+    return tuple(estimate * np.exp(wider))

@@ -14,7 +14,7 @@ z <- rnorm(n)
 y <- rbinom(n, 1, plogis(-1 + x + .6 * z + .8 * u))
 p <- round(plogis(-1.1 + 1.2 * x + .5 * z), 3)      # rounded: ties
 q <- round(plogis(-.8 + .7 * x), 4)
-thresholds <- seq(.1, .4, length.out = 7)
+thresholds <- round(seq(.1, .4, length.out = 7), 2)   # as written: risks on a threshold are treated
 odds <- function(r) qlogis(pmin(pmax(r, 1e-12), 1 - 1e-12))
 
 # rows as units: DeLong, by pROC

@@ -319,6 +319,24 @@ def test_named_where_it_is_and_only_by_its_check(code, check, where, columns, el
     assert code not in found.without(check).codes()
 
 
+# what other checks, or the headline, are made from: without it there is no report at all
+NEEDED_BY_ALL = {"check_performance"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("check", "where"), sorted({(p[1], p[2]) for p in PLAN}))
+def test_an_audit_without_the_check_names_nothing_of_it(check, where, monkeypatch):
+    """The same as above, with the check truly left out and the table audited again."""
+    kept = tuple(c for c in _audit.CHECKS if c.__name__ != check)
+    monkeypatch.setattr(_audit, "CHECKS", kept)
+    lost = {code for code, of, *_ in PLAN if of == check}
+    if check in NEEDED_BY_ALL:
+        with pytest.raises(KeyError, match="scores"):
+            globals()[f"make_{where}"]()
+    else:
+        assert lost.isdisjoint(globals()[f"make_{where}"]().report.codes())
+
+
 @pytest.mark.parametrize(
     ("code", "elsewhere"), [(p[0], p[4]) for p in PLAN if p[4]], ids=[p[0] for p in PLAN if p[4]]
 )

@@ -1,0 +1,158 @@
+"""A procedure to be refitted: cloned, seeded, handed what its `fit` asks for."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import has_fit_parameter
+
+from healthml._core._checks import check_patient_cv
+from healthml.exceptions import InputError
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """An estimator and what is known about its rows.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier or Pipeline
+        Never fitted itself.
+    groups, sample_weight : ndarray of shape (n_samples,), optional
+        Patient and weight of each row.
+    """
+
+    estimator: object
+    groups: np.ndarray | None = None
+    sample_weight: np.ndarray | None = None
+    unseeded: tuple = field(init=False)
+
+    def __post_init__(self):
+        names = unseeded(self.estimator)
+        object.__setattr__(self, "unseeded", names)
+
+    def make(self, resample):
+        """Return an unfitted copy with the resample's seed, its inner folds by whole patients."""
+        model = clone(self.estimator)
+        if self.unseeded:
+            model.set_params(**dict.fromkeys(self.unseeded, resample.seed))
+        return model
+
+    def fit_params(self, model, train):
+        """Return the keywords of `fit`: patients and weights, where it asks for them."""
+        extra = {}
+        search, prefix = _last_step(model)
+        if isinstance(search, BaseSearchCV) and self._keeps_together(train, search):
+            units = train if self.groups is None else self.groups[train]
+            search.cv = check_patient_cv(search.cv, units, units)
+            extra[f"{prefix}groups"] = units
+        elif self.groups is not None and takes_groups(model):
+            extra["groups"] = self.groups[train]
+        elif self.groups is not None and _asks(search, "groups"):
+            extra[f"{prefix}groups"] = self.groups[train]
+        if self.sample_weight is not None and (name := weight_keyword(model)):
+            extra[name] = self.sample_weight[train]
+        return extra
+
+    def _keeps_together(self, train, search):
+        whole = search.cv is None or isinstance(search.cv, int | np.integer)
+        return whole and (self.groups is not None or len(np.unique(train)) < len(train))
+
+
+def unseeded(estimator):
+    """Return the names of the `random_state` parameters, at any depth, that are None."""
+    return tuple(
+        name
+        for name, value in estimator.get_params(deep=True).items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    )
+
+
+def seeded(model, seed):
+    """Give `seed` to every `random_state` of an estimator and its parts that is None."""
+    names = unseeded(model)
+    return model.set_params(**dict.fromkeys(names, seed)) if names else model
+
+
+def takes_groups(model):
+    """Say whether a model asks for the patients: by its own keyword or, with routing, inside."""
+    if not has_fit_parameter(model, "groups") and not get_config()["enable_metadata_routing"]:
+        return False
+    return _consumes(model, "groups")
+
+
+def weight_keyword(model):
+    """Return the keyword of `fit` that takes the rows' weights, or None where nothing does."""
+    if get_config()["enable_metadata_routing"] and _consumes(model, "sample_weight"):
+        return "sample_weight"
+    step, prefix = _last_step(model)
+    return f"{prefix}sample_weight" if has_fit_parameter(step, "sample_weight") else None
+
+
+def predict_risk(model, X, *, event_label=1):
+    """Return a fitted model's risk of the event.
+
+    Parameters
+    ----------
+    model : fitted scikit-learn classifier
+        Must have `predict_proba`.
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        Rows to predict.
+    event_label : object, default=1
+        The class that is the event, where the model knows its classes by name.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+    """
+    if not hasattr(model, "predict_proba"):
+        raise InputError(
+            f"{type(model).__name__} has no predict_proba; a risk is needed. Wrap it in "
+            "CalibratedClassifierCV, or use a classifier that predicts probabilities."
+        )
+    proba = np.asarray(model.predict_proba(X), dtype=float)
+    classes = np.asarray(getattr(model, "classes_", [0, 1])).tolist()
+    return proba[:, _place_of_event(classes, event_label)]
+
+
+def _place_of_event(classes, event):
+    """Return the place of the event among a model's classes; it is never guessed."""
+    for names, wanted in ((classes, event), (list(map(str, classes)), str(event))):
+        if wanted in names:
+            return names.index(wanted)
+    if classes == [0, 1]:
+        return 1
+    raise InputError(
+        f"None of the model's {len(classes)} classes is the event; fit it on 0/1, or pass event= "
+        "as the model names it."
+    )
+
+
+def inner_search(estimator):
+    """Return the search at the end of a procedure, or None where nothing is chosen by search."""
+    step = _last_step(estimator)[0]
+    return step if isinstance(step, BaseSearchCV) else None
+
+
+def _last_step(model):
+    """Return the last step of a Pipeline of any depth and its prefix for `fit` keywords."""
+    prefix = ""
+    while isinstance(model, Pipeline):
+        prefix += f"{model.steps[-1][0]}__"
+        model = model.steps[-1][1]
+    return model, prefix
+
+
+def _asks(step, name):
+    return (getattr(step, "__metadata_request__fit", None) or {}).get(name) is True
+
+
+def _consumes(model, name):
+    try:
+        return name in get_routing_for_object(model).consumes("fit", [name])
+    except NotImplementedError:  # an estimator that does not route
+        return False

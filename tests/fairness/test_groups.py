@@ -1,0 +1,303 @@
+"""Performance by group: right numbers, intervals for all together, silence where counts are small."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy.stats import norm
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from healthml.exceptions import InputError
+from healthml.fairness import group_performance
+from healthml.fairness._groups import SMALLEST_SHOWN, band_labels, sensitive_frame
+
+N = 900
+
+
+def people(n=N, seed=0):
+    """Return a true risk, the outcome, and two groups of patients."""
+    rng = np.random.default_rng(seed)
+    risk = rng.uniform(0.05, 0.9, n)
+    y = (rng.uniform(size=n) < risk).astype(int)
+    return y, risk, rng.choice(["a", "b", "c"], n, p=[0.5, 0.3, 0.2])
+
+
+Y, RISK, GROUP = people()
+
+
+def row(table, group, measure):
+    found = table[(table["group"] == group) & (table["measure"] == measure)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+@pytest.fixture(scope="module")
+def found():
+    return group_performance(Y, RISK, {"origin": GROUP}, thresholds=np.array([0.3, 0.5]))
+
+
+# --- the numbers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group", ["a", "b", "c"])
+def test_a_group_is_scored_on_its_own_rows(found, group):
+    own = group == GROUP
+    y, risk = Y[own], RISK[own]
+    gains = [((risk >= t) * np.where(y == 1, 1, -t / (1 - t))).mean() for t in (0.3, 0.5)]
+    expected = {
+        "auroc": roc_auc_score(y, risk),
+        "brier": brier_score_loss(y, risk),
+        "oe_ratio": y.sum() / risk.sum(),
+        "net_benefit": np.mean(gains),
+    }
+    for measure, value in expected.items():
+        shown = row(found.table, group, measure)
+        assert shown["estimate"] == pytest.approx(value)
+        assert shown["lower"] < value < shown["upper"]
+        assert (shown["n_samples"], shown["n_events"]) == (own.sum(), y.sum())
+        assert shown["reason"] == ""
+
+
+def test_the_gap_in_auc_is_that_of_the_others_minus_the_groups(found):
+    own = GROUP == "b"
+    rest = roc_auc_score(Y[~own], RISK[~own])
+    gap = row(found.gaps, "b", "auroc")
+    assert gap["estimate"] == pytest.approx(rest - roc_auc_score(Y[own], RISK[own]))
+
+
+def test_gaps_hold_for_all_groups_together(found):
+    """Three groups share 5%: ends are at 1 - 0.05 / 6 of the normal distribution, not 0.975."""
+    wider = norm.ppf(1 - 0.05 / 6) / norm.ppf(0.975)
+    for group in "abc":
+        alone, together = (row(t, group, "oe_ratio") for t in (found.table, found.gaps))
+        assert together["estimate"] == alone["estimate"]
+        widths = [np.log(r["upper"] / r["lower"]) for r in (together, alone)]
+        assert widths[0] / widths[1] == pytest.approx(wider)
+        assert {*found.gaps["group"]} == {"a", "b", "c"}
+
+
+def test_a_group_ranked_at_random_and_one_with_wrong_risks_stand_out():
+    rng = np.random.default_rng(1)
+    y = Y.copy()
+    y[GROUP == "b"] = rng.uniform(size=(GROUP == "b").sum()) < 0.5
+    risk = np.where(GROUP == "c", RISK / 2, RISK)
+    gaps = group_performance(y, risk, {"origin": GROUP}).gaps
+    assert row(gaps, "b", "auroc")["lower"] > 0.1
+    assert row(gaps, "c", "oe_ratio")["lower"] > 1.25
+    assert row(gaps, "a", "auroc")["upper"] < 0  # the others are ranked worse
+    assert row(gaps, "a", "oe_ratio")["lower"] < 1 < row(gaps, "a", "oe_ratio")["upper"]
+
+
+def test_at_most_one_honest_model_in_twenty_shows_a_gap():
+    """Of 200 honest scores in five groups; 5% expected, 10 + 3 standard errors allowed."""
+    wrong = 0
+    for seed in range(200):
+        rng = np.random.default_rng([seed, 7])
+        risk = rng.uniform(0.1, 0.8, 500)
+        y = (rng.uniform(size=500) < risk).astype(int)
+        gaps = group_performance(y, risk, {"g": rng.integers(0, 5, 500)}).gaps
+        assert len(gaps) == 10
+        oe = gaps[gaps["measure"] == "oe_ratio"]
+        wrong += bool(((oe["lower"] > 1) | (oe["upper"] < 1)).any())
+    assert wrong <= 10 + 3 * np.sqrt(200 * 0.05 * 0.95)
+
+
+@pytest.mark.parametrize("table", ["table", "gaps"])
+@pytest.mark.parametrize("measure", ["oe_ratio", "auroc"])
+def test_rows_of_one_patient_widen_the_interval(table, measure):
+    rows = np.repeat(np.arange(N), 4)
+    many = Y[rows], RISK[rows], {"g": GROUP[rows]}
+    patients = group_performance(*many, groups=[f"p{k}" for k in rows])
+    found = (group_performance(Y, RISK, {"g": GROUP}), patients, group_performance(*many))
+    once, right, naive = (row(getattr(f, table), "a", measure) for f in found)
+    width, wide, narrow = (r["upper"] - r["lower"] for r in (once, right, naive))
+    assert wide == pytest.approx(width, rel=0.01)
+    assert wide > 1.8 * narrow
+    assert row(patients.table, "a", "auroc")["n_patients"] == (GROUP == "a").sum()
+    assert row(patients.table, "a", "auroc")["n_samples"] == 4 * (GROUP == "a").sum()
+
+
+def test_the_auc_compares_rows_of_one_fold_in_every_repeat():
+    rng = np.random.default_rng(2)
+    fold = rng.integers(0, 3, (2, N))
+    risk = np.clip(RISK / 3 + fold * 0.3, 0, 1)
+    apart = group_performance(Y, risk, {"g": GROUP}, fold=fold)
+    own, total = GROUP == "a", []
+    for r in range(2):
+        wins = pairs = 0
+        for k in range(3):
+            rows = own & (fold[r] == k)
+            n = Y[rows].sum() * (1 - Y[rows]).sum()
+            wins, pairs = wins + n * roc_auc_score(Y[rows], risk[r][rows]), pairs + n
+        total.append(wins / pairs)
+    assert row(apart.table, "a", "auroc")["estimate"] == pytest.approx(np.mean(total))
+    pooled = group_performance(Y, risk, {"g": GROUP})
+    assert row(pooled.table, "a", "auroc")["estimate"] < np.mean(total) - 0.05
+
+
+def test_order_of_rows_does_not_matter(found):
+    order = np.random.default_rng(3).permutation(N)
+    other = group_performance(
+        Y[order], RISK[order], {"origin": GROUP[order]}, thresholds=np.array([0.3, 0.5])
+    )
+    pd.testing.assert_frame_equal(other.table, found.table)
+    pd.testing.assert_frame_equal(other.gaps, found.gaps)
+
+
+# --- small groups --------------------------------------------------------------------------------
+
+
+def test_a_group_below_eleven_patients_has_no_name_and_no_number():
+    group = GROUP.astype(object).copy()
+    group[:10] = "Zanzibar"
+    result = group_performance(Y, RISK, {"origin": group})
+    hidden = result.table[result.table["group"] == "(small group)"].iloc[0]
+    assert hidden[["estimate", "lower", "upper", "n_samples", "n_events", "n_patients"]].isna().all()
+    assert hidden["reason"] == "fewer than 11 patients: suppressed"
+    shown = result.to_json() + repr(result) + result._repr_html_() + result.gaps.to_csv()
+    assert "Zanzibar" not in shown
+    assert set(result.gaps["group"]) == {"a", "b", "c"}
+    group[10] = "Zanzibar"
+    eleven = group_performance(Y, RISK, {"origin": group}).table
+    assert SMALLEST_SHOWN == 11
+    assert eleven.loc[eleven["group"] == "Zanzibar", "n_patients"].tolist() == [11]
+
+
+def test_many_rows_of_one_patient_are_no_group_of_eleven():
+    group, patient = GROUP.astype(object).copy(), np.arange(N)
+    group[:60], patient[:60] = "Zanzibar", patient[0]
+    table = group_performance(Y, RISK, {"origin": group}, groups=patient).table
+    assert "Zanzibar" not in set(table["group"])
+    assert table["n_samples"].isna().sum() == 1
+
+
+@pytest.mark.parametrize("scarce", [1, 0])
+def test_without_ten_rows_with_and_without_the_event_nothing_is_estimated(scarce):
+    y, group = Y.copy(), np.where(np.arange(N) < 50, "few", "many")
+    y[:50] = 1 - scarce
+    y[:9] = scarce
+    result = group_performance(y, RISK, {"origin": group})
+    few = result.table[result.table["group"] == "few"]
+    assert few["measure"].tolist() == ["all"]
+    assert few[["estimate", "lower", "upper"]].isna().all(axis=None)
+    assert few.iloc[0]["reason"].startswith("fewer than 10 rows with or without the event")
+    assert (few.iloc[0]["n_samples"], few.iloc[0]["n_events"]) == (50, y[:50].sum())
+    assert set(result.gaps["group"]) == {"many"}
+    y[9] = scarce
+    enough = group_performance(y, RISK, {"origin": group}).table
+    assert "auroc" in set(enough.loc[enough["group"] == "few", "measure"])
+    fewer = group_performance(y, RISK, {"origin": group}, min_events=11).table
+    assert fewer.loc[fewer["group"] == "few", "measure"].tolist() == ["all"]
+
+
+def test_nobody_vanishes():
+    group = GROUP.astype(object).copy()
+    group[::5] = None
+    table = group_performance(Y, RISK, {"origin": group}).table
+    counts = table[table["measure"] == "auroc"].set_index("group")["n_samples"]
+    assert counts["missing"] == len(group[::5])
+    assert counts.sum() == N
+
+
+def test_one_group_has_nobody_to_be_compared_with():
+    result = group_performance(Y, RISK, {"origin": np.full(N, "all")})
+    assert result.gaps["measure"].tolist() == ["oe_ratio"]
+    assert row(result.table, "all", "auroc")["n_samples"] == N
+
+
+# --- what is a group -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["age", "Age", "patientAge", "age_years", "ageyears"])
+def test_ages_are_cut_where_medicine_cuts_them(name):
+    column = pd.Series([0, 17.9, 18, 39, 40, 64.5, 65, 79, 80, 101, np.nan, 33], name=name)
+    expected = "0-17 0-17 18-39 18-39 40-64 40-64 65-79 65-79 80+ 80+ missing 18-39"
+    assert band_labels(column).tolist() == expected.split()
+
+
+@pytest.mark.parametrize("name", ["dosage", "triage", "percentage", "income"])
+def test_other_numbers_are_cut_at_their_quartiles(name):
+    column = pd.Series(np.random.default_rng(0).uniform(0, 900, 400), name=name)
+    labels, counts = np.unique(band_labels(column), return_counts=True)
+    assert labels.tolist() == [f"quarter {k}" for k in (1, 2, 3, 4)]
+    assert set(counts) == {100}
+
+
+def test_few_values_are_levels_and_whole_numbers_have_no_point():
+    assert band_labels(pd.Series([1.0, 2.0, np.nan])).tolist() == ["1", "2", "missing"]
+    assert band_labels(pd.Series([True, None], dtype="boolean")).tolist() == ["True", "missing"]
+    assert band_labels(pd.Series(["f", None], dtype="string")).tolist() == ["f", "missing"]
+
+
+FORMS = {
+    "dict": lambda g: {"origin": g},
+    "frame": lambda g: pd.DataFrame({"origin": g}, index=np.arange(len(g)) + 7),
+    "polars": lambda g: pl.DataFrame({"origin": g}),
+    "series": lambda g: pd.Series(g, name="origin"),
+    "unnamed series": lambda g: pd.Series(g),
+    "array": lambda g: g,
+    "list": list,
+    "category": lambda g: pd.DataFrame({"origin": pd.Categorical(g)}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_features_come_in_any_form(form, found):
+    result = group_performance(
+        list(Y), list(RISK), FORMS[form](GROUP), thresholds=[0.3, 0.5], groups=None
+    )
+    kept = ["group", "measure", "estimate", "lower", "upper", "n_samples"]
+    pd.testing.assert_frame_equal(result.table[kept], found.table[kept])
+    names = {"unnamed series": "sensitive", "array": "sensitive0", "list": "sensitive0"}
+    assert set(result.table["feature"]) == {names.get(form, "origin")}
+
+
+def test_several_features_share_the_error():
+    one = group_performance(Y, RISK, {"g": GROUP}).gaps
+    sex = np.where(np.arange(N) % 2, "f", "m")
+    two = group_performance(Y, RISK, {"g": GROUP, "sex": sex}).gaps
+    assert set(two["feature"]) == {"g", "sex"}
+    first, second = (row(t, "a", "oe_ratio") for t in (one, two))
+    ratio = np.log(second["upper"] / second["lower"]) / np.log(first["upper"] / first["lower"])
+    assert ratio == pytest.approx(norm.ppf(1 - 0.05 / 10) / norm.ppf(1 - 0.05 / 6))
+    array = sensitive_frame(np.column_stack([GROUP, sex]), N)
+    assert list(array.columns) == ["sensitive0", "sensitive1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sensitive_features": GROUP[:9]}, "sensitive_features has 9 rows and the outcome 900"),
+        ({"risk": RISK[:9]}, r"risk has shape \(9,\) for 900 rows"),
+        ({"groups": np.arange(9)}, "groups has 9 values for 900 rows"),
+        ({"y": Y * 0}, "one class only"),
+    ],
+)
+def test_bad_input_meets_one_sentence(change, words):
+    given = {"y": Y, "risk": RISK, "sensitive_features": GROUP, **change}
+    with pytest.raises(InputError, match=words):
+        group_performance(**given)
+
+
+# --- the result ----------------------------------------------------------------------------------
+
+
+def test_the_result_is_a_tidy_table_and_strict_json(found):
+    names = ["feature", "group", "measure", "estimate", "lower", "upper", "n_samples", "n_events"]
+    assert found.to_frame().columns.tolist() == [*names, "n_patients", "reason"]
+    assert found.gaps.columns.tolist() == names
+    body = json.loads(found.to_json())
+    assert len(body["table"]) == len(found.table)
+    assert len(body["gaps"]) == len(found.gaps) == 6
+
+
+def test_groups_without_an_estimate_are_not_drawn():
+    group = GROUP.astype(object).copy()
+    group[:10] = "tiny"
+    result = group_performance(Y, RISK, {"origin": group})
+    ax = result.plot()
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["origin: c", "origin: b", "origin: a"]
+    assert ax.get_xlabel() == "Observed / expected events"
+    assert result.plot(measure="auroc").get_xlabel() == "AUC"
