@@ -4,6 +4,7 @@ The protocol stands in docs/guide/audit_operating_characteristics.md.
 """
 
 import argparse
+import json
 import warnings
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def measure(preset, n_cohorts, *, jobs=1, start=None):
         "share": share,
         "from": low,
         "to": high,
-        "Monte-Carlo SE": np.sqrt(share * (1 - share) / n_cohorts),
+        "Monte-Carlo SE": float(np.sqrt(share * (1 - share) / n_cohorts)),
         "codes above a note": ", ".join(codes) or "none",
     }
 
@@ -101,15 +102,27 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=None)
     parser.add_argument("--output", type=Path, default=None)
+    parser.add_argument("--rows", type=Path, default=None, help="keep rows here, and take them")
     options = parser.parse_args()
     wanted = options.only or [*NO_DEFECT, *EXPECTED, "label_bias"]
-    rows = []
+    rows, kept = [], _kept(options.rows)
     for preset in wanted:
         n = options.clean if preset == "clean" else options.defects
-        rows.append(measure(preset, n, jobs=options.jobs))
+        rows.append(kept.get((preset, n)) or measure(preset, n, jobs=options.jobs))
         print(rows[-1], flush=True)
+        if options.rows is not None and (preset, n) not in kept:
+            with options.rows.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(rows[-1]) + "\n")
     if options.output is not None:
         options.output.write_text(markdown(pd.DataFrame(rows)), encoding="utf-8")
+
+
+def _kept(path):
+    """Return the rows of an earlier run, so that a long one can be stopped and taken up again."""
+    if path is None or not path.exists():
+        return {}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(row["cohorts of"], row["n"]): row for row in rows}
 
 
 def markdown(table):
