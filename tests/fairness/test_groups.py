@@ -1,4 +1,4 @@
-"""Performance by group: right numbers, intervals for all together, silence where counts are small."""
+"""Performance by group: right numbers, intervals for all together, silence on small groups."""
 
 import json
 
@@ -154,7 +154,9 @@ def test_a_group_below_eleven_patients_has_no_name_and_no_number():
     group[:10] = "Zanzibar"
     result = group_performance(Y, RISK, {"origin": group})
     hidden = result.table[result.table["group"] == "(small group)"].iloc[0]
-    assert hidden[["estimate", "lower", "upper", "n_samples", "n_events", "n_patients"]].isna().all()
+    assert (
+        hidden[["estimate", "lower", "upper", "n_samples", "n_events", "n_patients"]].isna().all()
+    )
     assert hidden["reason"] == "fewer than 11 patients: suppressed"
     shown = result.to_json() + repr(result) + result._repr_html_() + result.gaps.to_csv()
     assert "Zanzibar" not in shown
@@ -300,4 +302,7 @@ def test_groups_without_an_estimate_are_not_drawn():
     ax = result.plot()
     assert [t.get_text() for t in ax.get_yticklabels()] == ["origin: c", "origin: b", "origin: a"]
     assert ax.get_xlabel() == "Observed / expected events"
-    assert result.plot(measure="auroc").get_xlabel() == "AUC"
+    certain = group_performance(np.where(GROUP == "a", 1, Y), RISK, {"origin": GROUP}, min_events=0)
+    ax = certain.plot(measure="auroc")  # there is no ranking where everybody has the event
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["origin: c", "origin: b"]
+    assert ax.get_xlabel() == "AUC"

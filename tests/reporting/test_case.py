@@ -62,7 +62,7 @@ def test_named_roles_are_taken_out_and_aligned():
 
 def test_arrays_say_the_same_as_names():
     _, _, named = take_roles(X, "died", **NAMES)
-    arrays = {k: X[v] if isinstance(v, str) else X[v] for k, v in NAMES.items()}
+    arrays = {k: X[v] for k, v in NAMES.items()}
     _, _, given = take_roles(X[["a", "b", "c"]], X["died"].tolist(), **arrays)
     for name in ("groups", "site", "time", "score"):
         np.testing.assert_array_equal(getattr(given, name), getattr(named, name))
@@ -141,6 +141,10 @@ def test_a_site_given_as_an_array_is_recognised_among_the_columns():
     assert not {"hospital", "again", "year"} & set(case.model_columns)
     other = case_of(site=site[::-1])
     assert "hospital" in other.model_columns
+    almost = site.copy()
+    almost[-3:] = almost[-3:][::-1]  # the same levels, first met in the same order
+    assert set(almost[-3:]) == set(site)
+    assert "hospital" in case_of(site=almost).model_columns
 
 
 def test_a_declared_site_is_left_out_by_its_name():

@@ -208,6 +208,7 @@ def test_no_identifier_of_a_table_is_in_its_report(shared):
     text = report.to_html() + report.to_json() + report.summary()
     assert not [pid for pid in few["uniquepid"].unique() if pid in text]
     assert "HM304" in report.codes()
+    assert "age" in Read(report).columns("HM207")  # text, because of "> 89"
 
 
 # --- the larger tables ---------------------------------------------------------------------------

@@ -112,7 +112,12 @@ def test_the_table_of_findings_is_tidy():
     table = hand_made().to_frame()
     assert table.columns.tolist() == COLUMNS
     row = table.set_index("code").loc["HM302"]
-    assert (row["measure"], row["estimate"], row["lower"], row["upper"]) == ("auroc", 0.12, 0.1, 0.14)
+    assert (row["measure"], row["estimate"], row["lower"], row["upper"]) == (
+        "auroc",
+        0.12,
+        0.1,
+        0.14,
+    )
     assert (row["n_samples"], row["n_events"], row["columns"]) == (2000, 300, "b, 3")
     assert table.set_index("code").loc["HM301", ["estimate", "lower", "n_samples"]].isna().all()
     assert findings_table(()).columns.tolist() == COLUMNS
@@ -157,7 +162,7 @@ def test_json_is_strict_and_whole():
 
 @pytest.mark.parametrize("method", ["to_json", "to_html"])
 def test_what_is_written_is_what_is_returned(method, tmp_path):
-    report = hand_made(statement="Grüße an 東京 – ≥ 0")
+    report = hand_made(statement="Grüße an 東京, ≥ 0")
     for target in (tmp_path / "a.out", str(tmp_path / "b.out")):
         text = getattr(report, method)(target)
         assert Path(target).read_text(encoding="utf-8") == text
@@ -193,7 +198,7 @@ def test_a_report_that_cannot_be_made_writes_nothing(tmp_path):
     broken = Section("b", "cohort", "Who?", "Lead.", figures=(Figure(cannot, "nothing"),))
     target = tmp_path / "page.html"
     target.write_text("an older page")
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         hand_made(sections=(broken,)).to_html(target)
     assert target.read_text() == "an older page"
     assert len(list(tmp_path.iterdir())) == 1

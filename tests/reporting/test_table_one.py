@@ -26,7 +26,7 @@ def test_numbers_get_mean_spread_and_quartiles():
     values = RNG.normal(50, 10, N)
     (line,) = lines(values).to_dict("records")
     for name, k in (("no_event", 0), ("event", 1)):
-        own = values[Y == k]
+        own = values[k == Y]
         low, mid, high = np.percentile(own, [25, 50, 75])
         expected = f"{own.mean():.3g} ({own.std():.3g}); {mid:.3g} [{low:.3g}, {high:.3g}]"
         assert line[name] == expected
@@ -143,10 +143,20 @@ def test_patients_are_counted_not_rows(labels):
     ward[:40], patient[:40] = "Unitqx", patient[:40] // 4  # ten patients with four rows each
     assert "Unitqx" in set(lines(ward)["level"])
     assert "Unitqx" not in lines(ward, groups=labels(patient)).to_csv()
-    values = np.where(np.arange(N) < 40, 1.0 + np.arange(N), np.nan)
-    values[Y == 0] = np.arange(N)[Y == 0]
-    (line,) = lines(values, groups=labels(patient)).to_dict("records")
-    assert line["event"] == "suppressed"
+
+
+@pytest.mark.parametrize("known", [10, 11])
+def test_a_cell_of_many_rows_and_few_patients_is_hidden(known):
+    """A hundred patients with four rows each; a quarter of them have the event, in every row."""
+    patient = np.arange(N) // 4
+    y = (patient % 4 == 0).astype(int)
+    few = (y == 1) & (patient < 4 * known)  # of those with the event, so many patients
+    ward = np.where(few | ((y == 0) & (patient % 2 == 0)), "East", "West")
+    line = lines(ward, y=y, groups=patient).set_index("level").loc["East"]
+    assert (line["event"] == "suppressed") == (known < 11)
+    values = np.where(few | (y == 0), np.arange(N) % 37, np.nan)
+    (line,) = lines(values, y=y, groups=patient).to_dict("records")
+    assert (line["event"] == "suppressed") == (known < 11)
 
 
 # --- the table -----------------------------------------------------------------------------------
