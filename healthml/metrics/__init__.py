@@ -25,14 +25,10 @@ from healthml.metrics._classification import (
     specificity,
     youden,
 )
-from healthml.metrics._compare import (
-    ComparisonResult,
-    DelongResult,
-    compare_performance,
-    delong_test,
-)
+from healthml.metrics._compare import ComparisonResult, compare_performance
 from healthml.metrics._curve import CalibrationDisplay, CalibrationResult, calibration_curve
 from healthml.metrics._decision import DecisionCurveDisplay, DecisionCurveResult, decision_curve
+from healthml.metrics._delong_test import DelongResult, delong_test
 from healthml.metrics._discrimination import auprc, auroc, average_precision, partial_auroc
 from healthml.metrics._multiclass import OneVsRestResult
 from healthml.metrics._operating import ThresholdResult, threshold_table

@@ -4,176 +4,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
+from scipy.stats import norm
 
 from healthml._core._bootstrap import BootstrapResult, bootstrap
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml.exceptions import InputError
-from healthml.metrics._delong import delong_covariance, placements
-from healthml.metrics._inputs import check_risks, check_threshold
+from healthml.metrics._inputs import check_threshold
 from healthml.metrics._intervals import MEANS
 from healthml.metrics._multiclass import refuse_multiclass
 from healthml.metrics._registry import MEASURES, get_measure
 from healthml.metrics._resampled import BOUNDED, COSTS, OF_COUNTS, RECALIBRATED, count_statistic
-from healthml.metrics._sample import Sample, as_models, make_sample
+from healthml.metrics._sample import Sample, as_models, both_outcomes, make_sample
 
-__all__ = ["ComparisonResult", "DelongResult", "compare_performance", "delong_test"]
+__all__ = ["ComparisonResult", "compare_performance"]
 
 _REFUSED = {
     "discrimination_slope": "the difference of two discrimination slopes (IDI) is won by "
     "miscalibrated models",
     "expected_cost_threshold": "the cut is not a measure of performance",
 }
-
-
-@dataclass(frozen=True, repr=False)
-class DelongResult(Result):
-    """Difference of two areas under the ROC curve; made by `delong_test`.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row: estimate (first minus second), lower, upper, auroc_1, auroc_2, standard_error,
-        statistic, df, p_value, n_samples, n_events, method.
-    confidence_level : float
-        Coverage of the interval.
-    """
-
-    confidence_level: float = 0.95
-
-    def plot(self, ax=None, **kwargs):
-        """Draw the difference with its interval."""
-        from healthml.metrics._style import BLUE, GREY, new_axes
-
-        row, ax = self.table.iloc[0], new_axes(ax, height=1.6)
-        ends = [[row.estimate - row.lower], [row.upper - row.estimate]]
-        ax.errorbar([row.estimate], [0], xerr=ends, **{"fmt": "o", "color": BLUE, **kwargs})
-        ax.axvline(0, color=GREY, linewidth=0.8)
-        ax.set_yticks([])
-        ax.set_xlabel(f"Difference in AUROC, {self.confidence_level:.0%} CI")
-        return ax
-
-
-def delong_test(
-    y_true,
-    y_proba_1,
-    y_proba_2,
-    *,
-    y_true_2=None,
-    groups=None,
-    groups_2=None,
-    confidence_level=0.95,
-) -> DelongResult:
-    """Compare two areas under the ROC curve without resampling.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_samples,)
-        Binary outcome, 0/1 or boolean.
-    y_proba_1, y_proba_2 : array-like of shape (n_samples,)
-        Risks of the two models; of the same rows unless `y_true_2` is given.
-    y_true_2 : array-like, default=None
-        Outcome of other patients, to whom `y_proba_2` belongs: the test is then unpaired, with
-        Welch's degrees of freedom as in pROC.
-    groups, groups_2 : array-like, default=None
-        Patient of each row (of the first and the second set): the variance is then Obuchowski's.
-    confidence_level : float, default=0.95
-        Coverage of the interval of the difference.
-
-    Returns
-    -------
-    DelongResult
-
-    Notes
-    -----
-    The test takes the two models as they are. It must not compare a model with itself plus one
-    predictor on the data it was fitted on: the difference is then not normal (Demler et al. 2012).
-
-    References
-    ----------
-    .. [1] DeLong ER, et al. Comparing the areas under two or more correlated receiver operating
-       characteristic curves. Biometrics. 1988;44:837-845.
-    .. [2] Sun X, Xu W. Fast implementation of DeLong's algorithm. IEEE Signal Process Lett.
-       2014;21:1389-1393.
-    .. [3] Obuchowski NA. Nonparametric analysis of clustered ROC curve data. Biometrics.
-       1997;53:567-578.
-
-    Examples
-    --------
-    >>> from healthml.metrics import delong_test
-    >>> y = [0, 0, 1, 0, 1, 1, 0, 1]
-    >>> first = [0.1, 0.4, 0.35, 0.2, 0.8, 0.7, 0.3, 0.9]
-    >>> second = [0.3, 0.2, 0.4, 0.6, 0.5, 0.7, 0.1, 0.2]
-    >>> delong_test(y, first, second).to_frame()["estimate"].round(4).tolist()
-    [0.2188]
-    """
-    level = check_confidence_level(confidence_level)
-    for proba in (y_proba_1, y_proba_2):
-        refuse_multiclass(proba, "delong_test")
-    first = _both(make_sample(y_true, y_proba_1, groups=groups, name="y_proba_1"))
-    if y_true_2 is None:
-        if groups_2 is not None:
-            raise InputError("groups_2 belongs to y_true_2; for paired risks pass groups alone.")
-        second = first.with_proba(check_risks(y_proba_2, len(first.event), "y_proba_2"))
-        numbers = _paired(first, second)
-    else:
-        second = _both(make_sample(y_true_2, y_proba_2, groups=groups_2, name="y_proba_2"))
-        numbers = _unpaired(first, second)
-    return DelongResult(pd.DataFrame([_tested(*numbers, level)]), level)
-
-
-def _both(sample):
-    if not sample.both_classes:
-        raise InputError("y_true has one class only; AUROC needs events and non-events.")
-    return sample
-
-
-def _paired(first, second):
-    parts = [placements(s.event, s.proba) for s in (first, second)]
-    covariance = delong_covariance(first.event, parts, first.weight, first.groups)
-    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    name = "DeLong" if first.groups is None else "Obuchowski (patients)"
-    counts = (first.n_samples, first.n_events)
-    return parts[0].area, parts[1].area, variance, np.inf, f"{name}, paired", counts
-
-
-def _unpaired(first, second):
-    parts = [placements(s.event, s.proba) for s in (first, second)]
-    variances = [
-        float(delong_covariance(s.event, [part], s.weight, s.groups)[0, 0])
-        for s, part in zip((first, second), parts, strict=True)
-    ]
-    clustered = first.groups is not None or second.groups is not None
-    freedom = np.inf
-    if not clustered and sum(variances) > 0:
-        sizes = first.n_samples - 1, second.n_samples - 1
-        freedom = sum(variances) ** 2 / sum(v**2 / n for v, n in zip(variances, sizes, strict=True))
-    name = "Obuchowski (patients)" if clustered else "DeLong"
-    counts = (first.n_samples + second.n_samples, first.n_events + second.n_events)
-    return parts[0].area, parts[1].area, sum(variances), freedom, f"{name}, unpaired", counts
-
-
-def _tested(area_1, area_2, variance, freedom, method, counts, level):
-    difference, error = area_1 - area_2, float(np.sqrt(max(variance, 0.0)))
-    same = error == 0 and difference == 0
-    with np.errstate(divide="ignore"):
-        statistic = 0.0 if same else float(np.divide(difference, error))
-    step = t.ppf(0.5 + level / 2, freedom) * error
-    return {
-        "estimate": difference,
-        "lower": difference - step,
-        "upper": difference + step,
-        "auroc_1": area_1,
-        "auroc_2": area_2,
-        "standard_error": error,
-        "statistic": statistic,
-        "df": freedom,
-        "p_value": float(2 * t.sf(abs(statistic), freedom)),
-        "n_samples": counts[0],
-        "n_events": counts[1],
-        "method": method,
-    }
 
 
 @dataclass(frozen=True, repr=False)
@@ -239,6 +89,8 @@ def compare_performance(
     measures=("auroc", "scaled_brier", "calibration_slope", "oe_ratio"),
     threshold=None,
     groups=None,
+    sample_weight=None,
+    weight_type=None,
     confidence_level=0.95,
     resamples=1000,
     event=None,
@@ -264,6 +116,10 @@ def compare_performance(
         Decision threshold.
     groups : array-like of shape (n_samples,), default=None
         Patient of each row; whole patients are resampled.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each row.
+    weight_type : {"frequency", "sampling"}, default=None
+        What the weights are; required with them. Frequency weights are rows written out.
     confidence_level : float, default=0.95
         Coverage of each interval.
     resamples : int or iterable of int arrays, default=1000
@@ -320,12 +176,14 @@ def compare_performance(
         raise InputError(
             f"y_proba has the models {', '.join(models)}; pass two or more with the reference."
         )
+    options = {"sample_weight": sample_weight, "weight_type": weight_type}
+    options |= {"groups": groups, "event": event}
     samples = {
-        model: make_sample(y_true, proba, groups=groups, event=event, name=f"y_proba[{model!r}]")
+        model: _written_out(make_sample(y_true, proba, **options, name=f"y_proba[{model!r}]"))
         for model, proba in models.items()
     }
     statistic = _AllModels({m: _RowStatistic.of(s, names, threshold) for m, s in samples.items()})
-    some = _both(samples[reference])
+    some = both_outcomes(samples[reference])
     drawn = bootstrap(
         statistic,
         n_samples=len(some.event),
@@ -338,10 +196,33 @@ def compare_performance(
     )
     others = [model for model in models if model != reference]
     n = len(others) * len(names)
-    rows = [_difference(m, reference, name, drawn, level, n) for m in others for name in names]
+    exact = {
+        f"{model}|{name}": _exact(sample, name, threshold)
+        for model, sample in samples.items()
+        for name in names
+    }
+    rows = [
+        _difference(m, reference, name, exact, drawn, level, n) for m in others for name in names
+    ]
     counts = {"n_samples": some.n_samples, "n_events": some.n_events}
     table = pd.DataFrame([{**row, **counts} for row in rows])
     return ComparisonResult(table, level, n, drawn)
+
+
+def _written_out(sample):
+    """Return the rows as often as their frequency weight says."""
+    if sample.weight_type != "frequency":
+        return sample
+    rows = np.repeat(np.arange(len(sample.event)), sample.weight.astype(np.intp))
+    return Sample(sample.event[rows], sample.proba[rows], np.ones(len(rows)))
+
+
+def _exact(sample, name, threshold):
+    """Return the measure as its function does; resamples may gather neighbouring risks."""
+    measure = get_measure(name)
+    options = {"threshold": threshold} if measure.needs_threshold else {}
+    weight = sample.row_weight
+    return float(measure.function(sample.event, sample.proba, sample_weight=weight, **options))
 
 
 def _check_measures(measures, threshold):
@@ -359,12 +240,14 @@ def _check_measures(measures, threshold):
     return names
 
 
-def _difference(model, reference, name, drawn, level, n_comparisons):
+def _difference(model, reference, name, exact, drawn, level, n_comparisons):
     key, base = f"{model}|{name}", f"{reference}|{name}"
     draws = (drawn.draws[key] - drawn.draws[base]).dropna().to_numpy()
-    estimate = drawn.estimate[key] - drawn.estimate[base]
-    tail = (1 - level) / 2
-    lower, upper = np.quantile(draws, [tail, 1 - tail]) if len(draws) else (np.nan, np.nan)
+    estimate, tail = exact[key] - exact[base], (1 - level) / 2
+    moved = estimate - (drawn.estimate[key] - drawn.estimate[base])
+    lower, upper = moved + (
+        np.quantile(draws, [tail, 1 - tail]) if len(draws) else np.full(2, np.nan)
+    )
     error = draws.std(ddof=1) if len(draws) > 1 else np.nan
     wide = norm.ppf(1 - tail / n_comparisons) * error
     return {
@@ -376,8 +259,8 @@ def _difference(model, reference, name, drawn, level, n_comparisons):
         "upper": float(upper),
         "lower_adjusted": estimate - wide,
         "upper_adjusted": estimate + wide,
-        "value": drawn.estimate[key],
-        "reference_value": drawn.estimate[base],
+        "value": exact[key],
+        "reference_value": exact[base],
         "direction": MEASURES[name].direction,
         "resamples": len(draws),
         "method": "bootstrap, percentile, same resamples",
@@ -420,7 +303,7 @@ class _RowStatistic:
         return cls(sample, names, options, columns, statistic)
 
     def __call__(self, rows):
-        weight = np.bincount(rows, minlength=len(self.sample.event)).astype(float)
+        weight = self.sample.weight * np.bincount(rows, minlength=len(self.sample.event))
         values = {} if self.counted is None else self.counted(rows)
         for name, columns in self.columns.items():
             values[name] = MEANS[name].function(weight @ columns / weight.sum(), self.options)

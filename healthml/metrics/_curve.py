@@ -14,7 +14,7 @@ from healthml.exceptions import InputError
 from healthml.metrics._calibration import SMOOTHERS, fit_smooth, quantile_groups
 from healthml.metrics._inputs import log_odds
 from healthml.metrics._intervals import Means, of_share
-from healthml.metrics._multiclass import one_vs_rest
+from healthml.metrics._multiclass import one_vs_rest, risk_of_event
 from healthml.metrics._sample import as_models, make_sample
 
 __all__ = ["CalibrationDisplay", "CalibrationResult", "calibration_curve"]
@@ -251,7 +251,7 @@ def _histogram(sample, name, n_classes=40):
 
 @dataclass
 class CalibrationDisplay:
-    """Calibration curves with intervals and, below, the risks by outcome.
+    """Calibration curves with intervals and, below, the risks by outcome, each on its own scale.
 
     Parameters
     ----------
@@ -278,26 +278,26 @@ class CalibrationDisplay:
     @classmethod
     def from_estimator(cls, estimator, X, y, *, ax=None, **options):
         """Compute the curve from a fitted classifier and draw it."""
-        return cls.from_predictions(y, estimator.predict_proba(X)[:, 1], ax=ax, **options)
+        proba = risk_of_event(estimator, X, options.get("event"))
+        return cls.from_predictions(y, proba, ax=ax, **options)
 
     def plot(self, ax=None, *, histogram=True, limit=None, **kwargs):
         """Draw into `ax`, or into new axes; further options go to the lines."""
         from healthml.metrics._style import GREY, line_style, new_axes
 
-        self.ax_ = ax = new_axes(ax, height=5.0)
         table = self.result.table
+        n_curves = table["curve"].nunique()
+        self.ax_ = ax = new_axes(ax, height=min(4.7 + 0.3 * n_curves, 6.5))
         top = limit or min(1.0, 1.05 * table[["risk", "estimate", "upper"]].max().max())
         ax.plot([0, top], [0, top], color=GREY, linewidth=0.8, zorder=1)
         curves = table["curve"].unique()
         for number, name in enumerate(curves):
-            self._draw(ax, table[table["curve"] == name], name, line_style(number), kwargs)
-        bottom = 0.0
-        if histogram:
-            bottom = -0.2 * top
-            height = 0.175 * top / len(curves)
-            for number, name in enumerate(curves):
-                middle = bottom + height * (len(curves) - number - 0.5) * 1.1
-                self._draw_risks(ax, name, middle, height / 2, line_style(number)["color"])
+            self._draw(ax, table[table["curve"] == name], name, number, kwargs)
+        bottom = -top * min(0.12 + 0.08 * n_curves, 0.45) if histogram else 0.0
+        for number, name in enumerate(curves if histogram else ()):
+            height = -bottom / n_curves
+            middle = -height * (number + 0.55)
+            self._draw_risks(ax, name, middle, 0.42 * height, line_style(number)["color"])
         ax.set(
             xlim=(0, top),
             ylim=(bottom, top),
@@ -309,11 +309,15 @@ class CalibrationDisplay:
             ax.legend(loc="upper left", frameon=False)
         return self
 
-    def _draw(self, ax, table, name, style, kwargs):
+    def _draw(self, ax, table, name, number, kwargs):
+        from healthml.metrics._style import line_style, point_style
+
+        style = line_style(number)
         if self.result.method[name].endswith("groups of equal size"):
             ends = [table["estimate"] - table["lower"], table["upper"] - table["estimate"]]
             ends = np.maximum(np.asarray(ends), 0)
-            options = {"fmt": "o", "capsize": 2, "color": style["color"], "label": name, **kwargs}
+            options = {"linestyle": "", "capsize": 2, **point_style(number), "label": name}
+            options |= kwargs
             ax.errorbar(table["risk"], table["estimate"], yerr=ends, **options)
             return
         ax.plot(table["risk"], table["estimate"], **{**style, "label": name, **kwargs})
@@ -322,15 +326,14 @@ class CalibrationDisplay:
         )
 
     def _draw_risks(self, ax, name, middle, height, colour):
-        """Draw spikes of events upwards and of others downwards from one line."""
+        """Draw spikes of events upwards and of others downwards, each up to the same height."""
         counts = self.result.histogram
         counts = counts[counts["curve"] == name]
-        most = max(counts["n_events"].max(), counts["n_others"].max(), 1)
         place = (counts["low"] + counts["high"]) / 2
-        up, down = (height * counts[c] / most for c in ("n_events", "n_others"))
+        up, down = (height * counts[c] / max(counts[c].max(), 1) for c in ("n_events", "n_others"))
         ax.vlines(place, middle, middle + up, color=colour, linewidth=2)
         ax.vlines(place, middle - down, middle, color=colour, linewidth=2, alpha=0.45)
         ax.axhline(middle, color=colour, linewidth=0.6)
-        text = {"fontsize": 7, "ha": "right", "transform": ax.get_yaxis_transform()}
-        ax.text(0.995, middle + 0.15 * height, "event", va="bottom", **text)
-        ax.text(0.995, middle - 0.15 * height, "no event", va="top", **text)
+        text = {"fontsize": 7, "transform": ax.get_yaxis_transform()}
+        ax.text(1.01, middle + 0.1 * height, "event", va="bottom", **text)
+        ax.text(1.01, middle - 0.1 * height, "no event", va="top", **text)

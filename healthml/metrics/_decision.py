@@ -10,8 +10,9 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics._classification import check_prevalence
+from healthml.metrics._contrast import contrast_of_counts, contrast_of_rates
 from healthml.metrics._inputs import check_risks
-from healthml.metrics._multiclass import one_vs_rest
+from healthml.metrics._multiclass import one_vs_rest, risk_of_event
 from healthml.metrics._sample import as_models, make_sample
 
 __all__ = ["DecisionCurveDisplay", "DecisionCurveResult", "decision_curve"]
@@ -94,14 +95,18 @@ def decision_curve(
 
     Notes
     -----
-    Intervals are normal, from the influence of each row (or patient) on the net benefit; those of
-    differences are paired. At thresholds that almost nobody reaches they are too narrow.
+    The interval of a model's net benefit joins Wilson's intervals of its true and false positives
+    (MOVER [3]_), so that it holds where few patients reach the threshold. With patients or sampling
+    weights, and for differences between models, which are paired, it is normal, from the influence
+    of each row (or patient), and too narrow at thresholds that almost nobody reaches.
 
     References
     ----------
     .. [1] Vickers AJ, Elkin EB. Decision curve analysis. Med Decis Making. 2006;26:565-574.
     .. [2] Marsh TL, Janes H, Pepe MS. Statistical inference for net benefit measures in biomarker
        validation studies. Biometrics. 2020;76:843-852.
+    .. [3] Zou GY, Donner A. Construction of confidence limits about effect measures: a general
+       approach. Stat Med. 2008;27:1693-1702.
 
     Examples
     --------
@@ -121,7 +126,7 @@ def decision_curve(
     names = iter(models)
     sample = make_sample(y_true, models[next(names)], **options, event=event)
     risks = [sample.proba, *(check_risks(models[name], len(sample.event), name) for name in names)]
-    compare = _Comparison(sample, at, prevalence, norm.ppf(0.5 + level / 2))
+    compare = _Comparison(sample, at, prevalence, level)
     for name, proba in zip(models, risks, strict=True):
         compare.passed[name] = _thresholds_passed(proba, at)
     table = _stack([compare.strategy(name) for name in (*models, ALL, NONE)])
@@ -175,8 +180,8 @@ class _Comparison:
     positive; two ways differ for a row exactly between their two numbers.
     """
 
-    def __init__(self, sample, at, prevalence, z):
-        self.sample, self.at, self.prevalence, self.z = sample, at, prevalence, z
+    def __init__(self, sample, at, prevalence, level):
+        self.sample, self.at, self.prevalence, self.level = sample, at, prevalence, level
         self.code = sample.event.astype(np.intp)
         self.known = {}
         n, total = len(sample.event), sample.mean(sample.event)
@@ -206,15 +211,41 @@ class _Comparison:
         """Return estimate and interval of the difference in net benefit at each threshold."""
         gains, losses = self._shares(mine) - self._shares(other)
         estimate = self.up * gains - self.down * losses
+        columns = {**labels, "threshold": self.at, "estimate": estimate}
+        known = {mine, other} <= {ALL, NONE} and (mine == other or self.prevalence is not None)
+        if self.sample.independent and other in (ALL, NONE) and not known:
+            lower, upper = self._recovered(mine, other)
+        else:
+            step = self._normal_step(mine, other, estimate, gains, losses)
+            lower, upper = estimate - step, estimate + step
+        return {**columns, "lower": lower, "upper": upper}
+
+    def _recovered(self, mine, other):
+        """Join Wilson's intervals of the counts by which a way differs from all or none."""
+        gains, losses = self._positive(mine, 1)
+        n_events = self.sample.weight @ self.sample.event
+        n_others = self.sample.weight.sum() - n_events
+        if self.prevalence is None:
+            n = n_events + n_others
+            if other == NONE:
+                return contrast_of_counts(gains, losses, n, self.odds, self.level)
+            spared, missed = n_others - losses, n_events - gains
+            ends = contrast_of_counts(spared, missed, n, 1 / self.odds, self.level)
+            return tuple(self.odds * end for end in ends)
+        prices = self.prevalence, self.odds * (1 - self.prevalence)
+        if other == NONE:
+            return contrast_of_rates(gains, n_events, losses, n_others, prices, self.level)
+        spared, missed = n_others - losses, n_events - gains
+        return contrast_of_rates(spared, n_others, missed, n_events, prices[::-1], self.level)
+
+    def _normal_step(self, mine, other, estimate, gains, losses):
+        """Half the width of the normal interval."""
         centre = (estimate / self.up, -estimate / self.down)
         if self.prevalence is not None:
             centre = gains / self.total, losses / (1 - self.total)
         clustered = self.sample.groups is not None
         error = (self._clustered_error if clustered else self._error)(mine, other, centre)
-        step = self.z * error
-        columns = {"threshold": self.at, "estimate": estimate}
-        columns |= {"lower": estimate - step, "upper": estimate + step}
-        return {**labels, **columns}
+        return norm.ppf(0.5 + self.level / 2) * error
 
     def _shares(self, name):
         """Shares of all rows that are positive with the event, and without it."""
@@ -296,7 +327,8 @@ class DecisionCurveDisplay:
     @classmethod
     def from_estimator(cls, estimator, X, y, *, ax=None, **options):
         """Compute the curve from a fitted classifier and draw it."""
-        return cls.from_predictions(y, estimator.predict_proba(X)[:, 1], ax=ax, **options)
+        proba = risk_of_event(estimator, X, options.get("event"))
+        return cls.from_predictions(y, proba, ax=ax, **options)
 
     def plot(self, ax=None, *, band=True, **kwargs):
         """Draw into `ax`, or into new axes; further options go to the models' lines."""

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from healthml.metrics._inputs import rising_order
+
 
 class Placements(NamedTuple):
     """For each row, the share of the other class which it outranks (events) or trails (others)."""
@@ -14,8 +16,8 @@ class Placements(NamedTuple):
 
 def placements(event, proba, weight=None):
     """Return the area and every row's placement value in O(n log n); ties count one half."""
-    order = np.argsort(proba)
-    ranked, is_event = proba[order], event[order] == 1
+    order = rising_order(proba)
+    ranked, is_event = proba[order], (event == 1)[order]
     tied = bool((ranked[1:] == ranked[:-1]).any())
     by_rank = _tied if tied or weight is not None else _untied
     area, sorted_value = by_rank(ranked, is_event, None if weight is None else weight[order])
@@ -54,10 +56,25 @@ def delong_covariance(event, parts, weight, groups=None, *, frequency=True):
     Without groups this is DeLong's; with groups (patient codes) Obuchowski's for clustered data.
     A frequency weight counts as that many rows; a sampling weight keeps its row single.
     """
+    by_class, cross = _components(event, parts, weight, groups, frequency)
+    return sum(covariance for covariance, _ in by_class) + cross
+
+
+def delong_freedom(event, part, weight, groups=None, *, frequency=True):
+    """Satterthwaite's degrees of freedom of the variance: how few events or others it rests on."""
+    by_class, _ = _components(event, [part], weight, groups, frequency)
+    total = sum(float(v[0, 0]) for v, _ in by_class)
+    shares = [float(v[0, 0]) ** 2 / (n - 1) for v, n in by_class]
+    return total**2 / sum(shares) if sum(shares) > 0 else np.inf
+
+
+def _components(event, parts, weight, groups, frequency):
+    """Return (covariance, number of rows or patients) of events and others, and what they share."""
     centred = np.stack([part.value - part.area for part in parts])
     if groups is not None:
         return _clustered(centred, event == 1, event == 0, weight, groups)
-    return sum(_class_part(centred, weight * part, frequency) for part in (event, 1 - event))
+    by_class = [_class_part(centred, weight * part, frequency) for part in (event, 1 - event)]
+    return by_class, np.zeros((len(parts), len(parts)))
 
 
 def _class_part(centred, weight, frequency):
@@ -65,26 +82,21 @@ def _class_part(centred, weight, frequency):
     n = total if frequency else np.count_nonzero(weight)
     power = weight if frequency else weight**2
     if n <= 1:
-        return np.full((len(centred), len(centred)), np.nan)
-    return (centred * power) @ centred.T / total**2 * n / (n - 1)
+        return np.full((len(centred), len(centred)), np.nan), n
+    return (centred * power) @ centred.T / total**2 * n / (n - 1), n
 
 
 def _clustered(centred, pos, neg, weight, groups):
     n_groups = int(groups.max()) + 1
-    present = np.bincount(groups, weights=weight, minlength=n_groups) > 0
-    sums = []
+    present = np.count_nonzero(np.bincount(groups, weights=weight, minlength=n_groups))
+    sums, by_class = [], []
     for rows in (pos, neg):
         scaled = centred[:, rows] * weight[rows]
         total = np.stack([np.bincount(groups[rows], row, n_groups) for row in scaled])
         n = np.count_nonzero(np.bincount(groups[rows], weight[rows], n_groups))
-        sums.append((total / weight[rows].sum(), n))
-    (events, n_pos), (others, n_neg) = sums
-    n = np.count_nonzero(present)
-    if min(n_pos, n_neg) <= 1:
-        return np.full((len(centred), len(centred)), np.nan)
-    cross = events @ others.T
-    return (
-        events @ events.T * n_pos / (n_pos - 1)
-        + others @ others.T * n_neg / (n_neg - 1)
-        + (cross + cross.T) * n / (n - 1)
-    )
+        total = total / weight[rows].sum()
+        sums.append(total)
+        factor = n / (n - 1) if n > 1 else np.nan
+        by_class.append((total @ total.T * factor, n))
+    cross = sums[0] @ sums[1].T
+    return by_class, (cross + cross.T) * (present / max(present - 1, 1))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from healthml.exceptions import InputError
-from healthml.metrics._inputs import check_inputs
+from healthml.metrics._inputs import check_inputs, rising_order
 
 __all__ = ["auprc", "auroc", "average_precision", "partial_auroc"]
 
@@ -105,7 +105,13 @@ def auprc(y_true, y_proba, *, sample_weight=None) -> float:
 
 
 def partial_auroc(
-    y_true, y_proba, *, sample_weight=None, focus="sensitivity", limits=(0.8, 1.0)
+    y_true,
+    y_proba,
+    *,
+    sample_weight=None,
+    focus="sensitivity",
+    limits=(0.8, 1.0),
+    corrected=False,
 ) -> float:
     """Area under the part of the ROC curve whose sensitivity (or specificity) is of interest.
 
@@ -117,11 +123,18 @@ def partial_auroc(
         The axis to which `limits` refer.
     limits : tuple of two floats, default=(0.8, 1.0)
         Lowest and highest acceptable sensitivity (or specificity).
+    corrected : bool, default=False
+        McClish's correction [1]_: bring the area to a scale on which 0.5 is no discrimination and
+        1 perfect, whatever the limits.
 
     Returns
     -------
     float
-        Not normalised: at most the width of `limits`.
+        Not normalised unless `corrected`: at most the width of `limits`.
+
+    References
+    ----------
+    .. [1] McClish DK. Analyzing a portion of the ROC curve. Med Decis Making. 1989;9:190-195.
 
     Examples
     --------
@@ -131,12 +144,13 @@ def partial_auroc(
     """
     _check_limits(focus, limits)
     counts = counts_of(*check_inputs(y_true, y_proba, sample_weight))
-    return partial_auroc_of(counts, focus, limits)
+    area = partial_auroc_of(counts, focus, limits)
+    return corrected_area(area, limits) if corrected else area
 
 
 def counts_of(event, proba, weight):
     """Return cumulated true and false positives at each distinct risk, highest risk first."""
-    order = np.argsort(-proba, kind="stable")
+    order = rising_order(proba)[::-1]
     proba, positive = proba[order], (event * weight)[order]
     last = np.r_[np.flatnonzero(np.diff(proba)), len(proba) - 1]
     tp = np.cumsum(positive)[last]
@@ -186,6 +200,13 @@ def partial_auroc_of(counts, focus="sensitivity", limits=(0.8, 1.0)):
     if focus == "sensitivity":
         return _area_between(sensitivity, specificity, *limits)
     return _area_between(specificity[::-1], sensitivity[::-1], *limits)
+
+
+def corrected_area(area, limits):
+    """Return a partial area by McClish's correction: 0.5 on the diagonal, 1 at most."""
+    low, high = limits
+    least, most = (high - low) * (2 - low - high) / 2, high - low
+    return (1 + (area - least) / (most - least)) / 2
 
 
 def _area_between(x, y, low, high):

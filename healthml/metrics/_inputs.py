@@ -1,5 +1,7 @@
 """What every measure is given: outcomes as 0/1, risks between 0 and 1, weights that make sense."""
 
+from numbers import Real
+
 import numpy as np
 
 from healthml._core._checks import check_event, check_proba
@@ -7,6 +9,7 @@ from healthml.exceptions import InputError, OutcomeError
 
 EPSILON = 1e-8
 """Risks of exactly 0 or 1 are moved this far inside before a logarithm is taken."""
+_FEW = 1_000
 
 
 def check_inputs(y_true, y_proba, sample_weight=None, *, both_classes=True):
@@ -23,8 +26,15 @@ def check_outcome(y_true, *, both_classes=True):
         event = values.astype(float)
         if ((event == 0) | (event == 1)).all() and (not both_classes or np.ptp(event) == 1):
             return event
-    _, event = check_event(y_true, name="y_true")
-    return event.astype(float)
+    try:
+        return check_event(y_true, name="y_true")[1].astype(float)
+    except OutcomeError as error:
+        if values.ndim != 1 or "not guessed" not in str(error):
+            raise
+    raise OutcomeError(
+        "y_true is neither 0/1 nor boolean, and which of its levels is the event is not guessed; "
+        "pass a comparison such as y == 'died', or use performance(..., event='died')."
+    )
 
 
 def check_risks(y_proba, n, name="y_proba"):
@@ -65,7 +75,7 @@ def check_weight(sample_weight, event, *, both_classes=True):
 
 def check_threshold(threshold, name="threshold"):
     """Return the decision threshold as a float strictly between 0 and 1."""
-    if not np.isscalar(threshold) or not 0 < threshold < 1:
+    if not (isinstance(threshold, Real) and 0 < threshold < 1):
         raise InputError(f"{name} is {threshold!r}; pass one number between 0 and 1.")
     return float(threshold)
 
@@ -79,6 +89,23 @@ def log_odds(proba):
 def mean(values, weight):
     """Return the weighted mean."""
     return float(weight @ values / weight.sum())
+
+
+def rising_order(values):
+    """Return positions that put values between 0 and 1 in rising order; ties in any order.
+
+    Two passes over 16 bits each sort them almost always; a third pass, quick on what is nearly in
+    order, makes it exact.
+    """
+    if len(values) < _FEW:
+        return np.argsort(values)
+    code = (values * 0xFFFF_FFFF).astype(np.uint32)
+    order = np.argsort(code.astype(np.uint16), kind="stable")
+    order = order[np.argsort((code >> 16).astype(np.uint16)[order], kind="stable")]
+    ranked = values[order]
+    if (ranked[1:] < ranked[:-1]).any():
+        order = order[np.argsort(ranked, kind="stable")]
+    return order
 
 
 def weighted_quantile(values, quantile, weight):

@@ -1,18 +1,19 @@
 """Estimates and intervals that need no resampling: DeLong, Wilson, Wald, influence functions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from healthml._core._intervals import wilson
 from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics import _classification as cl
 from healthml.metrics import _overall as ov
 from healthml.metrics import _utility as ut
-from healthml.metrics._delong import delong_covariance, placements
+from healthml.metrics._contrast import contrast_of_counts, contrast_of_rates
+from healthml.metrics._delong import delong_covariance, delong_freedom, placements
 from healthml.metrics._recalibration import fit_intercept, fit_slope
 
 _SCALES = {
@@ -20,6 +21,8 @@ _SCALES = {
     "log": (np.log, np.exp, lambda x: 1 / x),
     "logit": (logit, expit, lambda x: 1 / (x * (1 - x))),
 }
+_NEAR = 5
+"""An AUROC closer than so many standard errors to 0 or 1 has its interval on the logit scale."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Interval:
     reason: str = ""
 
 
+RECOVERED = "Wilson, joined (MOVER)"
+NORMAL = ("net_benefit", "brier", "log_loss", "mean_absolute_prediction_error")
+"""Measures whose interval is not normal by default, but can be."""
+
+
 @dataclass(frozen=True)
 class Means:
     """A measure that is a function of weighted means: columns(sample, options) -> arrays."""
@@ -43,11 +51,15 @@ class Means:
     needs_both: bool = True
 
 
-def wald(estimate, standard_error, level, scale="identity", limits=(-np.inf, np.inf)):
-    """Return the ends of a normal interval made on a scale, kept within limits."""
+def wald(
+    estimate, standard_error, level, scale="identity", limits=(-np.inf, np.inf), freedom=np.inf
+):
+    """Return the ends of a normal (or Student's t) interval made on a scale, within limits."""
     forth, back, slope = _SCALES[scale]
+    tail = 0.5 + level / 2
+    quantile = norm.ppf(tail) if np.isinf(freedom) else t.ppf(tail, freedom)
     with np.errstate(divide="ignore", invalid="ignore"):
-        step = norm.ppf(0.5 + level / 2) * standard_error * slope(estimate)
+        step = quantile * standard_error * slope(estimate)
         ends = back(forth(estimate) - step), back(forth(estimate) + step)
     return tuple(float(end) for end in np.clip(ends, *limits))
 
@@ -89,18 +101,40 @@ def of_share(sample, spec, parts, options, level):
     return Interval(top / bottom, *(float(e) for e in ends), "Wilson, one row per patient")
 
 
-def auroc(sample, level, scale="identity"):
-    """DeLong's interval, Obuchowski's for clustered patients."""
+def auroc(sample, level, method=None):
+    """DeLong's interval, Obuchowski's for clustered patients; on the logit scale near 0 and 1."""
     part = placements(sample.event, sample.proba, sample.row_weight)
-    covariance = delong_covariance(
-        sample.event, [part], sample.weight, sample.groups, frequency=sample.frequency
-    )
+    rows, frequency = (sample.weight, sample.groups), sample.frequency
+    covariance = delong_covariance(sample.event, [part], *rows, frequency=frequency)
     error = float(np.sqrt(covariance[0, 0]))
     name = "DeLong" if sample.groups is None else "Obuchowski (patients)"
     if not np.isfinite(error):
-        return Interval(part.area, reason="needs two events and two non-events")
+        whom = "" if sample.groups is None else ", each in two patients or more"
+        return Interval(part.area, reason=f"needs two events and two non-events{whom}")
+    if error == 0:
+        return Interval(part.area, reason=f"{name}'s variance is 0, so no interval")
+    if method is None and min(part.area, 1 - part.area) < _NEAR * error:
+        freedom = delong_freedom(sample.event, part, *rows, frequency=frequency)
+        ends = wald(part.area, error, level, "logit", (0, 1), freedom)
+        return Interval(part.area, *ends, f"{name}, logit scale, Student's t")
+    scale = "logit" if method == "logit" else "identity"
     ends = wald(part.area, error, level, scale, (0, 1))
     return Interval(part.area, *ends, name if scale == "identity" else f"{name}, {scale} scale")
+
+
+def net_benefit(sample, options, level):
+    """Interval of net benefit from Wilson's intervals of true and false positives."""
+    tp, fp, fn, tn = counts = [float(sample.weight @ part) for part in _cells(sample, options)]
+    n = sum(counts)
+    threshold, prevalence = options["threshold"], options.get("prevalence")
+    odds = threshold / (1 - threshold)
+    if prevalence is None:
+        ends = contrast_of_counts(tp, fp, n, odds, level)
+    else:
+        prices = prevalence, odds * (1 - prevalence)
+        ends = contrast_of_rates(tp, tp + fn, fp, fp + tn, prices, level)
+    estimate = ut.net_benefit_of([count / n for count in counts], threshold, prevalence)
+    return Interval(float(estimate), *(float(end) for end in ends), RECOVERED)
 
 
 def recalibration(sample, name, level):
@@ -167,9 +201,14 @@ MEANS = {
         needs_both=False,
     ),
     "log_loss": Means(
-        lambda s, o: (-ov.log_density(s.event, s.proba),), lambda m, o: m[0], needs_both=False
+        lambda s, o: (-ov.log_density(s.event, s.proba),),
+        lambda m, o: m[0],
+        "log",
+        needs_both=False,
     ),
-    "brier": Means(lambda s, o: ((s.event - s.proba) ** 2,), lambda m, o: m[0], needs_both=False),
+    "brier": Means(
+        lambda s, o: ((s.event - s.proba) ** 2,), lambda m, o: m[0], "log", needs_both=False
+    ),
     "scaled_brier": Means(
         lambda s, o: ((s.event - s.proba) ** 2, s.event), _plain(ov.scaled_brier_of)
     ),
@@ -182,7 +221,7 @@ MEANS = {
         lambda m, o: m[1] / m[0] - (m[2] - m[1]) / (1 - m[0]),
     ),
     "mean_absolute_prediction_error": Means(
-        lambda s, o: (np.abs(s.event - s.proba),), lambda m, o: m[0], needs_both=False
+        lambda s, o: (np.abs(s.event - s.proba),), lambda m, o: m[0], "log", needs_both=False
     ),
     "accuracy": Means(_cells, _plain(cl.accuracy_of), "logit", needs_both=False),
     "balanced_accuracy": Means(_cells, _plain(cl.balanced_accuracy_of)),
@@ -218,8 +257,8 @@ _SHARES = {
 def direct_interval(sample, measure, options, level, methods=None):
     """Estimate and interval of a measure that needs no resampling.
 
-    `methods` maps a measure to another interval than the default: {"auroc": "logit",
-    "oe_ratio": "binomial"}.
+    `methods` maps a measure to another interval than the default: {"auroc": "delong" or "logit",
+    "oe_ratio": "binomial"}, or "normal" for those in NORMAL.
     """
     name, methods = measure.name, methods or {}
     needs_both = name not in MEANS or MEANS[name].needs_both
@@ -227,11 +266,14 @@ def direct_interval(sample, measure, options, level, methods=None):
         return Interval(np.nan, reason="needs events and non-events")
     try:
         if name == "auroc":
-            return auroc(sample, level, methods.get(name, "identity"))
+            return auroc(sample, level, methods.get(name))
         if name == "oe_ratio" and methods.get(name) == "binomial":
             return oe_binomial(sample, level)
         if name.startswith("calibration_"):
             return recalibration(sample, name, level)
+        if methods.get(name) == "normal":
+            spec = replace(MEANS[name], scale="identity")
+            return of_means(sample, spec, options, level, measure.limits)
         return _others(sample, measure, options, level)
     except OutcomeError as error:
         return Interval(np.nan, reason=str(error))
@@ -242,6 +284,9 @@ def _others(sample, measure, options, level):
     if name in _SHARES and not (name in ("ppv", "npv") and options.get("prevalence")):
         parts = _SHARES[name](*_cells(sample, options))
         return of_share(sample, MEANS[name], parts, options, level)
+    carried = options.get("prevalence") is not None
+    if name == "net_benefit" and sample.independent and (sample.both_classes or not carried):
+        return net_benefit(sample, options, level)
     if name == "log_likelihood" and not sample.frequency:
         return Interval(np.nan, reason="a likelihood has no meaning under sampling weights")
     return of_means(sample, MEANS[name], options, level, measure.limits)

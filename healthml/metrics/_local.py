@@ -178,18 +178,30 @@ def loess_interpolated(event, proba, weight):
 def _corners(x, max_points):
     """Halve the ordered risks until no cell holds more than max_points; return all the ends."""
     margin = 0.005 * max(np.ptp(x), 1e-10 * np.abs(x).max() + 1e-30)
-    corners, waiting = {x[0] - margin, x[-1] + margin}, [(0, len(x))]
+    low, high = x[0] - margin, x[-1] + margin
+    corners, waiting = {low, high}, [(0, len(x), low, high)]
     while waiting:
-        begin, end = waiting.pop()
+        begin, end, low, high = waiting.pop()
         if end - begin <= max_points:
             continue
-        cut = x[(begin + end + 1) // 2 - 1]
-        split = int(np.searchsorted(x[begin:end], cut, side="right")) + begin
-        if cut in corners or split in (begin, end):
+        last = _last_below(x, begin, end)
+        cut = x[last]
+        if cut in (low, high):
             continue
         corners.add(cut)
-        waiting += [(begin, split), (split, end)]
+        waiting += [(begin, last + 1, low, cut), (last + 1, end, cut, high)]
     return np.array(sorted(corners))
+
+
+def _last_below(x, begin, end):
+    """Position of the last risk of the lower half: the step between risks nearest to the middle."""
+    middle = (begin + end + 1) // 2 - 1
+    steps = np.flatnonzero(np.diff(x[begin:end])) + begin
+    if not steps.size:
+        return middle
+    distance = np.abs(steps - middle)
+    nearest = steps[distance == distance.min()]
+    return int(nearest[-1])
 
 
 def _grid(cells, ends):

@@ -6,6 +6,7 @@ from functools import wraps
 import numpy as np
 import pandas as pd
 
+from healthml._core._checks import check_event
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 
@@ -77,6 +78,18 @@ def refuse_multiclass(y_proba, what):
         raise InputError(
             f"{what} compares risks of one event; pass one class's outcome and its column."
         )
+
+
+def risk_of_event(estimator, X, event=None):
+    """Return the column of `predict_proba` that is the event's, and refuse several classes."""
+    proba = np.asarray(estimator.predict_proba(X))
+    if proba.ndim != 2 or proba.shape[1] != 2:
+        raise InputError(
+            "from_estimator draws the risks of one event; pass predict_proba(X) of several classes "
+            "to the function that makes the curve, with classes=estimator.classes_."
+        )
+    column = check_event(estimator.classes_, event=event, name="estimator.classes_")[1]
+    return proba[:, int(np.argmax(column))]
 
 
 def _check_columns(y_true, y_proba, classes):

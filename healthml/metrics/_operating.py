@@ -10,7 +10,7 @@ from healthml._core._results import Result
 from healthml.metrics._classification import check_prevalence, ratio
 from healthml.metrics._decision import _check_thresholds, _thresholds_passed
 from healthml.metrics._intervals import Means, direct_interval, of_share
-from healthml.metrics._multiclass import refuse_multiclass
+from healthml.metrics._multiclass import one_vs_rest
 from healthml.metrics._registry import get_measure
 from healthml.metrics._sample import make_sample
 
@@ -62,6 +62,7 @@ class ThresholdResult(Result):
         return ax
 
 
+@one_vs_rest
 def threshold_table(
     y_true,
     y_proba,
@@ -73,6 +74,7 @@ def threshold_table(
     weight_type=None,
     confidence_level=0.95,
     event=None,
+    classes=None,
 ) -> ThresholdResult:
     """Tabulate sensitivity, specificity, predictive values and alerts over thresholds.
 
@@ -96,6 +98,8 @@ def threshold_table(
         Coverage of the intervals.
     event : scalar or str, default=None
         The level of `y_true` that is the event.
+    classes : list, default=None
+        Labels of the columns of a `y_proba` with three or more; the sorted labels when None.
 
     Returns
     -------
@@ -110,7 +114,6 @@ def threshold_table(
     ['alerts_per_1000', 500.0]
     """
     level, at = check_confidence_level(confidence_level), _check_thresholds(thresholds)
-    refuse_multiclass(y_proba, "threshold_table")
     sample = make_sample(
         y_true,
         y_proba,

@@ -13,7 +13,7 @@ from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics._calibration import SMOOTHERS, errors_of, fit_smooth, quantile_groups
 from healthml.metrics._classification import check_prevalence
 from healthml.metrics._inputs import EPSILON, check_threshold
-from healthml.metrics._intervals import Interval, direct_interval
+from healthml.metrics._intervals import NORMAL, Interval, direct_interval
 from healthml.metrics._local import distinct_cells
 from healthml.metrics._multiclass import one_vs_rest
 from healthml.metrics._registry import MEASURES, get_measure
@@ -26,6 +26,7 @@ from healthml.metrics._resampled import (
     SMOOTH,
     bounded_interval,
     count_statistic,
+    lowest_cost_interval,
     resample,
     under_perfect_calibration,
 )
@@ -34,7 +35,8 @@ from healthml.metrics._utility import lowest_cost_of
 
 __all__ = ["PerformanceResult", "performance"]
 
-_METHODS = {"auroc": ("logit",), "oe_ratio": ("binomial",)}
+_METHODS = {"auroc": ("delong", "logit"), "oe_ratio": ("binomial",)}
+_METHODS |= dict.fromkeys(NORMAL, ("normal",))
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,7 +53,9 @@ class PerformanceResult(Result):
     confidence_level : float
         Coverage of the intervals.
     n_clipped : int
-        Rows with a risk closer to 0 or 1 than 1e-8, moved there for logarithms.
+        Rows with a risk closer to 0 or 1 than `epsilon`, moved there for logarithms.
+    epsilon : float
+        How close that is.
     smoother : str
         The smooth curve behind ICI, ECI, E50, E90 and Emax.
     bootstrap : BootstrapResult or None
@@ -62,11 +66,15 @@ class PerformanceResult(Result):
     n_clipped: int = 0
     smoother: str = "loess"
     bootstrap: BootstrapResult | None = field(default=None)
+    epsilon: float = EPSILON
 
     def summary(self):
         """Return measures, estimates and intervals as plain text, and why something is missing."""
         columns = ["measure", "estimate", "lower", "upper", "null_mean", "method", "reason"]
-        return self.table[columns].round(3).to_string(index=False, na_rep="")
+        text = self.table[columns].round(3).to_string(index=False, na_rep="")
+        if self.n_clipped:
+            text += f"\n{self.n_clipped} risks were moved to {self.epsilon:g} from 0 or 1 for logs."
+        return text
 
     def to_json(self, *, indent=None):
         """Return the result as JSON text, without the single resamples."""
@@ -140,7 +148,7 @@ def performance(
         sampling weights give sandwich intervals and refuse the log-likelihood.
     prevalence : float, default=None
         Prevalence of the population of interest for PPV, NPV and net benefit.
-    measures : list of str, default=None
+    measures : str or list of str, default=None
         Names from `list_measures`; all when None.
     smooth : {"loess", "loess_interpolated", "lowess", "rcs", "pspline"}, default="loess"
         Smoother behind ICI, ECI, E50, E90 and Emax; all but loess are refitted in each resample.
@@ -149,8 +157,12 @@ def performance(
     n_bins : int, default=10
         Groups of the ECE.
     interval_methods : dict, default=None
-        Other intervals than the default: ``{"auroc": "logit"}`` makes DeLong's on the logit
-        scale, ``{"oe_ratio": "binomial"}`` takes the events as binomial (Debray).
+        Other intervals than the default. DeLong's for the AUROC is made on the logit scale, with
+        Student's t, where the area is within 5 standard errors of 0 or 1; ``{"auroc": "delong"}``
+        never does so, ``{"auroc": "logit"}`` always takes that scale, with the normal quantile.
+        ``{"oe_ratio": "binomial"}`` takes the events as binomial
+        (Debray). ``{"net_benefit": "normal", "brier": "normal"}`` makes them estimate +- z
+        standard errors.
     confidence_level : float, default=0.95
         Coverage of the intervals.
     intervals : bool, default=True
@@ -185,9 +197,10 @@ def performance(
     Notes
     -----
     ICI, ECI, E50, E90, Emax and ECE are above 0 in any sample; beside them stand the mean and the
-    95th percentile they have when every risk is right. Their intervals are basic bootstrap
-    intervals cut off at 0, which take the upward bias back; near perfect calibration they are not
-    to be trusted. The refitting of the model is no part of any interval here.
+    95th percentile they have when every risk is right. Their intervals begin at 0 unless the
+    estimate is beyond that, take the upward bias back from the lower end, and end at the largest
+    of the basic, the normal and the percentile bootstrap end. The refitting of the model is no
+    part of any interval here.
 
     References
     ----------
@@ -217,7 +230,7 @@ def performance(
     )
     question = _Question(
         sample=sample,
-        measures=[get_measure(name) for name in (MEASURES if measures is None else measures)],
+        measures=_check_measures(measures),
         options=_options(sample, threshold, prevalence),
         made_with=_made_with(smooth, n_knots, n_bins),
         methods=_check_methods(interval_methods or {}),
@@ -344,18 +357,28 @@ class _Question:
 
 
 def _bootstrap_interval(name, estimate, drawn, null, level):
-    """Percentile ends; for measures bounded at 0 ends that take their bias back."""
+    """Percentile ends; for biased measures (bounded at 0, lowest cost) ends that correct them."""
     draws, centre = drawn.draws[name].dropna().to_numpy(), drawn.estimate[name]
     mcse = float(np.max(drawn.monte_carlo_error(name)))
     if len(draws) < 2:
         return Interval(estimate, reason="too few resamples gave a value"), len(draws), mcse
+    if np.ptp(draws) == 0:
+        return Interval(estimate, reason="all resamples are alike: no interval"), len(draws), mcse
     if name in BOUNDED:
         ends = bounded_interval(estimate, centre, draws, null[name], level)
         method = "bootstrap, bias taken back; 0 unless beyond perfect calibration"
+    elif name in COSTS:
+        ends = lowest_cost_interval(estimate, centre, draws, level)
+        method = "bootstrap, normal, corrected for bias"
     else:
         ends = (float(estimate - centre + end) for end in drawn.interval(name))
         method = "bootstrap, percentile"
     return Interval(estimate, *ends, method), len(draws), mcse
+
+
+def _check_measures(measures):
+    names = [measures] if isinstance(measures, str) else measures
+    return [get_measure(name) for name in (MEASURES if names is None else names)]
 
 
 def _options(sample, threshold, prevalence):
@@ -377,6 +400,6 @@ def _made_with(smooth, n_knots, n_bins):
 def _check_methods(methods):
     for name, method in methods.items():
         if method not in _METHODS.get(name, ()):
-            known = ", ".join(f"{key!r}: {value[0]!r}" for key, value in _METHODS.items())
+            known = "; ".join(f"{k!r}: {' or '.join(map(repr, v))}" for k, v in _METHODS.items())
             raise InputError(f"interval_methods has {name!r}: {method!r}; it knows {known}.")
     return methods

@@ -50,7 +50,7 @@ class RiskDistributionResult(Result):
         ax.yaxis.set_major_formatter(lambda value, place: f"{abs(value):g}")
         ax.set(
             xlabel="Predicted risk (dashed: median)",
-            ylabel="% of those with the outcome",
+            ylabel="% of patients with, without event",
             xlim=(0, self.histogram["high"].max()),
             ylim=(-1.08 * top, 1.08 * top),
         )

@@ -11,7 +11,7 @@ from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics._discrimination import auroc_of, average_precision_of
 from healthml.metrics._inputs import check_inputs
-from healthml.metrics._multiclass import refuse_multiclass
+from healthml.metrics._multiclass import one_vs_rest, risk_of_event
 from healthml.metrics._sample import as_models, make_sample
 
 __all__ = ["CurveDisplay", "CurveResult", "precision_recall_curve", "roc_curve"]
@@ -51,6 +51,7 @@ class CurveResult(Result):
         return CurveDisplay(self).plot(ax=ax, **kwargs)
 
 
+@one_vs_rest
 def roc_curve(
     y_true,
     y_proba,
@@ -59,6 +60,7 @@ def roc_curve(
     confidence_level=0.95,
     resamples=1000,
     event=None,
+    classes=None,
     n_jobs=None,
     verbose=0,
     random_state=None,
@@ -79,6 +81,8 @@ def roc_curve(
         Number of resamples, or the resamples themselves.
     event : scalar or str, default=None
         The level of `y_true` that is the event.
+    classes : list, default=None
+        Labels of the columns of a `y_proba` with three or more; the sorted labels when None.
     n_jobs : int, default=None
         Jobs of the bootstrap.
     verbose : int, default=0
@@ -102,6 +106,7 @@ def roc_curve(
     return _curve("roc", y_true, y_proba, confidence_level, run)
 
 
+@one_vs_rest
 def precision_recall_curve(
     y_true,
     y_proba,
@@ -110,6 +115,7 @@ def precision_recall_curve(
     confidence_level=0.95,
     resamples=1000,
     event=None,
+    classes=None,
     n_jobs=None,
     verbose=0,
     random_state=None,
@@ -118,7 +124,9 @@ def precision_recall_curve(
 
     Parameters
     ----------
-    y_true, y_proba, groups, confidence_level, resamples, event, n_jobs, verbose, random_state
+    y_true, y_proba, groups, confidence_level, resamples, event, classes
+        As in :func:`roc_curve`.
+    n_jobs, verbose, random_state
         As in :func:`roc_curve`.
 
     Returns
@@ -137,10 +145,12 @@ def precision_recall_curve(
     return _curve("precision_recall", y_true, y_proba, confidence_level, run)
 
 
+_KINDS = {"roc": roc_curve, "precision_recall": precision_recall_curve}
+
+
 def _curve(kind, y_true, y_proba, confidence_level, run):
     level, run = check_confidence_level(confidence_level), dict(run)
     groups, event = run.pop("groups"), run.pop("event")
-    refuse_multiclass(y_proba, f"{kind}_curve")
     tables, points, areas = [], [], {}
     for name, proba in as_models(y_proba).items():
         sample = make_sample(y_true, proba, groups=groups, event=event)
@@ -218,6 +228,19 @@ class CurveDisplay:
 
     result: CurveResult
 
+    @classmethod
+    def from_predictions(cls, y_true, y_proba, *, kind="roc", ax=None, **options):
+        """Compute the curve ("roc" or "precision_recall") from outcomes and risks and draw it."""
+        if kind not in _KINDS:
+            raise InputError(f"kind is {kind!r}; pass 'roc' or 'precision_recall'.")
+        return _KINDS[kind](y_true, y_proba, **options).plot(ax=ax)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, kind="roc", ax=None, **options):
+        """Compute the curve from a fitted classifier and draw it."""
+        proba = risk_of_event(estimator, X, options.get("event"))
+        return cls.from_predictions(y, proba, kind=kind, ax=ax, **options)
+
     def plot(self, ax=None, *, band=True, **kwargs):
         """Draw into `ax`, or into new axes; further options go to the lines."""
         from healthml.metrics._style import GREY, line_style, new_axes
@@ -228,7 +251,9 @@ class CurveDisplay:
             style, table = line_style(number), result.table[result.table["model"] == name]
             area = f"{'AUROC' if roc else 'AP'} {result.areas[name]:.2f}"
             x, y = np.r_[0, part["x"]], np.r_[0 if roc else part["y"].iloc[0], part["y"]]
-            ax.plot(x, y, **{**style, "label": f"{name}, {area}", "lw": 1.3, **kwargs})
+            steps = "default" if roc else "steps-pre"
+            line = {**style, "label": f"{name}, {area}", "lw": 1.3, "drawstyle": steps}
+            ax.plot(x, y, **{**line, **kwargs})
             if band:
                 ends = table["lower"], table["upper"]
                 ax.fill_between(table["at"], *ends, color=style["color"], alpha=0.18, lw=0)

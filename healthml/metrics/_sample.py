@@ -126,6 +126,13 @@ def make_sample(
     return Sample(y01, proba, weight, weight_type, groups)
 
 
+def both_outcomes(sample):
+    """Return the sample, refused where one class of outcome is missing."""
+    if not sample.both_classes:
+        raise InputError("y_true has one class only; AUROC needs events and non-events.")
+    return sample
+
+
 def check_weight_type(sample_weight, weight_type):
     """Return what the weights are, refused where it is not said or does not fit."""
     if sample_weight is None:

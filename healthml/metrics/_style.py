@@ -10,6 +10,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
     "#595959",
 )
 COLOURS = (BLUE, RED, GREEN, PINK, ORANGE, SKY)
+MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 3)), (0, (3, 1, 1, 1, 1, 1)))
 
 
@@ -34,6 +35,13 @@ def new_grid(n, *, width=4.5, height=4.2):
     for unused in axes[n:]:
         unused.set_axis_off()
     return np.asarray(axes[:n])
+
+
+def point_style(number):
+    """Return colour, marker and filling of the points with this number."""
+    colour = COLOURS[number % len(COLOURS)]
+    inside = "white" if number % 2 else colour
+    return {"color": colour, "marker": MARKERS[number % len(MARKERS)], "markerfacecolor": inside}
 
 
 def line_style(number):

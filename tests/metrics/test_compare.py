@@ -14,6 +14,25 @@ def test_paired_test_agrees_with_proc(r):
     np.testing.assert_allclose([row["lower"], row["upper"]], r["paired"]["ci"], atol=1e-10)
 
 
+def test_paired_test_with_ties_agrees_with_proc(r):
+    row = m.delong_test(r.y, r.rounded, r.q).to_frame().iloc[0]
+    assert row["statistic"] == pytest.approx(r["tied"]["z"], abs=1e-9)
+    assert row["p_value"] == pytest.approx(r["tied"]["p"], abs=1e-10)
+    np.testing.assert_allclose([row["lower"], row["upper"]], r["tied"]["ci"], atol=1e-10)
+
+
+def test_clustered_test_agrees_with_obuchowski_written_out(r):
+    row = m.delong_test(r.y, r.p, r.q, groups=r.patient).to_frame().iloc[0]
+    assert row["estimate"] == pytest.approx(r["clustered"]["difference"], abs=1e-12)
+    assert row["standard_error"] == pytest.approx(r["clustered"]["se"], rel=1e-10)
+
+
+def test_event_of_labels_is_named_in_the_test(r):
+    labels = np.where(r.y == 1, "died", "alive")
+    named = m.delong_test(labels, r.p, r.q, event="died").to_frame()
+    assert named.equals(m.delong_test(r.y, r.p, r.q).to_frame())
+
+
 def test_unpaired_test_agrees_with_proc(r):
     first, second = slice(160), slice(160, None)
     result = m.delong_test(r.y[first], r.p[first], r.q[second], y_true_2=r.y[second])
@@ -71,6 +90,44 @@ def test_values_are_those_of_the_measures(r):
         assert row.reference_value == pytest.approx(measure.function(r.y, r.p, **options))
 
 
+def test_values_are_exact_where_resamples_gather_risks():
+    random = np.random.RandomState(0)
+    p = random.beta(1, 5, 7_000)
+    y = (random.uniform(size=7_000) < p).astype(int)
+    models = {"p": p, "sharper": p**1.2}
+    names = ["auroc", "ici", "ece"]
+    result = m.compare_performance(y, models, measures=names, resamples=20, random_state=0)
+    drawn = result.bootstrap
+    for row in result.to_frame().itertuples():
+        function = m.get_measure(row.measure).function
+        expected = function(y, models["sharper"]) - function(y, p)
+        assert row.estimate == pytest.approx(expected, abs=1e-12), row.measure
+        keys = [f"{model}|{row.measure}" for model in ("sharper", "p")]
+        gathered = drawn.estimate[keys[0]] - drawn.estimate[keys[1]]
+        assert gathered == pytest.approx(expected, abs=1e-3)
+        ends = np.quantile(drawn.draws[keys[0]] - drawn.draws[keys[1]], [0.025, 0.975])
+        moved = ends + expected - gathered
+        np.testing.assert_allclose([row.lower, row.upper], moved, atol=1e-13)
+
+
+def test_weights_are_rows_or_sandwiches(r):
+    models = {"p": r.p, "q": r.q}
+    options = {"measures": ["brier", "auroc", "ici"], "resamples": 40, "random_state": 0}
+    rows = np.repeat(np.arange(len(r.y)), r.w)
+    written = {name: proba[rows] for name, proba in models.items()}
+    weights = {"sample_weight": r.w, "weight_type": "frequency"}
+    found = m.compare_performance(r.y, models, **weights, **options).to_frame()
+    assert found.equals(m.compare_performance(r.y[rows], written, **options).to_frame())
+    weights = {"sample_weight": 0.5 + r.w, "weight_type": "sampling"}
+    result = m.compare_performance(r.y, models, **weights, **options)
+    for row in result.to_frame().itertuples():
+        function = m.get_measure(row.measure).function
+        assert row.value == pytest.approx(function(r.y, r.q, sample_weight=0.5 + r.w))
+        assert row.lower < row.estimate < row.upper
+        if row.measure != "ici":  # whose smoother takes fractions of rows as they are
+            assert row.value == pytest.approx(result.bootstrap.estimate[f"q|{row.measure}"])
+
+
 def test_multiplicity_is_named_and_counted(r):
     models = {"p": r.p, "q": r.q, "mean": (r.p + r.q) / 2}
     result = m.compare_performance(
@@ -110,6 +167,9 @@ def test_whole_patients_are_resampled(r):
         (lambda r: m.delong_test(r.y, r.p, r.q[:-1]), "y_proba_2"),
         (lambda r: m.delong_test(r.y * 0, r.p, r.q), "one class"),
         (lambda r: m.delong_test(r.y, r.p, r.q, groups_2=r.patient), "groups_2"),
+        (lambda r: m.delong_test([1, 0, 0], [0.3, 0.2, 0.4], [0.1, 0.2, 0.3]), "two events"),
+        (lambda r: m.delong_test(r.y, r.p, r.q, groups=r.y * 0), "two patients"),
+        (lambda r: m.compare_performance(r.y, {"a": r.p, "b": r.q}, sample_weight=r.w), "weight"),
     ],
 )
 def test_mistakes_are_named(r, call, message):

@@ -82,7 +82,40 @@ def test_decision_curve_is_net_benefit_at_each_threshold(r):
         single = m.performance(
             r.y, r.q, threshold=row.threshold, prevalence=0.2, measures=["net_benefit"]
         ).get("net_benefit")
-        assert (row.lower, row.upper) == pytest.approx((single["lower"], single["upper"]), rel=1e-2)
+        assert (row.lower, row.upper) == pytest.approx((single["lower"], single["upper"]))
+
+
+def test_joined_intervals_of_a_decision_curve_agree_with_r(r):
+    table = m.decision_curve(r.y, r.p, thresholds=[0.3, 0.9]).to_frame()
+    first = table.set_index(["model", "threshold"]).loc[("model", 0.3)]
+    found = first[["lower", "upper"]].astype(float)
+    np.testing.assert_allclose(found, r["joined"]["net_benefit"], atol=1e-10)
+    avoided = first[["interventions_avoided_lower", "interventions_avoided_upper"]].astype(float)
+    expected = np.array(r["joined"]["avoided"]) / (0.3 / 0.7)
+    np.testing.assert_allclose(avoided, expected, atol=1e-10)
+    nobody = m.decision_curve(r.y, 0.5 * r.p, thresholds=[0.9]).to_frame().iloc[0]
+    np.testing.assert_allclose([nobody["lower"], nobody["upper"]], r["joined"]["nobody"])
+    none = table[table["model"] == "treat none"]
+    assert (none[["estimate", "lower", "upper"]] == 0).all(axis=None)
+    known = m.decision_curve(r.y, r.p, thresholds=[0.3], prevalence=0.1).to_frame()
+    everybody = known[known["model"] == "treat all"].iloc[0]
+    expected = 0.1 - 0.9 * 0.3 / 0.7
+    assert everybody["lower"] == pytest.approx(expected)
+    assert everybody["upper"] == pytest.approx(expected)
+    carried = known.iloc[0][["lower", "upper"]].astype(float)
+    np.testing.assert_allclose(carried, r["joined"]["carried"], atol=1e-10)
+
+
+@pytest.mark.parametrize("prevalence", [None, 0.1])
+def test_avoiding_interventions_is_the_benefit_of_the_opposite_event(r, prevalence):
+    ask = {"thresholds": [0.2, 0.45], "prevalence": prevalence}
+    table = m.decision_curve(r.y, r.p, **ask).to_frame().query("model == 'model'")
+    other = None if prevalence is None else 1 - prevalence
+    swapped = m.decision_curve(1 - r.y, 1 - r.p, thresholds=[0.55, 0.8], prevalence=other)
+    swapped = swapped.to_frame().query("model == 'model'").iloc[::-1]
+    for suffix, column in (("", "estimate"), ("_lower", "lower"), ("_upper", "upper")):
+        found = table[f"interventions_avoided{suffix}"]
+        np.testing.assert_allclose(found, swapped[column], atol=1e-12)
 
 
 @pytest.mark.parametrize("clustered", [False, True])
@@ -204,6 +237,33 @@ def test_displays_start_from_estimators_too(simulated):
     assert m.DecisionCurveDisplay.from_estimator(model, X, y, thresholds=[0.1, 0.2]).ax_.lines
 
 
+def test_displays_draw_the_column_of_the_event(simulated):
+    y, p, _ = simulated
+    X, labels = np.log(p / (1 - p)).reshape(-1, 1), np.where(y == 1, "died", "recovered")
+    model = LogisticRegression().fit(X, labels)
+    risk = model.predict_proba(X)[:, 0]
+    few = {"resamples": 5, "random_state": 0}
+    display = m.CurveDisplay.from_estimator(model, X, labels, event="died", **few)
+    assert display.result.areas["model"] == pytest.approx(m.auroc(y, risk))
+    assert m.auroc(y, risk) > 0.6
+    curve = m.CalibrationDisplay.from_estimator(model, X, labels, event="died").result
+    expected = m.calibration_curve(y, risk).to_frame()
+    pd.testing.assert_frame_equal(curve.to_frame(), expected)
+    benefit = m.DecisionCurveDisplay.from_estimator(
+        model, X, labels, event="died", thresholds=[0.2]
+    ).result.to_frame()
+    assert benefit["estimate"][0] == pytest.approx(m.net_benefit(y, risk, threshold=0.2))
+    with pytest.raises(InputError, match="event"):
+        m.CalibrationDisplay.from_estimator(model, X, labels)
+    three = LogisticRegression().fit(X, np.arange(len(y)) % 3)
+    with pytest.raises(InputError, match="several classes"):
+        m.CurveDisplay.from_estimator(three, X, y)
+    kinds = m.CurveDisplay.from_predictions(y, p, kind="precision_recall", **few)
+    assert kinds.ax_.get_xlabel() == "Sensitivity (recall)"
+    with pytest.raises(InputError, match="precision_recall"):
+        m.CurveDisplay.from_predictions(y, p, kind="pr")
+
+
 def test_three_classes_are_judged_one_against_the_rest():
     random = np.random.RandomState(0)
     proba = random.dirichlet([2, 2, 2], 300)
@@ -214,6 +274,11 @@ def test_three_classes_are_judged_one_against_the_rest():
     assert died == pytest.approx(m.auroc(y == "died", proba[:, 2]))
     assert m.calibration_curve(y, proba, classes=labels).to_frame()["class"].nunique() == 3
     assert m.decision_curve(y, proba, classes=labels, thresholds=[0.2, 0.3]).plot().shape == (3,)
+    table = m.threshold_table(y, proba, classes=labels, thresholds=[0.3]).to_frame()
+    row = table.query("`class` == 'ward' and measure == 'ppv'").iloc[0]
+    assert row["estimate"] == pytest.approx(m.ppv(y == "ward", proba[:, 1], threshold=0.3))
+    areas = m.roc_curve(y, proba, classes=labels, resamples=3, random_state=0).results
+    assert areas["home"].areas["model"] == pytest.approx(m.auroc(y == "home", proba[:, 0]))
     with pytest.raises(InputError, match="compares risks of one event"):
         m.compare_performance(y, {"a": proba, "b": proba})
     with pytest.raises(InputError, match="columns for"):

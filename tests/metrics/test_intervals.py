@@ -6,12 +6,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from healthml import metrics as m
 from healthml.exceptions import InputError
 from healthml.metrics._delong import delong_covariance, placements
-from healthml.metrics._resampled import count_statistic
+from healthml.metrics._resampled import bounded_interval, count_statistic
 from healthml.metrics._sample import make_sample
 
 DIRECT = ["auroc", "oe_ratio", "brier", "calibration_slope", "calibration_in_the_large"]
@@ -52,9 +52,61 @@ def test_wald_wilson_and_influence_intervals_agree_with_r(r):
     np.testing.assert_allclose(ends(r.y, r.p, "calibration_in_the_large"), large, atol=1e-8)
     for name, expected in r["wilson"].items():
         np.testing.assert_allclose(ends(r.y, r.p, name), expected, atol=1e-9)
-    u = r["utility"]
+    u, normal = r["utility"], {"interval_methods": {"net_benefit": "normal", "brier": "normal"}}
     benefit = u["net_benefit"] + np.array([-z, z]) * u["net_benefit_se"]
-    np.testing.assert_allclose(ends(r.y, r.p, "net_benefit"), benefit, atol=1e-10)
+    np.testing.assert_allclose(ends(r.y, r.p, "net_benefit", **normal), benefit, atol=1e-10)
+    squares = (r.y - r.p) ** 2
+    plain = squares.mean() + np.array([-z, z]) * squares.std(ddof=1) / np.sqrt(len(squares))
+    np.testing.assert_allclose(ends(r.y, r.p, "brier", **normal), plain, atol=1e-12)
+
+
+def test_joined_wilson_intervals_of_net_benefit_agree_with_r(r):
+    j = r["joined"]
+    np.testing.assert_allclose(ends(r.y, r.p, "net_benefit"), j["net_benefit"], atol=1e-10)
+    carried = ends(r.y, r.p, "net_benefit", prevalence=0.1)
+    np.testing.assert_allclose(carried, j["carried"], atol=1e-10)
+    nobody = ends(r.y, 0.5 * r.p, "net_benefit", threshold=0.9)
+    np.testing.assert_allclose(nobody, j["nobody"], atol=1e-10)
+    np.testing.assert_allclose(ends(r.y, r.p, "brier"), j["brier"], atol=1e-10)
+
+
+def test_auroc_near_its_limit_has_its_interval_on_the_logit_scale():
+    random = np.random.RandomState(0)
+    y = np.r_[np.ones(12), np.zeros(100)].astype(int)
+    p = 1 / (1 + np.exp(-random.normal(2.2 * y - 1, 1)))
+    options = {"measures": "auroc", "resamples": 2}
+    row = m.performance(y, p, **options).get("auroc")
+    plain = m.performance(y, p, **options, interval_methods={"auroc": "delong"}).get("auroc")
+    assert row["method"] == "DeLong, logit scale, Student's t"
+    area = row["estimate"]
+    error = (area - plain["lower"]) / norm.ppf(0.975)
+    assert 1 - area < 4 * error
+    rank = (p[y == 1][:, None] > p[y == 0]).astype(float)
+    v = [rank.mean(axis=1 - k).var(ddof=1) / (12, 100)[k] for k in (0, 1)]
+    freedom = sum(v) ** 2 / (v[0] ** 2 / 11 + v[1] ** 2 / 99)
+    step = t.ppf(0.975, freedom) * error / (area * (1 - area))
+    expected = 1 / (1 + np.exp(-(np.log(area / (1 - area)) + np.array([-step, step]))))
+    np.testing.assert_allclose([row["lower"], row["upper"]], expected, rtol=1e-9)
+    assert row["upper"] < plain["upper"] == 1
+    patients = m.performance(y, p, **options, groups=np.arange(112) // 2).get("auroc")
+    assert patients["method"] == "Obuchowski (patients), logit scale, Student's t"
+    assert 0 < patients["lower"] < area < patients["upper"] < 1
+
+
+def test_no_interval_has_no_width():
+    y, p = np.r_[np.zeros(30), np.ones(30)].astype(int), np.linspace(0.01, 0.99, 60)
+    table = m.performance(y, p, threshold=0.5, resamples=50, random_state=0).to_frame()
+    perfect = table.set_index("measure").loc[["auroc", "auprc", "partial_auroc"]]
+    assert perfect["lower"].isna().all()
+    assert perfect["reason"].str.contains("no interval").all()
+    random = np.random.RandomState(0)
+    y = (random.uniform(size=60) < p).astype(int)
+    one = m.performance(
+        y, p, groups=np.ones(60), threshold=0.2, resamples=20, random_state=0
+    ).to_frame()
+    single = one["method"] == "Wilson, one row per patient"
+    assert one["lower"].isna().to_numpy().tolist() == (~single).tolist()
+    assert one.loc[~single, "reason"].ne("").all()
 
 
 def test_sandwich_of_patients_agrees_with_gee(r):
@@ -245,7 +297,8 @@ def test_edges_have_reasons_instead_of_numbers():
     y, p = [0, 0, 0, 1, 1, 1], [0.0, 0.1, 0.2, 0.7, 0.8, 1.0]
     result = m.performance(y, p, intervals=False)
     assert "separates" in result.get("calibration_slope")["reason"]
-    assert result.n_clipped == 2
+    assert (result.n_clipped, result.epsilon) == (2, 1e-8)
+    assert "2 risks were moved to 1e-08" in result.summary()
     alike = m.performance([0, 1, 0, 0], [0.4] * 4, intervals=False)
     assert "same for every row" in alike.get("calibration_slope")["reason"]
     assert alike.get("auroc")["estimate"] == 0.5
@@ -270,6 +323,32 @@ def test_degenerate_resamples_are_counted():
     assert result.table["resamples"][0] == 1000 - result.bootstrap.n_failed
 
 
+def test_bounded_interval_takes_the_bias_back_and_begins_at_zero():
+    null = np.linspace(0, 0.05, 1001)
+    draws = 0.1 + 0.02 * norm.ppf((np.arange(1000) + 0.5) / 1000)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    step = norm.ppf(0.975) * draws.std(ddof=1)
+    found = bounded_interval(0.1, 0.1, draws, null, 0.95)
+    expected = 0.1 - max(high - 0.1, step), 0.1 + max(0.1 - low, step, high - 0.1)
+    assert found == pytest.approx(expected)
+    shifted = bounded_interval(0.1, 0.1, draws + 0.015, null, 0.95)
+    assert shifted == pytest.approx((0.1 - (high + 0.015 - 0.1), high + 0.015))
+    within = bounded_interval(0.048, 0.048, draws - 0.052, null, 0.95)
+    assert within[0] == 0
+    assert within[1] > 0.08
+
+
+def test_interval_of_the_lowest_cost_takes_its_bias_back(r):
+    options = {"measures": ["expected_cost"], "threshold": 0.2, "random_state": 0}
+    result = m.performance(r.y, r.p, **options)
+    row, draws = result.get("expected_cost"), result.bootstrap.draws["expected_cost"]
+    assert draws.mean() < row["estimate"]
+    middle = 2 * row["estimate"] - draws.mean()
+    step = norm.ppf(0.975) * draws.std(ddof=1)
+    assert (row["lower"], row["upper"]) == pytest.approx((middle - step, middle + step))
+    assert row["method"] == "bootstrap, normal, corrected for bias"
+
+
 def test_null_reference_is_what_simulation_gives(simulated):
     _, p, _ = simulated
     y = (np.random.RandomState(0).uniform(size=len(p)) < p).astype(int)
@@ -290,7 +369,7 @@ def test_gathered_risks_give_nearly_the_same_measures():
     names = ["auroc", "auprc", "average_precision", "partial_auroc", "ici", "ece", "expected_cost"]
     names += ["calibration_slope", "calibration_in_the_large", "nagelkerke_r2_recalibrated"]
     statistic = count_statistic(make_sample(y, p), names, cost_ratio=4.0)
-    assert len(statistic.risk) < 10_100
+    assert len(statistic.risk) < 4_100
     values = statistic(np.arange(len(y)))
     for name in names:
         options = {"threshold": 0.2} if name == "expected_cost" else {}

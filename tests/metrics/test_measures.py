@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from healthml import metrics as m
 from healthml.exceptions import InputError, OutcomeError
+from healthml.metrics._inputs import rising_order
 
 THRESHOLDED = [
     row.measure for row in m.list_measures().itertuples() if row.domain == "classification"
@@ -51,6 +52,31 @@ def test_discrimination_agrees_with_r(r):
     assert middle == pytest.approx(d["partial_middle"], abs=1e-12)
 
 
+def test_corrected_partial_areas_agree_with_proc(r):
+    d, area = r["discrimination"], m.partial_auroc
+    assert area(r.y, r.p, corrected=True) == pytest.approx(d["corrected_se"], abs=1e-12)
+    specific = area(r.y, r.p, focus="specificity", corrected=True)
+    assert specific == pytest.approx(d["corrected_sp"], abs=1e-12)
+    middle = area(r.y, r.p, limits=(0.35, 0.7), corrected=True)
+    assert middle == pytest.approx(d["corrected_middle"], abs=1e-12)
+    assert area([0, 1] * 20, np.full(40, 0.3), corrected=True) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "tiny", "tied", "ends"])
+def test_two_short_sorts_give_rising_order(kind):
+    random = np.random.RandomState(0)
+    values = random.uniform(size=5_000)
+    if kind == "tiny":
+        values *= 1e-9
+    elif kind == "tied":
+        values = np.round(values, 2)
+    elif kind == "ends":
+        values = np.r_[0.0, 1.0, values, np.nextafter(values, 1), 1 - 1e-16 * values]
+    order = rising_order(values)
+    np.testing.assert_array_equal(values[order], np.sort(values))
+    np.testing.assert_array_equal(np.sort(order), np.arange(len(values)))
+
+
 def test_calibration_agrees_with_r(r):
     names = ("oe_ratio", "calibration_in_the_large", "calibration_intercept", "calibration_slope")
     for name in names:
@@ -74,6 +100,13 @@ def test_smooth_errors_agree_with_r(r, curve, options, tolerance):
     for name, expected in r["curves"][curve].items():
         found = value(name, r.y, r.p, **options)
         assert found == pytest.approx(expected, abs=tolerance), (curve, name)
+
+
+@pytest.mark.parametrize("smooth", ["loess", "loess_interpolated", "lowess"])
+def test_smooth_errors_of_tied_risks_agree_with_r(r, smooth):
+    for name, expected in r["curves_tied"][smooth].items():
+        found = value(name, r.y, r.rounded, smooth=smooth)
+        assert found == pytest.approx(expected, abs=1e-9), name
 
 
 def test_lowess_is_that_of_val_prob(r):
@@ -207,7 +240,10 @@ def test_expected_cost_can_call_nobody_positive():
         (lambda: m.auroc([0, 1], [0.2, 1.2]), "position 1"),
         (lambda: m.auroc([0, 1], [0.2, np.nan]), "position 1"),
         (lambda: m.auroc([0, 1], [[0.2, 0.8], [0.1, 0.9]]), "two columns"),
-        (lambda: m.auroc(["a", "b"], [0.2, 0.3]), "event"),
+        (lambda: m.auroc(["a", "b"], [0.2, 0.3]), "comparison such as"),
+        (lambda: m.auroc([1, 2], [0.2, 0.3]), "comparison such as"),
+        (lambda: m.f1([0, 1], [0.2, 0.3], threshold="low"), "between 0 and 1"),
+        (lambda: m.f1([0, 1], [0.2, 0.3], threshold=[0.2, 0.3]), "between 0 and 1"),
         (lambda: m.brier([0, 1], [0.2, 0.3], sample_weight=[1, -1]), "position 1"),
         (lambda: m.brier([0, 1], [0.2, 0.3], sample_weight=[1]), "one weight per row"),
         (lambda: m.auroc([0, 1], [0.2, 0.3], sample_weight=[1, 0]), "one class"),

@@ -28,26 +28,33 @@ half <- seq_len(n) <= 160
 u1 <- roc(y[half], p[half], quiet = TRUE)
 u2 <- roc(y[!half], q[!half], quiet = TRUE)
 unpaired <- roc.test(u1, u2, method = "delong", paired = FALSE)
-partial <- function(focus, limits) {
-  as.numeric(auc(r1, partial.auc = limits, partial.auc.focus = focus))
+partial <- function(focus, limits, correct = FALSE) {
+  as.numeric(auc(r1, partial.auc = limits, partial.auc.focus = focus, partial.auc.correct = correct))
 }
+tied <- roc.test(roc(y, rounded, quiet = TRUE), r2, method = "delong", paired = TRUE)
 
 # Obuchowski 1997, written out from the paper's formulas with double loops
-obuchowski <- function(y, p, id) {
+obuchowski <- function(y, p, id, q = p) {  # covariance of the areas of p and q
   kernel <- function(a, b) (a > b) + (a == b) / 2
   events <- which(y == 1); others <- which(y == 0)
-  v10 <- sapply(events, function(i) mean(kernel(p[i], p[others])))
-  v01 <- sapply(others, function(j) mean(kernel(p[events], p[j])))
-  theta <- mean(v10); M <- length(events); N <- length(others)
+  M <- length(events); N <- length(others)
   ids <- unique(id); I <- length(ids)
-  sum10 <- sapply(ids, function(k) sum(v10[id[events] == k] - theta))
-  sum01 <- sapply(ids, function(k) sum(v01[id[others] == k] - theta))
+  sums <- function(p) {
+    v10 <- sapply(events, function(i) mean(kernel(p[i], p[others])))
+    v01 <- sapply(others, function(j) mean(kernel(p[events], p[j])))
+    list(s10 = sapply(ids, function(k) sum(v10[id[events] == k] - mean(v10))),
+         s01 = sapply(ids, function(k) sum(v01[id[others] == k] - mean(v10))))
+  }
+  a <- sums(p); b <- sums(q)
   I10 <- length(unique(id[events])); I01 <- length(unique(id[others]))
-  s10 <- I10 / ((I10 - 1) * M) * sum(sum10^2)
-  s01 <- I01 / ((I01 - 1) * N) * sum(sum01^2)
-  s11 <- I / (I - 1) * sum(sum10 * sum01)
-  s10 / M + s01 / N + 2 * s11 / (M * N)
+  s10 <- I10 / ((I10 - 1) * M) * sum(a$s10 * b$s10)
+  s01 <- I01 / ((I01 - 1) * N) * sum(a$s01 * b$s01)
+  s11 <- I / (I - 1) * (sum(a$s10 * b$s01) + sum(b$s10 * a$s01))
+  s10 / M + s01 / N + s11 / (M * N)
 }
+apart <- as.numeric(auc(r1) - auc(r2))
+clustered_error <- sqrt(obuchowski(y, p, patient) + obuchowski(y, q, patient) -
+                          2 * obuchowski(y, p, patient, q))
 
 # Precision and recall, by loops over thresholds
 average_precision <- function(y, p) {
@@ -89,6 +96,12 @@ curves <- list(
   rcs5 = fitted(glm(y ~ rcs(logit, 5), family = binomial, control = list(epsilon = 1e-14))),
   pspline = fitted(gam(y ~ s(logit, k = 10), family = binomial))
 )
+low_tied <- lowess(rounded, y, f = 2 / 3, iter = 0, delta = 0.01 * diff(range(rounded)))
+curves_tied <- list(
+  loess = fitted(loess(y ~ rounded, surface = "direct")),
+  loess_interpolated = fitted(loess(y ~ rounded)),
+  lowess = approx(low_tied, xout = rounded, ties = mean)$y
+)
 # Frequency weights: rows written out
 rows <- rep(seq_len(n), w)
 loess_weighted <- fitted(loess(y[rows] ~ p[rows], surface = "direct"))
@@ -122,6 +135,23 @@ cost <- sapply(c(sort(p), 2), function(cut) {
 })
 wilson <- function(x, size) as.numeric(suppressWarnings(prop.test(x, size, correct = FALSE)$conf.int))
 influence <- y * d - (1 - y) * d * odds
+mover <- function(a, b, la, ua, lb, ub, r) {  # ends of a - b (Zou and Donner 2008)
+  a - b + c(-1, 1) * sqrt(c((a - la)^2 + (ub - b)^2 - 2 * r * (a - la) * (ub - b),
+                            (ua - a)^2 + (b - lb)^2 - 2 * r * (ua - a) * (b - lb)))
+}
+net_benefit_ci <- function(tp, fp, odds) {
+  a <- tp / n; b <- fp / n; wa <- wilson(tp, n); wb <- odds * wilson(fp, n)
+  r <- -sqrt(a * b / ((1 - a) * (1 - b)))
+  mover(a, odds * b, wa[1], wa[2], wb[1], wb[2], r)
+}
+carried <- 0.1  # net benefit at another prevalence
+at_carried <- function(tp, fp) {
+  wa <- carried * wilson(tp, sum(y)); wb <- odds * (1 - carried) * wilson(fp, sum(1 - y))
+  mover(carried * tp / sum(y), odds * (1 - carried) * fp / sum(1 - y),
+        wa[1], wa[2], wb[1], wb[2], 0)
+}
+brier <- (y - p)^2
+brier_ci <- mean(brier) * exp(c(-1, 1) * qnorm(0.975) * sd(brier) / sqrt(n) / mean(brier))
 
 out <- list(
   rows = list(y = y, p = p, q = q, rounded = rounded, w = w, patient = patient),
@@ -132,6 +162,8 @@ out <- list(
     variance_rounded = var(roc(y, rounded, quiet = TRUE)), covariance = cov(r1, r2),
     partial_se = partial("se", c(1, 0.8)), partial_sp = partial("sp", c(1, 0.8)),
     partial_middle = partial("se", c(0.7, 0.35)),
+    corrected_se = partial("se", c(1, 0.8), TRUE), corrected_sp = partial("sp", c(1, 0.8), TRUE),
+    corrected_middle = partial("se", c(0.7, 0.35), TRUE),
     obuchowski = obuchowski(y, p, patient), obuchowski_rounded = obuchowski(y, rounded, patient),
     average_precision = average_precision(y, p),
     average_precision_rounded = average_precision(y, rounded),
@@ -140,6 +172,8 @@ out <- list(
     variance_weighted = var(roc(y[rows], p[rows], quiet = TRUE))
   ),
   paired = list(z = unname(paired$statistic), p = paired$p.value, ci = as.numeric(paired$conf.int)),
+  tied = list(z = unname(tied$statistic), p = tied$p.value, ci = as.numeric(tied$conf.int)),
+  clustered = list(difference = apart, se = clustered_error),
   unpaired = list(t = unname(unpaired$statistic), df = unname(unpaired$parameter),
                   p = unpaired$p.value),
   calibration = list(
@@ -151,6 +185,7 @@ out <- list(
     ici_loess_weighted = mean(abs(loess_weighted - p[rows]))
   ),
   curves = lapply(curves, summaries, p = p),
+  curves_tied = lapply(curves_tied, summaries, p = rounded),
   valprob = list(Eavg = valprob[["Eavg"]], E90 = valprob[["E90"]], Emax = valprob[["Emax"]],
                  R2 = valprob[["R2"]], Brier = valprob[["Brier"]]),
   overall = list(
@@ -173,6 +208,9 @@ out <- list(
                  standardized_net_benefit = (tp / n - fp / n * odds) / mean(y),
                  expected_cost = min(cost),
                  expected_cost_threshold = c(sort(p), 2)[which.min(cost)],
-                 net_benefit_se = sd(influence) / sqrt(n))
+                 net_benefit_se = sd(influence) / sqrt(n)),
+  joined = list(net_benefit = net_benefit_ci(tp, fp, odds), carried = at_carried(tp, fp),
+                nobody = net_benefit_ci(0, 0, 9), avoided = odds * net_benefit_ci(tn, fn, 1 / odds),
+                brier = brier_ci)
 )
 cat(toJSON(out, digits = 15, auto_unbox = TRUE), "\n")
