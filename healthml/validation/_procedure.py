@@ -52,7 +52,7 @@ class Procedure:
             extra[f"{prefix}groups"] = units
         elif self.groups is not None and takes_groups(model):
             extra["groups"] = self.groups[train]
-        elif self.groups is not None and _asks(search, "groups"):
+        elif self.groups is not None and takes_groups(search):
             extra[f"{prefix}groups"] = self.groups[train]
         if self.sample_weight is not None and (name := weight_keyword(model)):
             extra[name] = self.sample_weight[train]
@@ -145,10 +145,6 @@ def _last_step(model):
         prefix += f"{model.steps[-1][0]}__"
         model = model.steps[-1][1]
     return model, prefix
-
-
-def _asks(step, name):
-    return (getattr(step, "__metadata_request__fit", None) or {}).get(name) is True
 
 
 def _consumes(model, name):

@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing
 
 from healthml._core._parallel import iterate_parallel
@@ -195,7 +194,7 @@ def _noted(resamples, waiting):
         yield resample
 
 
-def reemit(refits, estimator):
+def reemit(refits, estimator, stacklevel=3):
     """Give every category of warning of the fits once, with its count.
 
     The words of the single warnings are left out, for they may hold a patient's value.
@@ -211,7 +210,7 @@ def reemit(refits, estimator):
             message = category(text)
         except TypeError:  # a category that is made of more than a text
             message = UserWarning(text)
-        warnings.warn(message, stacklevel=3)
+        warnings.warn(message, stacklevel=stacklevel)
 
 
 @dataclass(frozen=True)
@@ -240,14 +239,15 @@ class _Work:
         except Exception as error:  # its words may hold a patient's value: only its kind goes on
             return self._failed(error, resample)
         kinds = {one.category for one in caught}
-        late = {kind for kind in kinds if issubclass(kind, ConvergenceWarning)}
+        late = {kind for kind in kinds if _is_named(kind, "ConvergenceWarning")}
+        apart = {kind for kind in kinds if _is_named(kind, "PerfectSeparationWarning")}
         if not np.isfinite(risk).all():
             return self._failed(ValueError("missing risks"), resample)
         return Refit(
             risk,
             converged=not late,
-            separated=is_separated(model, rows, y),
-            warned=tuple(sorted(kinds - late, key=lambda kind: kind.__name__)),
+            separated=bool(apart) or is_separated(model, rows, y),
+            warned=tuple(sorted(kinds - late - apart, key=lambda kind: kind.__name__)),
             chosen=getattr(model, "best_params_", None),
         )
 
@@ -260,3 +260,8 @@ class _Work:
             f"{self.label or name} could not be refitted in {resample.where}: {kind} in {name} "
             f"(seed {resample.seed}); fit it on the training rows of that split alone to see why."
         ) from None
+
+
+def _is_named(kind, name):
+    """Say whether a category is one of this name: scikit-learn's, statsmodels' or our own."""
+    return any(one.__name__ == name for one in kind.__mro__)

@@ -1,0 +1,101 @@
+"""Which method to trust: optimism correction only where it can be shown to work."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PILOT = 40
+"""Draws that are looked at before optimism correction is trusted."""
+NEAR_PERFECT = 0.98
+_GAP, _FAR, _SHARE, _SLACK = 0.05, 0.2, 0.5, 0.005
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether optimism correction can be trusted, and why not.
+
+    `remembers` marks a learner that remembers the rows it was fitted on, for which the correction
+    fails altogether; otherwise only a part of the optimism is left.
+    """
+
+    trusted: bool
+    reason: str = ""
+    remembers: bool = False
+
+
+def judge_apparent(apparent):
+    """Judge optimism correction by the apparent AUC alone, before any draw."""
+    if apparent >= NEAR_PERFECT:
+        return Verdict(False, f"the apparent AUC of {apparent:.3f} is near perfect", True)
+    return Verdict(True)
+
+
+def judge(apparent, scores):
+    """Judge optimism correction by the AUC in some draws.
+
+    The bootstrap takes the gap between a refitted model on its own rows and on all rows for the
+    optimism. But 63% of all rows are rows it was fitted on: a learner that remembers them looks
+    good on them again, and the gap is too small. Three signs: an apparent AUC near 1; an apparent
+    AUC far above the out-of-bag one (what is left of the optimism grows with this gap, even for
+    logistic regression); a corrected AUC that has moved less than half way from the apparent to
+    the out-of-bag one. Cross-validation has none of it, and a little pessimism instead.
+
+    Parameters
+    ----------
+    apparent : float
+        AUC of the model on the rows it was fitted on.
+    scores : DrawScores
+        The draws so far.
+
+    Returns
+    -------
+    Verdict
+    """
+    verdict = judge_apparent(apparent)
+    if not verdict.trusted:
+        return verdict
+    train, test, out = (_mean(scores.values[role, "auroc"]) for role in ("train", "test", "out"))
+    if not np.isfinite(apparent + train + test + out):
+        return Verdict(False, "too few draws gave an out-of-bag AUC")
+    gap, corrected = apparent - out, apparent - (train - test)
+    words = f"apparent ({apparent:.3f}) and out-of-bag AUC ({out:.3f})"
+    if corrected - out > _SHARE * max(gap, 0.0) + _SLACK:
+        return Verdict(False, f"{words} are far apart and it gives {corrected:.3f}", True)
+    if gap > _GAP:
+        return Verdict(False, f"{words} are more than {_GAP} apart", gap > _FAR)
+    return Verdict(True)
+
+
+_REMEMBERS = (
+    "the learner remembers rows it was fitted on, and the bootstrap's test rows hold most of them"
+)
+_LEAVES = "with such a gap the bootstrap leaves a part of the optimism in"
+
+
+def leave_remark(verdict, method):
+    """Say that optimism correction was left, and for what."""
+    why = _REMEMBERS if verdict.remembers else _LEAVES
+    return (
+        f"auto left optimism correction, because {verdict.reason}: {why}. Used instead: {method}."
+    )
+
+
+def distrust_remark(verdict):
+    """Say in words what is wrong where optimism correction was asked for."""
+    if verdict.remembers:
+        return (
+            f"Do not trust these optimism-corrected values: {verdict.reason}; {_REMEMBERS}. Take "
+            'method="auto", "oob" or "repeated_cv".'
+        )
+    return f"Read the optimism-corrected values with care: {verdict.reason}; {_LEAVES}."
+
+
+def repeats(n, resamples, n_folds):
+    """Return how many repeats of cross-validation are worth their refits."""
+    most = 10 if n <= 3_000 else 5 if n <= 10_000 else 2 if n <= 30_000 else 1
+    return max(1, min(most, resamples // n_folds))
+
+
+def _mean(values):
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else np.nan
