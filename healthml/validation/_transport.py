@@ -11,6 +11,12 @@ from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics._paired import paired_scores
 from healthml.validation._leakage import simultaneous_level
+from healthml.validation._meta import FEWEST
+from healthml.validation._site_pooling import pool_sites, site_lines
+from healthml.validation._site_split import rows_of_others
+from healthml.validation._times import time_values
+
+__all__ = ["TransportResult", "later_time", "leave_site_out", "time_values"]
 
 _MEASURES = ("auroc", "oe_ratio", "calibration_slope")
 _TEST, _TRAIN = 0, 1
@@ -31,11 +37,15 @@ class TransportResult(Result):
         What was left out of the table and why.
     n_compared : int
         Places compared; the intervals hold for all of them together.
+    pooled : DataFrame or None
+        Mean over the sites and prediction interval for a new one, as `internal_external` makes
+        them; of three sites or more.
     """
 
     risk: np.ndarray = None
     note: str = ""
     n_compared: int = 1
+    pooled: pd.DataFrame | None = None
 
     def plot(self, ax=None, *, measure="oe_ratio", **kwargs):
         """Draw one measure by place with its intervals."""
@@ -116,7 +126,8 @@ def leave_site_out(
         f"{len(labels)} sites; {small} with fewer than {min_rows} rows or {min_events} events are "
         "only in the pooled line."
     )
-    return TransportResult(table, risk, note, len(big))
+    pooled = _pooled_sites(judge, risk, [(labels[k], np.flatnonzero(codes == k), "") for k in big])
+    return TransportResult(table, risk, note, len(big), pooled)
 
 
 def later_time(judge, estimator, X, time, *, test_share=0.25, label="later time"):
@@ -170,43 +181,24 @@ def later_time(judge, estimator, X, time, *, test_share=0.25, label="later time"
     return TransportResult(table, risk, note, 1)
 
 
-def time_values(time):
-    """Return times as numbers or dates that can be ordered.
-
-    Parameters
-    ----------
-    time : array-like of shape (n_samples,)
-        Numbers, dates, or texts of either.
-
-    Returns
-    -------
-    Series
-
-    Raises
-    ------
-    InputError
-        If a text is neither a number nor an ISO date.
-    """
-    values = pd.Series(np.asarray(time)) if not isinstance(time, pd.Series) else time
-    values = values.reset_index(drop=True)
-    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
-        return values
-    present = values.notna()
-    for read in (pd.to_numeric, lambda text: pd.to_datetime(text, format="ISO8601", utc=True)):
-        try:
-            return read(values.where(present))
-        except (ValueError, TypeError):
-            continue
-    raise InputError(
-        "time holds text that is neither a number nor a date like 2024-05-31; convert it first."
-    )
-
-
 def _test_or_train(judge, test, train):
     """Return the fold of each row; training rows of patients in the test take no part (-1)."""
-    if judge.groups is not None:
-        train = train & ~np.isin(judge.groups, np.unique(judge.groups[test]))
+    train = train & rows_of_others(test, judge.groups)
     return np.where(test, _TEST, np.where(train, _TRAIN, -1))
+
+
+def _pooled_sites(judge, risk, places):
+    """Return the pooled lines of each measure."""
+    if len(places) < FEWEST:
+        return None
+    words = {"method": "REML", "test": "knha", "prediction": "t(k-2)"}
+    tables = []
+    for measure in _MEASURES:
+        options = ("influence", judge.confidence_level)
+        lines = site_lines(measure, places, judge.y, risk, judge.groups, *options)
+        table, _ = pool_sites(measure, lines, words, judge.confidence_level)
+        tables.append(table[table["kind"].isin(["pooled", "prediction"])])
+    return pd.concat(tables, ignore_index=True)
 
 
 def _later_rows(order, test_share):
