@@ -334,6 +334,11 @@ CODES = MappingProxyType(
             "Is a name tag used as a measurement?",
             "auroc",
         ),
+        "HM309": Code(
+            "Learnt before the split",
+            "Was a column or a step made with the rows it is tested on?",
+            "auroc",
+        ),
         "HM401": Code(
             "Not shown to beat age and sex", "Is the model better than the simplest one?", "auroc"
         ),

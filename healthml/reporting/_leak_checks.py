@@ -20,12 +20,11 @@ from healthml.reporting._look import (
 )
 from healthml.reporting._report import Figure, NotAssessed, Section
 from healthml.validation._evaluate import Evaluator
+from healthml.validation._leak_columns import REPEATS_OUTCOME, suspect_columns
+from healthml.validation._leak_rows import copy_counts, crossing_sets, patients_with_both
 from healthml.validation._leakage import screen_columns
 from healthml.validation._reference_models import boosted_trees
 
-REPEATS_OUTCOME = 0.98  # a column whose AUC alone is above this holds the outcome
-TOO_STRONG = 0.90  # alone above this: no measurement at the time of prediction is expected to be
-LEVEL_NAMED_AND_TELLING = 0.70
 _MOST_ADDED_BACK = 12
 
 
@@ -63,19 +62,6 @@ def check_leaks(case):
         "leaks", "leakage", "Does a column hold the answer?", lead, tuple(tables), (figure,)
     )
     return Look(tuple(findings), (section,), tuple(missing))
-
-
-def suspect_columns(table):
-    """Return the suspect columns and why: far too strong alone, or named for a later time."""
-    suspects = {}
-    for row in table.itertuples():
-        if row.lower >= TOO_STRONG:
-            suspects[row.column] = "too strong alone"
-        elif row.named:
-            suspects[row.column] = f"its name says '{row.named}'"
-        elif row.level_named and row.lower >= LEVEL_NAMED_AND_TELLING:
-            suspects[row.column] = f"one of its levels says '{row.level_named}'"
-    return suspects
 
 
 def _screen_lead(table, suspects):
@@ -243,7 +229,7 @@ def check_rows_against_patients(case):
         NOTE,
         "Patients repeat; the audit split by patient",
         f"{repeated:,} patients own {int(counts[counts > 1].sum()):,} of {len(groups):,} rows (at "
-        f"most {int(counts.max())}); {_patients_with_both(groups, case.y):,} of them have rows "
+        f"most {int(counts.max())}); {patients_with_both(groups, case.y):,} of them have rows "
         "with and without the event. A split by rows would have read "
         f"{interval_words(scores.get('rows', 'auroc'))} instead of "
         f"{interval_words(scores.get('patients', 'auroc'))}. {words}",
@@ -338,11 +324,6 @@ def _near_words(case):
     return f"; {dup.n_exact + dup.n_near:,} rows are copies, or nearly so, of another"
 
 
-def _patients_with_both(groups, y):
-    events, rows = np.bincount(groups, y), np.bincount(groups)
-    return int(np.sum((events > 0) & (events < rows)))
-
-
 def check_repeated_rows(case):
     """Measure what exact and nearly identical rows would have done to the headline."""
     dup = case.duplicates
@@ -367,13 +348,11 @@ def check_repeated_rows(case):
 
 
 def _repeats(case, code, cluster, what):
-    counts = np.bincount(np.unique(cluster, return_inverse=True)[1])
-    extra, clusters = int((counts - 1)[counts > 1].sum()), int((counts > 1).sum())
-    crossing = _crossing(case.roles.groups, cluster)
+    extra, clusters, largest = copy_counts(cluster)
+    crossing = crossing_sets(case.roles.groups, cluster)
     effect = _repeat_effect(case) if case.refit and crossing else None
     words = (
-        f"{extra:,} of {len(cluster):,} rows are {what} ({clusters:,} sets of up to "
-        f"{int(counts.max())} rows)"
+        f"{extra:,} of {len(cluster):,} rows are {what} ({clusters:,} sets of up to {largest} rows)"
     )
     whose = (
         "all within one patient, so the split by patient kept them together"
@@ -388,16 +367,6 @@ def _repeats(case, code, cluster, what):
     if effect is None:
         return Finding(code, NOTE, title, f"{words}; {whose}.", remedy)
     return graded(case, code, effect, title, f"{words}; {whose}.", remedy)
-
-
-def _crossing(groups, cluster):
-    """Return how many sets of copies are not inside one patient."""
-    code = np.unique(cluster, return_inverse=True)[1]
-    counts = np.bincount(code)
-    if groups is None:
-        return int((counts > 1).sum())
-    pairs = np.unique(np.column_stack([code, groups]), axis=0)
-    return int((np.bincount(pairs[:, 0]) > 1).sum())
 
 
 def _repeat_effect(case):
