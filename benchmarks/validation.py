@@ -1,0 +1,201 @@
+"""Speed of healthml.validation against plain loops and rms::validate, ratios in one run.
+
+Run: ``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/validation.py [--quick]``
+
+Peers: the loop that one writes with scikit-learn (fit on the resample, AUC and Brier score on it
+and on all rows), rms::validate through ``Rscript`` (left out when absent), and bare refits of the
+same estimator. Times are processor seconds of one process on one thread, the best of a few runs
+taken in turn, so that another job on the machine changes little; scaling with jobs needs wall time
+and a quiet machine. The dask line needs ``dask`` and ``distributed`` and is left out when absent.
+"""
+
+import argparse
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import parallel_config
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from healthml.validation._validate import validate
+
+RMS = """
+suppressMessages(library(rms))
+d <- read.csv("%s")
+f <- lrm(y ~ ., data = d, x = TRUE, y = TRUE)
+set.seed(1)
+start <- proc.time()
+v <- validate(f, B = %d)
+spent <- sum((proc.time() - start)[c("user.self", "sys.self")])
+cat(spent, (v["Dxy", "index.corrected"] + 1) / 2, "\\n")
+"""
+LOGISTIC = LogisticRegression(C=np.inf, max_iter=1000)
+
+
+def cohort(n, p=20, seed=0):
+    """Simulate columns and outcomes."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p))
+    logit = X @ (0.5 / np.arange(1, p + 1) ** 0.5) - 1.2
+    return X, (rng.random(n) < 1 / (1 + np.exp(-logit))).astype(int)
+
+
+def in_turn(*functions, runs=3, clock=time.process_time):
+    """Return the least seconds of each function over some runs, taken in turn."""
+    best = np.full(len(functions), np.inf)
+    for _ in range(runs):
+        for place, function in enumerate(functions):
+            start = clock()
+            function()
+            best[place] = min(best[place], clock() - start)
+    return best
+
+
+def line(what, ours, theirs, wanted="", passed=None):
+    """Print one row of the table."""
+    ratio = ours / theirs
+    verdict = "" if passed is None else f"{wanted}: {'yes' if passed(ratio) else 'NO'}"
+    print(f"| {what} | {ours:.3f} s | {theirs:.3f} s | {ratio:.3f} | {verdict} |", flush=True)
+
+
+def plain_loop(X, y, draws):
+    """Optimism of AUC and Brier score as one writes it with scikit-learn."""
+    change = []
+    for rows in draws:
+        model = clone(LOGISTIC).fit(X[rows], y[rows])
+        on_own = model.predict_proba(X[rows])[:, 1]
+        on_all = model.predict_proba(X)[:, 1]
+        change.append(
+            (
+                roc_auc_score(y[rows], on_own) - roc_auc_score(y, on_all),
+                brier_score_loss(y[rows], on_own) - brier_score_loss(y, on_all),
+            )
+        )
+    whole = clone(LOGISTIC).fit(X, y).predict_proba(X)[:, 1]
+    apparent = np.array([roc_auc_score(y, whole), brier_score_loss(y, whole)])
+    return apparent - np.mean(change, axis=0)
+
+
+def logistic(n, resamples, most, folder):
+    """Fast path against the loop and against R."""
+    X, y = cohort(n)
+    rng = np.random.default_rng(1)
+    draws = [rng.integers(0, n, n) for _ in range(resamples)]
+    part = draws[: resamples // 5]
+
+    def fast(**options):
+        return validate(LOGISTIC, X, y, method="optimism", resamples=draws, **options)
+
+    two = {"metrics": ["auroc", "brier"]}
+    same, default, loop = in_turn(
+        lambda: fast(**two), fast, lambda: plain_loop(X, y, part), runs=2 if n > 5_000 else 3
+    )
+    loop *= resamples / len(part)
+    found = validate(LOGISTIC, X, y, method="optimism", resamples=part, **two).to_frame()
+    gap = np.abs(found["corrected"].to_numpy()[:2] - plain_loop(X, y, part)).max()
+    assert gap < 1e-4, f"different answers: {gap}"
+    what = f"logistic, B = {resamples}, p = 20, n = {n:,}"
+    wanted = f"<= {most:.2g}"
+    line(f"{what}: AUC and Brier / scikit-learn loop", same, loop, wanted, lambda r: r <= most)
+    line(f"{what}: all default measures / the same loop", default, loop)
+    if shutil.which("Rscript") is None:
+        print("| Rscript is absent: rms left out | | | | |")
+        return
+    path = folder / "cohort.csv"
+    pd.DataFrame(X).assign(y=y).to_csv(path, index=False)
+    fewer = max(20, resamples // 10)
+    script = RMS % (path, fewer)
+    answer = subprocess.run(["Rscript", "-e", script], capture_output=True, text=True, check=True)
+    spent = float(answer.stdout.split()[0]) * resamples / fewer
+    what = f"{what}: all default measures / rms::validate"
+    line(what, default, spent, "<= 1/15", lambda ratio: ratio <= 1 / 15)
+
+
+def overhead(name, estimator, resamples=20, n=1_000):
+    """Any other estimator against its bare refits."""
+    X, y = cohort(n)
+    rng = np.random.default_rng(2)
+    draws = [rng.integers(0, n, n) for _ in range(resamples)]
+
+    def bare():
+        clone(estimator).fit(X, y).predict_proba(X)
+        for rows in draws:
+            clone(estimator).fit(X[rows], y[rows]).predict_proba(X)
+
+    def ours():
+        validate(estimator, X, y, method="oob", resamples=draws, random_state=0)
+
+    ours, theirs = in_turn(ours, bare, runs=3)
+    what = f"{name}, B = {resamples}, n = {n:,}: validate / bare refits"
+    line(what, ours, theirs, "<= 1.10", lambda ratio: ratio <= 1.10)
+
+
+def two_jobs(estimator, resamples=40, n=1_000):
+    """Wall time with one and with two jobs."""
+    X, y = cohort(n)
+
+    def ours(n_jobs):
+        asked = {"method": "oob", "resamples": resamples, "random_state": 0}
+        return validate(estimator, X, y, n_jobs=n_jobs, **asked)
+
+    ours(2)  # the workers start and import
+    one, two = in_turn(lambda: ours(1), lambda: ours(2), runs=2, clock=time.perf_counter)
+    what = f"forest, B = {resamples}, n = {n:,}: wall time, one job / two jobs"
+    line(what, one, two, ">= 1.7", lambda ratio: ratio >= 1.7)
+    same = ours(1).to_frame().equals(ours(2).to_frame())
+    print(f"| two jobs give the same table as one | | | | {'yes' if same else 'NO'} |")
+
+
+def dask_cluster(estimator, n=500):
+    """Compare the tables with and without a Dask cluster of two processes."""
+    if importlib.util.find_spec("distributed") is None:
+        print("| dask is absent: left out | | | | |")
+        return
+    from distributed import Client
+
+    X, y = cohort(n)
+    asked = {"resamples": 10, "random_state": 0}
+    for method in ("oob", "repeated_cv"):
+        alone = validate(estimator, X, y, method=method, **asked).to_frame()
+        options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+        with Client(**options), parallel_config(backend="dask"):
+            together = validate(estimator, X, y, method=method, **asked).to_frame()
+        same = "yes" if alone.equals(together) else "NO"
+        print(f"| dask cluster gives the same table, method {method!r} | | | | {same} |")
+
+
+def main():
+    """Run all comparisons."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="100 resamples, no n = 20,000")
+    parser.add_argument("--only", nargs="*", default=["logistic", "overhead", "jobs", "dask"])
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    forest = RandomForestClassifier(n_estimators=50, random_state=0)
+    print("| what | healthml | peer | ratio | wanted |\n|---|---|---|---|---|")
+    if "logistic" in options.only:
+        resamples = 100 if options.quick else 500
+        with tempfile.TemporaryDirectory() as folder:
+            logistic(2_000, resamples, 1 / 10, Path(folder))
+            if not options.quick:
+                logistic(20_000, resamples, 1 / 3, Path(folder))
+    if "overhead" in options.only:
+        overhead("boosting", HistGradientBoostingClassifier(max_iter=50, random_state=0))
+        overhead("forest", forest)
+    if "jobs" in options.only:
+        two_jobs(forest)
+    if "dask" in options.only:
+        dask_cluster(forest)
+
+
+if __name__ == "__main__":
+    main()
