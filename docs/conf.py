@@ -22,14 +22,22 @@ extensions = [
 exclude_patterns = [
     "_build",
     "_templates",
-    "guide/audit_operating_characteristics_table.md",  # included by its page
+    "guide/audit_operating_characteristics_table.md",  # each included by its page
+    "guide/validation_intervals_choice.md",
+    "guide/validation_intervals_table.md",
+    "guide/leakage_operating_characteristics_table.md",
 ]
 templates_path = ["_templates"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
 
 autosummary_generate = True
-autodoc_default_options = {"members": True, "show-inheritance": False}
+_ROUTING = "set_fit_request set_transform_request set_score_request set_split_request"
+autodoc_default_options = {
+    "members": True,
+    "show-inheritance": False,
+    "exclude-members": ", ".join([*_ROUTING.split(), "get_metadata_routing"]),  # of scikit-learn
+}
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 # What a docstring says of its parameters is what the signature says.

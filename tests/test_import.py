@@ -141,7 +141,8 @@ def third_party(folder):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 found.add(node.module.partition(".")[0])
-    found -= {"healthml", "tests", *sys.stdlib_module_names}
+    siblings = {path.stem for path in folder.rglob("*.py")}
+    found -= {"healthml", "tests", *siblings, *sys.stdlib_module_names}
     return {INSTALLED_AS.get(name, name) for name in found}
 
 

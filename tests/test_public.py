@@ -49,7 +49,6 @@ OTHER_NAMES = {
     "y_score": "y_proba",
     "alpha": "confidence_level",
     "level": "confidence_level",
-    "ci": "confidence_level",
     "conf_level": "confidence_level",
     "seed": "random_state",
     "rng": "random_state",
