@@ -93,7 +93,8 @@ def _refit_without(case, names, suspects, screen):
     repeats = alone["lower"].max() >= REPEATS_OUTCOME or headline["lower"] >= REPEATS_OUTCOME
     clean = scores.get("variant", "auroc")
     evidence = (
-        f"AUC {interval_words(headline)} with them, {interval_words(clean)} without. "
+        f"AUC {interval_words(headline)} with {'it' if len(names) == 1 else 'them'}, "
+        f"{interval_words(clean)} without. "
         + "; ".join(
             f"{name}: AUC {interval_words(alone.loc[name])} alone, {suspects[name]}"
             for name in names[:_MOST_ADDED_BACK]
