@@ -68,7 +68,7 @@ def recalibrate(event, logit, weight, usable, free_slope):
     problem = _Problem(event, logit, weight)
     waiting = np.flatnonzero(usable)
     step = problem.level
-    if free_slope:
+    if free_slope and len(waiting):
         step, waiting = problem.step, problem.begin(fit, waiting)
     for _ in range(_STEPS if free_slope else _LEVEL_STEPS):
         if not len(waiting):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from healthml.exceptions import InputError
-from healthml.metrics._fast import FINE, WHY, Block
+from healthml.metrics._fast import FINE, NO_ROWS, WHY, Block
 from healthml.validation._intervals import between_folds
 from healthml.validation._task import is_fast, slow_function
 
@@ -41,9 +41,15 @@ class FoldScores:
             if found.risk is not None:
                 self.risk[splits.repeat[j], resample.predict] = found.risk
                 self.fold[splits.repeat[j], resample.predict] = j
-        if np.nanmin(self.risk) < 0 or np.nanmax(self.risk) > 1:
+        tested = self.risk[self.fold >= 0]
+        if len(tested) and not (tested.min() >= 0 and tested.max() <= 1):
             raise InputError("predict_proba gives numbers outside 0 to 1; calibrate the model.")
         self.within, self.pooled, self.why, self._moved = {}, {}, {}, {}
+        self._nothing = {
+            j: found.failure or WHY[NO_ROWS]
+            for j, (resample, found) in enumerate(zip(splits.resamples, refits, strict=True))
+            if found.risk is None or not len(resample.predict)
+        }
         self._score_folds()
         self._score_repeats()
 
@@ -53,14 +59,17 @@ class FoldScores:
         self.within = {name: np.full(count, np.nan) for name in names}
         self._moved_within = {name: np.zeros(self.task.n) for name in names}
         for j in range(count):
-            rows = np.flatnonzero(self.fold[self.splits.repeat[j]] == j)
-            if not len(rows):
+            if j in self._nothing:
+                for name in self.task.measures:
+                    self._note(name, self._nothing[j])
                 continue
+            rows = np.flatnonzero(self.fold[self.splits.repeat[j]] == j)
             weighed = self._weighed(rows, self.risk[self.splits.repeat[j], rows])
             for name in names:
                 self.within[name][j] = weighed.value(name)[0]
                 self._moved_within[name][rows] += weighed.influence(name)[0]
-                self._note(name, weighed)
+                if (code := weighed.reason(name)[0]) != FINE:
+                    self._note(name, f"{WHY[code]} of a fold")
 
     def _score_repeats(self):
         names, count = self.task.measures, len(self.risk)
@@ -75,8 +84,8 @@ class FoldScores:
                 if is_fast(name):
                     self.pooled[name][r] = weighed.value(name)[0]
                     self._moved_pooled[name][rows] += weighed.influence(name)[0]
-                    if name not in self.within:
-                        self._note(name, weighed)
+                    if name not in self.within and (code := weighed.reason(name)[0]) != FINE:
+                        self._note(name, WHY[code], self._n_tested(r))
                 else:
                     self._slowly(name, r, rows)
 
@@ -90,14 +99,15 @@ class FoldScores:
             value = slow_function(name)(self.task.y[rows], self.risk[r, rows], weight)
             self.pooled[name][r] = value
         except InputError:
-            self.why.setdefault(name, {})["not defined"] = 1
+            self._note(name, "risks or outcomes for which it does not exist", self._n_tested(r))
 
-    def _note(self, name, weighed):
-        code = weighed.reason(name)[0]
-        if code != FINE:
-            words = f"{WHY[code]} of a fold" if name in self.within else WHY[code]
-            reasons = self.why.setdefault(name, {})
-            reasons[words] = reasons.get(words, 0) + 1
+    def _n_tested(self, r):
+        """Return the number of splits of a repeat that were judged."""
+        return len(np.unique(self.fold[r][self.fold[r] >= 0]))
+
+    def _note(self, name, words, count=1):
+        reasons = self.why.setdefault(name, {})
+        reasons[words] = reasons.get(words, 0) + count
 
     def is_within(self, name):
         """Say whether a measure is averaged over folds; else it is over all rows of a repeat."""

@@ -115,6 +115,19 @@ def later_rows(task, resamples, time, random_state):
     return Splits(_resamples(pairs, seed, ["the split in time"]), np.zeros(1, dtype=int), text)
 
 
+def left_out(task, resamples):
+    """Say how many rows of returning patients a splitter by time keeps from being judged."""
+    if task.groups is None or getattr(resamples, "patients", None) != "new":
+        return ()
+    count = sum(len(one.returning) for one in resamples.windows(task.X, task.groups))
+    if not count:
+        return ()
+    return (
+        f"{count} later rows of patients seen before are not judged, as patients='new' asks; they "
+        "are part of whom the model will meet: patients='all' judges both.",
+    )
+
+
 def time_codes(time, n):
     """Return the order in time of each row, equal times alike."""
     import pandas as pd

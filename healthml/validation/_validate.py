@@ -15,8 +15,9 @@ from healthml.validation._corrections import BOOTSTRAP
 from healthml.validation._draw_scores import DrawScores
 from healthml.validation._draws_result import draws_result
 from healthml.validation._fold_scores import FoldScores
-from healthml.validation._folds_result import folds_result, temporal_result
+from healthml.validation._folds_result import folds_result
 from healthml.validation._interval_choice import check_ci
+from healthml.validation._later_result import later_result
 from healthml.validation._procedure import inner_search
 from healthml.validation._refit import Resample, iterate_refits
 from healthml.validation._task import Task, make_task, slow_value
@@ -77,7 +78,9 @@ def validate(
         - "nested_cv": the same for a search such as `GridSearchCV`, refused for anything else. The
           whole search is repeated among the training rows of each outer fold, its inner folds by
           whole patients too; no row that judges had a part in choosing. `chosen` says what was.
-        - "temporal": fitted on the earlier 70% of the rows, judged on the later ones; needs `time`.
+        - "temporal": fitted on the earlier 70% of the rows, judged on the later ones; needs `time`,
+          or a `PatientTimeSplit` (windows, a gap) as `resamples`. With `groups`, all later rows are
+          judged and those of new patients once more alone.
         - "auto": "temporal" with `time`; else "optimism" where it can be shown to work, and
           "repeated_cv" ("oob" for given draws) where it cannot; `remarks` say which and why.
     resamples : int, iterable or splitter, default=500
@@ -294,7 +297,8 @@ class _Question:
         splits = _plans.later_rows(self.task, self.resamples, self.time, self.seeds[2])
         every = np.arange(self.task.n)
         found = self._refits([replace(one, predict=every) for one in splits.resamples])
-        return temporal_result(self.task, splits, found, ci, remarks, self.site)
+        remarks = (*remarks, *_plans.left_out(self.task, self.resamples))
+        return later_result(self.task, splits, found, ci, remarks, self.site)
 
     def _refits(self, resamples):
         task = self.task
