@@ -6,6 +6,7 @@ value, identifier or row label.
 
 __all__ = [
     "ConvergenceWarning",
+    "CostOfCleaningWarning",
     "DataQualityWarning",
     "DegenerateResampleWarning",
     "HealthMLWarning",
@@ -48,6 +49,10 @@ class PatientLeakageWarning(HealthMLWarning):
 
 class DataQualityWarning(HealthMLWarning):
     """The data hold something that may change the answer; the result lists where."""
+
+
+class CostOfCleaningWarning(HealthMLWarning):
+    """Cleaning changed measured values mostly in sick patients or in one group; look at them."""
 
 
 class ConvergenceWarning(HealthMLWarning):

@@ -50,7 +50,7 @@ def compare_counts(before, n_before, now, n_now):
     ).reset_index(drop=True)
 
 
-def newcombe(n_1, n, m_1, m):
+def newcombe(n_1, n, m_1, m, confidence_level=0.95):
     """Return Newcombe's hybrid score interval of a difference of two proportions.
 
     Parameters
@@ -59,11 +59,13 @@ def newcombe(n_1, n, m_1, m):
         Counts in the two samples.
     n, m : array-like of int
         Sizes of the two samples.
+    confidence_level : float, default=0.95
+        Coverage.
 
     Returns
     -------
     lower, upper : ndarray
-        95% interval of ``n_1/n - m_1/m``.
+        Interval of ``n_1/n - m_1/m``.
 
     References
     ----------
@@ -76,8 +78,8 @@ def newcombe(n_1, n, m_1, m):
     >>> [round(float(end), 4) for end in newcombe(56, 70, 48, 80)]
     [0.0524, 0.3339]
     """
-    first = [np.asarray(v, dtype=float) for v in wilson(np.asarray(n_1), n)]
-    second = [np.asarray(v, dtype=float) for v in wilson(np.asarray(m_1), m)]
+    first = [np.asarray(v, dtype=float) for v in wilson(np.asarray(n_1), n, confidence_level)]
+    second = [np.asarray(v, dtype=float) for v in wilson(np.asarray(m_1), m, confidence_level)]
     p = np.asarray(n_1) / n
     q = np.asarray(m_1) / m
     lower = p - q - np.sqrt((p - first[0]) ** 2 + (second[1] - q) ** 2)
