@@ -23,7 +23,7 @@ def screen_codes(table):
         if not column.is_number_type or not column.is_integer or column.concept:
             continue
         values = column.unique[0]
-        if not 3 <= len(values) <= MOST_CODES or len(values) > 0.5 * len(column.finite):
+        if not 3 <= len(values) <= MOST_CODES or len(values) > 0.5 * column.n_finite:
             continue
         if has_code_name(column.name):
             detail = f"{len(values)} whole numbers, and the name says code"
@@ -113,10 +113,11 @@ def screen_probabilities(table):
     for column in table.columns:
         if not column.is_number_type or column.concept or column.is_yes_no:
             continue
-        judged = column.finite[~np.isin(column.finite, column.codes_present)]
-        inner = column.unique[0]
-        inner = inner[(inner > 0) & (inner < 1)]
-        inside = len(judged) and (judged >= 0).all() and (judged <= 1).all()
+        values, counts = column.unique
+        coded = np.isin(values, column.codes_present)
+        judged, n_judged = values[~coded], int(counts[~coded].sum())
+        inner = values[(values > 0) & (values < 1)]
+        inside = n_judged and (judged >= 0).all() and (judged <= 1).all()
         if len(inner) <= 10 or not inside:
             continue
         named = score_hint(column.name) is not None
@@ -128,7 +129,7 @@ def screen_probabilities(table):
                 detail += f" (alone it orders the outcome with AUC {max(auc, 1 - auc):.2f})"
             status = SUSPECTED if named else NOTE
             estimate = np.nan if auc is None else float(auc)
-            yield Flag(column.name, PROBABILITY, status, detail, len(judged), estimate=estimate)
+            yield Flag(column.name, PROBABILITY, status, detail, n_judged, estimate=estimate)
 
 
 def _fractions(column):
@@ -170,4 +171,4 @@ def screen_future_counts(table):
             same = column.numbers == size - less
             if same.mean() > 0.99 and same[repeated].mean() > 0.99:
                 detail = f"equals the number of {what} of the patient in this file, later ones too"
-                yield Flag.of_cells(column.name, FUTURE_COUNT, FOUND, detail, repeated)
+                yield Flag.of_cells(column, FUTURE_COUNT, FOUND, detail, repeated)

@@ -37,13 +37,13 @@ _COUNT_WORDS = frozenset({"no", "number", "num", "nr"})  # as often a count as a
 def screen_emptiness(table):
     """Yield the missing share of each column, and columns with one value."""
     for column in table.columns:
-        n_missing = int(column.missing.sum())
+        n_missing = column.count(column.missing)
         if n_missing == table.n:
-            yield Flag.of_cells(column.name, ALL_MISSING, FOUND, "no value at all", column.missing)
+            yield Flag.of_cells(column, ALL_MISSING, FOUND, "no value at all", column.missing)
             continue
         if n_missing:
             detail = f"{n_missing:,} of {table.n:,} cells are empty"
-            yield Flag.of_cells(column.name, MISSING, NOTE, detail, column.missing)
+            yield Flag.of_cells(column, MISSING, NOTE, detail, column.missing)
         yield from _constancy(column, table.n - n_missing)
 
 
@@ -58,10 +58,10 @@ def _constancy(column, n_present):
 
 def _mode_count(column):
     if column.is_number_type:
-        infinite = int(np.isinf(column.numbers).sum())
+        infinite = column.count(np.isinf(column.numbers))
         return max(int(column.unique[1].max(initial=0)), infinite)
-    codes = column.level_codes[~column.missing]
-    return int(np.bincount(codes).max(initial=0)) if len(codes) else 0
+    present = [level.strip() != "" for level in column.levels]
+    return int(column.level_counts[np.array(present, dtype=bool)].max(initial=0))
 
 
 def screen_text_numbers(table):
@@ -72,7 +72,7 @@ def screen_text_numbers(table):
         keys = [level_key(level) for level in column.levels]
         coded = np.array([code_meaning(key, keys) is not None for key in keys])
         shape = np.array([shape_of(level) for level in column.levels], dtype=object)
-        counts = np.bincount(column.level_codes[column.level_codes >= 0], minlength=len(keys))
+        counts = column.level_counts
         total = counts[~coded].sum()
         per_shape = Counter()
         for name, count in zip(shape[~coded], counts[~coded], strict=True):
@@ -86,7 +86,7 @@ def screen_text_numbers(table):
         listed = ", ".join(f"{s} {n:,}" for s, n in sorted(shapes.items())) or "none"
         detail = f"{per_shape['number']:,} plain numbers stored as text; other cells: {listed}"
         yield Flag.of_cells(
-            column.name,
+            column,
             NUMBERS_AS_TEXT,
             status,
             detail,
@@ -150,7 +150,7 @@ def screen_level_variants(table):
                 f"{int(variant.sum())} spellings differ from another level only by case or space"
             )
             yield Flag.of_cells(
-                column.name,
+                column,
                 LEVEL_VARIANTS,
                 FOUND,
                 detail,
@@ -169,8 +169,7 @@ def spelling_keys(column):
 
 def usual_spellings(column):
     """Return, for each level, the position of its most frequent spelling."""
-    keys = spelling_keys(column)
-    counts = np.bincount(column.level_codes[column.level_codes >= 0], minlength=len(keys))
+    keys, counts = spelling_keys(column), column.level_counts
     best = {}
     for i, key in enumerate(keys):
         if key not in best or counts[i] > counts[best[key]]:

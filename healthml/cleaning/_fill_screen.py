@@ -24,10 +24,8 @@ def screen_constant_fill(table, codes):
     for column in table.columns:
         if column.numbers is None:
             continue
-        explained = codes.get(column.name, np.zeros(table.n, dtype=bool))
-        values, counts = np.unique(
-            column.numbers[np.isfinite(column.numbers) & ~explained], return_counts=True
-        )
+        explained = codes.get(column.name, np.zeros(column.n, dtype=bool))
+        values, counts = column.count_numbers(np.isfinite(column.numbers) & ~explained)
         if counts.sum() < SMALLEST_COLUMN or len(values) < MOST_LIKE_SCALE:
             continue
         spike, why = _find_spike(values, counts)
@@ -37,7 +35,7 @@ def screen_constant_fill(table, codes):
         share = counts[spike] / counts.sum()
         detail = f"one value in {counts[spike]:,} cells ({share:.1%} of those with a number), {why}"
         evidence = {"near": _nearest_summary(values, counts, spike)}
-        yield Flag.of_cells(column.name, CONSTANT_FILL, SUSPECTED, detail, mask, evidence=evidence)
+        yield Flag.of_cells(column, CONSTANT_FILL, SUSPECTED, detail, mask, evidence=evidence)
 
 
 def _find_spike(values, counts):

@@ -43,13 +43,13 @@ def screen_text_codes(table):
             if not levels.any():
                 continue
             mask = column.cells_of_levels(levels)
-            counts = np.bincount(column.level_codes[mask], minlength=len(keys))
+            counts = np.where(levels, column.level_counts, 0)
             codes = {}
             for key, count in zip(keys, counts, strict=True):
                 if count:
                     codes[key or "(blank)"] = codes.get(key or "(blank)", 0) + int(count)
             yield Flag.of_cells(
-                column.name,
+                column,
                 rule,
                 status,
                 _text_detail(codes, meaning),
@@ -74,7 +74,7 @@ def screen_number_codes(table):
                 continue
             mask = np.isin(column.numbers, list(codes))
             yield Flag.of_cells(
-                column.name,
+                column,
                 rule,
                 status,
                 _number_detail(column, codes),
@@ -166,7 +166,7 @@ def _judge_negative(column, code, count, base):
     if values[0] < 0:
         far = count >= 2 and gap > spread
         return (FOUND, "repeated, further away than the others spread") if far else None
-    if code <= -9 and len(column.finite) >= 50:
+    if code <= -9 and column.n_finite >= 50:
         return (FOUND if count >= 2 else SUSPECTED), "the only negative value"
     step = _step(values)
     off_grid = len(values) <= FEW_DISTINCT and not np.isclose(gap / step, round(gap / step))
@@ -284,8 +284,8 @@ def _judge_by_convention(verdicts):
             values, counts = column.unique
             if len(values) < 2 or values[1] < 0:
                 continue
-            here = column.numbers == code
-            elsewhere = (verdicts[n][0].numbers == code for n in names - {name})
+            here = column.rows_equal(code)
+            elsewhere = (verdicts[n][0].rows_equal(code) for n in names - {name})
             if counts[0] >= SPIKE and any(_go_together(here, there) for there in elsewhere):
                 judged[code] = FOUND, f"in the same rows as the code {_plain(code)} elsewhere"
             elif counts[0] <= RARE * counts.sum():

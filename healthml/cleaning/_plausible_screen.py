@@ -34,8 +34,8 @@ def screen_plausibility(table, codes):
             continue
         infinite = np.isinf(column.numbers)
         if infinite.any():
-            yield Flag.of_cells(column.name, INFINITE, FOUND, "infinite numbers", infinite)
-        explained = codes.get(column.name, np.zeros(table.n, dtype=bool)) | infinite
+            yield Flag.of_cells(column, INFINITE, FOUND, "infinite numbers", infinite)
+        explained = codes.get(column.name, np.zeros(column.n, dtype=bool)) | infinite
         if "low" in column.declared or "high" in column.declared:
             yield from _outside_declared(column, explained)
         elif column.concept:
@@ -51,7 +51,7 @@ def _outside_declared(column, explained):
     if mask.any():
         detail = f"outside the declared limits {low:g} to {high:g}"
         evidence = {"limits": (low, high), "declared": True}
-        yield Flag.of_cells(column.name, IMPOSSIBLE, FOUND, detail, mask, evidence=evidence)
+        yield Flag.of_cells(column, IMPOSSIBLE, FOUND, detail, mask, evidence=evidence)
 
 
 def _outside_facts(column, explained):
@@ -78,9 +78,9 @@ def _outside_facts(column, explained):
             "other_units": other,
             "note": concept["note"],
         }
-        detail = _detail(concept, rule, concept[limits], other, int(mask.sum()))
+        detail = _detail(concept, rule, concept[limits], other, column.count(mask))
         yield Flag.of_cells(
-            column.name, rule, status, detail, mask, reviewed=reviewed, evidence=evidence
+            column, rule, status, detail, mask, reviewed=reviewed, evidence=evidence
         )
 
 
@@ -95,14 +95,15 @@ def _stands_apart(column, ordinary):
     if concept["category"] == "score" or concept["units"][0][0] == "%":
         return np.ones(len(number), dtype=bool)
     positive = concept["hard"][0] >= 0
-    if len(values) < 20:
+    n_ordinary = column.count(ordinary)
+    if n_ordinary < 20:
         return (number <= 0) & positive
     logs = positive and values.min() > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.log if logs else np.asarray
-        low, middle, high = np.quantile(scale(values), [0.05, 0.5, 0.95])
+        low, middle, high = scale(column.quantiles(ordinary, [0.05, 0.5, 0.95]))
         place = scale(number) - middle
-    reach = max(FAR, norm.isf(0.05 / len(values))) / norm.ppf(0.95)
+    reach = max(FAR, norm.isf(0.05 / n_ordinary)) / norm.ppf(0.95)
     apart = (place > reach * (high - middle)) | (place < -reach * (middle - low))
     return apart | ((number <= 0) & positive)
 
@@ -110,13 +111,14 @@ def _stands_apart(column, ordinary):
 def _better_units(column, mask, others):
     """Count, per other unit, the flagged cells that would be ordinary values in that unit."""
     name_, factor, offset = column.concept["unit"]
-    ordinary = column.numbers[others] * factor + offset
-    if len(ordinary) < 20:
+    if column.count(others) < 20:
         return {}
-    low, high = np.quantile(ordinary, [0.005, 0.995])
-    cells, counts = column.numbers[mask], {}
+    low, high = column.quantiles(others, [0.005, 0.995]) * factor + offset
+    counts = {}
     for unit, f, o in column.concept["units"]:
-        inside = int(((cells * f + o >= low) & (cells * f + o <= high)).sum())
+        read = column.numbers * f + o
+        with np.errstate(invalid="ignore"):
+            inside = column.count(mask & (read >= low) & (read <= high))
         if unit != name_ and inside:
             counts[unit] = inside
     return counts
@@ -137,10 +139,11 @@ def _few_negatives(column, explained):
     """Yield a few values below zero in a column that piles up at zero: a sign convention."""
     number = np.where(explained, np.nan, column.numbers)
     with np.errstate(invalid="ignore"):
-        mask, zeros, above = number < 0, (number == 0).sum(), (number > 0).sum()
-    n, negative = mask.sum() + zeros + above, mask.sum()
+        mask = number < 0
+        negative, zeros, above = (column.count(c) for c in (mask, number == 0, number > 0))
+    n = negative + zeros + above
     if not negative or len(column.unique[0]) <= 10 or zeros < max(5, FLOOR * n):
         return
     if negative <= min(FEW * n, zeros / 5):
         detail = f"{negative:,} below zero where {zeros:,} are exactly zero: sign or scale?"
-        yield Flag.of_cells(column.name, NEGATIVE, NOTE, detail, mask)
+        yield Flag.of_cells(column, NEGATIVE, NOTE, detail, mask)

@@ -115,7 +115,8 @@ def _equal_or_filled(a_name, a, b_name, b):
         f"equal to {empty} in all {both:,} rows that have both, and filled in "
         f"{int(mask.sum()):,} rows where {empty} is empty"
     )
-    return Flag.of_cells(full, FILLED, FOUND, detail, mask, related=empty)
+    n_cells = int(mask.sum())
+    return Flag(full, FILLED, FOUND, detail, n_cells, mask, related=empty)
 
 
 def _nested_levels(table, known, rows):

@@ -38,18 +38,54 @@ class Flag:
 
     @classmethod
     def of_cells(cls, column, rule, status, detail, mask, **more):
-        """Flag cells; the count is taken from the mask."""
-        return cls(column, rule, status, detail, n_cells=int(mask.sum()), mask=mask, **more)
+        """Flag cells of a column view; the count is taken from the mask."""
+        n_cells = column.count(mask)
+        return cls(column.name, rule, status, detail, n_cells=n_cells, mask=mask, **more)
 
 
 class ColumnView:
-    """One column, seen as numbers, as text levels, or as neither (dates)."""
+    """One column, seen as numbers, as text levels, or as neither (dates).
+
+    Whatever counts cells goes through `count`, `count_levels`, `count_numbers` and `quantiles`,
+    so that a column kept as distinct values with counts is judged by the same rules.
+    """
 
     def __init__(self, series, declared=None):
         self.name = str(series.name)
         self.series = series
         self.declared = declared or {}
         self.n = len(series)
+
+    def count(self, mask):
+        """Return the number of cells in a mask."""
+        return int(mask.sum())
+
+    def count_numbers(self, mask):
+        """Return the sorted distinct numbers in a mask and how often each occurs."""
+        return np.unique(self.numbers[mask], return_counts=True)
+
+    def quantiles(self, mask, levels):
+        """Return quantiles of the numbers in a mask."""
+        return np.quantile(self.numbers[mask], levels)
+
+    def rows_equal(self, number):
+        """Return which rows hold a number, to compare columns row by row."""
+        return self.numbers == number
+
+    @cached_property
+    def level_counts(self):
+        """Number of cells of each level."""
+        return np.bincount(self.level_codes[self.level_codes >= 0], minlength=len(self.levels))
+
+    @cached_property
+    def n_present(self):
+        """Number of cells with a value."""
+        return self.count(~self.missing)
+
+    @cached_property
+    def n_finite(self):
+        """Number of cells with a finite number."""
+        return int(self.unique[1].sum())
 
     @cached_property
     def is_number_type(self):
@@ -105,8 +141,7 @@ class ColumnView:
             return None
         parsed = parse_numbers(pd.Series(self.levels))[0].to_numpy()
         parsed = np.append(parsed, np.nan)[self.level_codes]
-        present = (~self.missing).sum()
-        share = np.isfinite(parsed).sum() / present if present else 0
+        share = self.count(np.isfinite(parsed)) / self.n_present if self.n_present else 0
         return parsed if share >= MOSTLY_NUMBERS / 2 else None
 
     @cached_property
@@ -117,7 +152,9 @@ class ColumnView:
     @cached_property
     def unique(self):
         """Sorted distinct finite numbers and how often each occurs."""
-        return np.unique(self.finite, return_counts=True)
+        if self.numbers is None:
+            return np.empty(0), np.empty(0, dtype=int)
+        return self.count_numbers(np.isfinite(self.numbers))
 
     @cached_property
     def n_distinct(self):
