@@ -2,5 +2,12 @@
 
 from healthml.cleaning._quality import quality_report
 from healthml.cleaning._quality_result import QualityReport
+from healthml.cleaning._rows import drop_rows
+from healthml.cleaning._rows_result import DroppedRows
 
-__all__ = ["QualityReport", "quality_report"]
+__all__ = [
+    "DroppedRows",
+    "QualityReport",
+    "drop_rows",
+    "quality_report",
+]
