@@ -1,0 +1,191 @@
+"""How one column is drawn given the others: by regression, by donors, by level or by tree.
+
+A method draws the missing cells of a chain (``draw``) and leaves behind what a new row needs: an
+object with ``draw(block, chance, more)`` and ``mean(block)``, where `block` holds rows of the
+design and `chance` one uniform number per row.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from healthml.imputation._linear_draws import draw_linear, nearest_donors
+from healthml.imputation._logistic_draws import (
+    LevelDraw,
+    draw_nominal,
+    draw_ordered,
+    pick_levels,
+)
+
+MOST_DONORS = 2_000
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class NormFitted:
+    """Linear regression with normal noise, for new rows."""
+
+    predictors: np.ndarray
+    estimate: np.ndarray
+    drawn: np.ndarray
+    sigma: float
+
+    def draw(self, block, chance, more):
+        """Return one draw per row."""
+        noise = ndtri(np.clip(chance, _TINY, 1 - _TINY))
+        return block[:, self.predictors] @ self.drawn + self.sigma * noise
+
+    def mean(self, block):
+        """Return the conditional mean of each row."""
+        return block[:, self.predictors] @ self.estimate
+
+
+@dataclass(frozen=True)
+class DonorFitted(NormFitted):
+    """Predictive mean matching, for new rows: donors by their predicted value, thinned."""
+
+    scores: np.ndarray
+    cells: np.ndarray
+    k: int
+
+    def draw(self, block, chance, more):
+        """Return the value of one of the k donors closest in prediction."""
+        wanted = block[:, self.predictors] @ self.drawn
+        return self.cells[nearest_donors(self.scores, wanted, self.k, chance)]
+
+
+@dataclass(frozen=True)
+class LevelFitted:
+    """Level probabilities, for new rows."""
+
+    predictors: np.ndarray
+    model: LevelDraw
+
+    def draw(self, block, chance, more):
+        """Return one level per row."""
+        return pick_levels(self.model.probabilities(block[:, self.predictors]), chance)
+
+    def shares(self, block):
+        """Return the estimated probability of each level."""
+        return self.model.probabilities(block[:, self.predictors], drawn=False)
+
+    def mean(self, block):
+        """Return the most probable level of each row."""
+        return self.shares(block).argmax(axis=1)
+
+
+class Norm:
+    """Bayesian linear regression; draws may leave the observed values."""
+
+    on_support = False
+
+    def draw(self, chain, j, *, keep=False):
+        """Return drawn cells and, when asked, the model for new rows."""
+        found = _regression(chain, j)
+        predictors = chain.plan.predictors[j]
+        centre = chain.block @ _spread(found.drawn, predictors, chain.Z.shape[1])
+        noise = chain.rng.standard_normal(len(centre))
+        fitted = NormFitted(predictors, found.estimate, found.drawn, found.sigma)
+        return centre + found.sigma * noise, fitted
+
+
+class PMM:
+    """Predictive mean matching, type 1: a drawn model asks, the estimated model answers.
+
+    Parameters
+    ----------
+    donors : int, default=5
+        Number of donors from which one is picked.
+    """
+
+    on_support = True
+
+    def __init__(self, donors=5):
+        self.donors = donors
+
+    def draw(self, chain, j, *, keep=False):
+        """Return cells of donors and, when asked, the model for new rows."""
+        found, predictors = _regression(chain, j), chain.plan.predictors[j]
+        width = chain.Z.shape[1]
+        known = (chain.Z @ _spread(found.estimate, predictors, width))[chain.observed(j)]
+        wanted = chain.block @ _spread(found.drawn, predictors, width)
+        shuffled = chain.rng.permutation(len(known))  # equal scores in random order
+        order = shuffled[np.argsort(known[shuffled])]
+        known, donors = known[order], chain.observed_values(j)[order]
+        picked = _pick(known, donors, wanted, self.donors, chain.rng)
+        if not keep:
+            return picked, None
+        thin = _thinned(len(known), chain.rng)
+        parts = (predictors, found.estimate, found.drawn, found.sigma)
+        return picked, DonorFitted(*parts, known[thin], donors[thin], self.donors)
+
+
+class Levels:
+    """Logistic regression for a column with levels.
+
+    Parameters
+    ----------
+    ordered : bool
+        Proportional odds instead of one set of coefficients per level.
+    """
+
+    on_support = True
+
+    def __init__(self, ordered=False):
+        self.ordered = ordered
+
+    def draw(self, chain, j, *, keep=False):
+        """Return drawn levels and, when asked, the model for new rows."""
+        predictors, n_levels = chain.plan.predictors[j], len(chain.plan.columns[j].levels)
+        codes = chain.observed_values(j).astype(np.int64)
+        X = chain.Z[np.ix_(chain.observed(j), predictors)]
+        model = self._model(X, codes, n_levels, chain, j)
+        block = chain.block[:, predictors]
+        chance = chain.rng.random(len(block))
+        levels = pick_levels(model.probabilities(block), chance)
+        return levels, LevelFitted(predictors, model)
+
+    def _model(self, X, codes, n_levels, chain, j):
+        start = chain.memory.get(j)
+        if self.ordered and n_levels > 2:
+            model = draw_ordered(X, codes, n_levels, chain.rng, start)
+            if model.converged:
+                chain.memory[j] = model.estimate
+                return model
+            start = None
+        model = draw_nominal(X, codes, n_levels, chain.rng, start)
+        chain.memory[j] = model.estimate
+        return model
+
+
+def _regression(chain, j):
+    """Draw the linear regression of column j on its predictors over its observed rows."""
+    used = np.append(chain.plan.predictors[j], chain.plan.columns[j].cols)
+    moments = (chain.gram - chain.block.T @ chain.block)[np.ix_(used, used)]
+    n_rows = len(chain.Z) - len(chain.block)
+    return draw_linear(moments[:-1, :-1], moments[:-1, -1], moments[-1, -1], n_rows, chain.rng)
+
+
+def _spread(coef, predictors, width):
+    """Return coefficients in their places of the whole design."""
+    wide = np.zeros(width)
+    wide[predictors] = coef
+    return wide
+
+
+def _pick(known, donors, wanted, k, rng):
+    """Return cells of donors; those who ask are sorted first, since neighbours share memory."""
+    order = np.argsort(wanted)
+    picked = np.empty(len(wanted), dtype=donors.dtype)
+    chance = rng.random(len(wanted))
+    picked[order] = donors[nearest_donors(known, wanted[order], k, chance)]
+    return picked
+
+
+def _thinned(n, rng):
+    """Return at most MOST_DONORS places, evenly spaced from a random start."""
+    if n <= MOST_DONORS:
+        return np.arange(n)
+    step = n / MOST_DONORS
+    return (rng.random() * step + step * np.arange(MOST_DONORS)).astype(np.int64)
