@@ -12,6 +12,7 @@ from healthml.cleaning._table_view import FOUND, MOSTLY_NUMBERS, NOTE, Flag
 MISSING, ALL_MISSING = "missing", "all_missing"
 CONSTANT, NEAR_CONSTANT = "constant", "near_constant"
 NUMBERS_AS_TEXT, LEVEL_VARIANTS = "numbers_as_text", "level_variants"
+LEVEL_SYNONYMS = "level_synonyms"
 
 NEARLY_ALL = 0.999
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
@@ -30,6 +31,11 @@ _SHAPES = (
 _READABLE = ("comparator", "decimal comma", "thousands", "number with unit", "about")
 
 
+_SEX_NAMES = frozenset({"sex", "gender"})
+_SEX = {word: answer for answer in ("male", "female") for word in (answer, answer[0])} | {
+    "man": "male",
+    "woman": "female",
+}
 _CODE_WORDS = frozenset({"code", "codes", "cd", "type", "zip", "zipcode"})
 _COUNT_WORDS = frozenset({"no", "number", "num", "nr"})  # as often a count as an identifier
 
@@ -157,6 +163,30 @@ def screen_level_variants(table):
                 column.cells_of_levels(variant),
                 evidence={"n_levels": len(keys), "n_after": len(set(keys))},
             )
+
+
+def screen_level_synonyms(table):
+    """Yield columns of a person's sex in which one answer is written in several words."""
+    for column in table.columns:
+        if not column.is_text or not _SEX_NAMES & set(name_words(column.name)):
+            continue
+        cells = Counter()
+        for key, n in zip(spelling_keys(column), column.level_counts, strict=True):
+            cells[key] += int(n) if key in _SEX else 0
+        usual = {word: max(_words_for(word), key=cells.__getitem__) for word in _SEX.values()}
+        several = {word for word in usual if sum(cells[k] > 0 for k in _words_for(word)) > 1}
+        if not several:
+            continue
+        other = [
+            _SEX.get(key) in several and key != usual[_SEX[key]] for key in spelling_keys(column)
+        ]
+        mask = column.cells_of_levels(other)
+        detail = f"{' and '.join(sorted(several))} each written in several words"
+        yield Flag.of_cells(column, LEVEL_SYNONYMS, FOUND, detail, mask)
+
+
+def _words_for(answer):
+    return [word for word, meaning in _SEX.items() if meaning == answer]
 
 
 def spelling_keys(column):

@@ -51,6 +51,7 @@ def _outside_declared(column, explained):
     if mask.any():
         detail = f"outside the declared limits {low:g} to {high:g}"
         evidence = {"limits": (low, high), "declared": True}
+        evidence |= _sides(column, mask, (low, high), ("", 1.0, 0.0))
         yield Flag.of_cells(column, IMPOSSIBLE, FOUND, detail, mask, evidence=evidence)
 
 
@@ -74,6 +75,7 @@ def _outside_facts(column, explained):
             "concept": concept["name"],
             "unit": concept["unit"][0],
             "limits": concept[limits],
+            **_sides(column, mask, concept[limits], concept["unit"]),
             "agreement": float(concept["agreement"]),
             "other_units": other,
             "note": concept["note"],
@@ -82,6 +84,15 @@ def _outside_facts(column, explained):
         yield Flag.of_cells(
             column, rule, status, detail, mask, reviewed=reviewed, evidence=evidence
         )
+
+
+def _sides(column, mask, limits, unit):
+    """Count the flagged cells below and above the limits when the column is read in a unit."""
+    _, factor, offset = unit
+    middle = np.clip(0.0, *limits) if np.isinf(limits).any() else sum(limits) / 2
+    with np.errstate(invalid="ignore"):
+        low = mask & (column.numbers * factor + offset < middle)
+    return {"n_low": column.count(low), "n_high": column.count(mask & ~low)}
 
 
 def _stands_apart(column, ordinary):

@@ -5,56 +5,60 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from healthml._core._checks import check_event
 from healthml._core._contingency import chi_square_by_group, hide_small_groups
+from healthml._core._frames import to_pandas
 from healthml.cleaning import _column_roles as roles
 from healthml.cleaning import _column_types as kinds
 from healthml.cleaning import _computed as computed
+from healthml.cleaning import _date_screen as dates
+from healthml.cleaning import _declared_screen as declared
 from healthml.cleaning import _fill_screen as fill
+from healthml.cleaning import _key_screen as keys
 from healthml.cleaning import _missing_code_screen as codes
 from healthml.cleaning import _plausible_screen as plausible
 from healthml.cleaning import _redundancy as redundancy
 from healthml.cleaning import _row_order as order
+from healthml.cleaning._lazy_quality import lazy_report
+from healthml.cleaning._lazy_table import lazy_table
+from healthml.cleaning._quality_places import count_by_group, read_groups, read_periods
 from healthml.cleaning._quality_result import CODE_RULES, SUSPECTED_CODE_RULES, QualityReport
+from healthml.cleaning._quality_table import RoleColumn, name_roles, not_assessed, tidy
 from healthml.cleaning._table_view import FOUND, TableView
 from healthml.exceptions import InputError
 
 _PLACED = (*CODE_RULES, *SUSPECTED_CODE_RULES, plausible.IMPOSSIBLE, plausible.NEGATIVE)
-_TABLE_COLUMNS = {
-    "column": str,
-    "rule": str,
-    "status": str,
-    "n_cells": "int64",
-    "share": float,
-    "n_samples": "int64",
-    "n_events": "Int64",
-    "estimate": float,
-    "lower": float,
-    "upper": float,
-    "related": str,
-    "detail": str,
-    "reviewed": str,
-}
 
 
-def quality_report(X, *, y=None, groups=None, site=None, time=None, schema=None):
+def quality_report(X, schema=None, *, y=None, groups=None, site=None, time=None):
     """Look at a table and say what is missing, coded, impossible, mistyped or repeated.
 
     Nothing is changed. "found" means the data show it, "suspected" that a person should look
     before acting, "note" that it may matter. Ranges are shipped facts that no clinician has
-    reviewed yet; the column ``reviewed`` says so row by row.
+    reviewed yet; the column ``reviewed`` says so row by row. Every row stands in the terms of
+    Kahn et al. [1]_ and, where OHDSI's DataQualityDashboard [2]_ has the same check, under its
+    name.
+
+    A lazy table (polars LazyFrame, DuckDB relation, Spark DataFrame, or another that narwhals
+    reads lazily) is never loaded: its columns are judged by the same rules from aggregate queries,
+    and what needs the rows side by side is judged on an evenly spaced sample of 50,000 of them,
+    which the detail then says. What was not looked at is listed in ``not_assessed``.
 
     Parameters
     ----------
     X : DataFrame of shape (n_samples, n_features)
-        The table, pandas or polars.
-    y : array-like of shape (n_samples,), default=None
-        Outcome 0/1, to count events among flagged rows and to test the row order.
-    groups : array-like of shape (n_samples,), default=None
-        Patient of each row.
-    site, time : array-like of shape (n_samples,), default=None
-        Site and time of each row, to say where codes pile up.
+        The table: pandas, polars, or lazy.
     schema : Schema, default=None
-        Declared units, limits and missing codes take the place of the shipped facts.
+        Declared units, limits, missing codes and vocabulary take the place of the shipped facts;
+        declared roles are used where the argument of that name is not given.
+    y : array-like of shape (n_samples,) or str, default=None
+        Outcome 0/1, to count events among flagged rows and to test the row order; or the name of
+        its column in `X`.
+    groups : array-like of shape (n_samples,) or str, default=None
+        Patient of each row, or the name of that column.
+    site, time : array-like of shape (n_samples,) or str, default=None
+        Site and time of each row, or the name of that column: every rule about cells is counted
+        by site and by period, groups of fewer than 11 patients hidden.
 
     Returns
     -------
@@ -63,7 +67,17 @@ def quality_report(X, *, y=None, groups=None, site=None, time=None, schema=None)
     Raises
     ------
     InputError
-        If the table is empty or lengths differ.
+        If the table is empty, lengths differ, or a named column is not there; for a lazy table
+        also if a role is an array.
+
+    References
+    ----------
+    .. [1] Kahn MG, Callahan TJ, Barnard J, et al. A harmonized data quality assessment
+       terminology and framework for the secondary use of electronic health record data. eGEMs.
+       2016;4(1):18.
+    .. [2] Blacketer C, Defalco FJ, Ryan PB, Rijnbeek PR. Increasing trust in real-world evidence
+       through evaluation of observational data quality. J Am Med Inform Assoc.
+       2021;28:2251-2257.
 
     Examples
     --------
@@ -74,18 +88,55 @@ def quality_report(X, *, y=None, groups=None, site=None, time=None, schema=None)
     >>> sodium = rng.normal(138, 4, size=300).round()
     >>> sodium[::15] = -1
     >>> report = quality_report(pd.DataFrame({"sodium": sodium}))
-    >>> report.table[["column", "rule", "n_cells"]].to_string(index=False, header=False)
-    'sodium missing_code_number       20'
+    >>> report.table[["column", "rule", "n_cells", "category"]].to_string(index=False, header=False)
+    'sodium missing_code_number       20 completeness'
     """
-    view = TableView(X, y=y, groups=groups, schema=schema)
-    flags = [_placed(flag, view, site, time) for flag in _look(view)]
+    lazy = lazy_table(X)
+    roles = {"y": y, "groups": groups, "site": site, "time": time}
+    if lazy is not None:
+        return lazy_report(lazy, schema, roles)
+    view, roles = _read(X, schema, roles)
+    flags = [_placed(flag, view, roles["site"], roles["time"]) for flag in _look(view, schema)]
     masks = {(f.column, f.rule): f.mask for f in flags if f.mask is not None}
     evidence = {(f.column, f.rule): f.evidence for f in flags if f.evidence}
-    return QualityReport(_tidy(flags, view), masks, evidence)
+    events = [view.n_events(flag.mask) for flag in flags]
+    return QualityReport(
+        tidy(flags, view.n, events),
+        masks,
+        evidence,
+        **_by_place(flags, view, roles["site"], roles["time"]),
+        not_assessed=not_assessed(view.y is None, view.groups is None, schema is None),
+    )
 
 
-def _look(view):
+def _read(X, schema, roles):
+    """Return the view of a table and its roles as arrays; declared roles fill in."""
+    frame = to_pandas(X)
+    roles = name_roles(roles, schema, [str(c) for c in frame.columns])
+    columns = dict(zip((str(c) for c in frame.columns), frame.columns, strict=True))
+    for role, given in roles.items():
+        if isinstance(given, RoleColumn):
+            values = frame[columns[given.name]]
+            whole = not (given.declared and values.isna().any())
+            roles[role] = values if whole or role in ("site", "time") else None
+    if isinstance(y := roles["y"], pd.Series) and schema is not None and schema.event is not None:
+        roles["y"] = check_event(y, event=schema.event, name="the outcome")[1]
+    return TableView(frame, y=roles["y"], groups=roles["groups"], schema=schema), roles
+
+
+def _by_place(flags, view, site, time):
+    """Count the flagged cells by site and by period."""
+    placed, counted = {}, [flag for flag in flags if flag.mask is not None]
+    for name, values, read in (("site", site, read_groups), ("time", time, read_periods)):
+        if values is not None:
+            codes_, labels = read(values, view.n, name)
+            placed[f"by_{name}"] = count_by_group(counted, codes_, labels, view.groups)
+    return placed
+
+
+def _look(view, schema):
     """Run every screen; cells explained as codes are left out of the later ones."""
+    yield from declared.screen_declared(view, schema)
     yield from kinds.screen_emptiness(view)
     coded = [*codes.screen_text_codes(view), *codes.screen_number_codes(view)]
     yield from coded
@@ -97,9 +148,15 @@ def _look(view):
     yield from plausible.screen_plausibility(view, explained)
     yield from kinds.screen_text_numbers(view)
     yield from kinds.screen_level_variants(view)
+    yield from kinds.screen_level_synonyms(view)
+    yield from dates.screen_date_columns(view)
+    yield from dates.screen_date_order(view)
     yield from roles.screen_codes(view)
     identifiers = list(roles.screen_identifiers(view))
     yield from identifiers
+    names = {flag.column for flag in identifiers if flag.rule != roles.SORTED}
+    yield from keys.screen_duplicate_rows(view, names)
+    yield from keys.screen_repeated_identifiers(view)
     yield from roles.screen_probabilities(view)
     yield from roles.screen_future_counts(view)
     yield from fill.screen_constant_fill(view, explained)
@@ -153,27 +210,3 @@ def _parts(values, n, name, most=20):
     if name == "time" and len(levels) > most:
         codes_ = np.where(codes_ < 0, -1, codes_ * most // len(levels))
     return codes_
-
-
-def _tidy(flags, view):
-    rows = [
-        (
-            f.column,
-            f.rule,
-            f.status,
-            f.n_cells,
-            f.n_cells / view.n,
-            view.n,
-            view.n_events(f.mask),
-            f.estimate,
-            f.lower,
-            f.upper,
-            f.related,
-            f.detail,
-            f.reviewed,
-        )
-        for f in flags
-    ]
-    table = pd.DataFrame(rows, columns=list(_TABLE_COLUMNS))
-    table["n_events"] = pd.array(table["n_events"].tolist(), dtype="Int64")
-    return table.astype(_TABLE_COLUMNS)

@@ -12,11 +12,18 @@ from healthml._core._results import Result, plain
 from healthml.cleaning import _column_roles as roles
 from healthml.cleaning import _column_types as kinds
 from healthml.cleaning import _computed as computed
+from healthml.cleaning import _date_screen as dates
+from healthml.cleaning import _declared_screen as declared
 from healthml.cleaning import _fill_screen as fill
+from healthml.cleaning import _key_screen as keys
 from healthml.cleaning import _missing_code_screen as codes
 from healthml.cleaning import _plausible_screen as plausible
 from healthml.cleaning import _redundancy as redundancy
 from healthml.cleaning import _row_order as order
+from healthml.cleaning._quality_html import report_fragment, report_page
+from healthml.cleaning._quality_places import no_places
+from healthml.cleaning._quality_plots import plot_report
+from healthml.cleaning._quality_table import nothing_left_out
 from healthml.cleaning._table_view import ColumnView
 from healthml.exceptions import InputError
 
@@ -37,6 +44,18 @@ RULES = MappingProxyType(
         plausible.NEGATIVE: ("", "a few negative values beside many zeros"),
         kinds.NUMBERS_AS_TEXT: ("number", "numbers stored as text"),
         kinds.LEVEL_VARIANTS: ("merge", "levels that differ by case or space only"),
+        kinds.LEVEL_SYNONYMS: ("", "one answer in several words"),
+        dates.DATE_FORMATS: ("", "dates in several formats"),
+        dates.NO_SUCH_DAY: ("", "days that no calendar has"),
+        dates.START_AFTER_END: ("", "the end lies before the start"),
+        dates.BEFORE_BIRTH: ("", "before the patient's birth"),
+        dates.AFTER_DEATH: ("", "after the patient's death"),
+        keys.DUPLICATE_ROWS: ("", "rows equal to an earlier row"),
+        keys.REPEATED_IDENTIFIER: ("", "an identifier occurs again"),
+        declared.ABSENT: ("", "declared, and not in the table"),
+        declared.WRONG_KIND: ("", "not of the declared kind"),
+        declared.REQUIRED: ("", "a row without its patient, site, time or outcome"),
+        declared.OUTSIDE_VOCABULARY: ("", "not in the declared vocabulary"),
         roles.CODE: ("text", "whole numbers that may be labels"),
         roles.IDENTIFIER: ("drop", "a different number in every row"),
         roles.ROW_NUMBER: ("drop", "the place of the row in the file"),
@@ -69,15 +88,26 @@ class QualityReport(Result):
         ``column`` ("" for the whole table), ``rule``, ``status`` ("found", "suspected", "note"),
         ``n_cells`` and ``share`` of all rows, ``n_samples``, ``n_events`` among flagged rows,
         ``estimate`` with ``lower`` and ``upper`` where the rule measures something (Cramer's V,
-        rank correlation, R squared, AUC), ``related`` column, ``detail`` in words, ``reviewed``.
+        rank correlation, R squared, AUC), ``related`` column, ``detail`` in words, ``reviewed``;
+        ``category``, ``subcategory`` and ``context`` after Kahn, ``dqd_check`` after OHDSI.
     masks : dict of (str, str) to ndarray
-        ``masks[(column, rule)]``: boolean, the cells concerned, for rules about cells.
+        ``masks[(column, rule)]``: boolean, the cells concerned, for rules about cells; empty for
+        a lazy table.
     evidence : dict of (str, str) to dict
         What a program may want to know besides: codes and counts, limits, units, shapes.
+    by_site, by_time : pandas.DataFrame
+        ``column``, ``rule``, ``group``, ``n_samples``, ``n_cells``, ``share`` for every rule
+        about cells; ``hidden`` where the group has fewer than 11 patients, or would tell such a
+        group's counts.
+    not_assessed : pandas.DataFrame
+        ``column`` ("" for all), ``rule``, ``reason``.
     """
 
     masks: dict = field(default_factory=dict)
     evidence: dict = field(default_factory=dict)
+    by_site: pd.DataFrame = field(default_factory=no_places)
+    by_time: pd.DataFrame = field(default_factory=no_places)
+    not_assessed: pd.DataFrame = field(default_factory=nothing_left_out)
 
     def to_json(self, *, indent=None):
         """Return the table and the evidence as JSON text; the cells themselves stay out."""
@@ -85,7 +115,14 @@ class QualityReport(Result):
             {"column": column, "rule": rule, **found}
             for (column, rule), found in self.evidence.items()
         ]
-        return json.dumps(plain({"table": self.table, "evidence": evidence}), indent=indent)
+        told = {
+            "table": self.table,
+            "evidence": evidence,
+            "by_site": self.by_site,
+            "by_time": self.by_time,
+            "not_assessed": self.not_assessed,
+        }
+        return json.dumps(plain(told), indent=indent)
 
     def select(self, *rules, status=None):
         """Return the rows of the table for some rules, and for one status.
@@ -188,33 +225,44 @@ class QualityReport(Result):
             )
         return frame
 
-    def plot(self, ax=None):
-        """Draw the share of cells per column and rule.
+    def plot(self, kind="rules", ax=None):
+        """Draw the report.
 
         Parameters
         ----------
+        kind : {"rules", "site", "time"}, default="rules"
+            A heat map of columns by rules; or how the rules of a report run over sites or periods.
         ax : matplotlib axes, default=None
             Axes to draw on; a new figure when None.
 
         Returns
         -------
         matplotlib axes
-        """
-        import matplotlib.pyplot as plt
 
-        shown = self.table[self.table["rule"].map(lambda rule: RULES[rule][0] == "blank")]
-        shown = pd.concat([self.select(kinds.MISSING), shown])
-        shares = shown.pivot_table(index="column", columns="rule", values="share", fill_value=0.0)
-        shares = shares.loc[shares.sum(axis=1).sort_values().index]
-        ax = ax if ax is not None else plt.subplots(figsize=(7, 1 + 0.25 * max(len(shares), 1)))[1]
-        left = np.zeros(len(shares))
-        for rule in shares.columns:
-            ax.barh(shares.index, shares[rule], left=left, label=RULES[rule][1])
-            left += shares[rule].to_numpy()
-        ax.set(xlabel="Share of rows", title="Cells to look at")
-        if len(shares):
-            ax.legend(frameon=False, fontsize="small")
-        return ax
+        Raises
+        ------
+        InputError
+            If `kind` is unknown, or the report was made without that role.
+        """
+        return plot_report(self, kind, ax)
+
+    def to_html(self, path=None):
+        """Return the report as one self-contained page, or write it.
+
+        Parameters
+        ----------
+        path : path-like, default=None
+            File to write; None returns the page only.
+
+        Returns
+        -------
+        str
+            The page; nothing in it is loaded from anywhere.
+        """
+        return report_page(self, path)
+
+    def _repr_html_(self):
+        return report_fragment(self)
 
 
 def _repair(series, action, mask):

@@ -229,7 +229,7 @@ class TableView:
         self.frame = frame
         self.n = len(frame)
         self.columns = [
-            ColumnView(frame.iloc[:, i], _declared(schema, frame.columns[i]))
+            ColumnView(frame.iloc[:, i], declared_of(schema, frame.columns[i]))
             for i in range(frame.shape[1])
         ]
         self.y = None if y is None else check_event(y)[1]
@@ -251,7 +251,7 @@ class TableView:
         return None if self.y is None or mask is None else int(self.y[mask].sum())
 
 
-def _declared(schema, column):
+def declared_of(schema, column):
     """Return what a schema says about a column: unit, limits, missing codes."""
     variables = getattr(schema, "variables", None) or {}
     variable = variables.get(column) if hasattr(variables, "get") else None

@@ -173,7 +173,7 @@ def test_json_and_plot(rng):
     assert {row["rule"] for row in told["table"]} == set(report.table["rule"])
     codes = [e["codes"] for e in told["evidence"] if e["rule"] == "missing_code_text"]
     assert codes == [{"?": 4}]
-    assert report.plot().get_xlabel() == "Share of rows"
+    assert report.plot().get_title() == "Cells to look at"
 
 
 def test_it_is_quick(clean):

@@ -1,0 +1,169 @@
+"""The quality report of a lazy table: counted columns, a bounded sample, exact counts last."""
+
+from dataclasses import replace
+
+import narwhals as nw
+
+from healthml.cleaning import _column_roles as roles
+from healthml.cleaning import _column_types as kinds
+from healthml.cleaning import _computed as computed
+from healthml.cleaning import _date_screen as dates
+from healthml.cleaning import _declared_screen as declared
+from healthml.cleaning import _fill_screen as fill
+from healthml.cleaning import _key_screen as keys
+from healthml.cleaning import _missing_code_screen as codes
+from healthml.cleaning import _plausible_screen as plausible
+from healthml.cleaning import _redundancy as redundancy
+from healthml.cleaning import _row_order as order
+from healthml.cleaning._lazy_cells import conditions
+from healthml.cleaning._lazy_columns import counted_columns
+from healthml.cleaning._lazy_keys import date_order_flags, repeated_identifiers
+from healthml.cleaning._lazy_places import count_places, count_rows, period_key
+from healthml.cleaning._lazy_roles import read_roles
+from healthml.cleaning._quality_places import group_name
+from healthml.cleaning._quality_result import QualityReport
+from healthml.cleaning._quality_table import not_assessed, tidy
+from healthml.cleaning._table_view import FOUND, SUSPECTED, TableView
+
+
+class LazyView:
+    """What the column screens need of a table: its columns and its length."""
+
+    y = groups = None
+
+    def __init__(self, table, columns):
+        self.n, self.columns = table.n, columns
+
+
+def lazy_report(table, schema, given):
+    """Return the quality report of a lazy table; see `quality_report`."""
+    told = read_roles(table, schema, given)
+    sample = table.sample
+    columns = counted_columns(table, sample, schema)
+    by_name = {column.name: column for column in columns}
+    flags = list(_columns_judged(LazyView(table, columns), schema))
+    found = conditions(table, flags, by_name)
+    ordered, order_conditions = date_order_flags(table, by_name)
+    again, unread = repeated_identifiers(table, by_name)
+    counted, events = count_rows(table, [*found, *order_conditions], told.event)
+    flags, found = [*flags, *ordered], [*found, *order_conditions]
+    present = [k for k, flag in enumerate(flags) if counted[k] != 0 or not flag.n_cells]
+    flags = [_exact(flag, n) for flag, n in zip(flags, counted, strict=True)]
+    flags, found, events = ([x[k] for k in present] for x in (flags, found, events))
+    side_by_side = [*_sampled(table, sample, told, by_name, flags), *again]
+    every = [*flags, *side_by_side]
+    unread += _not_read(table, sample)
+    return QualityReport(
+        tidy(every, table.n, [*events, *[None] * len(side_by_side)]),
+        evidence={(f.column, f.rule): f.evidence for f in every if f.evidence},
+        **_by_place(table, flags, found, told),
+        not_assessed=not_assessed(told.y is None, told.groups is None, schema is None, unread),
+    )
+
+
+def _columns_judged(view, schema):
+    """Run the screens that look at one column at a time, as the report of rows does."""
+    yield from declared.screen_declared(view, schema)
+    yield from kinds.screen_emptiness(view)
+    coded = [*codes.screen_text_codes(view), *codes.screen_number_codes(view)]
+    yield from coded
+    explained = _explained(coded)
+    yield from plausible.screen_plausibility(view, explained)
+    for screen in (
+        kinds.screen_text_numbers,
+        kinds.screen_level_variants,
+        kinds.screen_level_synonyms,
+        dates.screen_date_columns,
+        roles.screen_codes,
+        roles.screen_probabilities,
+    ):
+        yield from screen(view)
+    yield from fill.screen_constant_fill(view, explained)
+
+
+def _explained(coded):
+    explained = {}
+    for flag in coded:
+        explained[flag.column] = explained.get(flag.column, False) | flag.mask
+    return explained
+
+
+def _exact(flag, n):
+    """Return a flag with its cells counted in the table; an estimate says that it is one."""
+    if flag.mask is None:
+        return flag
+    if n is None:
+        return replace(flag, detail=f"{flag.detail}; number of cells estimated from a sample")
+    return replace(flag, n_cells=n)
+
+
+def _sampled(table, sample, told, columns, flags):
+    """Yield what needs rows side by side, from the sampled rows."""
+    view = TableView(sample, y=told.sampled_y(sample), groups=told.sampled_groups(sample))
+    coded = [f for f in flags if f.rule in _CODES]
+    explained, sure = {}, {}
+    for flag in coded:
+        rows = columns[flag.column].flagged_rows(flag.mask)
+        explained[flag.column] = explained.get(flag.column, False) | rows
+        if flag.status == FOUND:
+            sure[flag.column] = sure.get(flag.column, False) | rows
+    names = set()
+    for flag in roles.screen_identifiers(view):
+        names.add(flag.column)
+        yield _of_sample(flag, table, len(sample))
+    if table.is_whole:
+        identifiers = names
+        yield from keys.screen_duplicate_rows(view, identifiers)
+    yield from (_of_sample(f, table, len(sample)) for f in roles.screen_future_counts(view))
+    for flag in _repeated(view, explained, names):
+        yield _of_sample(flag, table, len(sample))
+    for flag in order.screen_row_order(view, sure):
+        yield _of_sample(flag, table, len(sample))
+
+
+_CODES = (codes.TEXT, codes.TEXT_SUSPECTED, codes.NUMBER, codes.NUMBER_SUSPECTED)
+
+
+def _repeated(view, explained, identifiers):
+    numeric = redundancy.numeric_columns(view, explained)
+    numeric = {name: values for name, values in numeric.items() if name not in identifiers}
+    rows, partners = redundancy.sample_rows(view.n), {}
+    for (a, b), flag in redundancy.screen_pairs(view, numeric, rows):
+        yield flag
+        partners.setdefault(a, set()).add(b)
+        partners.setdefault(b, set()).add(a)
+    yield from computed.screen_computed(view, numeric, partners, rows)
+
+
+def _of_sample(flag, table, n_sampled):
+    """Return a flag seen in a sample: never more than suspected, its cells scaled to the table."""
+    if table.is_whole:
+        return replace(flag, mask=None)
+    status = SUSPECTED if flag.status == FOUND else flag.status
+    n_cells = round(flag.n_cells * table.n / n_sampled)
+    detail = f"{flag.detail}; in a sample of {n_sampled:,} rows"
+    return replace(flag, status=status, mask=None, n_cells=n_cells, detail=detail)
+
+
+def _not_read(table, sample):
+    """List what was left out, and why."""
+    rows = [
+        (name, "", "a kind of column that is not read: neither numbers, text nor dates")
+        for name in table.columns
+        if name not in sample
+    ]
+    if not table.is_whole:
+        why = "needs every row side by side; the table is not loaded"
+        rows.append(("", keys.DUPLICATE_ROWS, why))
+    return rows
+
+
+def _by_place(table, flags, found, told):
+    placed = {}
+    if told.site is not None:
+        key = nw.col(told.site)
+        placed["by_site"] = count_places(table, flags, found, key, group_name, told.groups)
+    if told.time is not None:
+        key, label = period_key(table, told.time, table.sample[told.time])
+        placed["by_time"] = count_places(table, flags, found, key, label, told.groups)
+    return placed
