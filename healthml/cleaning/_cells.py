@@ -2,15 +2,12 @@
 
 from dataclasses import replace
 
-import narwhals.stable.v1 as nw
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from healthml._core._frames import to_pandas
+from healthml._core._containers import read_table, write_table
 from healthml.cleaning._record import CleaningRecord, Retyped, write_cells
-from healthml.exceptions import InputError
 
 
 class CellCleaner(TransformerMixin, BaseEstimator):
@@ -156,22 +153,11 @@ class CellCleaner(TransformerMixin, BaseEstimator):
 
     def _read(self, X, *, reset):
         """Return the table as pandas; the frame that came in is never edited."""
-        if _backend(X) is None:
-            X = check_array(X, dtype=None, ensure_all_finite=False, estimator=self, input_name="X")
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
-            return X.infer_objects()
-        validate_data(self, X, reset=reset, skip_check_array=True)
-        return to_pandas(X)
+        return read_table(self, X, reset=reset)
 
     def _write(self, frame, original):
         """Return a cleaned pandas frame as the kind of table that came in."""
-        backend = _backend(original)
-        if backend is None:
-            return frame.to_numpy()
-        if backend is nw.Implementation.PANDAS:
-            return frame
-        return _as_native(frame, original, self.record_)
+        return write_table(frame, original, self.record_.originals)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -206,29 +192,3 @@ def perform(frame, step, record):
     if step.new is not None:
         record.originals.setdefault(step.column, series)
         frame[step.column] = write_cells(series, rows, step.new).array
-
-
-def _backend(X):
-    """Return the narwhals implementation of a frame, or None for an array."""
-    native = nw.from_native(X, pass_through=True)
-    if isinstance(native, nw.LazyFrame):
-        raise InputError(
-            "X is a lazy table; collect it before cleaning, or look at it with quality_report."
-        )
-    return native.implementation if isinstance(native, nw.DataFrame) else None
-
-
-def _as_native(frame, original, record):
-    """Return a pandas frame in another library; columns that nothing touched stay as they were."""
-    table = nw.from_native(original)
-    touched = {*record.originals, *(c for c in frame.columns if c not in table.columns)}
-    if not touched:
-        return original
-    import pyarrow as pa
-
-    arrow = pa.table(
-        {c: pa.Array.from_pandas(frame[c].reset_index(drop=True)) for c in frame if c in touched}
-    )
-    new = nw.from_arrow(arrow, backend=table.implementation)
-    columns = [new[c] if c in touched else table[c] for c in frame.columns]
-    return nw.to_native(table.select(*columns))
