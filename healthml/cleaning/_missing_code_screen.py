@@ -61,12 +61,7 @@ def screen_text_codes(table):
 
 def screen_number_codes(table):
     """Yield numeric codes for missing values, per column: sure ones and suspected ones."""
-    verdicts = {}
-    for column in table.columns:
-        if column.numbers is None or (len(column.unique[0]) < 2 and not column.declared):
-            continue
-        verdicts[column.name] = (column, _judge_column(column))
-    _judge_by_convention(verdicts)
+    verdicts = judge_number_codes(table)
     for column, judged in verdicts.values():
         for status, rule in ((FOUND, NUMBER), (SUSPECTED, NUMBER_SUSPECTED)):
             codes = {code: reason for code, (s, reason) in judged.items() if s == status}
@@ -82,6 +77,17 @@ def screen_number_codes(table):
                 reviewed=NOT_REVIEWED,
                 evidence={"codes": {_plain(c): r for c, r in codes.items()}},
             )
+
+
+def judge_number_codes(table):
+    """Return {column name: (ColumnView, {code: (status, reason)})} for the columns of numbers."""
+    verdicts = {}
+    for column in table.columns:
+        if column.numbers is None or (len(column.unique[0]) < 2 and not column.declared):
+            continue
+        verdicts[column.name] = (column, _judge_column(column))
+    _judge_by_convention(verdicts)
+    return verdicts
 
 
 def level_key(level):
@@ -121,6 +127,21 @@ def _number_detail(column, codes):
 
 def _plain(code):
     return f"{code:.0f}" if code == round(code) else f"{code:g}"
+
+
+def judge_code(column, code):
+    """Return (status, reason) for any value as a code at an end of a column, or None.
+
+    The known codes that occur are left out of the values it is compared with.
+    """
+    values, counts = column.unique
+    count = int(counts[np.searchsorted(values, code)])
+    kept = ~np.isin(values, [*column.codes_present[column.codes_present != 0], code])
+    base = values[kept], counts[kept]
+    if len(base[0]) < 2 or base[0][0] < code < base[0][-1]:
+        return None
+    judge = _judge_negative if code < base[0][0] else _judge_high
+    return judge(column, code, count, base)
 
 
 def _judge_column(column):
