@@ -200,6 +200,42 @@ def concept_limits(name):
     }
 
 
+@lru_cache
+def concept_names():
+    """Return the names of all concepts with limits.
+
+    Examples
+    --------
+    >>> from healthml._core._knowledge import concept_names
+    >>> "sodium" in concept_names()
+    True
+    """
+    return frozenset(_read("clinical_ranges")["name"])
+
+
+@lru_cache
+def population_soft(name, population):
+    """Return the soft limits of a concept in a population, or None where the usual ones hold.
+
+    Parameters
+    ----------
+    name : str
+        Concept, as in `load_ranges`.
+    population : {"adult", "child", "neonate"}
+        Whose limits; those of adults are the usual ones.
+
+    Examples
+    --------
+    >>> from healthml._core._knowledge import population_soft
+    >>> population_soft("weight", "neonate"), population_soft("weight", "adult")
+    ((0.25, 7.5), None)
+    """
+    rows = _read("clinical_ranges_population").query("name == @name and population == @population")
+    if rows.empty:
+        return None
+    return float(rows["soft_min"].iloc[0]), float(rows["soft_max"].iloc[0])
+
+
 def review_label(row):
     """Return what a report must say about who stands behind a row of the ranges.
 

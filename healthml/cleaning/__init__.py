@@ -2,6 +2,7 @@
 
 from healthml.cleaning._duplicates import find_duplicates
 from healthml.cleaning._duplicates_report import DuplicateReport
+from healthml.cleaning._plausible import PlausibleRange
 from healthml.cleaning._quality import quality_report
 from healthml.cleaning._quality_result import QualityReport
 from healthml.cleaning._rows import drop_rows
@@ -10,6 +11,7 @@ from healthml.cleaning._rows_result import DroppedRows
 __all__ = [
     "DroppedRows",
     "DuplicateReport",
+    "PlausibleRange",
     "QualityReport",
     "drop_rows",
     "find_duplicates",
