@@ -3,17 +3,28 @@
 from healthml.cleaning._duplicates import find_duplicates
 from healthml.cleaning._duplicates_report import DuplicateReport
 from healthml.cleaning._plausible import PlausibleRange
+from healthml.cleaning._lab_grammar import LabValue, parse_lab_value
+from healthml.cleaning._lab_values import LabValueParser
+from healthml.cleaning._missing_codes import MissingCodes
 from healthml.cleaning._quality import quality_report
 from healthml.cleaning._quality_result import QualityReport
 from healthml.cleaning._rows import drop_rows
 from healthml.cleaning._rows_result import DroppedRows
+from healthml.cleaning._units import UnitHarmonizer
+from healthml.cleaning._units_convert import convert
 
 __all__ = [
     "DroppedRows",
     "DuplicateReport",
     "PlausibleRange",
+    "LabValue",
+    "LabValueParser",
+    "MissingCodes",
     "QualityReport",
+    "UnitHarmonizer",
+    "convert",
     "drop_rows",
     "find_duplicates",
+    "parse_lab_value",
     "quality_report",
 ]

@@ -1,0 +1,311 @@
+"""What was learnt about the units of one column, and the verdict on its cells."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import expit
+
+from healthml._core._knowledge import concept_limits, is_ambiguous, match_concept, number_codes
+from healthml.cleaning._units_convert import between, distinct_units, find_unit
+from healthml.cleaning._units_evidence import FEWEST, ODDS, Cells, Evidence, weigh
+from healthml.cleaning._units_mixture import LEAST_HOME, MOST_SLIPS, Grid, Mixture
+
+MOST_PER_GROUP = 50_000  # cells looked at when learning; more of a group are thinned evenly
+FEWEST_CELLS = 20
+AGREES, AGREES_AMBIGUOUS = 0.8, 0.95
+AS_GOOD = 0.4  # share of a column at which the canonical unit is kept as the usual one
+BODY = frozenset({"anthropometric", "demographic"})  # of these children differ from adults
+BODY_FACTOR = np.log(20)  # units of body measures closer than this need a second column
+RATHER = 10.0  # odds against a decimal slip, another unit or anything else
+LEAST_SLIPS = 1e-4
+OTHER_SHARE, ANYTHING_SHARE = 1e-3, 1e-5
+UNUSUAL = 1.5  # standard deviations
+OFF_STEP, ANYTHING_OFF_STEP = 0.05, 1000.0  # digits unlike the others': rather an error
+LARGEST_CODES = np.array(sorted(c for c in number_codes() if c >= 777))
+
+
+@dataclass(eq=False)
+class ColumnUnits:
+    """Units of one column: which concept, which unit is the usual one, where others were found."""
+
+    column: object
+    concept: str
+    limits: dict
+    mixture: Mixture | None = None
+    home: int = 0
+    prior: np.ndarray | None = None
+    decisions: dict = field(default_factory=dict)  # (group, unit) -> Evidence; group -1 is any
+    counts: dict = field(default_factory=dict)
+
+    @property
+    def home_unit(self):
+        """The column's usual unit as (unit, factor, offset)."""
+        return self.mixture.units[self.home]
+
+    @property
+    def judged(self):
+        """Canonical limits that hardly any real patient passes."""
+        return self.limits["hard" if self.limits["category"] in BODY else "soft"]
+
+    def converted(self, x, unit):
+        """Return numbers taken from another unit to the usual one, to six digits."""
+        return _six_digits(between(x, self.mixture.units[unit], self.home_unit))
+
+    def verdicts(self, x, groups):
+        """Yield (unit, kind, positions): "sure", "unsure" or "new", cell by cell."""
+        if self.mixture is None:
+            return
+        decided = np.zeros(len(x), dtype=bool)
+        usable = _usable(x)
+        for group in sorted({g for g, _ in self.decisions}):
+            rows = np.flatnonzero(usable & ((groups == group) | (group == -1)))
+            decided[rows] = True
+            units = [u for g, u in self.decisions if g == group]
+            yield from self._decided(x, rows, group, units)
+        yield from self._new(x, np.flatnonzero(usable & ~decided))
+
+    def _decided(self, x, rows, group, units):
+        cells = x[rows]
+        joint = self.mixture.log_densities(cells) + np.log(self._prior(group, units))[:, None]
+        for unit in units:
+            other, home = self.decisions[group, unit].digits(cells)
+            joint[unit] += other
+            joint[self.home] += home
+            joint[-1] += np.where(other < np.log(OFF_STEP), np.log(ANYTHING_OFF_STEP), 0.0)
+        best, spared = joint[units].argmax(axis=0), self._either_way_ill(cells, units)
+        for k, unit in enumerate(units):
+            against_home, against_rest = self._odds(joint, unit)
+            mine = best == k
+            sure = mine & (against_home >= np.log(ODDS)) & (against_rest >= np.log(RATHER))
+            sure &= ~spared[k]
+            unsure = mine & ~sure & (against_home > 0) & (against_rest > 0)
+            yield unit, "sure", rows[sure]
+            yield unit, "unsure", rows[unsure]
+
+    def _either_way_ill(self, x, units):
+        """Say which cells are possible as they stand and unusual in the other unit too.
+
+        There the sickest are found: a bilirubin that is high in either unit is not converted.
+        """
+        y, (low, high) = self.mixture.readings(x)[0], _logs(self.judged)
+        possible = (y[self.home] >= low) & (y[self.home] <= high)
+        return possible & (np.abs(self.mixture.shape_.z(y[units])) > UNUSUAL)
+
+    def _new(self, x, rows):
+        """Yield cells out of range that another unit would explain where none was learnt."""
+        canonical = np.log(np.maximum(self._canonical(x[rows]), 1e-12))
+        low, high = _logs(self.judged)
+        rows = rows[(canonical < low) | (canonical > high)]
+        if not len(rows) or len(self.mixture.units) < 2:
+            return
+        others = [k for k in range(len(self.mixture.units)) if k != self.home]
+        prior = np.full(len(self.mixture.log_densities(x[rows[:1]])), 0.02)
+        prior[-1] = ANYTHING_SHARE
+        joint = self.mixture.log_densities(x[rows]) + np.log(prior)[:, None]
+        y = self.mixture.readings(x[rows])[0]
+        for unit in others:
+            against_home, against_rest = self._odds(joint, unit)
+            usual = np.abs(self.mixture.shape_.z(y[unit])) < 2.5
+            sure = (against_home >= np.log(ODDS)) & (against_rest >= np.log(RATHER)) & usual
+            yield unit, "new", rows[sure]
+
+    def _canonical(self, x):
+        _, factor, offset = self.home_unit
+        return x * factor + offset
+
+    def _odds(self, joint, unit):
+        """Return the log odds of a unit against the usual one, and against all other parts."""
+        rest = np.ones(len(joint), dtype=bool)
+        rest[[unit, self.home]] = False
+        return joint[unit] - joint[self.home], joint[unit] - np.logaddexp.reduce(joint[rest])
+
+    def _prior(self, group, units):
+        """Return the share of each part in a group as decided: a unit not decided stays rare."""
+        shares = self.mixture.shares_
+        counts = self.counts["cells"]
+        own = shares[group] if group >= 0 else counts @ shares / counts.sum()
+        n_units = len(self.mixture.units)
+        prior = np.full(len(own), OTHER_SHARE)
+        prior[units] = np.maximum(own[units], OTHER_SHARE)
+        prior[self.home] = max(own[self.home], LEAST_HOME)
+        pooled = counts @ shares / counts.sum()
+        prior[n_units:-1] = np.clip(pooled[n_units:-1], LEAST_SLIPS, MOST_SLIPS)
+        prior[-1] = ANYTHING_SHARE
+        return prior
+
+
+def learn_column(column, variable, x, groups, n_groups):
+    """Learn the units of a column of numbers, or return None where its concept is not known.
+
+    Parameters
+    ----------
+    column : hashable
+        Label of the column.
+    variable : Variable or None
+        What a schema says about it: concept, unit, limits.
+    x : ndarray of float
+        The numbers, NaN where there is none.
+    groups : ndarray of int
+        Group of each row, -1 where unknown.
+    n_groups : int
+        Number of groups.
+
+    Returns
+    -------
+    ColumnUnits or None
+    """
+    concept = getattr(variable, "concept", None) or match_concept(str(column))
+    if concept is None:
+        return None
+    limits = concept_limits(concept)
+    units = _units_to_tell(limits)
+    if len(units) < 2:
+        return None
+    kept = _usable(x)
+    if kept.sum() < FEWEST_CELLS or not _name_fits(column, variable, x[kept], limits, units):
+        return None
+    cells, group = _thinned(x[kept], np.maximum(groups[kept], 0), n_groups)
+    found = ColumnUnits(column, concept, limits)
+    found.mixture = Mixture(units, limits["hard"], limits["soft"]).fit(
+        Grid.of(cells, group, n_groups)
+    )
+    if found.mixture is None:
+        return None
+    counts = np.bincount(group, minlength=n_groups).astype(float)
+    found.counts["cells"] = counts
+    found.home = _home(found.mixture, counts, concept, variable)
+    _decide(found, cells, group, n_groups, declared=getattr(variable, "unit", None) is not None)
+    return found
+
+
+def _units_to_tell(limits):
+    """Return the units that values alone can tell apart; pounds need a second column."""
+    units = distinct_units(limits["name"])
+    if limits["category"] not in BODY:
+        return units
+    if limits["category"] == "demographic":
+        return units[:1]
+    return [units[0], *(u for u in units[1:] if abs(np.log(u[1])) > BODY_FACTOR)]
+
+
+def _name_fits(column, variable, x, limits, units):
+    """Say whether the values agree with the name, read in one of the units."""
+    low, high = limits["soft"] if limits["category"] not in BODY else limits["hard"]
+    inside = np.zeros(len(x), dtype=bool)
+    for _, factor, offset in units:
+        value = x * factor + offset
+        inside |= (value >= low) & (value <= high)
+    declared = getattr(variable, "concept", None) is not None
+    unsure = not declared and is_ambiguous(str(column))
+    return inside.mean() >= (AGREES_AMBIGUOUS if unsure else AGREES)
+
+
+def _home(mixture, counts, concept, variable):
+    declared = getattr(variable, "unit", None)
+    unit = find_unit(concept, declared) if declared else None
+    for k, known in enumerate(mixture.units):
+        if unit is not None and known[1:] == unit[1:]:
+            return k
+    cells = (counts @ mixture.shares_)[: len(mixture.units)]
+    return 0 if cells[0] >= AS_GOOD * cells.sum() else int(cells.argmax())
+
+
+def _decide(found, x, groups, n_groups, *, declared):
+    """Put the sets of cells that are in another unit into ``decisions``."""
+    mixture, home = found.mixture, found.home
+    expected = found.counts["cells"] @ mixture.shares_[:, : len(mixture.units)]
+    candidates = [k for k in np.argsort(-expected) if k != home and expected[k] >= FEWEST - 1]
+    if not candidates:
+        return
+    joint = mixture.log_densities(x) + np.log(mixture.shares_[groups].T)
+    part, y = joint.argmax(axis=0), mixture.readings(x)[0]
+    limits = _logs(found.judged)
+
+    def reference(here):
+        """Return the usual cells of other groups, or all where there are few."""
+        usual = part == home
+        elsewhere = usual & ~here
+        chosen = elsewhere if elsewhere.sum() >= 20 * FEWEST else usual
+        return _cells(chosen, x, y[home], y[home])
+
+    for unit in candidates:
+        whole = (part == home).sum() < 4 * FEWEST
+        if declared and whole:
+            _decide_whole(found, unit, y[home], y[unit], limits)
+            continue
+        mine = part == unit
+        left = np.ones(len(x), dtype=bool)
+        for group in range(n_groups) if n_groups > 1 else ():
+            here = groups == group
+            shares = ((mine & here).sum(), here.sum(), (mine & ~here).sum(), (~here).sum())
+            suspects = _cells(mine & here, x, y[home], y[unit])
+            evidence = weigh(suspects, reference(here), limits, shares)
+            if evidence.decides():
+                found.decisions[group, unit] = evidence
+                left &= ~here
+        rest = _cells(mine & left, x, y[home], y[unit])
+        evidence = weigh(rest, reference(~left), limits, (0, 0, 0, 0))
+        if evidence.decides():
+            for group in range(n_groups) if n_groups > 1 else ():
+                found.decisions.setdefault((group, unit), evidence)
+            if n_groups == 1:
+                found.decisions[-1, unit] = evidence
+    _share_again(found, x, groups)
+
+
+def _share_again(found, x, groups):
+    """Estimate the shares of the decided units again, now that digits count as well."""
+    for group, unit in found.decisions:
+        rows = np.flatnonzero((groups == group) | (group == -1))
+        place = max(group, 0)
+        parts = found.mixture.log_densities(x[rows])[[found.home, unit]]
+        parts = parts + np.array(found.decisions[group, unit].digits(x[rows]))[::-1]
+        shares = found.mixture.shares_[place]
+        both, share = shares[[found.home, unit]].sum(), 0.5
+        for _ in range(20):
+            odds = parts[1] - parts[0] + np.log(share) - np.log1p(-share)
+            share = np.clip(expit(odds).mean(), 1e-6, 1 - 1e-6)
+        shares[found.home], shares[unit] = both * (1 - share), both * share
+
+
+def _decide_whole(found, unit, home, other, limits):
+    """Decide on a column none of which is in its declared unit."""
+    low, high = limits
+    outside = ((home < low) | (home > high)).mean()
+    inside = ((other >= low) & (other <= high)).mean()
+    if outside >= 0.8 and inside >= 0.98:
+        kinds = {"declared": {}, "range": {"share_outside": outside, "share_after": 1 - inside}}
+        found.decisions[-1, unit] = Evidence(kinds)
+
+
+def _cells(mask, x, home, other):
+    return Cells(x[mask], home[mask], other[mask])
+
+
+def _usable(x):
+    with np.errstate(invalid="ignore"):
+        return np.isfinite(x) & (x > 0) & ~((x >= 777) & np.isin(x, LARGEST_CODES))
+
+
+def _thinned(x, groups, n_groups):
+    """Return at most so many cells per group, evenly over its sorted values."""
+    if len(x) <= MOST_PER_GROUP:
+        return x, groups
+    cells, codes = [], []
+    for group in range(n_groups):
+        own = np.sort(x[groups == group])
+        places = np.linspace(0, len(own) - 1, min(len(own), MOST_PER_GROUP)).astype(np.int64)
+        cells.append(own[places])
+        codes.append(np.full(len(places), group))
+    return np.concatenate(cells), np.concatenate(codes)
+
+
+def _six_digits(values):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.floor(np.log10(np.abs(values)))
+    scale = 10.0 ** (5 - np.where(np.isfinite(size), size, 0))
+    return np.round(values * scale) / scale
+
+
+def _logs(limits):
+    return tuple(np.log(max(limit, 1e-12)) for limit in limits)

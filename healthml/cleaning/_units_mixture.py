@@ -1,0 +1,215 @@
+"""One population seen through several units: a mixture whose parts differ by known factors only.
+
+All values of a concept are taken to come from one distribution in its canonical unit. In each
+group (site) some share of the cells may have been written in another of the concept's units, a
+few with the decimal point in the wrong place, a few as something else. The shares are estimated
+by expectation-maximisation on counts over a fine grid of logarithms, so the cost hardly grows
+with the number of rows and their order does not matter.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+WIDTH = 0.002  # of a grid cell, in log units
+SLIPS = np.log([10.0, 0.1, 100.0, 0.01])  # decimal point one or two places off
+MOST_SLIPS = np.array([0.005, 0.005, 0.0005, 0.0005])  # share of cells that may have slipped
+TAIL, TAIL_SCALE = 0.02, 3.0  # real patients far from the middle: share and spread
+OUTSIDE_HARD, OUTSIDE_SOFT = 1e-5, 0.05  # how much rarer a value is beyond the limits
+LEAST_HOME = 0.02  # share of cells that may be as they should, in any group
+ALIKE = 0.03  # log factors closer than this are one
+NARROWEST = 0.01  # smallest spread of the population, in log units
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Distinct (group, logarithm) pairs with the number of cells in each."""
+
+    group: np.ndarray
+    value: np.ndarray
+    count: np.ndarray
+    n_groups: int
+
+    @classmethod
+    def of(cls, values, groups, n_groups):
+        """Count positive values on the grid."""
+        place = np.floor(np.log(values) / WIDTH).astype(np.int64)
+        low = place.min()
+        n_bins = int(place.max() - low) + 1
+        counts = np.bincount(groups * n_bins + (place - low), minlength=n_groups * n_bins)
+        kept = np.flatnonzero(counts)
+        middle = np.exp((kept % n_bins + low + 0.5) * WIDTH)
+        return cls(kept // n_bins, middle, counts[kept].astype(float), n_groups)
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A distribution on the log scale with its own spread on each side and heavy tails."""
+
+    middle: float
+    left: float
+    right: float
+
+    def log_density(self, y):
+        """Return the log density of log values."""
+        distance = y - self.middle
+        z = distance / np.where(distance < 0, self.left, self.right)
+        level = -np.log((self.left + self.right) / 2)
+        core = np.log1p(-TAIL) - 0.5 * z**2
+        tail = np.log(TAIL / TAIL_SCALE) - 0.5 * (z / TAIL_SCALE) ** 2
+        return level + np.logaddexp(core, tail) - 0.5 * np.log(2 * np.pi)
+
+    def z(self, y):
+        """Return how many of its side's standard deviations a log value is from the middle."""
+        distance = y - self.middle
+        return distance / np.where(distance < 0, self.left, self.right)
+
+
+class Mixture:
+    """Shares of the units in each group, and one population in the canonical unit.
+
+    Parameters
+    ----------
+    units : list of (unit, factor, offset)
+        Units that may occur.
+    hard, soft : pair of float
+        Limits in the canonical unit.
+    """
+
+    def __init__(self, units, hard, soft):
+        self.units, self.hard, self.soft = units, hard, soft
+
+    def fit(self, grid, *, steps=25):
+        """Estimate from counts; of several starts the likeliest is kept."""
+        starts = [s for s in (self._start(grid, k) for k in range(len(self.units))) if s]
+        if not starts:
+            return None
+        fits = [self._climb(grid, shape, first, steps) for shape, first in starts]
+        best = max(fits, key=lambda fit: fit[0])
+        canonical = fits[0] if starts[0][1] == 0 else best
+        best = canonical if canonical[0] > best[0] - np.log(1000) else best
+        _, self.shape_, self.shares_, self.main_ = best
+        return self
+
+    def readings(self, x):
+        """Return the log canonical value under each unit, and the log density's Jacobian."""
+        rows, jacobians = [], []
+        for _, factor, offset in self.units:
+            value = x * factor + offset
+            with np.errstate(divide="ignore", invalid="ignore"):
+                rows.append(np.where(value > 0, np.log(value), -np.inf))
+                jacobians.append(np.where(value > 0, np.log(x * factor / value), 0.0))
+        return np.array(rows), np.array(jacobians)
+
+    def log_densities(self, x, shape=None):
+        """Return the log density of each cell under each unit, decimal slip and anything else."""
+        shape = self.shape_ if shape is None else shape
+        y, jacobian = self.readings(x)
+        y = np.where(np.isfinite(y), y, -50.0)
+        units = shape.log_density(y) + jacobian + self._rarer(y)
+        home = y[getattr(self, "main_", 0)]
+        slipped = home + SLIPS[:, None]
+        slips = shape.log_density(slipped) + self._rarer(slipped)
+        slips[self._slips_that_are_units()] = -np.inf
+        anything = np.full((1, len(x)), -np.log(self._width()))
+        return np.concatenate([units, slips, anything])
+
+    def _few_slips(self, shares):
+        """Hold the shares of slips down, so that they do not take a unit's place."""
+        n = len(self.units)
+        shares[:, n:-1] = np.minimum(shares[:, n:-1], MOST_SLIPS)
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    def _slips_that_are_units(self):
+        """Say which decimal slips are the factor of a unit: g/L of haemoglobin are ten g/dL."""
+        _, home, offset = self.units[getattr(self, "main_", 0)]
+        factors = [np.log(f / home) for _, f, o in self.units if o == offset]
+        return np.array([min(abs(np.array(factors) - slip)) < ALIKE for slip in SLIPS])
+
+    def _rarer(self, y):
+        soft, hard = _log_limits(self.soft), _log_limits(self.hard)
+        out = np.where((y < soft[0]) | (y > soft[1]), np.log(OUTSIDE_SOFT), 0.0)
+        return np.where((y < hard[0]) | (y > hard[1]), np.log(OUTSIDE_HARD), out)
+
+    def _width(self):
+        """Return the range of logarithms over which a value of no known kind may lie."""
+        return np.log(1e6)
+
+    def _start(self, grid, k):
+        """Return a first shape with unit k as the usual one, or None where that is impossible."""
+        y = self.readings(grid.value)[0][k]
+        good = np.isfinite(y)
+        if not good.any():
+            return None
+        middle, spread = _mode(y[good], grid.count[good])
+        soft = _log_limits(self.soft)
+        if not soft[0] <= middle <= soft[1]:
+            return None
+        return Shape(middle, spread, spread), k
+
+    def _climb(self, grid, shape, main, steps):
+        self.main_ = main
+        n_parts = len(self.units) + len(SLIPS) + 1
+        shares = np.full((grid.n_groups, n_parts), 0.3 / (n_parts - 1))
+        shares[:, len(self.units) :] = 0.005
+        shares[:, main] = 1 - shares.sum(axis=1) + shares[:, main]
+        last = -np.inf
+        y = self.readings(grid.value)[0]
+        for _ in range(steps):
+            joint = self.log_densities(grid.value, shape) + np.log(shares[grid.group].T)
+            top = joint.max(axis=0)
+            mass = np.exp(joint - top)
+            total = mass.sum(axis=0)
+            weight = mass / total * grid.count
+            score = float(((top + np.log(total)) * grid.count).sum())
+            shares = self._few_slips(_shares(weight, grid))
+            shape = _shape(y, weight[: len(self.units)], shape)
+            if score - last < 1e-6 * abs(score):
+                break
+            last = score
+        return score, shape, shares, main
+
+
+def _shares(weight, grid):
+    """Return the share of each part in each group, drawn a little towards that in all."""
+    sums = np.array([np.bincount(grid.group, w, grid.n_groups) for w in weight]).T
+    pooled = (sums.sum(axis=0) + 0.01) / (sums.sum() + 0.01 * len(weight))
+    return (sums + 2 * pooled) / (sums.sum(axis=1, keepdims=True) + 2)
+
+
+def _shape(y, weight, before):
+    keep = np.isfinite(y) & (weight > 1e-6)
+    if not keep.any():
+        return before
+    low, middle, high = _quantiles(y[keep], weight[keep], (0.1, 0.5, 0.9))
+    reach = 1.2815515655
+    left, right = (max(d / reach, NARROWEST) for d in (middle - low, high - middle))
+    narrower = max(left, right) / 4
+    return Shape(middle, max(left, narrower), max(right, narrower))
+
+
+def _quantiles(y, weight, at):
+    order = np.argsort(y)
+    running = np.cumsum(weight[order])
+    places = np.searchsorted(running, np.asarray(at) * running[-1])
+    return y[order][np.minimum(places, len(y) - 1)]
+
+
+def _mode(y, weight):
+    """Return the highest place of a smoothed histogram of log values, and a spread around it."""
+    step = 0.02
+    place = np.floor(y / step).astype(np.int64)
+    low = place.min()
+    counts = np.bincount(place - low, weight)
+    kernel = np.exp(-0.5 * (np.arange(-15, 16) * step / 0.1) ** 2)
+    smooth = np.convolve(counts, kernel, mode="full")[15:-15] if len(counts) else counts
+    top = int(smooth.argmax())
+    high = np.flatnonzero(smooth < smooth[top] / 2)
+    left = top - high[high < top].max() if (high < top).any() else top + 1
+    right = high[high > top].min() - top if (high > top).any() else len(smooth) - top
+    spread = max(min(left, right) * step / 1.1774, 0.05)
+    return (top + low + 0.5) * step, spread
+
+
+def _log_limits(limits):
+    return tuple(np.log(max(limit, 1e-12)) for limit in limits)
