@@ -10,6 +10,7 @@ __all__ = [
     "DataQualityWarning",
     "DegenerateResampleWarning",
     "HealthMLWarning",
+    "ImputationWarning",
     "InputError",
     "OutcomeError",
     "OverfittingWarning",
@@ -53,6 +54,10 @@ class DataQualityWarning(HealthMLWarning):
 
 class CostOfCleaningWarning(HealthMLWarning):
     """Cleaning changed measured values mostly in sick patients or in one group; look at them."""
+
+
+class ImputationWarning(HealthMLWarning):
+    """Cells were filled in on less than the imputer knew at fit; its record says where."""
 
 
 class ConvergenceWarning(HealthMLWarning):

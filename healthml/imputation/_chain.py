@@ -59,6 +59,16 @@ class Plan:
         pairs = self.pairs[which - self.n_own]
         return Z[:, pairs[:, 0]] * Z[:, pairs[:, 1]]
 
+    def passive_cells(self, j, block):
+        """Return the cells of a passive column, computed from the rows of a design."""
+        function, parents = self.passive[j]
+        cells = []
+        for parent in parents:
+            column = self.columns[parent]
+            cells.append(block[:, column.cols[0]] * column.spread + column.centre)
+        own = self.columns[j]
+        return (np.asarray(function(*cells), dtype=float) - own.centre) / own.spread
+
 
 def fill_design(plan, values, missing, start):
     """Return the design of a table whose missing cells hold a first guess.
@@ -152,7 +162,7 @@ class Chain:
         """Draw the missing cells of one column given all others."""
         self.block = self.Z[self.gone[j]]
         if j in self.plan.passive:
-            new = self._passive(j)
+            new = self.plan.passive_cells(j, self.block)
         else:
             new, fitted = self.plan.methods[j].draw(self, j, keep=keep)
             if keep:
@@ -160,6 +170,13 @@ class Chain:
         if j in self.plan.bounds:
             new = np.clip(new, *self.plan.bounds[j])
         self.place(j, new)
+
+    def keep_complete(self):
+        """Fit the columns without a missing cell too: they may be missing in new rows."""
+        for j in range(len(self.plan.columns)):
+            if j not in self.fitted and j not in self.plan.passive:
+                self.block = self.Z[self.gone[j]]
+                _, self.fitted[j] = self.plan.methods[j].draw(self, j, keep=True)
 
     def place(self, j, new):
         """Write drawn cells into the design and bring the sums of products up to date."""
@@ -179,13 +196,3 @@ class Chain:
         self.gram[:, cols] += cross
         self.gram[cols, :] += cross.T
         self.gram[np.ix_(cols, cols)] -= change.T @ change
-
-    def _passive(self, j):
-        function, parents = self.plan.passive[j]
-        cells = [self._cells(parent)[self.gone[j]] for parent in parents]
-        column = self.plan.columns[j]
-        return (np.asarray(function(*cells), dtype=float) - column.centre) / column.spread
-
-    def _cells(self, j):
-        column = self.plan.columns[j]
-        return self.Z[:, column.cols[0]] * column.spread + column.centre

@@ -40,7 +40,8 @@ class LevelDraw:
         """Return the probability of each level for rows of predictors (intercept first)."""
         coef = self.drawn if drawn else self.estimate
         if self.kind == "nominal":
-            return softmax(np.column_stack([np.zeros(len(X)), X @ coef]), axis=1)
+            line = np.stack([np.einsum("ij,j->i", X, one) for one in coef.T], axis=1)
+            return softmax(np.column_stack([np.zeros(len(X)), line]), axis=1)
         return _ordered_probabilities(X[:, 1:], coef, self.n_levels)
 
 
@@ -208,7 +209,7 @@ def _root(information):
 
 def _ordered_edges(own, coef, n_levels):
     k = n_levels - 1
-    line = own @ coef[k:]
+    line = np.einsum("ij,j->i", own, coef[k:])
     inner = expit(coef[:k][None, :] - line[:, None])
     return np.column_stack([np.zeros(len(own)), inner, np.ones(len(own))])
 

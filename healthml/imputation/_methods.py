@@ -1,8 +1,8 @@
 """How one column is drawn given the others: by regression, by donors, by level or by tree.
 
 A method draws the missing cells of a chain (``draw``) and leaves behind what a new row needs: an
-object with ``draw(block, chance, more)`` and ``mean(block)``, where `block` holds rows of the
-design and `chance` one uniform number per row.
+object with ``draw(block, chance, more)`` and ``expect(block)`` (the conditional mean, or the shares
+of the levels), where `block` holds rows of the design, `chance` and `more` uniform numbers.
 """
 
 from dataclasses import dataclass
@@ -34,11 +34,11 @@ class NormFitted:
     def draw(self, block, chance, more):
         """Return one draw per row."""
         noise = ndtri(np.clip(chance, _TINY, 1 - _TINY))
-        return block[:, self.predictors] @ self.drawn + self.sigma * noise
+        return by_row(block[:, self.predictors], self.drawn) + self.sigma * noise
 
-    def mean(self, block):
+    def expect(self, block):
         """Return the conditional mean of each row."""
-        return block[:, self.predictors] @ self.estimate
+        return by_row(block[:, self.predictors], self.estimate)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class DonorFitted(NormFitted):
 
     def draw(self, block, chance, more):
         """Return the value of one of the k donors closest in prediction."""
-        wanted = block[:, self.predictors] @ self.drawn
+        wanted = by_row(block[:, self.predictors], self.drawn)
         return self.cells[nearest_donors(self.scores, wanted, self.k, chance)]
 
 
@@ -66,13 +66,35 @@ class LevelFitted:
         """Return one level per row."""
         return pick_levels(self.model.probabilities(block[:, self.predictors]), chance)
 
-    def shares(self, block):
+    def expect(self, block):
         """Return the estimated probability of each level."""
         return self.model.probabilities(block[:, self.predictors], drawn=False)
 
-    def mean(self, block):
-        """Return the most probable level of each row."""
-        return self.shares(block).argmax(axis=1)
+
+@dataclass(frozen=True)
+class ConstantFitted:
+    """A column in which nothing varies, for new rows."""
+
+    is_category: bool
+
+    def draw(self, block, chance, more):
+        """Return the one value for each row."""
+        return np.zeros(len(block), dtype=np.int64 if self.is_category else float)
+
+    def expect(self, block):
+        """Return the one value, or the share 1 of the one level."""
+        return np.ones((len(block), 1)) if self.is_category else np.zeros(len(block))
+
+
+class Constant:
+    """The one value of a column in which nothing varies."""
+
+    on_support = True
+
+    def draw(self, chain, j, *, keep=False):
+        """Return the one value for the missing cells, and the same for new rows."""
+        fitted = ConstantFitted(chain.plan.columns[j].is_category)
+        return fitted.draw(chain.block, None, None), fitted
 
 
 class Norm:
@@ -165,6 +187,11 @@ def _regression(chain, j):
     moments = (chain.gram - chain.block.T @ chain.block)[np.ix_(used, used)]
     n_rows = len(chain.Z) - len(chain.block)
     return draw_linear(moments[:-1, :-1], moments[:-1, -1], moments[-1, -1], n_rows, chain.rng)
+
+
+def by_row(X, coef):
+    """Return the sums over predictors, each row in the same order whatever its neighbours."""
+    return np.einsum("ij,j->i", X, coef)
 
 
 def _spread(coef, predictors, width):

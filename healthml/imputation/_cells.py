@@ -1,0 +1,143 @@
+"""Cells of a table as the chains see them, and completed tables in the dtypes that came in."""
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from healthml.exceptions import InputError
+from healthml.imputation._design import nearest
+
+NEW_LEVEL = -2
+
+
+def read_columns(columns, frame):
+    """Return the cells of a table, which are missing, and how many levels were never seen.
+
+    A level that was not seen at fit is kept in the table; to the models it is missing.
+
+    Parameters
+    ----------
+    columns : list of Coded
+    frame : pandas.DataFrame
+
+    Returns
+    -------
+    values : list of ndarray
+    missing : list of ndarray of bool
+        Cells without a usable value; only those that are empty in `frame` are filled in.
+    new_levels : list of ndarray of bool
+        Cells with a level that was not seen at fit.
+
+    Raises
+    ------
+    InputError
+        If a number is infinite or a column of numbers holds text.
+    """
+    values, missing, new = [], [], []
+    for column in columns:
+        cells = _read(column, frame[column.name])
+        unseen = cells == NEW_LEVEL if column.is_category else np.zeros(len(cells), dtype=bool)
+        gone = unseen | ((cells == -1) if column.is_category else np.isnan(cells))
+        values.append(cells)
+        missing.append(gone)
+        new.append(unseen)
+    return values, missing, new
+
+
+def _read(column, series):
+    if column.is_category:
+        return column.read(series)
+    if not (types.is_numeric_dtype(series.dtype) or types.is_datetime64_any_dtype(series.dtype)):
+        series = _numbers_of(column, series)
+    cells = column.read(series)
+    infinite = np.flatnonzero(np.isinf(cells))
+    if len(infinite):
+        raise InputError(
+            f"column {column.name!r} has {len(infinite)} infinite values, the first at position "
+            f"{infinite[0]}; set them to missing or repair them first."
+        )
+    return cells
+
+
+def _numbers_of(column, series):
+    """Return an all-missing or object column as numbers, refusing text."""
+    number = pd.to_numeric(series, errors="coerce")
+    text = np.flatnonzero((number.isna() & series.notna()).to_numpy())
+    if len(text):
+        raise InputError(
+            f"column {column.name!r} was {column.kind} at fit and holds text at {len(text)} "
+            f"places, the first at position {text[0]}; clean it first "
+            "(healthml.cleaning.LabValueParser)."
+        )
+    return number
+
+
+def as_completed(frame, columns, filled, *, mean=False):
+    """Return a copy of a table with cells filled in, each column in its own dtype.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table; observed cells stay exactly as they are.
+    columns : list of Coded
+    filled : dict of int to (ndarray of int, ndarray)
+        Column number -> rows and what to write: values of the design, or level codes.
+    mean : bool, default=False
+        The numbers are conditional means, which may leave the observed values.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    out = frame.copy(deep=False)
+    for j, (rows, cells) in filled.items():
+        column, series = columns[j], frame[columns[j].name]
+        empty = series.isna().to_numpy()[rows]
+        rows, cells = rows[empty], np.asarray(cells)[empty]
+        if len(rows):
+            out[column.name] = write_filled(series, rows, _content(column, cells, mean))
+    return out
+
+
+def _content(column, cells, mean):
+    if column.is_category:
+        return column.levels[cells.astype(np.int64)]
+    number = cells * column.spread + column.centre
+    if column.support is not None:
+        return nearest(column.support, number)
+    if column.kind == "datetime":
+        return pd.to_datetime(np.round(number).astype("int64"), unit="s")
+    return number
+
+
+def write_filled(series, rows, content):
+    """Return a copy of a column with its missing cells written, the dtype kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from healthml.imputation._cells import write_filled
+    >>> write_filled(pd.Series([1, None], dtype="Int64"), np.array([1]), np.array([4.0])).dtype
+    Int64Dtype()
+    """
+    out = series.copy()
+    dtype = series.dtype
+    if types.is_datetime64_any_dtype(dtype):
+        stamps = pd.DatetimeIndex(content)
+        zone = getattr(dtype, "tz", None)
+        if zone is not None:
+            stamps = stamps.tz_localize(zone, ambiguous="NaT", nonexistent="shift_forward")
+        out.iloc[rows] = stamps.astype(dtype)
+        return out
+    if types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype):
+        number = np.asarray(content, dtype=float)
+        out.iloc[rows] = number.astype(np.int64) if types.is_integer_dtype(dtype) else number
+        return out
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
+        cells = np.empty(len(rows), dtype=object)
+        cells[:] = list(content)
+        out.iloc[rows] = cells
+        return out
+    out.iloc[rows] = pd.array(list(content), dtype=dtype)
+    return out

@@ -1,0 +1,169 @@
+"""From what a user asks to a plan: methods, predictors, order, bounds, passive columns."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from healthml.exceptions import InputError
+from healthml.imputation._chain import Plan
+from healthml.imputation._design import BOOLEAN, NOMINAL, ORDERED
+from healthml.imputation._methods import PMM, Constant, Levels, Norm
+from healthml.imputation._quickpred import choose_predictors
+
+NUMBER_METHODS = ("pmm", "norm", "cart", "rf")
+LEVEL_METHODS = {
+    BOOLEAN: ("logreg", "cart", "rf"),
+    NOMINAL: ("polyreg", "logreg", "cart", "rf"),
+    ORDERED: ("polr", "polyreg", "cart", "rf"),
+}
+DEFAULT = {BOOLEAN: "logreg", NOMINAL: "polyreg", ORDERED: "polr"}
+
+
+def make_plan(columns, values, missing, asked):
+    """Return what is imputed from what.
+
+    Parameters
+    ----------
+    columns : list of Coded
+        Columns of the training rows.
+    values, missing : list of ndarray
+        Their cells as `Coded.read` gives them, and which are missing.
+    asked : ChainedImputer
+        With the parameters of the user.
+
+    Returns
+    -------
+    Plan
+    """
+    names = [column.name for column in columns]
+    passive = _passive(asked.passive, names)
+    methods = {j: _method(column, asked) for j, column in enumerate(columns) if j not in passive}
+    predictors = _predictors(columns, values, missing, passive, asked)
+    sequence = _sequence(asked.sequence, names, missing, passive)
+    bounds = _bounds(asked.bounds, columns, names)
+    return Plan(columns, methods, predictors, sequence, passive=passive, bounds=bounds)
+
+
+def place_of(name, names, parameter):
+    """Return the number of a named column, or raise InputError that names the parameter."""
+    if name not in names:
+        raise InputError(f"{parameter} names the column {name!r}, which X does not have.")
+    return names.index(name)
+
+
+def _method(column, asked):
+    wanted = asked.method
+    if isinstance(wanted, Mapping):
+        wanted = wanted.get(column.name, "auto")
+    if column.is_category and len(column.levels) == 1:
+        return Constant()
+    if column.is_category:
+        return _level_method(column, wanted, asked)
+    if wanted in ("auto", "pmm") or (wanted in ("logreg", "polyreg", "polr")):
+        _refuse_level_method(column, wanted)
+        return PMM(asked.donors)
+    if wanted == "norm":
+        return Norm()
+    return _learner(column, wanted, asked)
+
+
+def _level_method(column, wanted, asked):
+    name = DEFAULT[column.kind] if wanted in ("auto", "pmm", "norm") else wanted
+    if isinstance(name, str) and name not in LEVEL_METHODS[column.kind]:
+        raise InputError(
+            f"method {name!r} does not fit the {column.kind} column {column.name!r}; use one of "
+            f"{', '.join(LEVEL_METHODS[column.kind])} or a scikit-learn classifier."
+        )
+    if name in ("logreg", "polyreg", "polr"):
+        return Levels(ordered=name == "polr")
+    return _learner(column, name, asked)
+
+
+def _learner(column, wanted, asked):
+    from healthml.imputation._learners import Cart, Learner
+
+    if wanted in ("cart", "rf"):
+        return Cart(n_trees=10 if wanted == "rf" else 1, donors_per_leaf=5)
+    if isinstance(wanted, BaseEstimator):
+        return Learner(wanted, asked.donors)
+    raise InputError(
+        f"method {wanted!r} for column {column.name!r} is unknown; use 'auto', "
+        f"{', '.join(NUMBER_METHODS)} or a scikit-learn estimator."
+    )
+
+
+def _refuse_level_method(column, wanted):
+    if wanted in ("logreg", "polyreg", "polr"):
+        raise InputError(
+            f"method {wanted!r} needs levels, but column {column.name!r} holds numbers; make it a "
+            "category, or use 'pmm' or 'norm'."
+        )
+
+
+def _passive(passive, names):
+    found = {}
+    for name, rule in (passive or {}).items():
+        if not isinstance(rule, tuple) or len(rule) != 2 or not callable(rule[0]):
+            raise InputError(
+                f"passive[{name!r}] is not (function, columns); write "
+                "{'bmi': (lambda w, h: w / h**2, ['weight', 'height'])}."
+            )
+        parents = tuple(place_of(parent, names, "passive") for parent in rule[1])
+        found[place_of(name, names, "passive")] = (rule[0], parents)
+    return found
+
+
+def _predictors(columns, values, missing, passive, asked):
+    """Return the columns of the design that predict each column, intercept first."""
+    chosen = choose_predictors(columns, values, missing, asked.predictors)
+    found = {}
+    for j in range(len(columns)):
+        others = set(chosen[j]) - {j}
+        # what is computed from a column must not predict it
+        others -= {k for k, (_, parents) in passive.items() if j in parents}
+        cols = [columns[k].cols for k in sorted(others)]
+        found[j] = np.concatenate([[0], *cols]).astype(np.int64)
+    return found
+
+
+def _sequence(sequence, names, missing, passive):
+    counts = np.array([mask.sum() for mask in missing])
+    visited = [j for j in range(len(names)) if counts[j]]
+    if sequence == "fewest":
+        order = sorted(visited, key=lambda j: counts[j])
+    elif sequence == "most":
+        order = sorted(visited, key=lambda j: -counts[j])
+    elif sequence == "columns":
+        order = visited
+    elif isinstance(sequence, str) or sequence is None:
+        raise InputError(
+            f"sequence={sequence!r} is unknown; use 'fewest', 'most', 'columns' or a list of "
+            "columns."
+        )
+    else:
+        order = [place_of(name, names, "sequence") for name in sequence]
+        left = [names[j] for j in visited if j not in order]
+        if left:
+            raise InputError(f"sequence leaves out {left[0]!r}, which has missing cells; add it.")
+        order = [j for j in order if counts[j]]
+    return [j for j in order if j not in passive] + [j for j in order if j in passive]
+
+
+def _bounds(bounds, columns, names):
+    found = {}
+    for name, pair in (bounds or {}).items():
+        column = columns[place_of(name, names, "bounds")]
+        if column.is_category:
+            raise InputError(f"bounds name the column {name!r}, which has levels, not numbers.")
+        low, high = (
+            -np.inf if pair[0] is None else pair[0],
+            np.inf if pair[1] is None else pair[1],
+        )
+        if low > high:
+            raise InputError(f"bounds of {name!r} have their minimum above their maximum.")
+        found[names.index(name)] = (
+            (low - column.centre) / column.spread,
+            (high - column.centre) / column.spread,
+        )
+    return found
