@@ -21,6 +21,9 @@ WORDS = 0.1
 ENOUGH = 20  # cells from which a column's range is taken
 BESIDE = 2.0  # how far beyond the training range, as a factor, a reading still counts as near it
 _NUMERIC_KINDS = ("number", "censored", "ambiguous")
+WIDE = 5  # whole numbers of at least so many digits, all of one width, are labels
+CODES = 0.2  # share of codes such as "V45" among the cells that are no numerals
+_CODE = re.compile(r"[A-Za-z]{1,3}[-.]?\d[\d.]*")
 _LEADING_ZERO = re.compile(r"\s*0\d+\s*")
 
 
@@ -214,9 +217,7 @@ def _of_numbers(series, facts, mark):
     values = series.to_numpy(dtype=float, na_value=np.nan)
     low, high = _range_of(values[np.isfinite(values)])
     dtype = series.dtype if types.is_float_dtype(series.dtype) else np.dtype(float)
-    return LabColumn(
-        NUMBERS, dtype, mark, low, high, facts["hard"], facts["unit"], facts["units"]
-    )
+    return LabColumn(NUMBERS, dtype, mark, low, high, facts["hard"], facts["unit"], facts["units"])
 
 
 def _range_of(values):
@@ -237,7 +238,9 @@ def _of_text(levels, facts, mark, *, sure):
     }
     counts = {i: int(levels.counts[i]) for i in found}
     holds = _what_it_holds(found, counts, facts, sure=sure)
-    if holds is None or (holds == NUMBERS and not sure and _are_labels(levels)):
+    if holds is None:
+        return None
+    if holds == NUMBERS and not sure and _are_labels(levels, found, counts, facts["named"]):
         return None
     mark = mark or _usual_mark(found, counts, levels)
     values = [f.value for f in found.values() if f.kind == "number" and not f.alternatives]
@@ -246,9 +249,7 @@ def _of_text(levels, facts, mark, *, sure):
     limits = tuple((sign, _usual_limit(found, counts, sign)) for sign in "<>")
     unit = facts["unit"] or _usual_unit(found, counts)
     hard = facts["hard"] if holds == NUMBERS else (-np.inf, np.inf)
-    return LabColumn(
-        holds, np.dtype(float), mark, low, high, hard, unit, facts["units"], limits
-    )
+    return LabColumn(holds, np.dtype(float), mark, low, high, hard, unit, facts["units"], limits)
 
 
 def _what_it_holds(found, counts, facts, *, sure):
@@ -266,7 +267,10 @@ def _what_it_holds(found, counts, facts, *, sure):
         if per_kind.get(kind, 0) >= MOSTLY_NUMBERS * total:
             return holds
     numeric = sum(per_kind.get(kind, 0) for kind in _NUMERIC_KINDS)
-    if not per_kind.get("number") or numeric < (NAMED if facts["named"] else MOSTLY_NUMBERS) * total:
+    if (
+        not per_kind.get("number")
+        or numeric < (NAMED if facts["named"] else MOSTLY_NUMBERS) * total
+    ):
         return None
     distinct = len({f.value for f in found.values() if f.kind == "number"})
     if not facts["named"] and words and (distinct <= FEW_NUMBERS or words > WORDS * total):
@@ -274,16 +278,31 @@ def _what_it_holds(found, counts, facts, *, sure):
     return NUMBERS
 
 
-def _are_labels(levels):
-    """Digits that are labels: numbers too long for a float, or leading zeros."""
+def _are_labels(levels, found, counts, named):
+    """Digits that are labels: too long for a float, leading zeros, codes, or all of one width."""
     numbers = levels.numbers[levels.plain]
     whole = numbers == np.floor(numbers)
     if (np.abs(numbers) > EXACT).any():
         return True
-    if whole.mean() < MOSTLY_NUMBERS:
-        return False
-    text = levels.levels[levels.plain][np.asarray(whole)]
-    return sum(isinstance(t, str) and bool(_LEADING_ZERO.fullmatch(t)) for t in text) >= 2
+    if len(whole) and whole.mean() >= MOSTLY_NUMBERS:
+        text = [str(t) for t in levels.levels[levels.plain][np.asarray(whole)]]
+        if sum(bool(_LEADING_ZERO.fullmatch(t)) for t in text) >= 2:
+            return True
+        widths = np.array([len(t.strip()) for t in text])
+        if not named and widths.min() >= WIDE and (widths == widths[0]).all() and len(text) > 2:
+            return True
+    return not named and _are_decorated(levels, found, counts)
+
+
+def _are_decorated(levels, found, counts):
+    """Say whether codes stand among the cells, or most of them carry words or a unit."""
+    odd = {i: f for i, f in found.items() if not levels.plain[i] and f.kind != "missing"}
+    codes = [i for i in odd if _CODE.fullmatch(str(levels.levels[i]).strip())]
+    n_odd, n_codes = (sum(counts[i] for i in part) for part in (odd, codes))
+    if len(codes) >= 2 and n_codes > CODES * n_odd:
+        return True
+    dressed = sum(counts[i] for i, f in odd.items() if f.rule in ("comment", "unit_text"))
+    return dressed > 0.5 * sum(counts.values())
 
 
 def _usual_mark(found, counts, levels):
