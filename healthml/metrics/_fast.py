@@ -64,12 +64,12 @@ class Block:
 
     def only(self, rows):
         """Return the block of some rows, for one set of risks; sorted order and logs are kept."""
-        part = Block(self.event[rows], self.risk[:, rows], self.thresholds)
-        place = np.full(len(self.event), -1)
-        place[rows] = np.arange(len(rows))
-        order = place[self.order[0]]
-        part.order = order[order >= 0][None]
-        part.logs = tuple(log[:, rows] for log in self.logs)
+        part = Block(self.event[rows], self.risk.take(rows, axis=1), self.thresholds)
+        found = np.zeros(len(self.event), dtype=bool)
+        found[rows] = True
+        place = np.cumsum(found) - 1
+        part.order = place.take(self.order[0][found.take(self.order[0])])[None]
+        part.logs = tuple(log.take(rows, axis=1) for log in self.logs)
         return part
 
     def weigh(self, weight):
@@ -82,6 +82,12 @@ class Block:
         return np.argsort(self.risk, axis=1)
 
     @cached_property
+    def place(self):
+        """Place of the rows by rising risk in the sets laid end to end."""
+        k, n = self.risk.shape
+        return self.order if k == 1 else self.order + n * np.arange(k)[:, None]
+
+    @cached_property
     def event_in_order(self):
         """Outcomes by rising risk."""
         return self.event[self.order]
@@ -89,7 +95,7 @@ class Block:
     @cached_property
     def ties(self):
         """First and last place of each row's tie in the order, or None where no risks tie."""
-        ordered = np.take_along_axis(self.risk, self.order, axis=1)
+        ordered = self.risk.take(self.place)
         new = np.ones(self.risk.shape, dtype=bool)
         np.not_equal(ordered[:, 1:], ordered[:, :-1], out=new[:, 1:])
         if new.all():
@@ -102,10 +108,14 @@ class Block:
         return first, np.minimum.accumulate(last, axis=1)[:, ::-1]
 
     @cached_property
+    def inside(self):
+        """Risks kept off 0 and 1."""
+        return np.clip(self.risk, EPSILON, 1 - EPSILON)
+
+    @cached_property
     def logs(self):
         """Logarithms of the risks and of their complements, kept finite."""
-        inside = np.clip(self.risk, EPSILON, 1 - EPSILON)
-        return np.log(inside), np.log(1 - inside)
+        return np.log(self.inside), np.log(1 - self.inside)
 
     @cached_property
     def logit(self):
@@ -137,6 +147,8 @@ class _Weighed:
 
     def __init__(self, block, weight):
         self.block = block
+        self.whole = weight is None or np.asarray(weight).dtype.kind in "biu"
+        self.given = weight
         self.weight = None if weight is None else np.asarray(weight, dtype=float)
         self._recalibrated = {}
 
@@ -177,14 +189,14 @@ class _Weighed:
         total = self.totals[0]
         if self.weight is None:
             return rows.sum(axis=1) / total
-        sums = np.vecdot(rows, np.broadcast_to(self.weight, rows.shape))
+        sums = np.vecdot(rows, self.weight)
         return np.divide(sums, total, out=np.full(len(sums), np.nan), where=total > 0)
 
     def recalibration(self, free_slope):
         """Return the logistic recalibration of every set."""
         if free_slope not in self._recalibrated:
-            block = self.block
-            fit = recalibrate(block.event, block.logit, self.weight, self.state == FINE, free_slope)
+            ends = self.ends if free_slope else None
+            fit = recalibrate(self.block, self.weight, self.state == FINE, ends)
             self._recalibrated[free_slope] = fit
         return self._recalibrated[free_slope]
 
@@ -201,8 +213,8 @@ class _Weighed:
         if name in _RECALIBRATED:
             fit = self.recalibration(free_slope=True)
             if name == "nagelkerke_r2_recalibrated":
-                density = fit.density(self.block.event, self.block.logit)
-                return _nagelkerke(self.mean(density), self.share)
+                density = self.mean(fit.last_density(self.block.event, self.block.logit))
+                return _nagelkerke(density + fit.gain / self.totals[0], self.share)
             return fit.slope if name == "calibration_slope" else fit.intercept
         return self.mean(self.block.rows(name))
 
@@ -219,15 +231,30 @@ class _Weighed:
             positive = block.event_in_order
             negative = 1.0 - positive
         else:
-            weight = np.broadcast_to(self.weight, block.risk.shape)
-            weight = np.take_along_axis(weight, block.order, axis=1)
+            given = np.asarray(self.given)
+            weight = given.take(block.place if given.ndim > 1 else block.order)
             positive = weight * block.event_in_order
             negative = weight - positive
         return positive, negative
 
+    @cached_property
+    def ends(self):
+        """Lowest and highest log odds of events, then of others, among the rows that count."""
+        k, n = self.block.risk.shape
+        found = []
+        for part in self.in_order:
+            some = part > 0
+            for place in (some.argmax(axis=1), n - 1 - some[:, ::-1].argmax(axis=1)):
+                row = self.block.order[np.arange(k), place]
+                found.append(self.block.logit[np.arange(k), row])
+        return found
+
     def below(self, part):
         """Return the weight of `part` at lower risks plus half of that at equal risks."""
-        upto = np.cumsum(part, axis=1)
+        if self.whole:  # sums of whole numbers are faster and the same
+            upto = np.cumsum(part.astype(np.int64), axis=1).astype(float)
+        else:
+            upto = np.cumsum(part, axis=1)
         if self.block.ties is None:
             return upto - part / 2
         first, last = self.block.ties
@@ -240,7 +267,7 @@ class _Weighed:
         positive, negative = self.in_order
         below = self.below(negative)
         total, events = self.totals
-        area = np.einsum("kn,kn->k", positive, below) / (events * (total - events))
+        area = np.vecdot(positive, below) / (events * (total - events))
         return area, below
 
     def influence(self, name):

@@ -9,6 +9,7 @@ from healthml.exceptions import InputError
 
 _FINE, _SAME_RISK, _SEPARATED = 0, 2, 3
 _STEPS, _LEVEL_STEPS, _EXTREME = 15, 6, 10.0
+_ROUGH = 1e-6  # a likelihood below it has lost digits that its logarithm needs
 _SMALL = 3e-5  # after a Newton step of this size the error is about its square
 
 
@@ -17,13 +18,16 @@ class Recalibration:
     """Intercept and slope per set, with what their variance needs.
 
     `information` holds the sums of v, v l and v l^2, v being the binomial variance of the
-    recalibrated risk and l the log odds; `code` is 0 where the fit exists.
+    recalibrated risk and l the log odds; `code` is 0 where the fit exists. `last` holds the risks
+    before the last, small step and `gain` what that step added to the log-likelihood.
     """
 
     intercept: np.ndarray
     slope: np.ndarray
     information: np.ndarray
     code: np.ndarray
+    gain: np.ndarray
+    last: np.ndarray | None = None
 
     def eta(self, logit):
         """Log odds after recalibration."""
@@ -33,57 +37,76 @@ class Recalibration:
         """Outcome minus recalibrated risk."""
         return event - _expit(self.eta(logit))
 
+    def last_density(self, event, logit):
+        """Log-likelihood of each outcome before the last step."""
+        if self.last is None:
+            return self.density(event, logit)
+        likelihood = event - self.last
+        np.abs(likelihood, out=likelihood)
+        np.subtract(1, likelihood, out=likelihood)
+        rough = np.flatnonzero(likelihood.min(axis=1) < _ROUGH)
+        likelihood[rough] = 1
+        np.log(likelihood, out=likelihood)
+        if len(rough):
+            likelihood[rough] = self.density(event, logit)[rough]
+            self.gain[rough] = 0
+        return likelihood
+
     def density(self, event, logit):
         """Log-likelihood of each outcome after recalibration."""
         eta = self.eta(logit)
         return event * eta - np.maximum(eta, 0) - np.log(1 + np.exp(-np.abs(eta)))
 
 
-def recalibrate(event, logit, weight, usable, free_slope):
-    """Fit logit P(y) = a + b l in every set, or a + l where the slope is not free.
+def recalibrate(block, weight, usable, ends=None):
+    """Fit logit P(y) = a + b l in every set, or a + l where no ends are given.
 
-    The search starts at a = 0 and b = 1, which is the answer on a maximum-likelihood model's own
-    rows; where log odds are extreme, at b = 0, from where Newton's method does not overshoot. Sets
-    that have not settled are fitted one by one, with halved steps.
+    The search starts at a = 0 and b = 1, where the recalibrated risks are the risks themselves and
+    which is the answer on a maximum-likelihood model's own rows; where log odds are extreme, at
+    b = 0, from where Newton's method does not overshoot. Sets that have not settled are fitted one
+    by one, with halved steps.
 
     Parameters
     ----------
-    event : ndarray of shape (n,)
-        Outcome as 0/1.
-    logit : ndarray of shape (k, n)
-        Log odds.
+    block : Block
+        Outcomes, risks and their log odds.
     weight : ndarray of shape (k, n) or (n,), or None
         Weights; None for ones.
     usable : ndarray of bool, shape (k,)
         Sets with both classes.
-    free_slope : bool
-        Whether to estimate b.
+    ends : list of ndarray of shape (k,), optional
+        Lowest and highest log odds of the events, then of the others.
 
     Returns
     -------
     Recalibration
     """
-    k = len(logit)
-    fit = Recalibration(np.zeros(k), np.ones(k), np.full((k, 3), np.nan), np.full(k, _FINE))
-    problem = _Problem(event, logit, weight)
-    waiting = np.flatnonzero(usable)
-    step = problem.level
-    if free_slope and len(waiting):
-        step, waiting = problem.step, problem.begin(fit, waiting)
-    for _ in range(_STEPS if free_slope else _LEVEL_STEPS):
+    k = len(block.risk)
+    empty = np.full((k, 3), np.nan), np.full(k, _FINE), np.zeros(k)
+    fit = Recalibration(np.zeros(k), np.ones(k), *empty)
+    problem, waiting = _Problem(block, weight), np.flatnonzero(usable)
+    if ends is None:
+        far, step, most = waiting[:0], problem.level, _LEVEL_STEPS
+    else:
+        (waiting, far), step, most = problem.begin(fit, waiting, ends), problem.step, _STEPS
+    if len(waiting):
+        waiting = waiting[~step(fit, waiting, problem.risk(waiting))]
+    waiting = np.sort(np.concatenate([waiting, far])) if len(far) else waiting
+    for _ in range(most):
         if not len(waiting):
             break
         waiting = waiting[~step(fit, waiting)]
     for one in waiting:
-        (problem.alone if free_slope else problem.level_alone)(fit, one)
+        (problem.level_alone if ends is None else problem.alone)(fit, one)
     return fit
 
 
 class _Problem:
     """The sets and their weights; steps are taken in the sets that have not settled."""
 
-    def __init__(self, event, logit, weight):
-        self.event, self.logit, self.weight = event, logit, weight
+    def __init__(self, block, weight):
+        self.event, self.logit, self.inside = block.event, block.logit, block.inside
+        self.weight = weight
 
     def part(self, sets):
         """Return log odds and weights of some sets; all of them without a copy."""
@@ -93,19 +116,21 @@ class _Problem:
             return logit, self.weight
         return logit, self.weight[sets]
 
-    def begin(self, fit, sets):
-        """Set aside sets of one risk and separated ones; start the others."""
-        logit, weight = self.part(sets)
-        with_event = self.event == 1
-        ends = [_ends(logit, weight, rows) for rows in (with_event, ~with_event)]
-        (low, high), (low_other, high_other) = ends
+    def risk(self, sets):
+        """Return the risks of some sets before recalibration."""
+        return self.inside if len(sets) == len(self.logit) else self.inside[sets]
+
+    def begin(self, fit, sets, ends):
+        """Set aside sets of one risk and separated ones; return the others, extreme ones apart."""
+        low, high, low_other, high_other = (end[sets] for end in ends)
         bottom, top = np.minimum(low, low_other), np.maximum(high, high_other)
         same = top - bottom < 1e-12
         apart = (high_other <= low) | (high <= low_other)
         fit.code[sets] = np.where(same, _SAME_RISK, np.where(apart, _SEPARATED, _FINE))
-        far = sets[np.maximum(-bottom, top) > _EXTREME]
+        extreme = np.maximum(-bottom, top) > _EXTREME
+        far = sets[extreme & ~same & ~apart]
         fit.slope[far], fit.intercept[far] = 0.0, self._prevalence(far)
-        return sets[~same & ~apart]
+        return sets[~extreme & ~same & ~apart], far
 
     def _prevalence(self, sets):
         """Log odds of the event in some sets."""
@@ -117,11 +142,14 @@ class _Problem:
             share = weight @ self.event / weight.sum(axis=1)
         return np.log(share / (1 - share))
 
-    def _moments(self, fit, sets):
+    def _moments(self, fit, sets, risk=None):
         """Return the log odds, and the weighted residuals and variances of the rows."""
         logit, weight = self.part(sets)
-        with np.errstate(over="ignore"):
-            risk = _expit(fit.intercept[sets, None] + fit.slope[sets, None] * logit)
+        if risk is None:
+            with np.errstate(over="ignore"):
+                risk = logit * fit.slope[sets, None]
+                risk += fit.intercept[sets, None]
+                _expit(risk)
         residual = self.event - risk
         np.subtract(1, risk, out=(rest := np.empty_like(risk)))
         spread = np.multiply(risk, rest, out=rest)
@@ -130,9 +158,9 @@ class _Problem:
             spread *= weight
         return logit, risk, residual, spread
 
-    def step(self, fit, sets):
+    def step(self, fit, sets, risk=None):
         """Take one Newton step in some sets; say which of them have settled."""
-        logit, _, residual, spread = self._moments(fit, sets)
+        logit, risk, residual, spread = self._moments(fit, sets, risk)
         first, up = spread.sum(axis=1), residual.sum(axis=1)
         turn = np.vecdot(residual, logit)
         spread *= logit
@@ -147,15 +175,25 @@ class _Problem:
         fit.slope[sets[good]] += lean[good]
         settled = good & (size < _SMALL * (1 + np.abs(fit.slope[sets])))
         fit.information[sets[settled]] = np.stack([first, mixed, second], axis=1)[settled]
+        fit.gain[sets[settled]] = (move * up + lean * turn)[settled] / 2
+        self._keep(fit, sets, settled, risk)
         return settled
 
-    def level(self, fit, sets):
+    def _keep(self, fit, sets, settled, risk):
+        """Keep the risks of the sets that have settled."""
+        if settled.all() and len(sets) == len(self.logit):
+            fit.last = risk
+        elif settled.any():
+            fit.last = np.full_like(self.logit, 0.5) if fit.last is None else fit.last
+            fit.last[sets[settled]] = risk[settled]
+
+    def level(self, fit, sets, risk=None):
         """Take one step for the intercept alone; say which sets have settled.
 
         Newton's method on the logarithm of the expected events, or of the expected others where
         too many events are expected, does not overshoot where risks are near 0 and 1.
         """
-        _, risk, residual, spread = self._moments(fit, sets)
+        _, risk, residual, spread = self._moments(fit, sets, risk)
         up, first = residual.sum(axis=1), spread.sum(axis=1)
         total, events, expected = self._totals(sets, risk)
         with np.errstate(all="ignore"):
@@ -173,7 +211,7 @@ class _Problem:
         weight = self.part(sets)[1]
         if weight is None:
             return float(len(self.event)), self.event.sum(), risk.sum(axis=1)
-        expected = np.vecdot(risk, np.broadcast_to(weight, risk.shape))
+        expected = np.vecdot(risk, weight)
         return weight.sum(axis=-1), weight @ self.event, expected
 
     def _one(self, one):
@@ -215,18 +253,10 @@ class _Problem:
             fit.code[one] = _SEPARATED
             return
         fit.intercept[one], fit.slope[one] = found.coef
-        spread = _expit(fit.intercept[one] + fit.slope[one] * logit)
-        spread = spread * (1 - spread) * weight
+        risk = _expit(fit.intercept[one] + fit.slope[one] * logit)
+        self._keep(fit, np.array([one]), np.array([True]), risk[None])
+        spread = risk * (1 - risk) * weight
         fit.information[one] = spread.sum(), spread @ logit, spread @ logit**2
-
-
-def _ends(logit, weight, rows):
-    """Return the lowest and the highest log odds of some rows that count."""
-    logit = logit[:, rows]
-    if weight is None:
-        return logit.min(axis=1), logit.max(axis=1)
-    out = (weight[..., rows] == 0) * 1e300
-    return (logit + out).min(axis=1), (logit - out).max(axis=1)
 
 
 def _expit(eta):

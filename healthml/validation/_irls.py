@@ -7,7 +7,8 @@ import numpy as np
 from healthml.validation._irls_sums import Sums, chunks, dots
 
 _RARE = 40  # rows with something else than 0: with more, a column is hardly ever absent
-_COLLINEAR, _OVERSHOOT, _SLOW, _SURE = 1e5, 0.9, 0.1, 1e-2
+_COLLINEAR, _OVERSHOOT, _SLOW, _SURE = 1e5, 0.9, 0.1, 1e-3
+_EARLY, _ROUGH = 2, 1e-5  # steps in single precision, and how long the next one must be for it
 
 
 @dataclass(frozen=True)
@@ -152,14 +153,16 @@ class _Search:
 
     def __init__(self, table, y, counts, weight, penalty, ridge, start=None):
         self.ridge = ridge
-        self.sums = Sums(table, y, counts, weight, penalty)
         n_fits, width = penalty.shape
         self.coef, self.step = np.zeros((2, n_fits, width))
+        begin = self.coef[0] if start is None else start.coef[0]
+        self.sums = Sums(table, y, counts, weight, penalty, begin)
         self.inverse = np.empty((n_fits, width, width))
         self.rise, self.size = np.zeros(n_fits), np.full(n_fits, np.inf)
+        self.ahead = np.full(n_fits, np.inf)
         self.n_iter = np.zeros(n_fits, dtype=int)
         self.converged, self.separated, self.lost = np.zeros((3, n_fits), dtype=bool)
-        self.stale = np.ones(n_fits, dtype=bool)
+        self.stale, self.exact = np.ones((2, n_fits), dtype=bool)
         if start is not None:
             share = self.sums.total / start.sums.total
             self.coef[:] = start.coef
@@ -189,7 +192,7 @@ class _Search:
         A step went too far if the likelihood falls steeply at its end.
         """
         stale = self.stale[active]
-        gradient, hessian = self.sums.at(self.coef[active], active, stale)
+        gradient, hessian = self._derivatives(active, stale)
         over = ~(dots(gradient, self.step[active]) >= -_OVERSHOOT * self.rise[active])
         renewed = active[stale & ~over]
         inverse, sound = _inverses(hessian[~over[stale]])
@@ -197,6 +200,26 @@ class _Search:
         self.lost[renewed] |= ~sound
         self.stale[renewed] = False
         return gradient, over
+
+    def _derivatives(self, active, stale):
+        """Return gradients, and matrices of the stale fits.
+
+        Where resamples begin the gradients are one sum. The next two steps are in single precision
+        where they are long enough; what decides the answer is in double precision.
+        """
+        if not self.n_iter[active[0]] and not stale.any():
+            return self.sums.begin(), np.empty((0, *self.inverse.shape[1:]))
+        early = (self.n_iter[active] > 0) & (self.n_iter[active] <= _EARLY)
+        rough = early & (self.ahead[active] > _ROUGH)
+        self.exact[active] = ~rough
+        gradient = np.empty((len(active), self.coef.shape[1]))
+        hessian = np.empty((stale.sum(), *self.inverse.shape[1:]))
+        for part, dtype in ((rough, np.float32), (~rough, float)):
+            if part.any():
+                own = active[part]
+                found = self.sums.at(self.coef[own], own, stale[part], dtype)
+                gradient[part], hessian[part[stale]] = found
+        return gradient, hessian
 
     def _go_back(self, fits):
         """Take half of the last step back."""
@@ -214,7 +237,8 @@ class _Search:
         self.step[fits], self.rise[fits], self.size[fits] = step, dots(gradient, step), size
         self.coef[fits] += step
         ahead = np.where(np.isfinite(shrunk) & (self.n_iter[fits] > 0), size * shrunk, size)
-        self.converged[fits] = (ahead <= tol) & ~self.lost[fits]
+        self.ahead[fits] = ahead
+        self.converged[fits] = (ahead <= tol) & self.exact[fits] & ~self.lost[fits]
 
     def _find_separated(self, active):
         for fit in active[~self.converged[active]]:

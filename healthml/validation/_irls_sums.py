@@ -4,6 +4,7 @@ import numpy as np
 
 _CELLS = 2**17  # resamples x rows worked on at a time: what a processor's cache holds
 _FITS = 256  # resamples worked on at a time
+_FEW = 12  # fits for which products of pairs of columns are not worth their while
 
 
 class Sums:
@@ -21,17 +22,23 @@ class Sums:
         Weights of the rows.
     penalty : ndarray of shape (n_resamples, width)
         Penalty of each squared coefficient.
+    start : ndarray of shape (width,)
+        Coefficients at which every resample begins.
     """
 
-    def __init__(self, table, y, counts, weight, penalty):
+    def __init__(self, table, y, counts, weight, penalty, start):
         self.table, self.y, self.counts, self.penalty = table, y, counts, penalty
+        self.single = table.astype(np.float32)
         self.weight = np.ones(len(table)) if weight is None else weight
         self.weighted = weight is not None
         self.pairs = np.triu_indices(table.shape[1])
-        self.total = self._times(self.weight[:, None])[:, 0]
-        self.events = self._times((self.weight * y)[:, None] * table)
+        self.start = start
+        risk = _expit(table @ start)
+        events, begun = ((self.weight * part)[:, None] * table for part in (y, y - risk))
+        sums = self._times(np.column_stack([self.weight, events, begun]))
+        self.total, (self.events, self.begun) = sums[:, 0], np.split(sums[:, 1:], 2, axis=1)
 
-    def at(self, coef, active, stale):
+    def at(self, coef, active, stale, dtype=float):
         """Return gradients of the active fits at `coef` and matrices of the stale ones."""
         fitted = np.zeros_like(coef)
         halves = np.zeros((stale.sum(), len(self.pairs[0])))
@@ -39,31 +46,54 @@ class Sums:
         for fits in _blocks(len(active)):
             own = stale[fits]
             at = place[fits][own]
-            self._add(coef[fits], active[fits], own, fitted[fits], halves, at)
+            part = coef[fits].astype(dtype)
+            self._add(part, active[fits], own, fitted[fits], halves, at)
         gradient = self.events[active] - fitted - self.penalty[active] * coef
         return gradient, self._square(halves, self.penalty[active[stale]])
 
+    def begin(self):
+        """Return gradients where all resamples begin: one sum, for there their risks are alike."""
+        return self.begun - self.penalty * self.start
+
     def _add(self, coef, fits, own, fitted, halves, at):
         """Add what some resamples get from all rows, in place: no new array is as fast."""
-        left, right = self.pairs
+        table = self.single if coef.dtype == np.float32 else self.table
         for rows in chunks(len(self.table), len(fits)):
-            part = self.table[rows]
+            part = table[rows]
             share = coef @ -part.T
             with np.errstate(over="ignore"):
                 np.exp(share, out=share)
-            share += 1.0
-            mean = self._count(fits, rows) / share
+            share += 1
+            mean = self._count(fits, rows, share.dtype)
+            mean /= share
             fitted += mean @ part
             if len(at):
                 mean, share = (mean, share) if own.all() else (mean[own], share[own])
                 np.divide(mean, share, out=share)
                 np.subtract(mean, share, out=share)
-                single = part.astype(np.float32)
-                halves[at] += share.astype(np.float32) @ (single[:, left] * single[:, right])
+                share = share.astype(np.float32, copy=False)
+                halves[at] += self._curvature(self.single[rows], share)
 
-    def _count(self, fits, rows):
-        count = self.counts[fits, rows]
-        return count * self.weight[rows] if self.weighted else count
+    def _curvature(self, single, share):
+        """Return the sums of the products of pairs of columns, in single precision.
+
+        The products are made once for many fits; for a few, one fit after the other is faster.
+        """
+        if len(share) < _FEW:
+            whole = np.stack([(single.T * one) @ single for one in share])
+            return whole[:, *self.pairs]
+        products = np.empty((len(single), len(self.pairs[0])), dtype=np.float32)
+        at, width = 0, single.shape[1]
+        for i in range(width):
+            np.multiply(single[:, i:], single[:, i, None], out=products[:, at : at + width - i])
+            at += width - i
+        return share @ products
+
+    def _count(self, fits, rows, dtype):
+        count = self.counts[fits, rows].astype(dtype)
+        if self.weighted:
+            count *= self.weight[rows].astype(dtype)
+        return count
 
     def _times(self, columns):
         total = np.zeros((len(self.counts), columns.shape[1]))
@@ -88,6 +118,11 @@ class Sums:
         wrong = (1 - 2 * self.y[used]) * move
         slack = 1e-6 * np.abs(move).max(axis=1)
         return bool(((slack > 1e-8) & (wrong.max(axis=1) <= slack)).any())
+
+
+def _expit(eta):
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-eta))
 
 
 def dots(left, right):
