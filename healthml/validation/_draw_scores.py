@@ -9,15 +9,19 @@ from scipy.sparse import csr_array
 from healthml.exceptions import InputError
 from healthml.metrics._fast import FINE, ONE_CLASS, WHY, Block
 from healthml.validation._batched_logistic import batched_refit, recognise
+from healthml.validation._block_influence import N_BLOCKS, block_influence, deal_blocks
 from healthml.validation._intervals import draw_variances
 from healthml.validation._refit import interrupted, iterate_refits
-from healthml.validation._task import is_fast, slow_function
+from healthml.validation._task import is_fast, slow_function, to_all_rows
 
 ROLES = ("train", "test", "out")
 _CELLS = 2**15  # risks scored at a time: what a processor's cache holds
 _KEPT = 2**24  # risks kept for curves
 _PORTION = 2**26  # risks of a portion of the fast path
 _MOVED = 2**19  # risks whose influence is computed, of 100 draws at least
+_BLOCKED = 20  # draws in which blocks are left out, for measures without an influence function
+_UNDEFINED = 9
+_WHY = WHY | {_UNDEFINED: "risks or outcomes for which it does not exist"}
 
 
 class DrawScores:
@@ -51,7 +55,10 @@ class DrawScores:
         self.values = {key: np.full(total, np.nan) for key in keys}
         self.codes = {key: np.full(total, -1) for key in keys}
         self.refits, self.resamples = [], []
-        self.moved = {name: np.zeros(task.n) for name in task.measures if is_fast(name)}
+        self.moved = {
+            name: np.zeros(task.n if is_fast(name) else N_BLOCKS) for name in task.measures
+        }
+        self.block = None if all(map(is_fast, task.measures)) else deal_blocks(task.units)
         self.n_moved = dict.fromkeys(self.moved, 0)
         self.spread = {name: np.full(total, np.nan) for name in self.moved}
         self.n_out = 0
@@ -138,10 +145,14 @@ class DrawScores:
         early = numbers[0] < self.most_moved
         for role, weight in weights.items():
             names = self._needed(role, early)
-            weighed, rows = self._weighed(block, weight) if names else (None, None)
+            if not names:
+                continue
+            weighed, rows = self._weighed(block, weight, role == "out" and len(names) > 1)
             for name in names:
                 if not is_fast(name):
                     self._score_slowly((role, name), numbers, risk, weight)
+                    if role == "out":
+                        self._leave_out(name, numbers, risk, weight)
                     continue
                 self.values[role, name][numbers] = weighed.value(name)
                 self.codes[role, name][numbers] = weighed.reason(name)
@@ -158,9 +169,9 @@ class DrawScores:
         return ()
 
     @staticmethod
-    def _weighed(block, weight):
-        """Return the block with its weights; of a single set the rows that count alone."""
-        if weight is None or len(block.risk) > 1:
+    def _weighed(block, weight, few):
+        """Return the block with its weights; of a single set the rows that count, where few do."""
+        if not few or len(block.risk) > 1:
             return block.weigh(weight), None
         rows = np.flatnonzero(np.broadcast_to(weight, block.risk.shape)[0])
         if not len(rows):
@@ -174,10 +185,32 @@ class DrawScores:
             rows = slice(None) if one is None else one > 0
             shown = None if one is None else np.asarray(one[rows], dtype=float)
             try:
-                self.values[key][number] = function(y[rows], risk[place][rows], shown)
-                self.codes[key][number] = FINE
+                value = function(y[rows], risk[place][rows], shown)
+                value *= to_all_rows(key[1], one, self.task)
             except InputError:
-                self.codes[key][number] = ONE_CLASS
+                value = np.nan
+            self.values[key][number] = value
+            mixed = 0 < y[rows].sum() < len(y[rows])
+            missing = _UNDEFINED if mixed else ONE_CLASS
+            self.codes[key][number] = FINE if np.isfinite(value) else missing
+
+    def _leave_out(self, name, numbers, risk, out):
+        """Note how much blocks of out-of-bag patients move a measure, in the first draws."""
+        n_units = len(np.unique(self.task.units))
+        for place, number in enumerate(numbers):
+            rows = np.flatnonzero(out[place])
+            if number >= _BLOCKED or not np.isfinite(self.values["out", name][number]):
+                continue
+            weight = None if self.task.weight is None else out[place][rows].astype(float)
+            parts = self.task.y[rows], risk[place][rows], weight, self.block[rows]
+            moved = block_influence(name, *parts) * to_all_rows(name, out[place], self.task)
+            if np.isfinite(moved).all():
+                share = len(np.unique(self.task.units[rows])) / n_units
+                n_blocks = len(np.unique(self.block[rows]))
+                variance = moved @ moved * n_blocks / (n_blocks - 1)
+                self.moved[name] += moved
+                self.n_moved[name] += 1
+                self.spread[name][number] = variance * share
 
     def _move(self, name, numbers, influence, rows, out):
         """Add up the rows' influence, and keep its variance within each draw."""
@@ -204,8 +237,12 @@ class DrawScores:
         return float(self.risk_count.mean() / max(self.done, 1))
 
     def influence(self, name):
-        """Return how much each row moves the mean out-of-bag value of a measure, or None."""
-        if name not in self.moved:
+        """Return how much each row moves the mean out-of-bag value of a measure.
+
+        Blocks of patients instead of rows where it has no influence function; None where no draw
+        told it.
+        """
+        if not self.n_moved[name]:
             return None
         return self.moved[name] / max(self.n_moved[name], 1)
 
@@ -224,7 +261,7 @@ class DrawScores:
         for role in roles:
             codes = self.codes[role, name]
             for code in np.unique(codes[codes > FINE]):
-                found[f"{WHY[code]} {where[role]}"] = int(np.sum(codes == code))
+                found[f"{_WHY[code]} {where[role]}"] = int(np.sum(codes == code))
         return found
 
 

@@ -96,6 +96,7 @@ def _row(task, method, name, apparent, scores, ci, none, mishaps):
         "used": used,
         "mcse": mcse,
         "reasons": reasons,
+        "moved": scores.influence(name),
     }
     return row, {"measure": name, "apparent": apparent, "corrected": corrected, **details}
 

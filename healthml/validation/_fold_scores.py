@@ -4,9 +4,11 @@ import numpy as np
 
 from healthml.exceptions import InputError
 from healthml.metrics._fast import FINE, NO_ROWS, WHY, Block
+from healthml.validation._block_influence import block_influence, deal_blocks
 from healthml.validation._intervals import between_folds
 from healthml.validation._task import is_fast, slow_function
 
+_BLOCKED = 4  # repeats in which blocks are left out, for measures without an influence function
 WITHIN = ("auroc", "brier", "log_loss", "net_benefit")
 
 
@@ -75,6 +77,7 @@ class FoldScores:
         names, count = self.task.measures, len(self.risk)
         self.pooled = {name: np.full(count, np.nan) for name in names}
         self._moved_pooled = {name: np.zeros(self.task.n) for name in names if is_fast(name)}
+        self._moved_blocks = {name: [] for name in names if not is_fast(name)}
         for r in range(count):
             rows = np.flatnonzero(self.fold[r] >= 0)
             if not len(rows):
@@ -97,9 +100,15 @@ class FoldScores:
         weight = None if self.task.weight is None else self.task.weight[rows]
         try:
             value = slow_function(name)(self.task.y[rows], self.risk[r, rows], weight)
-            self.pooled[name][r] = value
         except InputError:
+            value = np.nan
+        self.pooled[name][r] = value
+        if not np.isfinite(value):
             self._note(name, "risks or outcomes for which it does not exist", self._n_tested(r))
+        elif r < _BLOCKED:
+            block = deal_blocks(self.task.units)[rows]
+            parts = self.task.y[rows], self.risk[r, rows], weight, block
+            self._moved_blocks[name].append(block_influence(name, *parts))
 
     def _n_tested(self, r):
         """Return the number of splits of a repeat that were judged."""
@@ -131,9 +140,14 @@ class FoldScores:
         return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
 
     def influence(self, name):
-        """Return how much each row moves the estimate of a measure, or None."""
+        """Return how much each row moves the estimate of a measure.
+
+        Blocks of patients instead of rows where it has no influence function; None where leaving
+        one out leaves nothing to measure.
+        """
         if not is_fast(name):
-            return None
+            moved = [one for one in self._moved_blocks[name] if np.isfinite(one).all()]
+            return np.mean(moved, axis=0) if moved else None
         within = self.is_within(name)
         moved = self._between(name) if within else self._moved_pooled[name]
         return moved / max(np.isfinite(self.parts(name)).sum(), 1)

@@ -55,6 +55,7 @@ def row_of(task, method, name, apparent, scores, ci):
         "used": scores.used(name),
         "mcse": _error(scores.by_repeat(name)),
         "reasons": scores.why.get(name, {}),
+        "moved": scores.influence(name),
     }
 
 

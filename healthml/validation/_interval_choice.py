@@ -9,7 +9,9 @@ from healthml.exceptions import InputError
 from healthml.metrics._delong import placements
 from healthml.metrics._paired import _interval
 from healthml.metrics._registry import MEASURES
-from healthml.validation._intervals import draws_training, folds_training, interval
+from healthml.validation._intervals import draws_training, folds_training, freedom, interval
+from healthml.validation._slow_intervals import IRREGULAR, above_zero, under_calibration
+from healthml.validation._task import is_fast
 
 KINDS = {
     "auto": ("draws", "folds", "later"),
@@ -19,6 +21,9 @@ KINDS = {
     "cvauc": ("folds",),
     "none": ("draws", "folds", "later"),
 }
+
+
+_UNKNOWN = "none: too few patients judged to tell how much chance there is"
 
 
 @dataclass(frozen=True)
@@ -69,14 +74,16 @@ def draws_interval(ci, rule, name, estimate, *, scores, optimism, plus):
     -------
     Ends
     """
+    if ci != "none" and (why := IRREGULAR.get(name.split("@")[0])):
+        return Ends(method=why)
     task, influence = scores.task, scores.influence(name)
-    level = task.confidence_level
+    groups, level = task.groups if is_fast(name) else None, task.confidence_level
     if ci == "location-shifted":
         return _location_shifted(scores.values["train", name], optimism, level)
     if ci != "auto":
-        return _by_influence(ci, name, estimate, influence, task.groups, level)
+        return _by_influence(ci, name, estimate, influence, groups, level)
     if influence is None:
-        return Ends()
+        return Ends(method=_UNKNOWN)
     sampling, parts = scores.sampling(name), (scores.values["test", name],)
     if rule != "optimism":
         parts += (scores.values["out", name], sampling, scores.share_out)
@@ -88,10 +95,27 @@ def draws_interval(ci, rule, name, estimate, *, scores, optimism, plus):
             training=draws_training(*parts),
             sampling=sampling,
             reach=plus if rule == "oob" else None,
-            groups=task.groups,
+            groups=groups,
             confidence_level=level,
         )
-    return Ends(*found)
+    share = 1.0 if rule == "optimism" else scores.share_out
+    null = under_calibration(name, scores.out_of_bag_risk(), share, level)
+    return _finished(name, estimate, found, null, t.ppf(0.5 + level / 2, freedom(influence)))
+
+
+def _finished(name, estimate, found, null, quantile):
+    """Return the ends, with the reason where there are none."""
+    if not np.isfinite(found.se):
+        return Ends(method=_UNKNOWN)
+    if is_fast(name):
+        return Ends(*found)
+    ends = Ends(*found[:3], found.method.replace("each patient", "blocks of patients"))
+    if null is None:
+        return ends
+    lower, upper = above_zero(estimate, quantile * found.se, null)
+    method = ends.method.replace("t, log scale", "t").replace("t, logit scale", "t")
+    method += "; lower end less the mean under perfect calibration"
+    return Ends(found.se, lower, min(upper, MEASURES[name].limits[1]), method)
 
 
 def folds_interval(ci, name, estimate, *, scores, later=False):
@@ -110,18 +134,24 @@ def folds_interval(ci, name, estimate, *, scores, later=False):
     later : bool, default=False
         Whether one fitted model is judged on rows it never saw, so that training adds nothing.
     """
+    if ci != "none" and (why := IRREGULAR.get(name.split("@")[0])):
+        return Ends(method=why)
     task, influence = scores.task, scores.influence(name)
-    groups, level = task.groups, task.confidence_level
+    groups, level = task.groups if is_fast(name) else None, task.confidence_level
     if ci == "nadeau-bengio" and scores.is_within(name):
         return _nadeau_bengio(scores, name, level)
     if ci == "cvauc" and name == "auroc" and scores.is_within(name):
         return _cvauc(scores, estimate, level)
-    if ci != "auto" or influence is None:
+    if ci != "none" and influence is None:
+        return Ends(method=_UNKNOWN)
+    if ci != "auto":
         return _by_influence(ci, name, estimate, influence, groups, level)
     training = 0.0 if later else folds_training(scores.by_repeat(name), influence, groups)
     known = {"training": training, "groups": groups, "confidence_level": level}
     with np.errstate(over="ignore"):
-        return Ends(*interval(name, estimate, influence, **known))
+        found = interval(name, estimate, influence, **known)
+    null = under_calibration(name, scores.risk[0], 1.0, level)
+    return _finished(name, estimate, found, null, t.ppf(0.5 + level / 2, freedom(influence)))
 
 
 def _by_influence(ci, name, estimate, influence, groups, level):
@@ -130,7 +160,8 @@ def _by_influence(ci, name, estimate, influence, groups, level):
     _, se, lower, upper = _interval(name, estimate, influence, groups, level)
     low, high = MEASURES[name.split("@")[0]].limits
     scale = {"auroc": "logit-Wald", "oe_ratio": "log-Wald"}.get(name, "Wald")
-    method = f"{scale}, influence of each patient on the out-of-sample value"
+    whose = "each patient" if is_fast(name) else "blocks of patients"
+    method = f"{scale}, influence of {whose} on the out-of-sample value"
     return Ends(se, max(lower, low), min(upper, high), method)
 
 

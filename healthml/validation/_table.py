@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._numerics import expit, logit
+from healthml.validation._interval_variances import by_patient
+from healthml.validation._slow_intervals import emax_logistic, largest_change
 
 _ORDER = (
     "measure",
@@ -46,7 +47,7 @@ def finish_table(task, rows, details, judged, estimand):
     """
     known = {row["measure"]: row for row in rows}
     derive = {"dxy": _dxy, "emax_logistic": _emax}
-    rows = [derive[name](known) if name in derive else known[name] for name in task.wanted]
+    rows = [derive[name](task, known) if name in derive else known[name] for name in task.wanted]
     counts = {
         "estimand": estimand,
         "n_samples": int(judged.sum()),
@@ -97,7 +98,7 @@ def _flat(row):
     }
 
 
-def _dxy(known):
+def _dxy(task, known):
     """Somers' D of outcome and risk: twice the AUC less one."""
     row = known["auroc"]
     ends = row["ends"]
@@ -106,13 +107,19 @@ def _dxy(known):
     return row | turned | {"measure": "dxy", "ends": ends, "mcse": 2 * row["mcse"]}
 
 
-def _emax(known):
-    """Largest difference that the corrected recalibration makes to any risk, as in R's rms."""
-    intercept, slope = known["calibration_intercept"], known["calibration_slope"]
-    risk = np.arange(1, 2000) / 2000
+def _emax(task, known):
+    """Largest difference that the corrected recalibration makes to any risk."""
+    both = known["calibration_intercept"], known["calibration_slope"]
     values = {
-        key: np.abs(risk - expit(intercept[key] + slope[key] * logit(risk))).max()
-        for key in ("apparent", "corrected")
+        key: float(emax_logistic(*(one[key] for one in both))) for key in ("apparent", "corrected")
     }
-    empty = type(slope["ends"])()
-    return slope | values | {"measure": "emax_logistic", "ends": empty, "mcse": np.nan}
+    ends, centre = both[1]["ends"], [one["corrected"] for one in both]
+    se = np.array([one["ends"].se for one in both])
+    found = type(ends)(method=ends.method if ends.method.startswith("none") else "none")
+    if np.isfinite([*centre, *se]).all() and all(one["moved"] is not None for one in both):
+        moved = [by_patient(one["moved"], task.groups) for one in both]
+        correlation = np.corrcoef(moved)[0, 1]
+        lower, upper = largest_change(centre, se, correlation, task.confidence_level)
+        method = "smallest and largest in the joint confidence region of intercept and slope"
+        found = type(ends)(np.nan, lower, upper, method)
+    return both[1] | values | {"measure": "emax_logistic", "ends": found, "mcse": np.nan}
