@@ -1,11 +1,12 @@
 """Look at a table before learning from it."""
 
+from healthml.cleaning._decimal_slips import DecimalSlips
 from healthml.cleaning._duplicates import find_duplicates
 from healthml.cleaning._duplicates_report import DuplicateReport
-from healthml.cleaning._plausible import PlausibleRange
 from healthml.cleaning._lab_grammar import LabValue, parse_lab_value
 from healthml.cleaning._lab_values import LabValueParser
 from healthml.cleaning._missing_codes import MissingCodes
+from healthml.cleaning._plausible import PlausibleRange
 from healthml.cleaning._quality import quality_report
 from healthml.cleaning._quality_result import QualityReport
 from healthml.cleaning._rows import drop_rows
@@ -14,12 +15,13 @@ from healthml.cleaning._units import UnitHarmonizer
 from healthml.cleaning._units_convert import convert
 
 __all__ = [
+    "DecimalSlips",
     "DroppedRows",
     "DuplicateReport",
-    "PlausibleRange",
     "LabValue",
     "LabValueParser",
     "MissingCodes",
+    "PlausibleRange",
     "QualityReport",
     "UnitHarmonizer",
     "convert",

@@ -124,6 +124,26 @@ def numbers_of(series):
     return np.append(parsed, np.nan)[codes]
 
 
+def as_written(series, numbers):
+    """Return numbers as a column would hold them: text in a column of text.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from healthml.cleaning._measures import as_written
+    >>> as_written(pd.Series(["94", "7.3"]), np.array([73.00000000000001]))
+    ['73']
+    """
+    clean = [float(f"{number:.12g}") for number in numbers]
+    if types.is_numeric_dtype(series.dtype):
+        return np.array(clean)
+    levels = series.cat.categories if isinstance(series.dtype, pd.CategoricalDtype) else series
+    if isinstance(series.dtype, pd.CategoricalDtype) and types.is_numeric_dtype(levels.dtype):
+        return np.array(clean)
+    return [f"{number:.12g}" for number in clean]
+
+
 def outside(values, limits):
     """Return which values lie outside limits, a rounding error forgiven.
 
