@@ -3,14 +3,22 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._frames import parse_numbers
 from healthml._core._name_hints import site_hint
 from healthml.cleaning._cells import CellCleaner
 from healthml.cleaning._record import Change
-from healthml.cleaning._units_column import learn_column
+from healthml.cleaning._units_table import TableUnits
 from healthml.exceptions import InputError
 
 MODES = ("propose", "apply")
+WITHIN = ("ward", "unit")  # of a hospital: its patients differ, its laboratory does not
+RULES = {
+    "unit_column": ("unit_column", "error"),
+    "unit_in_cell": ("unit_in_cell", "error"),
+    "sure": ("unit_mixup", "error"),
+    "unsure": ("unit_unsure", "verify"),
+    "new": ("new_unit_suspected", "verify"),
+    "unknown": ("unknown_unit", "verify"),
+}
 PROPOSAL_COLUMNS = [
     "column",
     "group",
@@ -108,71 +116,60 @@ class UnitHarmonizer(CellCleaner):
         self._labels_ = self._first_labels(frame, keys)
         groups = self._groups(keys)
         variables = getattr(self.schema, "variables", None) or {}
-        self._columns_ = {}
-        for column in frame.columns:
-            if column == self.by_:
-                continue
-            x = _numbers(frame[column])
-            if x is None:
-                continue
-            found = learn_column(column, variables.get(column), x, groups, len(self.groups_))
-            if found is not None:
-                self._columns_[column] = found
-        self.proposals_ = self._propose(frame, groups)
+        shown = frame.drop(columns=[] if self.by_ is None else [self.by_])
+        self._table_ = TableUnits().learn(shown, variables, groups, len(self.groups_))
+        self.proposals_ = self._propose(shown, groups)
 
     def _changes(self, frame):
         groups = self._groups(self._keys(frame))
-        for column, found in self._columns_.items():
-            x = _numbers(frame[column])
-            if x is None:
-                continue
-            for unit, kind, rows in found.verdicts(x, groups):
-                yield self._change(found, column, unit, kind, rows, x, frame[column])
+        for verdict in self._table_.verdicts(frame, groups):
+            yield from self._steps(verdict, frame[verdict.column])
 
-    def _change(self, found, column, unit, kind, rows, x, series):
-        source, target = found.mixture.units[unit], found.home_unit
-        how = f"read as {source[0]}, the column is in {target[0]}"
-        if kind == "new":
-            return Change(column, "new_unit_suspected", rows, None, "flagged", "verify", how)
-        if kind == "unsure":
-            return Change(column, "unit_unsure", rows, None, "flagged", "verify", how)
-        new = None
-        if self.mode == "apply":
-            new = found.converted(x[rows], unit)
-            if not pd.api.types.is_numeric_dtype(series.dtype):
-                new = [f"{value:g}" for value in new]
-        action = "flagged" if new is None else "repaired"
-        return Change(column, "unit_mixup", rows, new, action, "error", how)
+    def _steps(self, verdict, series):
+        """Yield the changes by which a verdict is carried out or proposed."""
+        rule, severity = RULES[verdict.kind]
+        column, rows = verdict.column, verdict.rows
+        if verdict.kind == "unknown":
+            how = "a unit that is not known for the concept of its values"
+            yield Change(column, rule, rows, None, "flagged", severity, how)
+            return
+        how = f"in {verdict.source}; the column is in {verdict.target}"
+        if severity == "verify" or self.mode == "propose":
+            yield Change(column, rule, rows, None, "flagged", severity, how)
+            return
+        new = verdict.values
+        if not pd.api.types.is_numeric_dtype(series.dtype):
+            new = [f"{value:.6g}" for value in new]
+        yield Change(column, rule, rows, new, "repaired", severity, how)
+        if verdict.unit_column is not None:
+            how = f"the values were brought to {verdict.target}"
+            new = [verdict.target] * len(rows)
+            yield Change(verdict.unit_column, rule, rows, new, "repaired", "note", how)
 
     def _propose(self, frame, groups):
         """Return what was found in the training rows as a table."""
-        rows = []
-        for column, found in self._columns_.items():
-            if not found.decisions:
-                continue
-            x, target = _numbers(frame[column]), found.home_unit
-            verdicts = list(found.verdicts(x, groups))
-            for (group, unit), evidence in found.decisions.items():
-                source = found.mixture.units[unit]
-                counts = [
-                    sum(int(_here(groups[r], group).sum()) for u, k, r in verdicts if (u, k) == w)
-                    for w in ((unit, "sure"), (unit, "unsure"))
-                ]
-                rows.append(
-                    (
-                        column,
-                        "all" if group < 0 else self._labels_.get(self.groups_[group], "all"),
-                        source[0],
-                        target[0],
-                        source[1] / target[1],
-                        (source[2] - target[2]) / target[1],
-                        *counts,
-                        ", ".join(sorted(evidence.kinds)),
-                        evidence.kinds,
-                    )
-                )
+        counts = {}
+        for verdict in self._table_.verdicts(frame, groups):
+            for group, n in zip(*np.unique(groups[verdict.rows], return_counts=True), strict=True):
+                key = (verdict.column, verdict.source, verdict.kind, group)
+                counts[key] = counts.get(key, 0) + int(n)
+        rows = [self._row(counts, *found) for found in self._table_.found()]
         table = pd.DataFrame(rows, columns=PROPOSAL_COLUMNS)
-        return table[(table["n_cells"] > 0) | (table["n_unsure"] > 0)].reset_index(drop=True)
+        return table[table["n_cells"] > 0].reset_index(drop=True)
+
+    def _row(self, counts, column, group, source, target, factor, offset, kinds):
+        n = {
+            kind: sum(
+                c
+                for (col, unit, k, g), c in counts.items()
+                if (col, unit, k) == (column, source, kind) and group in (g, -1)
+            )
+            for kind in ("sure", "unsure", "unit_column", "unit_in_cell")
+        }
+        label = "all" if group < 0 else self._labels_.get(self.groups_[group], "all")
+        sure = n["unit_column"] if "explicit" in kinds else n["sure"]
+        names = ", ".join(sorted(kinds))
+        return column, label, source, target, factor, offset, sure, n["unsure"], names, kinds
 
     def _find_by(self, frame):
         by = self.by if self.by is not None else getattr(self.schema, "site", None)
@@ -181,7 +178,8 @@ class UnitHarmonizer(CellCleaner):
                 raise InputError(f"by={by!r} is not a column of X; name one that is.")
             return by
         hinted = [c for c in frame.columns if isinstance(c, str) and site_hint(c)]
-        return hinted[0] if len(hinted) == 1 else None
+        places = [c for c in hinted if site_hint(c) not in WITHIN]
+        return places[0] if len(places) == 1 else None
 
     def _keys(self, frame):
         """Return the group of each row as text, apart from case, spaces and invisible signs."""
@@ -208,24 +206,7 @@ class UnitHarmonizer(CellCleaner):
         return np.array([place.get(level, -1) for level in levels], dtype=np.int64)[codes]
 
 
-def _here(groups, group):
-    return (groups == group) | (group == -1)
-
-
 def _key(level):
     text = "".join(c for c in str(level) if c.isprintable())
     text = text.removesuffix(".0") if isinstance(level, float) else text
     return " ".join(text.split()).casefold()
-
-
-def _numbers(series):
-    dtype = series.dtype
-    if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype):
-        return None
-    if pd.api.types.is_numeric_dtype(dtype):
-        return series.to_numpy(dtype=float, na_value=np.nan)
-    codes, levels = pd.factorize(series)
-    if not len(levels):
-        return None
-    numbers = parse_numbers(pd.Series(levels).astype(object))[0].to_numpy()
-    return np.append(numbers, np.nan)[codes]

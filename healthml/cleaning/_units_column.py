@@ -13,6 +13,7 @@ from healthml.cleaning._units_mixture import LEAST_HOME, MOST_SLIPS, Grid, Mixtu
 MOST_PER_GROUP = 50_000  # cells looked at when learning; more of a group are thinned evenly
 FEWEST_CELLS = 20
 AGREES, AGREES_AMBIGUOUS = 0.8, 0.95
+FEW_SURE = 3
 AS_GOOD = 0.4  # share of a column at which the canonical unit is kept as the usual one
 BODY = frozenset({"anthropometric", "demographic"})  # of these children differ from adults
 BODY_FACTOR = np.log(20)  # units of body measures closer than this need a second column
@@ -49,7 +50,7 @@ class ColumnUnits:
 
     def converted(self, x, unit):
         """Return numbers taken from another unit to the usual one, to six digits."""
-        return _six_digits(between(x, self.mixture.units[unit], self.home_unit))
+        return six_digits(between(x, self.mixture.units[unit], self.home_unit))
 
     def verdicts(self, x, groups):
         """Yield (unit, kind, positions): "sure", "unsure" or "new", cell by cell."""
@@ -134,6 +135,11 @@ class ColumnUnits:
         return prior
 
 
+def concept_of(column, variable):
+    """Return the concept of a column, declared or by its name, or None."""
+    return getattr(variable, "concept", None) or match_concept(str(column))
+
+
 def learn_column(column, variable, x, groups, n_groups):
     """Learn the units of a column of numbers, or return None where its concept is not known.
 
@@ -154,7 +160,7 @@ def learn_column(column, variable, x, groups, n_groups):
     -------
     ColumnUnits or None
     """
-    concept = getattr(variable, "concept", None) or match_concept(str(column))
+    concept = concept_of(column, variable)
     if concept is None:
         return None
     limits = concept_limits(concept)
@@ -251,6 +257,7 @@ def _decide(found, x, groups, n_groups, *, declared):
             if n_groups == 1:
                 found.decisions[-1, unit] = evidence
     _share_again(found, x, groups)
+    _forget_empty(found, x, groups)
 
 
 def _share_again(found, x, groups):
@@ -266,6 +273,17 @@ def _share_again(found, x, groups):
             odds = parts[1] - parts[0] + np.log(share) - np.log1p(-share)
             share = np.clip(expit(odds).mean(), 1e-6, 1 - 1e-6)
         shares[found.home], shares[unit] = both * (1 - share), both * share
+
+
+def _forget_empty(found, x, groups):
+    """Take back decisions by which hardly a cell would be converted."""
+    sure = {}
+    for unit, kind, rows in found.verdicts(x, groups):
+        for group in {g for g, u in found.decisions if u == unit and kind == "sure"}:
+            here = (groups[rows] == group) | (group == -1)
+            sure[group, unit] = sure.get((group, unit), 0) + here.sum()
+    pooled = {u: sum(n for (_, v), n in sure.items() if v == u) for _, u in found.decisions}
+    found.decisions = {k: e for k, e in found.decisions.items() if pooled[k[1]] >= FEW_SURE}
 
 
 def _decide_whole(found, unit, home, other, limits):
@@ -300,7 +318,8 @@ def _thinned(x, groups, n_groups):
     return np.concatenate(cells), np.concatenate(codes)
 
 
-def _six_digits(values):
+def six_digits(values):
+    """Return numbers rounded to six significant digits, free of what floating point adds."""
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.floor(np.log10(np.abs(values)))
     scale = 10.0 ** (5 - np.where(np.isfinite(size), size, 0))
