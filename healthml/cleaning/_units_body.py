@@ -25,6 +25,7 @@ READINGS = {  # height factor, weight factor
 POSSIBLE_BMI = (8.0, 100.0)  # of a living person at any age
 USUAL_BMI = (12.0, 60.0)
 SLIPS = (10.0, 0.1, 100.0, 0.01)
+BOTH = 0.01  # how much rarer two columns in other units are than one
 FEW_ROWS = 3
 IDENTITY_SHARE = 0.7
 SLACK = 0.002  # relative, beyond what rounding explains
@@ -82,22 +83,33 @@ class BodyUnits:
         return next(f[k.index(unit)] for k, f in READINGS.items() if unit in k)
 
     def _found(self, numbers):
+        """Return (column, unit, positions, how far the index is off) of all rows that are sure."""
+        agrees = self._by_index(numbers) if self.bmi is not None else None
         h, w = numbers[self.height], numbers[self.weight]
-        reading = self._by_index(numbers) if self.bmi is not None else self._by_size(h, w)
-        index = np.log(_index(h, w))
+        size = None if agrees is not None else self._by_size(h, w)
+        out = []
         for column, place in ((self.height, 0), (self.weight, 1)):
-            units = dict.fromkeys(names[place] for names in READINGS if names[place])
-            for unit in units:
-                named = [k for k, names in enumerate(READINGS) if names[place] == unit]
-                rows = np.flatnonzero(np.isin(reading, named))
+            for unit in dict.fromkeys(names[place] for names in READINGS if names[place]):
+                named = np.array([names[place] == unit for names in READINGS])
                 off = 0.0
-                if self.bmi is not None and len(rows):
-                    shift = _shifts()[reading[rows]]
-                    off = float(np.median(np.log(numbers[self.bmi][rows]) - index[rows] - shift))
-                yield column, unit, rows, off
+                if agrees is None:
+                    rows = self._sure(size, named)
+                else:
+                    rows = np.flatnonzero(agrees[named].any(axis=0))
+                    off = self._off(numbers, agrees, rows)
+                out.append((column, unit, rows, off))
+        return out
+
+    def _off(self, numbers, agrees, rows):
+        """Return the median log difference of index and converted measures."""
+        if not len(rows):
+            return 0.0
+        index = _index(numbers[self.height][rows], numbers[self.weight][rows])
+        shift = _shifts()[agrees[:, rows].argmax(axis=0)]
+        return float(np.median(np.log(numbers[self.bmi][rows]) - np.log(index) - shift))
 
     def _by_index(self, numbers):
-        """Return the reading of each row that agrees with the index column alone, else -1."""
+        """Say, per reading and row, whether it alone agrees with the index column."""
         h, w, b = (numbers[c] for c in (self.height, self.weight, self.bmi))
         with np.errstate(invalid="ignore", divide="ignore"):
             apart = np.log(b) - np.log(_index(h, w))
@@ -109,31 +121,38 @@ class BodyUnits:
                 other |= np.abs(apart - np.log(slip)) <= allowed
                 other |= np.abs(apart + 2 * np.log(slip)) <= allowed
             fits = np.array([self._usual(h * f, w * g) for f, g in READINGS.values()])
-        agrees &= fits
-        return np.where((agrees.sum(axis=0) == 1) & ~other, agrees.argmax(axis=0), -1)
+        agrees &= fits & ~other
+        return agrees & (agrees.sum(axis=0) == 1)
 
     def _by_size(self, h, w):
-        """Return the reading of rows that are impossible as they stand, usual in one way only."""
+        """Return (positions, log weight of each reading and slip) of rows that are impossible."""
         index = _index(h, w)
         with np.errstate(invalid="ignore"):
             rows = np.flatnonzero((index < POSSIBLE_BMI[0]) | (index > POSSIBLE_BMI[1]))
-        out = np.full(len(h), -1)
-        if not len(rows):
-            return out
         h, w = h[rows], w[rows]
         ways = [(h * f, w * g) for f, g in READINGS.values()]
         others = [(w, h), *((h * s, w) for s in SLIPS), *((h, w * s) for s in SLIPS)]
         scores = np.array([self._score(*way) for way in (*ways, *others)])
-        first = scores[: len(ways)].argmax(axis=0)
-        best = scores[first, np.arange(len(rows))]
-        scores[first, np.arange(len(rows))] = -np.inf
-        sure = best - scores.max(axis=0) >= np.log(ODDS)
-        usual = np.array([self._usual(*way) for way in ways])[first, np.arange(len(rows))]
-        out[rows] = np.where(sure & usual, first, -1)
-        return out
+        both = np.array([bool(a and b) for a, b in READINGS])
+        scores[: len(ways)][both] += np.log(BOTH)
+        usual = np.array([self._usual(*way) for way in ways])
+        return rows, scores, usual
+
+    def _sure(self, size, named):
+        """Return the rows where a unit of one column is beyond doubt, whatever the other's."""
+        rows, scores, usual = size
+        mine = np.zeros(len(scores), dtype=bool)
+        mine[: len(named)] = named
+        if not len(rows):
+            return rows
+        gain = np.logaddexp.reduce(scores[mine]) - np.logaddexp.reduce(scores[~mine])
+        best = scores[: len(named)][named].argmax(axis=0)
+        fits = usual[named][best, np.arange(len(rows))]
+        return rows[(gain >= np.log(ODDS)) & fits]
 
     def _score(self, h, w):
         height, index = self.shapes
+        h, w = np.maximum(h, 1e-6), np.maximum(w, 1e-6)
         return height.log_density(np.log(h)) + index.log_density(np.log(_index(h, w)))
 
     def _usual(self, h, w):

@@ -52,8 +52,7 @@ class Shape:
 
     def log_density(self, y):
         """Return the log density of log values."""
-        distance = y - self.middle
-        z = distance / np.where(distance < 0, self.left, self.right)
+        z = self.z(y)
         level = -np.log((self.left + self.right) / 2)
         core = np.log1p(-TAIL) - 0.5 * z**2
         tail = np.log(TAIL / TAIL_SCALE) - 0.5 * (z / TAIL_SCALE) ** 2
@@ -61,7 +60,7 @@ class Shape:
 
     def z(self, y):
         """Return how many of its side's standard deviations a log value is from the middle."""
-        distance = y - self.middle
+        distance = np.clip(y - self.middle, -1e3, 1e3)
         return distance / np.where(distance < 0, self.left, self.right)
 
 

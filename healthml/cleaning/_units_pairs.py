@@ -18,7 +18,7 @@ FEWEST_PAIRS = 50
 LOOSEST = 0.2  # spread of the log ratio beyond which two columns are two measures
 FAR = 6.0  # spreads at which a factor lies
 NEAR = 0.3  # share of the log factor within which a ratio is taken for it, once it was found
-FEW_BETWEEN = 0.2  # ratios between the two peaks, as a share of the smaller peak
+FEW_BETWEEN = 0.25  # cells half way in a window as wide, as a share of those at the factor
 
 
 @dataclass(eq=False)
@@ -64,7 +64,7 @@ class PairUnits:
             if abs(shift) < FAR * spread or usual is None:
                 continue
             near = known & (np.abs(apart - shift) < self.window)
-            between = known & (np.abs(apart - shift / 2) < abs(shift) / 2 - self.window)
+            between = known & (np.abs(apart - shift / 2) < self.window)
             if near.sum() < FEWEST or between.sum() > FEW_BETWEEN * near.sum():
                 continue
             self._decide(numbers, near, known, groups, n_groups, usual, scale, name, factor, column)

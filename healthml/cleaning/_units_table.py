@@ -190,14 +190,15 @@ def numbers_of(series):
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype):
         return None
     if pd.api.types.is_numeric_dtype(dtype):
-        return series.to_numpy(dtype=float, na_value=np.nan)
+        x = series.to_numpy(dtype=float, na_value=np.nan)
+        return np.where(np.isinf(x), np.nan, x)
     if pd.api.types.is_timedelta64_dtype(dtype):
         return None
     codes, levels = pd.factorize(series)
     if not len(levels):
         return None
     numbers = parse_numbers(pd.Series(levels).astype(object))[0].to_numpy()
-    return np.append(numbers, np.nan)[codes]
+    return np.append(np.where(np.isinf(numbers), np.nan, numbers), np.nan)[codes]
 
 
 def _put(numbers, column, rows, values):
