@@ -68,13 +68,21 @@ class Levels:
     def __init__(self, series):
         self.series = series
         self.codes, levels = pd.factorize(series)
-        self.levels = pd.Series(levels, dtype=object)
-        text = self.levels.map(lambda level: isinstance(level, str)).to_numpy(dtype=bool)
-        number = pd.to_numeric(self.levels.where(text | _are_numbers(self.levels)), errors="coerce")
-        self.numbers = number.to_numpy(dtype=float)
-        self.numbers[np.isinf(self.numbers)] = np.nan
+        self.levels = np.asarray(levels, dtype=object)
+        readable = self.levels
+        if pd.api.types.infer_dtype(self.levels, skipna=False) != "string":
+            kept = np.array([_is_text_or_number(level) for level in self.levels], dtype=bool)
+            readable = np.where(kept, self.levels, None)
+        number = pd.to_numeric(pd.Series(readable, dtype=object), errors="coerce")
+        self.numbers = number.to_numpy(dtype=float, na_value=np.nan)
         self.plain = np.isfinite(self.numbers)
+        self.numbers[~self.plain] = np.nan
         self.counts = np.bincount(self.codes[self.codes >= 0], minlength=len(levels))
+
+    @property
+    def values(self):
+        """The column as floats, NaN where a cell is no plain numeral."""
+        return np.append(self.numbers, np.nan)[self.codes]
 
     def sample(self):
         """Return positions of levels evenly spread, all when there are few."""
@@ -90,7 +98,7 @@ class Levels:
         return rows, found[rows]
 
 
-def learn_column(series, variable, mark):
+def learn_column(series, variable, mark, levels=None):
     """Return what a column holds as a `LabColumn`, or None when it is not to be read as numbers.
 
     Parameters
@@ -101,6 +109,8 @@ def learn_column(series, variable, mark):
         What a schema declares.
     mark : str or None
         Decimal mark of the locale.
+    levels : Levels, optional
+        The column's levels where they are at hand.
 
     Examples
     --------
@@ -123,11 +133,24 @@ def learn_column(series, variable, mark):
         return None
     if has_code_name(str(series.name)) and kind is None:
         return None
+    levels = levels or read_levels(series)
+    return levels and _of_text(levels, facts, mark, sure=kind == "numeric")
+
+
+def read_levels(series):
+    """Return the `Levels` of a column, or None where its cells are no values (lists).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml.cleaning._lab_columns import read_levels
+    >>> read_levels(pd.Series(["5", "<3", "5"])).counts.tolist()
+    [2, 1]
+    """
     try:
-        levels = Levels(series)
-    except TypeError:  # cells that cannot be hashed
+        return Levels(series)
+    except TypeError:
         return None
-    return _of_text(levels, facts, mark, sure=kind == "numeric")
 
 
 def is_text(series):
@@ -150,6 +173,8 @@ def read_level(level, column):
     'ambiguous'
     """
     if not isinstance(level, str):
+        if isinstance(level, float) and np.isinf(level):
+            return LabValue(kind="missing", note="infinite", rule="infinite")
         return LabValue(rule="unreadable", note=f"a {type(level).__name__}")
     return settle(read_cell(level, column.mark), column)
 
@@ -337,7 +362,5 @@ def _usual_unit(found, counts):
     return best if votes[best] > 0.5 * sum(votes.values()) else ""
 
 
-def _are_numbers(levels):
-    return levels.map(
-        lambda v: isinstance(v, int | float | np.number) and not isinstance(v, bool | np.bool_)
-    ).to_numpy(dtype=bool)
+def _is_text_or_number(level):
+    return isinstance(level, str | int | float | np.number) and not isinstance(level, bool)

@@ -211,7 +211,7 @@ class _Cells:
             long = (np.abs(levels.numbers) > 2**53) & (levels.numbers == np.floor(levels.numbers))
         if column.mark != ",":
             return long
-        return long | levels.levels.astype(str).str.contains(".", regex=False).to_numpy()
+        return long | np.array(["." in str(level) for level in levels.levels], dtype=bool)
 
     def _read(self, i, column):
         level = self.levels.levels[i]
