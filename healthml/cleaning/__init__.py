@@ -1,10 +1,13 @@
 """Look at a table before learning from it."""
 
+from healthml.cleaning._categories import CategoryNormalizer
 from healthml.cleaning._decimal_slips import DecimalSlips
 from healthml.cleaning._duplicates import find_duplicates
 from healthml.cleaning._duplicates_report import DuplicateReport
 from healthml.cleaning._lab_grammar import LabValue, parse_lab_value
 from healthml.cleaning._lab_values import LabValueParser
+from healthml.cleaning._linkage import link_records
+from healthml.cleaning._linkage_result import LinkageResult
 from healthml.cleaning._missing_codes import MissingCodes
 from healthml.cleaning._plausible import PlausibleRange
 from healthml.cleaning._quality import quality_report
@@ -15,11 +18,13 @@ from healthml.cleaning._units import UnitHarmonizer
 from healthml.cleaning._units_convert import convert
 
 __all__ = [
+    "CategoryNormalizer",
     "DecimalSlips",
     "DroppedRows",
     "DuplicateReport",
     "LabValue",
     "LabValueParser",
+    "LinkageResult",
     "MissingCodes",
     "PlausibleRange",
     "QualityReport",
@@ -27,6 +32,7 @@ __all__ = [
     "convert",
     "drop_rows",
     "find_duplicates",
+    "link_records",
     "parse_lab_value",
     "quality_report",
 ]
