@@ -24,6 +24,7 @@ _NUMERIC_KINDS = ("number", "censored", "ambiguous")
 WIDE = 5  # whole numbers of at least so many digits, all of one width, are labels
 CODES = 0.2  # share of codes such as "V45" among the cells that are no numerals
 _CODE = re.compile(r"[A-Za-z]{1,3}[-.]?\d[\d.]*")
+_GROUPED = re.compile(r"\D*[1-9]\d{0,2}\.\d{3}(?:\D.*)?")
 _LEADING_ZERO = re.compile(r"\s*0\d+\s*")
 
 
@@ -183,8 +184,10 @@ def settle(found, column):
     """Choose among readings where only one of them is possible in this column."""
     readings = (found.value, *found.alternatives)
     if column.holds == TITRES:
-        if found.kind == "titre" or (found.kind == "ambiguous" and found.note == "titre or ratio"):
-            return replace(found, kind="number")
+        if found.kind == "titre":
+            return replace(found, kind="number", rule="")
+        if found.note == "titre or ratio":
+            return replace(found, kind="number", rule="titre", note="")
         return found
     if found.rule == "letter_for_digit" or found.value is None:
         return found
@@ -339,7 +342,7 @@ def _usual_mark(found, counts, levels):
             continue
         if re.fullmatch(r"\D*\d*,\d+(?:\D.*)?", text):
             commas += counts[i]
-        elif re.fullmatch(r"\D*\d*\.\d+(?:\D.*)?", text):
+        elif re.fullmatch(r"\D*\d*\.\d+(?:\D.*)?", text) and not _GROUPED.fullmatch(text):
             dots += counts[i]
     return "," if commas >= 2 and not dots else None
 

@@ -8,7 +8,6 @@ from healthml.cleaning._cells import CellCleaner
 from healthml.cleaning._lab_columns import (
     NUMBERS,
     PAIRS,
-    TITRES,
     Levels,
     is_text,
     learn_column,
@@ -251,8 +250,6 @@ def _verdict(found, column, *, has_limits):
         rule = found.rule
         if found.unit and not _same_unit(found.unit, column):
             rule = "unit_differs"
-        if column.holds == TITRES:
-            rule = "" if rule == "titre" else rule or "titre"
         return rule, found.value
     if found.kind == "censored":
         value = found.value
