@@ -14,7 +14,8 @@ MOST_PER_GROUP = 50_000  # cells looked at when learning; more of a group are th
 FEWEST_CELLS = 20
 AGREES, AGREES_AMBIGUOUS = 0.8, 0.95
 FEW_SURE = 3
-AS_GOOD = 0.4  # share of a column at which the canonical unit is kept as the usual one
+AS_GOOD, AS_GOOD_IN_TABLE = 0.4, 0.1  # shares at which the canonical unit is the usual one
+PLAIN = 0.9  # share of a column that is in one unit
 BODY = frozenset({"anthropometric", "demographic"})  # of these children differ from adults
 BODY_FACTOR = np.log(20)  # units of body measures closer than this need a second column
 RATHER = 10.0  # odds against a decimal slip, another unit or anything else
@@ -34,9 +35,11 @@ class ColumnUnits:
     limits: dict
     mixture: Mixture | None = None
     home: int = 0
-    prior: np.ndarray | None = None
     decisions: dict = field(default_factory=dict)  # (group, unit) -> Evidence; group -1 is any
     counts: dict = field(default_factory=dict)
+    shares: np.ndarray | None = None
+    declared: bool = False
+    seen: tuple | None = None
 
     @property
     def home_unit(self):
@@ -172,16 +175,41 @@ def learn_column(column, variable, x, groups, n_groups):
         return None
     cells, group = _thinned(x[kept], np.maximum(groups[kept], 0), n_groups)
     found = ColumnUnits(column, concept, limits)
+    declared = _declared_unit(units, concept, variable)
     found.mixture = Mixture(units, limits["hard"], limits["soft"]).fit(
-        Grid.of(cells, group, n_groups)
+        Grid.of(cells, group, n_groups), declared=declared
     )
     if found.mixture is None:
         return None
     counts = np.bincount(group, minlength=n_groups).astype(float)
     found.counts["cells"] = counts
-    found.home = _home(found.mixture, counts, concept, variable)
-    _decide(found, cells, group, n_groups, declared=getattr(variable, "unit", None) is not None)
+    share = (counts @ found.mixture.shares_)[: len(units)] / counts.sum()
+    found.shares, found.home = share, int(share.argmax()) if declared is None else declared
+    found.declared = declared is not None
+    found.seen = cells, group
     return found
+
+
+def settle(columns, n_groups):
+    """Choose each column's usual unit, and decide on the cells in others.
+
+    The usual unit is the declared one, else the one that most cells are in; where it is close,
+    and most columns of the table are in the canonical unit, that one.
+
+    Parameters
+    ----------
+    columns : list of ColumnUnits
+        What `learn_column` learnt.
+    n_groups : int
+        Number of groups.
+    """
+    plain = [c.shares[0] >= PLAIN for c in columns if c.shares.max() >= PLAIN]
+    enough = AS_GOOD if 2 * sum(plain) <= len(plain) else AS_GOOD_IN_TABLE
+    for column in columns:
+        if not column.declared and column.shares[0] >= enough * column.shares.sum():
+            column.home = 0
+        _decide(column, *column.seen, n_groups)
+        column.seen = None
 
 
 def _units_to_tell(limits):
@@ -206,17 +234,14 @@ def _name_fits(column, variable, x, limits, units):
     return inside.mean() >= (AGREES_AMBIGUOUS if unsure else AGREES)
 
 
-def _home(mixture, counts, concept, variable):
+def _declared_unit(units, concept, variable):
+    """Return the place of the declared unit, or None."""
     declared = getattr(variable, "unit", None)
     unit = find_unit(concept, declared) if declared else None
-    for k, known in enumerate(mixture.units):
-        if unit is not None and known[1:] == unit[1:]:
-            return k
-    cells = (counts @ mixture.shares_)[: len(mixture.units)]
-    return 0 if cells[0] >= AS_GOOD * cells.sum() else int(cells.argmax())
+    return next((k for k, u in enumerate(units) if unit is not None and u[1:] == unit[1:]), None)
 
 
-def _decide(found, x, groups, n_groups, *, declared):
+def _decide(found, x, groups, n_groups):
     """Put the sets of cells that are in another unit into ``decisions``."""
     mixture, home = found.mixture, found.home
     expected = found.counts["cells"] @ mixture.shares_[:, : len(mixture.units)]
@@ -236,7 +261,7 @@ def _decide(found, x, groups, n_groups, *, declared):
 
     for unit in candidates:
         whole = (part == home).sum() < 4 * FEWEST
-        if declared and whole:
+        if found.declared and whole:
             _decide_whole(found, unit, y[home], y[unit], limits)
             continue
         mine = part == unit

@@ -89,6 +89,8 @@ def weigh(suspects, reference, limits, shares):
     found.grid = other_digits(suspects.raw, reference.raw)
     if found.grid is None:
         found.grid = own_step(suspects.raw)
+        odd = odd_digits(suspects.raw, reference.raw)
+        found.kinds.update({"digits": odd} if odd else {})
     else:
         decimals, on_set, on_rest = found.grid
         found.kinds["digits"] = {"decimals": decimals, "share": on_set, "share_others": on_rest}
@@ -181,6 +183,30 @@ def other_digits(raw, reference):
             share, others = ((on.sum() + 0.5) / (len(on) + 1) for on in (on_set, on_rest))
             return decimals, float(share), float(others)
     return None
+
+
+def odd_digits(raw, reference):
+    """Return the digits of a set that no usual way of rounding the others would give it.
+
+    Where no others are of its size: with a fixed number of decimals larger values have more
+    significant digits, with a fixed number of significant digits they have fewer decimals. A set
+    that is coarser or finer than both ways is in another unit, or from a very different device.
+    """
+    if len(raw) < 4 * FEWEST or len(reference) < 4 * FEWEST:
+        return None
+    (fine, digits), (fine_others, digits_others) = _digits(raw), _digits(reference)
+    finer, coarser = fine > fine_others, fine < fine_others
+    if np.median(raw) > np.median(reference):
+        odd = finer or (coarser and digits < digits_others)
+    else:
+        odd = coarser or (finer and digits > digits_others)
+    return {"decimals": fine, "decimals_others": fine_others} if odd else None
+
+
+def _digits(raw):
+    """Return the decimals and the significant digits of a middle value of a set."""
+    decimals = next((d for d in STEPS if on_step(raw, d).mean() >= 0.98), max(STEPS))
+    return decimals, int(np.floor(np.log10(np.median(raw)))) + 1 + decimals
 
 
 def own_step(raw):

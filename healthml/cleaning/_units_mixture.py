@@ -78,16 +78,17 @@ class Mixture:
     def __init__(self, units, hard, soft):
         self.units, self.hard, self.soft = units, hard, soft
 
-    def fit(self, grid, *, steps=25):
-        """Estimate from counts; of several starts the likeliest is kept."""
+    def fit(self, grid, *, declared=None, steps=25):
+        """Estimate from counts, with a declared unit or a possible one as the usual unit."""
         starts = [s for s in (self._start(grid, k) for k in range(len(self.units))) if s]
+        if declared is not None:
+            starts = [s for s in starts if s[1] == declared] or starts
         if not starts:
             return None
+        if starts[0][1] == 0:  # another usual unit only where the canonical one is impossible
+            starts = starts[:1]
         fits = [self._climb(grid, shape, first, steps) for shape, first in starts]
-        best = max(fits, key=lambda fit: fit[0])
-        canonical = fits[0] if starts[0][1] == 0 else best
-        best = canonical if canonical[0] > best[0] - np.log(1000) else best
-        _, self.shape_, self.shares_, self.main_ = best
+        _, self.shape_, self.shares_, self.main_ = max(fits, key=lambda fit: fit[0])
         return self
 
     def readings(self, x):

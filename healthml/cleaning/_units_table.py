@@ -7,7 +7,7 @@ import pandas as pd
 
 from healthml._core._frames import parse_numbers
 from healthml.cleaning._units_body import BodyUnits
-from healthml.cleaning._units_column import concept_of, learn_column, six_digits
+from healthml.cleaning._units_column import concept_of, learn_column, settle, six_digits
 from healthml.cleaning._units_convert import between, distinct_units
 from healthml.cleaning._units_explicit import learn_unit_column, units_in_cells
 from healthml.cleaning._units_pairs import PairUnits
@@ -61,7 +61,11 @@ class TableUnits:
             found = learn_column(column, variables.get(column), x, groups, n_groups)
             if found is not None:
                 self.columns[column] = found
-                self._by_column(column, x, groups)
+        settle(list(self.columns.values()), n_groups)
+        for column in self.columns:
+            for verdict in self._by_column(column, numbers[column], groups):
+                if verdict.kind == "sure":
+                    _put(numbers, column, verdict.rows, verdict.values)
         self._learn_pairs(numbers, groups, n_groups)
         self._learn_bodies(numbers)
         return self
