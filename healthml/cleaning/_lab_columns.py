@@ -74,8 +74,10 @@ class Levels:
         if pd.api.types.infer_dtype(self.levels, skipna=False) != "string":
             kept = np.array([_is_text_or_number(level) for level in self.levels], dtype=bool)
             readable = np.where(kept, self.levels, None)
-        number = pd.to_numeric(pd.Series(readable, dtype=object), errors="coerce")
-        self.numbers = number.to_numpy(dtype=float, na_value=np.nan)
+        some = readable[:: max(len(readable) // SAMPLE, 1)]
+        if len(readable) > SAMPLE and not np.isfinite(_numerals(some)).any():
+            readable = np.full(len(readable), None)  # quick: what is left is read one by one
+        self.numbers = _numerals(readable)
         self.plain = np.isfinite(self.numbers)
         self.numbers[~self.plain] = np.nan
         self.counts = np.bincount(self.codes[self.codes >= 0], minlength=len(levels))
@@ -363,6 +365,11 @@ def _usual_unit(found, counts):
         votes[f.unit] = votes.get(f.unit, 0) + counts[i]
     best = max(votes, key=votes.get)
     return best if votes[best] > 0.5 * sum(votes.values()) else ""
+
+
+def _numerals(levels):
+    number = pd.to_numeric(pd.Series(levels, dtype=object), errors="coerce")
+    return number.to_numpy(dtype=float, na_value=np.nan)
 
 
 def _is_text_or_number(level):

@@ -71,12 +71,14 @@ class MissingCodes(CellCleaner):
     def _learn(self, frame, y):
         variables = getattr(self.schema, "variables", None) or {}
         self.words_, numbers, rows = {}, {}, []
+        known = self._ledger_["levels"] = {}
         for name in frame.columns:
             series = frame[name]
             if is_text(series):
                 levels = read_levels(series)
                 if levels is None:
                     continue
+                known[name] = levels
                 words = self.words_[name] = learn_words(levels, variables.get(name))
                 rows += [(name, *row) for row in table_of_words(levels, words)]
                 if words["context"] == NUMBER:
@@ -87,13 +89,13 @@ class MissingCodes(CellCleaner):
         self.codes_ = pd.DataFrame(rows + more, columns=_CODE_TABLE)
 
     def _changes(self, frame):
-        values = {}
+        values, known = {}, self._ledger_.pop("levels", {})
         for name in frame.columns:
             series, learnt = frame[name], self.numbers_.get(name)
             if _is_number(series) and learnt is not None:
                 values[name] = series.to_numpy(dtype=float, na_value=np.nan)
             elif is_text(series) and (name in self.words_ or learnt is not None):
-                levels = read_levels(series)
+                levels = known.get(name) or read_levels(series)
                 if levels is None:
                     continue
                 yield from self._words(name, levels)

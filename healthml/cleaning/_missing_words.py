@@ -99,17 +99,20 @@ def table_of_words(levels, words):
 def candidates(levels, words):
     """Return positions of the levels that could be a code: short, no numeral, no digit at the end."""
     declared = words["declared"]
+    if declared:
+        return [i for i, level in enumerate(levels.levels) if _may_be_code(level, declared)]
+    odd = np.flatnonzero(~levels.plain)
     return [
         i
-        for i in np.flatnonzero(~levels.plain | bool(declared))
-        if _may_be_code(levels.levels[i], declared)
+        for i, level in zip(odd, levels.levels[odd], strict=True)
+        if isinstance(level, str) and not level[-1:].isdigit() and len(level) <= LONGEST
     ]
 
 
 def _may_be_code(level, declared):
-    if not isinstance(level, str):
-        return bool(declared)
-    return (len(level) <= LONGEST and not level[-1:].isdigit()) or level_key(level) in declared
+    if level_key(str(level)) in declared:
+        return True
+    return isinstance(level, str) and not level[-1:].isdigit() and len(level) <= LONGEST
 
 
 def _answer(key, context, levels):
