@@ -5,7 +5,13 @@ from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
 from healthml._core._numerics import cluster_variance
-from healthml.cleaning._redundancy import MINORITY, level_codes
+from healthml.cleaning._redundancy import (
+    MINORITY,
+    level_codes,
+    numeric_columns,
+    sample_rows,
+    screen_pairs,
+)
 from healthml.cleaning._table_view import FOUND, NOTE, Flag
 
 COMPUTED = "computed_from_others"
@@ -14,6 +20,28 @@ WORTH_A_NOTE, NEARLY_DETERMINED = 0.7, 0.95
 FOLDS = 5
 RIDGE = 1e-3
 FEWEST_ROWS = 100
+
+
+def screen_repeated(table, explained, identifiers):
+    """Yield copies, then what the others compute, copies not counted among the others.
+
+    Parameters
+    ----------
+    table : TableView
+        The table.
+    explained : dict of str to ndarray
+        Cells already explained as codes for missing values.
+    identifiers : set of str
+        Columns to leave out.
+    """
+    numeric = numeric_columns(table, explained)
+    numeric = {name: values for name, values in numeric.items() if name not in identifiers}
+    rows, partners = sample_rows(table.n), {}
+    for (a, b), flag in screen_pairs(table, numeric, rows):
+        yield flag
+        partners.setdefault(a, set()).add(b)
+        partners.setdefault(b, set()).add(a)
+    yield from screen_computed(table, numeric, partners, rows)
 
 
 def screen_computed(table, numeric, partners, rows, confidence_level=0.95):

@@ -18,9 +18,9 @@ START_AFTER_END, BEFORE_BIRTH, AFTER_DEATH = "start_after_end", "before_birth", 
 MOSTLY_DATES = 0.5
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _SHAPES = (
-    ("year-month-day", re.compile(r"\d{4}-\d{1,2}-\d{1,2}")),
-    ("year-month-day with time", re.compile(r"\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{2}.*")),
-    ("year first, other separators", re.compile(r"\d{4}[/.]\d{1,2}[/.]\d{1,2}.*")),
+    ("year-month-day", re.compile(r"\d{4}-\d{2}-\d{2}")),
+    ("year-month-day with time", re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{1,2}:\d{2}.*")),
+    ("year first, other separators", re.compile(r"\d{4}([/.-])\d{1,2}\1\d{1,2}.*")),
     ("year last", re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{4}.*")),
     ("year of two digits", re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{2}")),
     ("month in letters", re.compile(rf"(?i)[\d\s,./-]*({_MONTHS})[a-z]*[\d\s,./-]+\w*")),
@@ -31,6 +31,7 @@ _DATE_WORDS = frozenset({"date", "dates", "dt", "datetime", "day", "dob", "dod",
 _BIRTH = frozenset({"birth", "dob", "born", "birthdate", "birthday"})
 _DEATH = frozenset({"death", "dod", "deathdate", "deceased"})
 _STARTS = frozenset({"admission", "admit", "admitted", "start", "begin", "intime", "admittime"})
+_ARRIVALS = _STARTS - {"start", "begin"}
 _ENDS = frozenset({"discharge", "discharged", "end", "stop", "outtime", "dischtime", "dischdate"})
 
 
@@ -41,13 +42,18 @@ def screen_date_columns(table):
         if shapes is None:
             continue
         yield from _formats(column, shapes)
-        absent = [
-            s.startswith("year-") and _calendar_day(x) is None
-            for s, x in zip(shapes, column.levels, strict=True)
-        ]
+        absent = absent_days(column, shapes)
         if any(absent):
             mask = column.cells_of_levels(absent)
             yield Flag.of_cells(column, NO_SUCH_DAY, FOUND, "days that no calendar has", mask)
+
+
+def absent_days(column, shapes):
+    """Say of each level whether it names a day that the calendar does not have."""
+    return [
+        shape.startswith("year-") and _calendar_day(level) is None
+        for shape, level in zip(shapes, column.levels, strict=True)
+    ]
 
 
 def date_shapes(column):
@@ -145,7 +151,7 @@ def date_pairs(names):
         (AFTER_DEATH, n, d, "{before} lies after {after}")
         for d in death
         for n in others
-        if n not in death and words[n] & (_STARTS | _ENDS)
+        if n not in death and words[n] & _ARRIVALS  # papers and plans outlive the patient
     ]
     starts, ends = ([n for n in others if words[n] & kind] for kind in (_STARTS, _ENDS))
     pairs += [

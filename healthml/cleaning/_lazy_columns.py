@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._knowledge import number_codes, text_codes
-from healthml.cleaning._lazy_table import COUNT, collect
-from healthml.cleaning._table_view import ColumnView, declared_of
+from healthml.cleaning._lazy_table import COUNT, KEY, collect
+from healthml.cleaning._table_view import MOSTLY_NUMBERS, ColumnView, declared_of
 
 MOST_DISTINCT = 10_000  # in the sample; beyond it the middle of a column stays a sample
 TAIL = 0.0005
 FREQUENT = 5  # cells in the sample that make a value worth an exact count
 MOST_FREQUENT = 2_000
+PLAIN_NUMBER = r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$"
 
 
 class CountedColumn(ColumnView):
@@ -105,9 +106,9 @@ def _count_column(table, name, rows, declared):
 
 def _distinct(table, name, frame):
     """Return the distinct values of a query and their counts, the most frequent first."""
-    found = collect(frame.select(name).group_by(name).agg(nw.len().alias(COUNT)))
+    found = collect(frame.select(nw.col(name).alias(KEY)).group_by(KEY).agg(nw.len().alias(COUNT)))
     found = found.sort_values(COUNT, ascending=False, kind="stable", ignore_index=True)
-    cells = found[name]
+    cells = found[KEY].rename(name)
     if table.kinds[name] == "boolean":
         cells = cells.astype("boolean")
     return cells, found[COUNT].to_numpy(dtype=float)
@@ -130,11 +131,14 @@ def _summarised(table, name, rows, declared):
         words = [*text_codes(), "", *(str(c) for c in declared.get("missing_codes", ()))]
         key = column.str.strip_chars().str.to_lowercase()
         apart = column.is_in(often) | key.is_in([w.lower() for w in words])
+        if seen.str.contains(PLAIN_NUMBER).mean() >= MOSTLY_NUMBERS:
+            apart = apart | ~column.str.contains(PLAIN_NUMBER)
     else:
         apart = column.is_in(often) if often else column.is_null()
     parts.append(present.filter(apart))
     exact = [_distinct(table, name, part) for part in parts]
-    known = pd.concat([cells for cells, _ in exact if len(cells)], ignore_index=True)
+    found = [cells for cells, _ in exact if len(cells)] or [seen.iloc[:0]]
+    known = pd.concat(found, ignore_index=True)
     counts = np.concatenate([count for _, count in exact])
     middle = seen[~seen.isin(known)]
     left = max(table.n - counts.sum(), 0.0)

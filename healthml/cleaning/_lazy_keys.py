@@ -10,12 +10,12 @@ from healthml.cleaning._key_screen import (
     REPEATED_IDENTIFIER,
     screen_repeated_identifiers,
 )
-from healthml.cleaning._lazy_table import COUNT, collect
+from healthml.cleaning._lazy_table import COUNT, KEY, collect
 from healthml.cleaning._table_view import FOUND, NOTE, SUSPECTED, Flag
 
 PER_PART = 1_000_000  # distinct numbers held at a time
 MOST_TEXTS = 2_000_000
-_ISO = r"^\d{4}-\d{2}-\d{2}"
+_ISO = r"^\d{4}-\d{2}-\d{2}($|[T ])"
 
 
 def repeated_identifiers(table, columns):
@@ -32,7 +32,9 @@ def repeated_identifiers(table, columns):
         elif name in table.whole:
             flags += _flag(name, column.n_present, _count_distinct(table, name))
         elif table.kinds[name] == "text" and table.n <= MOST_TEXTS:
-            query = table.frame.filter(~nw.col(name).is_null()).select(name).unique()
+            query = (
+                table.frame.filter(~nw.col(name).is_null()).select(nw.col(name).alias(KEY)).unique()
+            )
             flags += _flag(name, column.n_present, _length(query))
         elif table.kinds[name] == "text":
             why = f"more than {MOST_TEXTS:,} texts are not compared; use whole numbers"
@@ -59,8 +61,8 @@ def _flag(name, n_present, n_distinct):
 
 def _count_distinct(table, name):
     n_parts = -(-table.n // PER_PART)
-    rows = table.frame.select(name).filter(~nw.col(name).is_null())
-    return sum(_length(rows.filter(nw.col(name) % n_parts == k).unique()) for k in range(n_parts))
+    rows = table.frame.select(nw.col(name).alias(KEY)).filter(~nw.col(KEY).is_null())
+    return sum(_length(rows.filter(nw.col(KEY) % n_parts == k).unique()) for k in range(n_parts))
 
 
 def _length(query):
@@ -69,7 +71,12 @@ def _length(query):
 
 def date_order_flags(table, columns):
     """Return a flag and a condition for every pair of dates that stands in the wrong order."""
-    read = {name: d for name, column in columns.items() if (d := _day(table, column)) is not None}
+    days = {name: d for name, column in columns.items() if (d := _day(table, column)) is not None}
+    as_text = any(table.kinds[name] == "text" for name in days)
+    read = {
+        name: d.dt.to_string("%Y-%m-%d") if as_text and table.kinds[name] == "date" else d
+        for name, d in days.items()
+    }
     pairs = dates.date_pairs(list(read))
     if not pairs:
         return [], []
@@ -95,11 +102,16 @@ def _day(table, column):
     """Return the day of each row as an expression that sorts, or None."""
     cell, kind = nw.col(column.name), table.kinds[column.name]
     if kind == "date":
-        return cell.dt.to_string("%Y-%m-%d")
+        return cell.cast(nw.Date)
     shapes = dates.date_shapes(column) if kind == "text" else None
     if shapes is None or not any(shape.startswith("year-") for shape in shapes):
         return None
-    return nw.when(cell.str.contains(_ISO)).then(cell.str.slice(0, 10))
+    levels = zip(column.levels, dates.absent_days(column, shapes), strict=True)
+    absent = [level for level, is_absent in levels if is_absent]
+    cell = cell.str.strip_chars()
+    read = cell.str.contains(_ISO)
+    read = read & ~nw.col(column.name).is_in(absent) if absent else read
+    return nw.when(read).then(cell.str.slice(0, 10))
 
 
 def _sum(condition, name):

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from healthml.cleaning import _quality_places as places
-from healthml.cleaning._lazy_table import COUNT, collect
+from healthml.cleaning._lazy_table import COUNT, KEY, collect
 from healthml.exceptions import InputError
 
 MOST_GROUPS = 10_000
@@ -56,7 +56,7 @@ def count_places(table, flags, conditions, key, label, patient=None):
     """
     kept = [k for k, c in enumerate(conditions) if c is not None]
     asked = [_total(conditions[k], f"n{k}") for k in kept]
-    rows = table.frame.with_columns(key.alias(_GROUP)).filter(~nw.col(_GROUP).is_null())
+    rows = table.frame.with_columns(key.alias(_GROUP))
     found = collect(rows.group_by(_GROUP).agg(nw.len().alias(COUNT), *asked))
     if len(found) > MOST_GROUPS:
         raise InputError(
@@ -68,7 +68,8 @@ def count_places(table, flags, conditions, key, label, patient=None):
     people = size if patient is None else _patients(table, rows, found[_GROUP], patient)
     counts = found[[f"n{k}" for k in kept]].to_numpy(dtype=int).T
     names = [(flags[k].column, flags[k].rule) for k in kept]
-    return places.places_table(names, counts, [label(g) for g in found[_GROUP]], size, people)
+    labels = [places.UNKNOWN if pd.isna(g) else label(g) for g in found[_GROUP]]
+    return places.places_table(names, counts, labels, size, people)
 
 
 def _patients(table, rows, groups, patient):
@@ -83,15 +84,20 @@ def _patients(table, rows, groups, patient):
     small = at_least < places.SMALLEST
     if not small.any():
         return at_least
-    few = rows.filter(nw.col(_GROUP).is_in(groups[small].tolist()))
+    names = groups[small].dropna().tolist()
+    few = rows.filter(nw.col(_GROUP).is_in(names) | nw.col(_GROUP).is_null())
     return np.where(small, _distinct_by_group(few, groups, column), at_least)
 
 
 def _distinct_by_group(rows, groups, column):
     pairs = rows.with_columns(column.alias(_PERSON)).select(_GROUP, _PERSON).unique()
     found = collect(pairs.group_by(_GROUP).agg(nw.len().alias(COUNT)))
-    number = dict(zip(found[_GROUP], found[COUNT], strict=True))
-    return np.array([int(number.get(group, 0)) for group in groups])
+    number = {_name(g): int(n) for g, n in zip(found[_GROUP], found[COUNT], strict=True)}
+    return np.array([number.get(_name(group), 0) for group in groups])
+
+
+def _name(group):
+    return None if pd.isna(group) else group
 
 
 def period_key(table, name, sample):
@@ -99,15 +105,18 @@ def period_key(table, name, sample):
     column, kind = nw.col(name), table.kinds[name]
     is_iso = kind == "text" and places.as_stamps(sample) is not None
     if kind == "date" or is_iso:
-        first, last = _ends(table, column)
-        unit = places.calendar_unit(first, last)
+        if is_iso:
+            month = column.str.strip_chars().str.slice(0, 7)
+            column = nw.when(column.str.contains(places.YEAR_MONTH)).then(month)
+        unit = places.calendar_unit(*_ends(table, column))
         year, month = _year_and_month(column, is_iso)
         if unit == "quarter":
             key = year * 10 + (month + 2) // 3
         else:
             key = year if unit == "year" else year * 100 + month
         return key, lambda key: places.calendar_label(key, unit)
-    few = collect(table.frame.select(name).unique().head(places.MOST_PERIODS + 2))[name].nunique()
+    most = places.MOST_PERIODS + 2
+    few = collect(table.frame.select(column.alias(KEY)).unique().head(most))[KEY].nunique()
     if few <= places.MOST_PERIODS:
         return column, places.group_name
     if kind != "number":
@@ -122,7 +131,7 @@ def period_key(table, name, sample):
 
 def _ends(table, column):
     ends = collect(table.frame.select(column.min().alias("low"), column.max().alias("high")))
-    return (pd.Timestamp(str(ends[c].iloc[0])[:10]) for c in ("low", "high"))
+    return [pd.Timestamp(str(ends[c].iloc[0])[:10]) for c in ("low", "high")]
 
 
 def _year_and_month(column, is_iso):

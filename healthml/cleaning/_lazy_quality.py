@@ -13,7 +13,6 @@ from healthml.cleaning import _fill_screen as fill
 from healthml.cleaning import _key_screen as keys
 from healthml.cleaning import _missing_code_screen as codes
 from healthml.cleaning import _plausible_screen as plausible
-from healthml.cleaning import _redundancy as redundancy
 from healthml.cleaning import _row_order as order
 from healthml.cleaning._lazy_cells import conditions
 from healthml.cleaning._lazy_columns import counted_columns
@@ -21,7 +20,7 @@ from healthml.cleaning._lazy_keys import date_order_flags, repeated_identifiers
 from healthml.cleaning._lazy_places import count_places, count_rows, period_key
 from healthml.cleaning._lazy_roles import read_roles
 from healthml.cleaning._quality_places import group_name
-from healthml.cleaning._quality_result import QualityReport
+from healthml.cleaning._quality_result import CODE_RULES, SUSPECTED_CODE_RULES, QualityReport
 from healthml.cleaning._quality_table import not_assessed, tidy
 from healthml.cleaning._table_view import FOUND, SUSPECTED, TableView
 
@@ -50,11 +49,16 @@ def lazy_report(table, schema, given):
     present = [k for k, flag in enumerate(flags) if counted[k] != 0 or not flag.n_cells]
     flags = [_exact(flag, n) for flag, n in zip(flags, counted, strict=True)]
     flags, found, events = ([x[k] for k in present] for x in (flags, found, events))
-    side_by_side = [*_sampled(table, sample, told, by_name, flags), *again]
-    every = [*flags, *side_by_side]
+    view = TableView(sample, y=told.sampled_y(sample), groups=told.sampled_groups(sample))
+    beside = [
+        _of_sample(flag, table, len(sample))
+        for flag in _side_by_side(view, by_name, flags, table.is_whole)
+    ]
+    events += [view.n_events(flag.mask) if table.is_whole else None for flag in beside]
+    every = [*flags, *beside, *again]
     unread += _not_read(table, sample)
     return QualityReport(
-        tidy(every, table.n, [*events, *[None] * len(side_by_side)]),
+        tidy(every, table.n, [*events, *[None] * len(again)]),
         evidence={(f.column, f.rule): f.evidence for f in every if f.evidence},
         **_by_place(table, flags, found, told),
         not_assessed=not_assessed(told.y is None, told.groups is None, schema is None, unread),
@@ -74,8 +78,6 @@ def _columns_judged(view, schema):
         kinds.screen_level_variants,
         kinds.screen_level_synonyms,
         dates.screen_date_columns,
-        roles.screen_codes,
-        roles.screen_probabilities,
     ):
         yield from screen(view)
     yield from fill.screen_constant_fill(view, explained)
@@ -97,48 +99,32 @@ def _exact(flag, n):
     return replace(flag, n_cells=n)
 
 
-def _sampled(table, sample, told, columns, flags):
-    """Yield what needs rows side by side, from the sampled rows."""
-    view = TableView(sample, y=told.sampled_y(sample), groups=told.sampled_groups(sample))
-    coded = [f for f in flags if f.rule in _CODES]
+def _side_by_side(view, columns, flags, whole):
+    """Run the screens that need rows side by side on the sampled rows."""
+    coded = [f for f in flags if f.rule in (*CODE_RULES, *SUSPECTED_CODE_RULES)]
     explained, sure = {}, {}
     for flag in coded:
         rows = columns[flag.column].flagged_rows(flag.mask)
         explained[flag.column] = explained.get(flag.column, False) | rows
         if flag.status == FOUND:
             sure[flag.column] = sure.get(flag.column, False) | rows
-    names = set()
-    for flag in roles.screen_identifiers(view):
-        names.add(flag.column)
-        yield _of_sample(flag, table, len(sample))
-    if table.is_whole:
-        identifiers = names
-        yield from keys.screen_duplicate_rows(view, identifiers)
-    yield from (_of_sample(f, table, len(sample)) for f in roles.screen_future_counts(view))
-    for flag in _repeated(view, explained, names):
-        yield _of_sample(flag, table, len(sample))
-    for flag in order.screen_row_order(view, sure):
-        yield _of_sample(flag, table, len(sample))
-
-
-_CODES = (codes.TEXT, codes.TEXT_SUSPECTED, codes.NUMBER, codes.NUMBER_SUSPECTED)
-
-
-def _repeated(view, explained, identifiers):
-    numeric = redundancy.numeric_columns(view, explained)
-    numeric = {name: values for name, values in numeric.items() if name not in identifiers}
-    rows, partners = redundancy.sample_rows(view.n), {}
-    for (a, b), flag in redundancy.screen_pairs(view, numeric, rows):
-        yield flag
-        partners.setdefault(a, set()).add(b)
-        partners.setdefault(b, set()).add(a)
-    yield from computed.screen_computed(view, numeric, partners, rows)
+    identifiers = list(roles.screen_identifiers(view))
+    yield from identifiers
+    if whole:
+        names = {flag.column for flag in identifiers if flag.rule != roles.SORTED}
+        yield from keys.screen_duplicate_rows(view, names)
+    yield from roles.screen_codes(view)
+    yield from roles.screen_probabilities(view)
+    yield from roles.screen_future_counts(view)
+    names = {flag.column for flag in identifiers}
+    yield from computed.screen_repeated(view, explained, names)
+    yield from order.screen_row_order(view, sure)
 
 
 def _of_sample(flag, table, n_sampled):
     """Return a flag seen in a sample: never more than suspected, its cells scaled to the table."""
     if table.is_whole:
-        return replace(flag, mask=None)
+        return flag
     status = SUSPECTED if flag.status == FOUND else flag.status
     n_cells = round(flag.n_cells * table.n / n_sampled)
     detail = f"{flag.detail}; in a sample of {n_sampled:,} rows"

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import narwhals as nw
 
 from healthml._core._checks import check_event
-from healthml.cleaning._lazy_table import COUNT, collect
+from healthml.cleaning._lazy_table import COUNT, KEY, collect
 from healthml.cleaning._quality_table import RoleColumn, name_roles
 from healthml.exceptions import InputError
+
+MOST_LEVELS = 1_000
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,9 @@ def read_roles(table, schema, given):
 
 def _event_level(table, name, event, declared):
     """Return the level that is the event; None for a declared outcome with gaps."""
-    column = nw.col(name)
-    levels = collect(table.frame.select(name).group_by(name).agg(nw.len().alias(COUNT)).head(1000))
-    cells = levels[name]
+    values = table.frame.select(nw.col(name).alias(KEY))
+    cells = collect(values.group_by(KEY).agg(nw.len().alias(COUNT)).head(MOST_LEVELS))[KEY]
     if declared and cells.isna().any():
         return None
-    classes, y01 = check_event(cells, event=event, name=f"the outcome {name!r}")
-    del classes, column
+    y01 = check_event(cells, event=event, name=f"the outcome {name!r}")[1]
     return cells[y01 == 1].iloc[0] if (y01 == 1).sum() == 1 else None

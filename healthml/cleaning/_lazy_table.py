@@ -11,8 +11,9 @@ from healthml._core._frames import to_pandas
 from healthml.exceptions import InputError
 
 MOST_SAMPLED = 50_000
-COUNT = "healthml_count"  # names for columns of our own queries
+COUNT, KEY = "healthml_count", "healthml_key"  # columns of our own queries
 _ROW = "healthml_row"
+_STRIDE, _TURN = 2654435761, 2**32  # the golden ratio of a turn
 _AS_TEXT = (nw.Categorical, nw.Enum)
 READABLE = ("number", "text", "boolean", "date")
 
@@ -38,6 +39,12 @@ class LazyTable:
         schema = frame.collect_schema()
         if not len(schema):
             raise InputError("X has no columns; pass a table with at least one.")
+        dotted = [name for name in schema if "." in name]
+        if dotted and frame.implementation.is_pyspark():
+            raise InputError(
+                f"Spark reads the dot in the name of column {dotted[0]!r} as a field inside "
+                "another; rename such columns first."
+            )
         cast = [nw.col(c).cast(nw.Float64) for c, d in schema.items() if d == nw.Decimal]
         cast += [nw.col(c).cast(nw.String) for c, d in schema.items() if d in _AS_TEXT]
         self.source = frame
@@ -61,10 +68,9 @@ class LazyTable:
 
     @cached_property
     def sample(self):
-        """Rows at even distances as a pandas frame: all of them where they are few."""
-        step = -(-self.n // MOST_SAMPLED)
+        """About 50,000 rows as a pandas frame, or all of them where they are fewer."""
         kept = [name for name, kind in self.kinds.items() if kind in READABLE]
-        rows = nw.from_native(_every(self.source, step, self.n)).select(kept)
+        rows = nw.from_native(_spread(self.source, self.n)).select(kept)
         cast = [
             nw.col(c).cast(nw.Float64) for c, d in rows.collect_schema().items() if d == nw.Decimal
         ]
@@ -96,18 +102,25 @@ def _kind(dtype):
     return "text" if dtype == nw.String or dtype in _AS_TEXT else "other"
 
 
-def _every(frame, step, n):
-    """Return every `step`-th row as a native lazy frame; Spark, which has no order, draws them."""
+def _spread(frame, n):
+    """Return about `MOST_SAMPLED` rows, spread over the table by a multiplicative sequence.
+
+    Rows at even distances would meet every table of 24 rows a patient at the same hour. Spark,
+    whose rows have no order, draws them.
+    """
     native, implementation = frame.to_native(), frame.implementation
-    if step == 1:
+    if n <= MOST_SAMPLED:
         return native
+    below = int(MOST_SAMPLED / n * _TURN)
     if implementation.is_polars():
         import polars as pl
 
-        return native.with_row_index(_ROW).filter(pl.col(_ROW) % step == 0).drop(_ROW)
+        row = pl.col(_ROW).cast(pl.UInt64)
+        return native.with_row_index(_ROW).filter(row * _STRIDE % _TURN < below).drop(_ROW)
     if implementation.is_duckdb():
-        rows = native.project(f"*, row_number() over () - 1 as {_ROW}")
-        return rows.filter(f"{_ROW} % {step} = 0").project(f"* exclude ({_ROW})")
+        rows = native.project(f"*, cast(row_number() over () - 1 as hugeint) as {_ROW}")
+        rows = rows.filter(f"{_ROW} * {_STRIDE} % {_TURN} < {below}")
+        return rows.project(f"* exclude ({_ROW})")
     if implementation.is_pyspark():
-        return native.sample(fraction=min(1.0, 1 / step), seed=0)
-    return frame.head(min(n, MOST_SAMPLED)).to_native()
+        return native.sample(fraction=MOST_SAMPLED / n, seed=0)
+    return frame.head(MOST_SAMPLED).to_native()

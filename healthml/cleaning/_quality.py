@@ -17,7 +17,6 @@ from healthml.cleaning import _fill_screen as fill
 from healthml.cleaning import _key_screen as keys
 from healthml.cleaning import _missing_code_screen as codes
 from healthml.cleaning import _plausible_screen as plausible
-from healthml.cleaning import _redundancy as redundancy
 from healthml.cleaning import _row_order as order
 from healthml.cleaning._lazy_quality import lazy_report
 from healthml.cleaning._lazy_table import lazy_table
@@ -41,7 +40,7 @@ def quality_report(X, schema=None, *, y=None, groups=None, site=None, time=None)
 
     A lazy table (polars LazyFrame, DuckDB relation, Spark DataFrame, or another that narwhals
     reads lazily) is never loaded: its columns are judged by the same rules from aggregate queries,
-    and what needs the rows side by side is judged on an evenly spaced sample of 50,000 of them,
+    and what needs the rows side by side is judged on about 50,000 of them, spread over the table,
     which the detail then says. What was not looked at is listed in ``not_assessed``.
 
     Parameters
@@ -160,21 +159,9 @@ def _look(view, schema):
     yield from roles.screen_probabilities(view)
     yield from roles.screen_future_counts(view)
     yield from fill.screen_constant_fill(view, explained)
-    yield from _repeated(view, explained, {flag.column for flag in identifiers})
+    names = {flag.column for flag in identifiers}
+    yield from computed.screen_repeated(view, explained, names)
     yield from order.screen_row_order(view, sure)
-
-
-def _repeated(view, explained, identifiers):
-    """Find copies, then what the others compute, copies not counted among the others."""
-    numeric = redundancy.numeric_columns(view, explained)
-    numeric = {name: values for name, values in numeric.items() if name not in identifiers}
-    rows = redundancy.sample_rows(view.n)
-    partners = {}
-    for (a, b), flag in redundancy.screen_pairs(view, numeric, rows):
-        yield flag
-        partners.setdefault(a, set()).add(b)
-        partners.setdefault(b, set()).add(a)
-    yield from computed.screen_computed(view, numeric, partners, rows)
 
 
 def _placed(flag, view, site, time):

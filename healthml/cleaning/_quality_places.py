@@ -10,6 +10,9 @@ from healthml.exceptions import InputError
 
 SMALLEST = 11  # patients in a group whose counts may be shown
 MOST_PERIODS = 24
+MOSTLY_DATES = 0.9
+YEAR_MONTH = r"^\s*((?:1[5-9]|2[0-2])\d{2}-(?:0[1-9]|1[0-2]))"
+UNKNOWN = "(missing)"
 N_BINS = 12
 COLUMNS = {
     "column": str,
@@ -30,7 +33,7 @@ def count_by_group(flags, codes, labels, patients=None):
     flags : list of Flag
         Those with a mask over the rows.
     codes : ndarray of int
-        Group of each row, -1 where it is not known.
+        Group of each row, -1 where it is not known; such rows are a group of their own.
     labels : list of str
         Name of each group.
     patients : ndarray, default=None
@@ -41,11 +44,11 @@ def count_by_group(flags, codes, labels, patients=None):
     pandas.DataFrame
         As `places_table`.
     """
-    known = codes >= 0
+    codes, labels = np.where(codes < 0, len(labels), codes), [*labels, UNKNOWN]
     n_groups = len(labels)
-    size = np.bincount(codes[known], minlength=n_groups)
+    size = np.bincount(codes, minlength=n_groups)
     n_patients = size if patients is None else _patients_by_group(codes, patients, n_groups)
-    counts = [np.bincount(codes[known & f.mask], minlength=n_groups) for f in flags]
+    counts = [np.bincount(codes[f.mask], minlength=n_groups) for f in flags]
     names = [(f.column, f.rule) for f in flags]
     return places_table(
         names, np.array(counts).reshape(len(flags), n_groups), labels, size, n_patients
@@ -102,17 +105,16 @@ def hide_groups(n_patients, smallest=SMALLEST):
     >>> hide_groups(np.array([3, 40, 15])).tolist(), hide_groups(np.array([40, 15])).tolist()
     ([True, False, True], [False, False])
     """
-    hidden = n_patients < smallest
+    hidden = (n_patients > 0) & (n_patients < smallest)
     for position in np.argsort(n_patients, kind="stable"):
         if not hidden.any() or n_patients[hidden].sum() >= smallest:
             break
-        hidden[position] = True
-    return hidden & (n_patients > 0)
+        hidden[position] = n_patients[position] > 0
+    return hidden
 
 
 def _patients_by_group(codes, patients, n_groups):
-    known = codes >= 0
-    pairs = pd.DataFrame({"group": codes[known], "patient": np.asarray(patients)[known]})
+    pairs = pd.DataFrame({"group": codes, "patient": np.asarray(patients)})
     return np.bincount(pairs.drop_duplicates()["group"], minlength=n_groups)
 
 
@@ -199,15 +201,18 @@ def _series(values, n, name):
 
 
 def as_stamps(series):
-    """Return dates as such, text in ISO format included; None when they are not dates."""
+    """Return dates as such, and text that begins with year-month as the first of that month.
+
+    None for columns that are not dates in nine cells of ten.
+    """
     if types.is_datetime64_any_dtype(series.dtype):
         return series
     if types.is_numeric_dtype(series.dtype) or series.isna().all():
         return None
-    stamps = pd.to_datetime(
-        series.astype(str).where(series.notna()), format="ISO8601", errors="coerce"
-    )
-    return stamps if stamps.notna().sum() >= 0.9 * series.notna().sum() else None
+    month = series.astype(str).where(series.notna()).str.extract(YEAR_MONTH, expand=False)
+    if month.notna().sum() < MOSTLY_DATES * series.notna().sum():
+        return None
+    return pd.to_datetime(month + "-01", format="%Y-%m-%d")
 
 
 def group_name(level):
