@@ -250,7 +250,7 @@ def _decide(found, x, groups, n_groups):
         return
     joint = mixture.log_densities(x) + np.log(mixture.shares_[groups].T)
     part, y = joint.argmax(axis=0), mixture.readings(x)[0]
-    limits = _logs(found.judged)
+    limits = _logs(found.judged), _logs(found.limits["hard"])
 
     def reference(here):
         """Return the usual cells of other groups, or all where there are few."""
@@ -262,20 +262,20 @@ def _decide(found, x, groups, n_groups):
     for unit in candidates:
         whole = (part == home).sum() < 4 * FEWEST
         if found.declared and whole:
-            _decide_whole(found, unit, y[home], y[unit], limits)
+            _decide_whole(found, unit, y[home], y[unit], limits[0])
             continue
-        mine = part == unit
+        mine, factor = part == unit, mixture.units[unit][1] / mixture.units[home][1]
         left = np.ones(len(x), dtype=bool)
         for group in range(n_groups) if n_groups > 1 else ():
             here = groups == group
-            shares = ((mine & here).sum(), here.sum(), (mine & ~here).sum(), (~here).sum())
+            shares = _shares_of(mine, groups, group, n_groups)
             suspects = _cells(mine & here, x, y[home], y[unit])
-            evidence = weigh(suspects, reference(here), limits, shares)
+            evidence = weigh(suspects, reference(here), limits, shares, factor)
             if evidence.decides():
                 found.decisions[group, unit] = evidence
                 left &= ~here
         rest = _cells(mine & left, x, y[home], y[unit])
-        evidence = weigh(rest, reference(~left), limits, (0, 0, 0, 0))
+        evidence = weigh(rest, reference(~left), limits, (0, 0, 0, 0), factor)
         if evidence.decides():
             for group in range(n_groups) if n_groups > 1 else ():
                 found.decisions.setdefault((group, unit), evidence)
@@ -283,6 +283,16 @@ def _decide(found, x, groups, n_groups):
                 found.decisions[-1, unit] = evidence
     _share_again(found, x, groups)
     _forget_empty(found, x, groups)
+
+
+def _shares_of(mine, groups, group, n_groups):
+    """Return cells of the set and all cells, here and in the other groups but the likest one."""
+    n_mine = np.bincount(groups[mine], minlength=n_groups)
+    n_all = np.bincount(groups, minlength=n_groups)
+    others = np.flatnonzero((np.arange(n_groups) != group) & (n_all > 0))
+    if len(others) > 1:
+        others = np.delete(others, (n_mine[others] / n_all[others]).argmax())
+    return n_mine[group], n_all[group], n_mine[others].sum(), n_all[others].sum()
 
 
 def _share_again(found, x, groups):

@@ -17,6 +17,9 @@ REAL_OUTSIDE = 0.02  # share of a real population that may lie outside the soft 
 NEARLY_ALL = 0.8
 SURE = 1e-6  # of chance, for what is tested
 ODDS = 1000.0  # of one explanation against another
+OFTEN = 0.05  # share of cells above which a set is no collection of slips
+LIKE_TEN = 0.06  # log10 factors this close to a whole number cannot be told by digits alone
+WIDE = 5.0  # ratio of large to small values that shows how a column is rounded
 STEPS = range(5)  # decimals looked at
 
 
@@ -29,10 +32,10 @@ class Evidence:
 
     def decides(self):
         """Say whether at least two kinds agree, one of them more than a ratio or a place."""
-        kinds = set(self.kinds)
+        kinds, reach = set(self.kinds), self.kinds.get("range", {})
         if "factor" not in kinds:
             return False
-        if self.kinds.get("range", {}).get("share_outside", 0) >= NEARLY_ALL:
+        if reach.get("share_impossible", 0) >= NEARLY_ALL:
             return True
         return bool(kinds & {"group", "gap"}) and bool(kinds & {"range", "digits"})
 
@@ -60,17 +63,19 @@ class Cells:
     other: np.ndarray
 
 
-def weigh(suspects, reference, limits, shares):
+def weigh(suspects, reference, limits, shares, factor):
     """Return the evidence for a set of cells, by kind.
 
     Parameters
     ----------
     suspects, reference : Cells
         The set, and the cells taken to be as they should; logs are of canonical values.
-    limits : tuple of float
-        Canonical limits outside of which hardly any real patient lies.
+    limits : tuple of (pair, pair)
+        Logs of the limits outside of which hardly any real patient lies, and no living one.
     shares : tuple of int
         Cells of the set and all cells in its groups, then the same elsewhere.
+    factor : float
+        Size of the other unit in the usual one.
 
     Returns
     -------
@@ -79,29 +84,34 @@ def weigh(suspects, reference, limits, shares):
     found = Evidence()
     if len(suspects.raw) < FEWEST:
         return found
+    group = in_group(*shares)
+    often = len(suspects.raw) > OFTEN * (len(suspects.raw) + len(reference.raw))
     looks = {
-        "factor": factor_fits(suspects, reference),
-        "range": outside_range(suspects, reference, limits),
+        "factor": factor_fits(suspects, reference, may_slip=not (group or often)),
+        "range": outside_range(suspects, reference, *limits),
         "gap": free_gap(suspects, reference),
-        "group": in_group(*shares),
+        "group": group,
     }
     found.kinds = {kind: numbers for kind, numbers in looks.items() if numbers}
     found.grid = other_digits(suspects.raw, reference.raw)
-    if found.grid is None:
-        found.grid = own_step(suspects.raw)
-        odd = odd_digits(suspects.raw, reference.raw)
-        found.kinds.update({"digits": odd} if odd else {})
-    else:
+    if found.grid:
         decimals, on_set, on_rest = found.grid
         found.kinds["digits"] = {"decimals": decimals, "share": on_set, "share_others": on_rest}
+        return found
+    found.grid = own_step(suspects.raw)
+    power = np.log10(factor)
+    if abs(power - round(power)) > LIKE_TEN:
+        odd = odd_digits(suspects.raw, reference.raw)
+        found.kinds.update({"digits": odd} if odd else {})
     return found
 
 
-def factor_fits(suspects, reference):
+def factor_fits(suspects, reference, *, may_slip=True):
     """Return centre and spread after conversion where both agree with the others, else None.
 
     The centres may differ by half a standard deviation of the population (case mix) and three
-    standard errors; the set must not be explained as well by a decimal slip.
+    standard errors. Where slips may be, a set that they explain as well does not count: slips
+    are few and anywhere.
     """
     if len(reference.raw) < 4 * FEWEST:
         return None
@@ -114,7 +124,7 @@ def factor_fits(suspects, reference):
     ratio, slack = spread / width, 1 + 3 / np.sqrt(2 * n)
     if off > allowed or moved < 2 * allowed or not 0.5 / slack < ratio < 2 * slack:
         return None
-    if not _beats_slip(suspects, Shape(usual, width, width)):
+    if may_slip and not _beats_slip(suspects, Shape(usual, width, width)):
         return None
     return {"centre_off": off, "standard_error": error, "factor_log": moved, "spread_ratio": ratio}
 
@@ -131,7 +141,7 @@ def _beats_slip(suspects, shape):
     return True
 
 
-def outside_range(suspects, reference, limits):
+def outside_range(suspects, reference, limits, hard):
     """Return the share outside the limits where no real population has it, else None."""
     low, high = limits
     outside = (suspects.home < low) | (suspects.home > high)
@@ -140,7 +150,12 @@ def outside_range(suspects, reference, limits):
     lower = wilson(int(outside.sum()), len(outside), 0.999)[0]
     if lower <= REAL_OUTSIDE + usual or after > REAL_OUTSIDE + usual:
         return None
-    return {"share_outside": float(outside.mean()), "share_after": float(after)}
+    impossible = ((suspects.home < hard[0]) | (suspects.home > hard[1])).mean()
+    return {
+        "share_outside": float(outside.mean()),
+        "share_impossible": float(impossible),
+        "share_after": float(after),
+    }
 
 
 def free_gap(suspects, reference):
@@ -192,21 +207,36 @@ def odd_digits(raw, reference):
     significant digits, with a fixed number of significant digits they have fewer decimals. A set
     that is coarser or finer than both ways is in another unit, or from a very different device.
     """
-    if len(raw) < 4 * FEWEST or len(reference) < 4 * FEWEST:
+    if len(raw) < 4 * FEWEST or len(reference) < 20 * FEWEST:
         return None
-    (fine, digits), (fine_others, digits_others) = _digits(raw), _digits(reference)
-    finer, coarser = fine > fine_others, fine < fine_others
+    fine, others = decimals_of(raw), decimals_of(reference)
     if np.median(raw) > np.median(reference):
-        odd = finer or (coarser and digits < digits_others)
+        odd = fine > others or (fine < others and _keeps_decimals(reference))
     else:
-        odd = coarser or (finer and digits > digits_others)
-    return {"decimals": fine, "decimals_others": fine_others} if odd else None
+        odd = fine < others or (fine > others and _has_more_digits(raw, reference, fine, others))
+    return {"decimals": fine, "decimals_others": others} if odd else None
 
 
-def _digits(raw):
-    """Return the decimals and the significant digits of a middle value of a set."""
-    decimals = next((d for d in STEPS if on_step(raw, d).mean() >= 0.98), max(STEPS))
-    return decimals, int(np.floor(np.log10(np.median(raw)))) + 1 + decimals
+def decimals_of(raw):
+    """Return with how many decimals nearly all numbers are written."""
+    return next((d for d in STEPS if on_step(raw, d).mean() >= 0.98), max(STEPS))
+
+
+def _keeps_decimals(reference):
+    """Say whether large and small values have the same decimals, over a wide range."""
+    low, middle, high = np.quantile(reference, [0.05, 0.5, 0.95])
+    if high < WIDE * low:
+        return False
+    return decimals_of(reference[reference >= middle]) == decimals_of(reference)
+
+
+def _has_more_digits(raw, reference, fine, others):
+    """Say whether many of a set have more significant digits than any of the others."""
+    most = np.floor(np.log10(np.quantile(reference, 0.99))) + 1 + others
+    used = ~on_step(raw, fine - 1)
+    digits = np.floor(np.log10(raw)) + 1 + fine
+    n_more = int((used & (digits > most)).sum())
+    return wilson(n_more, len(raw), 0.999)[0] > 0.05
 
 
 def own_step(raw):

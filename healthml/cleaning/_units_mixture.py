@@ -18,6 +18,7 @@ TAIL, TAIL_SCALE = 0.02, 3.0  # real patients far from the middle: share and spr
 OUTSIDE_HARD, OUTSIDE_SOFT = 1e-5, 0.05  # how much rarer a value is beyond the limits
 LEAST_HOME = 0.02  # share of cells that may be as they should, in any group
 ALIKE = 0.03  # log factors closer than this are one
+MOST_STARTS = 3
 NARROWEST = 0.01  # smallest spread of the population, in log units
 
 
@@ -80,13 +81,13 @@ class Mixture:
 
     def fit(self, grid, *, declared=None, steps=25):
         """Estimate from counts, with a declared unit or a possible one as the usual unit."""
-        starts = [s for s in (self._start(grid, k) for k in range(len(self.units))) if s]
+        starts = [s for k in range(len(self.units)) for s in self._starts(grid, k)]
         if declared is not None:
             starts = [s for s in starts if s[1] == declared] or starts
         if not starts:
             return None
-        if starts[0][1] == 0:  # another usual unit only where the canonical one is impossible
-            starts = starts[:1]
+        usual = starts[0][1]  # another than the canonical unit only where that is impossible
+        starts = starts if usual else [s for s in starts if s[1] == usual]
         fits = [self._climb(grid, shape, first, steps) for shape, first in starts]
         _, self.shape_, self.shares_, self.main_ = max(fits, key=lambda fit: fit[0])
         return self
@@ -135,17 +136,16 @@ class Mixture:
         """Return the range of logarithms over which a value of no known kind may lie."""
         return np.log(1e6)
 
-    def _start(self, grid, k):
-        """Return a first shape with unit k as the usual one, or None where that is impossible."""
+    def _starts(self, grid, k):
+        """Yield first shapes with unit k as the usual one, at peaks where that is possible."""
         y = self.readings(grid.value)[0][k]
         good = np.isfinite(y)
         if not good.any():
-            return None
-        middle, spread = _mode(y[good], grid.count[good])
+            return
         soft = _log_limits(self.soft)
-        if not soft[0] <= middle <= soft[1]:
-            return None
-        return Shape(middle, spread, spread), k
+        for middle, spread in _peaks(y[good], grid.count[good]):
+            if soft[0] <= middle <= soft[1]:
+                yield Shape(middle, spread, spread), k
 
     def _climb(self, grid, shape, main, steps):
         self.main_ = main
@@ -195,20 +195,22 @@ def _quantiles(y, weight, at):
     return y[order][np.minimum(places, len(y) - 1)]
 
 
-def _mode(y, weight):
-    """Return the highest place of a smoothed histogram of log values, and a spread around it."""
+def _peaks(y, weight):
+    """Yield the highest places of a smoothed histogram of log values, and a spread around each."""
     step = 0.02
     place = np.floor(y / step).astype(np.int64)
     low = place.min()
-    counts = np.bincount(place - low, weight)
     kernel = np.exp(-0.5 * (np.arange(-15, 16) * step / 0.1) ** 2)
-    smooth = np.convolve(counts, kernel, mode="full")[15:-15] if len(counts) else counts
-    top = int(smooth.argmax())
-    high = np.flatnonzero(smooth < smooth[top] / 2)
-    left = top - high[high < top].max() if (high < top).any() else top + 1
-    right = high[high > top].min() - top if (high > top).any() else len(smooth) - top
-    spread = max(min(left, right) * step / 1.1774, 0.05)
-    return (top + low + 0.5) * step, spread
+    counts = np.bincount(place - low + 15, weight, place.max() - low + 31)
+    smooth = np.convolve(counts, kernel, mode="same")
+    inner = smooth[1:-1]
+    tops = np.flatnonzero((inner >= smooth[:-2]) & (inner > smooth[2:])) + 1
+    tops = tops[np.argsort(-smooth[tops], kind="stable")]
+    for top in tops[smooth[tops] > smooth.max() / 4][:MOST_STARTS]:
+        below = np.flatnonzero(smooth < smooth[top] / 2)
+        left = top - below[below < top].max(initial=-1)
+        right = below[below > top].min(initial=len(smooth)) - top
+        yield (top - 15 + low + 0.5) * step, max(min(left, right) * step / 1.1774, 0.05)
 
 
 def _log_limits(limits):
