@@ -38,7 +38,9 @@ class Procedure:
     def make(self, resample):
         """Return an unfitted copy with the resample's seed, its inner folds by whole patients."""
         model = clone(self.estimator)
-        if self.unseeded:
+        if self.unseeded == ("random_state",):
+            model.random_state = resample.seed  # as set_params does, without reading signatures
+        elif self.unseeded:
             model.set_params(**dict.fromkeys(self.unseeded, resample.seed))
         return model
 

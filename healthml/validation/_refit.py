@@ -230,9 +230,9 @@ class _Work:
         try:
             with recorded() as caught:
                 model = self.procedure.make(resample)
-                rows = _safe_indexing(self.X, train)
+                rows = _take(self.X, train)
                 model.fit(rows, y, **self.procedure.fit_params(model, train))
-                wanted = _safe_indexing(self.X, resample.predict)
+                wanted = _take(self.X, resample.predict)
                 risk = predict_risk(model, wanted, event_label=self.event_label)
         except InputError:
             raise
@@ -260,6 +260,13 @@ class _Work:
             f"{self.label or name} could not be refitted in {resample.where}: {kind} in {name} "
             f"(seed {resample.seed}); fit it on the training rows of that split alone to see why."
         ) from None
+
+
+def _take(X, rows):
+    """Return a copy of some rows."""
+    if type(X) is np.ndarray or hasattr(X, "iloc"):
+        return X.take(rows, axis=0)
+    return _safe_indexing(X, rows)
 
 
 def _is_named(kind, name):
