@@ -1,6 +1,7 @@
 """Look at a table before learning from it."""
 
 from healthml.cleaning._categories import CategoryNormalizer
+from healthml.cleaning._codes import CodeChecker
 from healthml.cleaning._cross_field import CrossFieldCheck
 from healthml.cleaning._decimal_slips import DecimalSlips
 from healthml.cleaning._duplicates import find_duplicates
@@ -20,6 +21,7 @@ from healthml.cleaning._units_convert import convert
 
 __all__ = [
     "CategoryNormalizer",
+    "CodeChecker",
     "CrossFieldCheck",
     "DecimalSlips",
     "DroppedRows",
