@@ -11,6 +11,7 @@ DIRECT, SUM, RATIO = "direct_above_total", "gcs_sum", "pf_ratio"
 BULK = 0.98
 EVIDENCE = 6.0  # twice the log of how much likelier the pressures are the other way round
 OUT_OF_PLACE = 2.0  # standard deviations of the diastolic where the systolic is no living one
+DEEP = 0.9  # of the soft limit of the systolic pressure
 FAR = 5.0
 MEAN_ERROR = 2.0  # mmHg
 LEAST = 3.0  # mmHg; no group of patients varies less
@@ -24,7 +25,7 @@ class PressureRule(FieldRule):
 
     def __init__(self, sbp, dbp, populations=POPULATIONS):
         super().__init__(sbp, dbp)
-        self.soft = soft_hull("sbp", populations)
+        self.soft = [soft_hull(role, populations) for role in ("sbp", "dbp")]
 
     def judge(self, frame):
         sbp, dbp = (field.numbers(frame) for field in self.fields)
@@ -37,6 +38,7 @@ class PressureRule(FieldRule):
         values = [field.numbers(frame)[judged & holds] for field in self.fields]
         self.bulk = [spread(one, BULK) for one in values]
         self.place = [robust(one) for one in values]
+        self.ratio = robust(np.log(values[1] / values[0]))
         return self
 
     def changes(self, frame, mode):
@@ -53,8 +55,9 @@ class PressureRule(FieldRule):
     def _likelier_swapped(self, sbp, dbp):
         """Return where both pressures are out of place as they stand and in place swapped.
 
-        A systolic pressure that is itself no living one (below the soft limit) speaks of shock
-        and an older diastolic as well as of a swap, unless the diastolic is out of place too.
+        A systolic pressure a little below the soft limit speaks of shock and an older diastolic
+        as well as of a swap, unless the diastolic is out of place too. Far below it, no older
+        diastolic helps: the swap stands when it gives a living pair with a usual ratio.
         """
         (s_middle, s_scale), (d_middle, d_scale) = self.place
         s_scale, d_scale = max(s_scale, LEAST), max(d_scale, LEAST)
@@ -63,10 +66,13 @@ class PressureRule(FieldRule):
             return ((s - s_middle) / s_scale) ** 2 + ((d - d_middle) / d_scale) ** 2
 
         ordinary = inside(dbp, self.bulk[0]) & inside(sbp, self.bulk[1])
+        likelier = ordinary & (off(sbp, dbp) - off(dbp, sbp) > EVIDENCE)
         high = (dbp - d_middle) / d_scale > OUT_OF_PLACE
-        return (
-            ordinary & (off(sbp, dbp) - off(dbp, sbp) > EVIDENCE) & (inside(sbp, self.soft) | high)
-        )
+        with np.errstate(all="ignore"):
+            usual = np.abs(np.log(sbp / dbp) - self.ratio[0]) <= 2 * max(self.ratio[1], 0.05)
+        living = inside(dbp, self.soft[0]) & inside(sbp, self.soft[1]) & usual
+        low = self.soft[0][0]
+        return (likelier & ((sbp >= low) | high)) | (living & (sbp < DEEP * low))
 
 
 class MeanPressureRule(FieldRule):

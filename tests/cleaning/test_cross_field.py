@@ -193,6 +193,14 @@ def test_low_pressures_are_only_to_verify(sbp, dbp):
     assert (20, "sbp", "pressure_order") in claims(cleaner, "verify")
 
 
+def test_swapped_pressures_of_a_patient_in_shock():
+    X = patients().drop(columns="map")
+    X.loc[20, ["sbp", "dbp"]] = [34, 60]
+    X.loc[21, ["sbp", "dbp"]] = [34, 118]  # no usual pair the other way round
+    cleaner = CrossFieldCheck().fit(X)
+    assert cells(cleaner) == {(20, "sbp"), (20, "dbp")}
+
+
 def test_pressures_are_paired_by_name():
     X = patients()[["sbp", "dbp"]]
     X["ni_sbp"], X["ni_dbp"] = X["sbp"] + 4, X["dbp"] + 3
