@@ -7,7 +7,10 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import chi2, t
 
+from healthml.validation._brent import brent_root
+
 RANDOM = ("REML", "DL", "ML", "PM")
+_EARLY, _UPPER = float(np.finfo(float).eps ** 0.25), 100.0  # where R's metafor stops and looks
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Weighted:
         return Weighted(self.theta, self.variance, self.X, tau2)
 
 
-def between_variance(fixed, method):
+def between_variance(fixed, method, search="exact"):
     """Return the between-study variance and its standard error.
 
     Parameters
@@ -101,6 +104,8 @@ def between_variance(fixed, method):
         The studies, at a between-study variance of 0.
     method : {"REML", "DL", "ML", "PM", "FE"}
         Restricted or full maximum likelihood, DerSimonian-Laird, Paule-Mandel, or none.
+    search : {"exact", "metafor"}, default="exact"
+        How far to search for Paule and Mandel's root.
 
     Returns
     -------
@@ -114,7 +119,7 @@ def between_variance(fixed, method):
         tau2 = max((fixed.q - free) / fixed.trace, 0.0)
         spread = 2 * free + 4 * tau2 * fixed.trace + 2 * tau2**2 * fixed.trace_of_square
         return tau2, float(np.sqrt(spread) / fixed.trace)
-    tau2 = _moment_root(fixed, free) if method == "PM" else _most_likely(fixed, method)
+    tau2 = _moment_root(fixed, free, search) if method == "PM" else _most_likely(fixed, method)
     there = fixed.at(tau2)
     information = {
         "REML": there.trace_of_square / 2,
@@ -124,11 +129,11 @@ def between_variance(fixed, method):
     return tau2, float(1 / np.sqrt(information))
 
 
-def q_profile(fixed, confidence_level):
+def q_profile(fixed, confidence_level, tau2=0.0, search="exact"):
     """Return the Q-profile interval of the between-study variance (Viechtbauer 2007)."""
     tail = (1 - confidence_level) / 2
     wanted = chi2.isf([tail, 1 - tail], fixed.freedom)
-    return tuple(_moment_root(fixed, value) for value in wanted)
+    return tuple(_moment_root(fixed, value, search, 10 * tau2) for value in wanted)
 
 
 def inconsistency(fixed, tau2, method):
@@ -141,13 +146,16 @@ def inconsistency(fixed, tau2, method):
     return 100 * tau2 / (typical + tau2), tau2 / typical + 1
 
 
-def _moment_root(fixed, wanted):
+def _moment_root(fixed, wanted, search, far=0.0):
     """Return the variance at which the weighted sum of squares is `wanted`; 0 where it is less."""
     if fixed.q <= wanted:
         return 0.0
-    upper = _scale(fixed)
+    early = search == "metafor"
+    upper = max(_UPPER, far) if early else _scale(fixed)
     while fixed.at(upper).q > wanted:
         upper *= 4
+    if early:
+        return brent_root(lambda t: fixed.at(t).q - wanted, 0.0, upper, _EARLY)
     return brentq(lambda t: fixed.at(t).q - wanted, 0.0, upper, xtol=1e-15, rtol=1e-14)
 
 

@@ -24,6 +24,7 @@ __all__ = ["MetaResult", "random_effects"]
 
 METHODS = (*RANDOM, "FE")
 TESTS, PREDICTIONS = ("knha", "z"), ("t(k-2)", "metafor")
+SEARCHES = ("metafor", "exact")
 FEWEST, FEW = 3, 5
 BACK = {"identity": lambda x: x, "log": np.exp, "logit": expit}
 
@@ -37,6 +38,7 @@ def random_effects(
     test="knha",
     prediction="t(k-2)",
     scale="identity",
+    search="metafor",
     confidence_level=0.95,
 ) -> MetaResult:
     """Pool estimates of several studies (sites) whose true values differ.
@@ -62,6 +64,10 @@ def random_effects(
         it: k - 1 degrees of freedom with "knha", normal with "z".
     scale : {"identity", "log", "logit"}, default="identity"
         What `theta` is; the table is brought back from it.
+    search : {"metafor", "exact"}, default="metafor"
+        Where to stop looking for the ends of the interval of the between-study variance and for
+        Paule and Mandel's estimate: where R's metafor stops by default, within 1.2e-4 of the root,
+        so that published numbers come out the same; or at machine precision.
     confidence_level : float, default=0.95
         Level of all intervals.
 
@@ -78,9 +84,9 @@ def random_effects(
     Notes
     -----
     The between-study variance is the global maximum of the (restricted) likelihood, to machine
-    precision. From a handful of studies it is little more than a guess: see its interval. The
-    Hartung-Knapp interval can be narrower than the normal one when the studies happen to agree;
-    the note says so.
+    precision (for Paule and Mandel's see `search`). From a handful of studies it is little more
+    than a guess: see its interval. The Hartung-Knapp interval can be narrower than the normal one
+    when the studies happen to agree; the note says so.
 
     References
     ----------
@@ -103,16 +109,18 @@ def random_effects(
     >>> pooled.get("pooled").round(3).tolist(), pooled.get("prediction").round(3).tolist()
     ([0.758, 0.691, 0.815], [0.758, 0.576, 0.879])
     """
-    check_words(method, test, prediction, scale)
+    check_words(method, test, prediction, scale, search)
     level = check_confidence_level(confidence_level)
     studies = check_studies(theta, se, names)
     used = studies[studies["reason"] == ""]
     test = "z" if method == "FE" else test
     ones = np.ones((len(used), 1))
     fixed = Weighted(used["theta"].to_numpy(), used["se"].to_numpy() ** 2, ones)
-    tau2, se_tau2 = between_variance(fixed, method)
+    tau2, se_tau2 = between_variance(fixed, method, search)
     model = fixed.at(tau2)
-    numbers = _mean(model, level, test) | _heterogeneity(fixed, tau2, se_tau2, method, level)
+    numbers = _mean(model, level, test) | _heterogeneity(
+        fixed, tau2, se_tau2, method, level, search
+    )
     if method != "FE":
         numbers |= _prediction(model, numbers["standard_error"], level, test, prediction)
     table = _table(studies, model, numbers, level, test, scale)
@@ -121,13 +129,14 @@ def random_effects(
     return MetaResult(table, **numbers, **dict(zip(names, words, strict=True)))
 
 
-def check_words(method, test, prediction, scale="identity"):
+def check_words(method, test, prediction, scale="identity", search="exact"):
     """Refuse a word that stands for nothing."""
     known = {
         "method": (method, METHODS),
         "test": (test, TESTS),
         "prediction": (prediction, PREDICTIONS),
         "scale": (scale, tuple(BACK)),
+        "search": (search, SEARCHES),
     }
     for name, (value, allowed) in known.items():
         if value not in allowed:
@@ -173,9 +182,9 @@ def _mean(model, level, test):
     }
 
 
-def _heterogeneity(fixed, tau2, se_tau2, method, level):
+def _heterogeneity(fixed, tau2, se_tau2, method, level, search):
     i2, h2 = inconsistency(fixed, tau2, method)
-    ends = (np.nan, np.nan) if method == "FE" else q_profile(fixed, level)
+    ends = (np.nan, np.nan) if method == "FE" else q_profile(fixed, level, tau2, search)
     return {
         "tau2": np.nan if method == "FE" else float(tau2),
         "se_tau2": se_tau2,

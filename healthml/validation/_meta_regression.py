@@ -76,6 +76,7 @@ def meta_regression(
     names=None,
     method="REML",
     test="knha",
+    search="metafor",
     confidence_level=0.95,
 ) -> MetaRegressionResult:
     """Regress estimates of studies (sites) on their characteristics.
@@ -92,6 +93,8 @@ def meta_regression(
         Estimator of the between-study variance.
     test : {"knha", "z"}, default="knha"
         Intervals with t on k - p degrees of freedom, or normal.
+    search : {"metafor", "exact"}, default="metafor"
+        Where to stop looking for Paule and Mandel's estimate, as in `random_effects`.
     confidence_level : float, default=0.95
         Level of the intervals.
 
@@ -118,7 +121,7 @@ def meta_regression(
     >>> found.to_frame()["estimate"].round(3).tolist()
     [1.0, 0.37]
     """
-    check_words(method, test, "t(k-2)")
+    check_words(method, test, "t(k-2)", search=search)
     if method == "FE":
         raise InputError("method is 'FE', which knows no differences; choose REML, DL, ML or PM.")
     level = check_confidence_level(confidence_level)
@@ -131,8 +134,8 @@ def meta_regression(
     _check_design(X)
     values = studies["theta"].to_numpy()[used], studies["se"].to_numpy()[used] ** 2
     fixed = Weighted(*values, X)
-    tau2, se_tau2 = between_variance(fixed, method)
-    alone = between_variance(Weighted(*values, X[:, :1]), method)[0]
+    tau2, se_tau2 = between_variance(fixed, method, search)
+    alone = between_variance(Weighted(*values, X[:, :1]), method, search)[0]
     i2, h2 = inconsistency(fixed, tau2, method)
     table = _coefficients(fixed.at(tau2), frame.columns, level, test)
     return MetaRegressionResult(

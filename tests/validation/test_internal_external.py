@@ -185,7 +185,7 @@ def test_a_model_with_one_risk_for_all_has_no_slope():
     result = internal_external(DummyClassifier(), X, Y, site=SITE)
     rows = result.table[result.table["measure"] == "calibration_slope"]
     assert (rows["reason"][:7] == "every risk is the same: it does not exist").all()
-    assert (result.get("auroc", "A")[["estimate", "kind"]] == [0.5, "left out"]).all()
+    assert result.get("auroc", "A")[["estimate", "kind"]].tolist() == [0.5, "left out"]
     assert result.get("oe_ratio")["n_sites"] == 7
 
 
