@@ -69,7 +69,8 @@ class Block:
         found[rows] = True
         place = np.cumsum(found) - 1
         part.order = place.take(self.order[0][found.take(self.order[0])])[None]
-        part.logs = tuple(log.take(rows, axis=1) for log in self.logs)
+        if "logs" in vars(self):
+            part.logs = tuple(log.take(rows, axis=1) for log in self.logs)
         return part
 
     def weigh(self, weight):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn import get_config
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -13,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from healthml._core._frames import to_pandas
 from healthml._core._parallel import iterate_parallel
 from healthml.validation._irls import fit_batched, risks_of
+from healthml.validation._lbfgs_path import follow_lbfgs
 from healthml.validation._refit import Refit, interrupted, refit
 
 _EXACT_SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
@@ -63,8 +65,8 @@ def recognise(estimator):
         return _recipe(estimator, [])
     if estimator.memory is not None or getattr(estimator, "transform_input", None) is not None:
         return None
-    *before, last = [step for _, step in estimator.steps]
-    return _recipe(last, [step for step in before if step not in (None, "passthrough")])
+    *before, last = _steps(estimator)
+    return _recipe(last, before)
 
 
 def batched_refit(estimator, X, y, resamples, *, sample_weight=None, event_label=1, **options):
@@ -96,15 +98,17 @@ def batched_refit(estimator, X, y, resamples, *, sample_weight=None, event_label
     Notes
     -----
     The optimum is found to about 1e-7 in standard deviations of the columns, closer than with
-    scikit-learn's default `tol`. Resamples without a single optimum (separated outcomes, a column
-    that is a combination of others among the training rows, one class) go to `refit`, so that
-    they give what the plain loop gives.
+    scikit-learn's default `tol`. In separated resamples, which have no optimum, the steps of
+    scikit-learn's default solver are taken, so that they give what the plain loop gives. For the
+    same reason other solvers' separated resamples, and those with a column that is a combination
+    of others among the training rows or with one class, go to `refit`.
     """
     recipe, resamples = recognise(estimator), list(resamples)
     table = None if recipe is None else _numbers(X, event_label)
     if table is None or not _weights_fit(estimator, sample_weight):
         return None
-    work = _Work(table, np.asarray(y), recipe, sample_weight)
+    path = _path(estimator, X) if np.isinf(recipe.C) else None
+    work = _Work(table, np.asarray(y), recipe, sample_weight, path)
     answers = _run(work, resamples, **options)
     rest = [i for i, answer in enumerate(answers) if answer is None]
     options = {**options, "sample_weight": sample_weight, "event_label": event_label}
@@ -125,6 +129,14 @@ def _run(work, resamples, *, n_jobs=None, verbose=0, what="resamples", **_):
     except KeyboardInterrupt:
         raise interrupted(len(answers), what, resamples[len(answers)]) from None
     return answers
+
+
+def _steps(estimator):
+    """Return the steps that do something, the model last."""
+    if not isinstance(estimator, Pipeline):
+        return [estimator]
+    *before, last = [step for _, step in estimator.steps]
+    return [*(step for step in before if step not in (None, "passthrough")), last]
 
 
 def _recipe(model, before):
@@ -170,6 +182,27 @@ def _numbers(X, event_label):
     return table if len(table) and np.isfinite(table).all() else None
 
 
+@dataclass(frozen=True)
+class _Path:
+    """What decides where the solver stops in a separated resample."""
+
+    before: tuple
+    max_iter: int
+    tol: float
+
+
+def _path(estimator, X):
+    """Return how to take the solver's steps, or None where that cannot be done here."""
+    *before, model = _steps(estimator)
+    if model.solver != "lbfgs":
+        return None
+    types = [X.dtype] if isinstance(X, np.ndarray) else getattr(X, "dtypes", [])
+    plain = all(isinstance(one, np.dtype) for one in types) and len(types)
+    if not plain or np.result_type(*types) in (np.float16, np.float32):
+        return None  # the solver works in single precision
+    return _Path(tuple(before), model.max_iter, model.tol)
+
+
 def _weights_fit(estimator, sample_weight):
     """Whether weights of the rows mean the same to the fast path and to the loop."""
     if sample_weight is None:
@@ -187,6 +220,7 @@ class _Work:
     y: np.ndarray
     recipe: LogisticRecipe
     weight: np.ndarray | None
+    path: _Path | None = None
 
     def __call__(self, portion):
         answers = [None] * len(portion)
@@ -196,13 +230,38 @@ class _Work:
         counts = count_rows([portion[i].train for i in mixed], len(self.table))
         C, scaled = self.recipe.C, self.recipe.scaled
         fit = fit_batched(self.table, self.y, counts, C=C, scaled=scaled, weight=self.weight)
+        late = {}
+        if self.path is not None:
+            for place in np.flatnonzero(fit.separated):
+                fit.coef[place], found = self._follow(counts[place])
+                late[place] = not found
         risks = risks_of(self.table, fit.coef)
-        for i, risk, found in zip(mixed, risks, fit.converged, strict=True):
-            answers[i] = Refit(risk[portion[i].predict]) if found else None
+        for place, i in enumerate(mixed):
+            apart = place in late
+            if apart or fit.converged[place]:
+                risk = risks[place, portion[i].predict]
+                answers[i] = Refit(risk, converged=not late.get(place), separated=apart)
         return answers
 
     def _both_classes(self, train):
         return len(train) > 0 and self.y[train].min() < self.y[train].max()
+
+    def _follow(self, count):
+        """Return where scikit-learn's solver stops in one resample, and whether at its `tol`."""
+        used = np.flatnonzero(count)
+        X, count = self.table[used], count[used].astype(float)
+        centre, spread = 0.0, 1.0
+        for step in self.path.before:
+            known = clone(step).fit(X, sample_weight=count)
+            X = known.transform(X)
+            centre = known.mean_ if step.with_mean else centre
+            spread = known.scale_ if step.with_std else spread
+        weight = count if self.weight is None else count * self.weight[used]
+        options = {"max_iter": self.path.max_iter, "tol": self.path.tol}
+        coef, found = follow_lbfgs(X, self.y[used], weight, **options)
+        coef[1:] /= spread
+        coef[0] -= np.sum(coef[1:] * centre)
+        return coef, found
 
 
 def count_rows(draws, n):
