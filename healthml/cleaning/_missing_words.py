@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from healthml._core._knowledge import match_concept
 from healthml.cleaning._lab_columns import learn_column
 from healthml.cleaning._missing_code_screen import level_key
 from healthml.cleaning._missing_levels import (
@@ -119,6 +120,8 @@ def _answer(key, context, levels):
     """Return "blank", "keep" or "verify" for a word that may be an answer."""
     if context == NUMBER:
         numbers = levels.numbers[levels.plain]
+        if match_concept(str(levels.series.name)) is not None:
+            return "blank"
         whole = len(numbers) > 0 and (numbers == np.round(numbers)).all()
         return "verify" if whole and numbers.min() in (0, 1) else "blank"
     keys = [level_key(str(level)) for level in levels.levels]

@@ -5,7 +5,12 @@ import re
 import numpy as np
 from scipy.stats import poisson
 
-from healthml._core._knowledge import is_ambiguous, match_concept, number_codes
+from healthml._core._knowledge import (
+    concept_limits,
+    is_ambiguous,
+    match_concept,
+    number_codes,
+)
 from healthml.cleaning._missing_code_screen import (
     FEW_DISTINCT,
     SPIKE,
@@ -14,8 +19,8 @@ from healthml.cleaning._missing_code_screen import (
 )
 from healthml.cleaning._table_view import FOUND, SUSPECTED
 
-STOPS = frozenset({"heart_rate", "resp_rate"})  # zero is an arrest or a code
-VITALS = STOPS | {"sbp", "dbp", "map", "spo2"}
+STOPS = frozenset({"heart_rate", "resp_rate", "spo2"})  # zero is an arrest or a code
+VITALS = STOPS | {"sbp", "dbp", "map"}
 PRESSURES = frozenset({"sbp", "dbp", "map"})
 AROUND = 10  # distinct values on either side with which a spike is compared
 CHANCE = 1e-6
@@ -47,6 +52,8 @@ def judge_numbers(table):
             elif _is_pile(column, code):
                 status = FOUND if _named(column) else SUSPECTED
                 judged[float(code)] = status, "the largest value, far more often than those below"
+        if 0.0 not in judged and _is_impossible_zero(column):
+            judged[0.0] = FOUND, "zero is impossible for this measurement, repeated"
         if column.concept and column.concept["name"] in PRESSURES and 0.0 in judged:
             judged[0.0] = FOUND, "no pressure is 0, even in an arrest; repeated"
     _judge_stops(verdicts)
@@ -128,6 +135,15 @@ def _named(column):
     if column.declared.get("concept"):
         return True
     return match_concept(column.name) is not None and not is_ambiguous(column.name)
+
+
+def _is_impossible_zero(column):
+    """Say whether zeros stand in a named measurement that is above zero in every unit it has."""
+    values, counts = column.unique
+    if len(values) <= FEW_DISTINCT or values[0] != 0 or counts[0] < 2 or not _named(column):
+        return False
+    limits = concept_limits(column.declared.get("concept") or match_concept(column.name))
+    return limits["hard"][0] > 0 and all(offset == 0 for _, _, offset in limits["units"])
 
 
 def _is_nines(column, code):
