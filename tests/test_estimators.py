@@ -10,10 +10,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import healthml
+from healthml.cleaning import LabelAudit
 from healthml.validation import ShrunkenClassifier
 
 # estimator name -> how to make it, for those that cannot be made without arguments
-MADE_WITH = {"ShrunkenClassifier": lambda: ShrunkenClassifier(LogisticRegression())}
+MADE_WITH = {
+    "LabelAudit": lambda: LabelAudit(LogisticRegression(), random_state=0),
+    "ShrunkenClassifier": lambda: ShrunkenClassifier(LogisticRegression()),
+}
 # estimator name -> {check name: why it cannot hold}
 EXCUSED = {}
 

@@ -3,11 +3,14 @@
 from healthml.cleaning._categories import CategoryNormalizer
 from healthml.cleaning._codes import CodeChecker
 from healthml.cleaning._cross_field import CrossFieldCheck
+from healthml.cleaning._dates import DateParser
 from healthml.cleaning._decimal_slips import DecimalSlips
 from healthml.cleaning._duplicates import find_duplicates
 from healthml.cleaning._duplicates_report import DuplicateReport
 from healthml.cleaning._lab_grammar import LabValue, parse_lab_value
 from healthml.cleaning._lab_values import LabValueParser
+from healthml.cleaning._labels import LabelAudit
+from healthml.cleaning._labels_result import LabelAuditResult
 from healthml.cleaning._linkage import link_records
 from healthml.cleaning._linkage_result import LinkageResult
 from healthml.cleaning._missing_codes import MissingCodes
@@ -23,11 +26,14 @@ __all__ = [
     "CategoryNormalizer",
     "CodeChecker",
     "CrossFieldCheck",
+    "DateParser",
     "DecimalSlips",
     "DroppedRows",
     "DuplicateReport",
     "LabValue",
     "LabValueParser",
+    "LabelAudit",
+    "LabelAuditResult",
     "LinkageResult",
     "MissingCodes",
     "PlausibleRange",

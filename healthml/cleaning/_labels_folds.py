@@ -1,0 +1,167 @@
+"""Risks of rows the model was not fitted on, from several deals of whole patients to folds."""
+
+import inspect
+from numbers import Integral
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metadata_routing import process_routing
+
+from healthml._core._checks import check_patient_cv
+from healthml._core._parallel import run_parallel
+from healthml.exceptions import InputError
+
+
+def deal_folds(cv, event, groups, n_repeats, seeds):
+    """Return pairs of training and test rows for every repeat.
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable
+        A number deals whole patients anew in every repeat, spread by their events and rows; fewer
+        folds where fewer patients have, or have not, the event. Anything else is used as it is,
+        the same in every repeat.
+    event : ndarray of shape (n,)
+        Labels, 0/1.
+    groups : ndarray of int or None
+        Patient of each row.
+    n_repeats : int
+        Number of deals.
+    seeds : list of int
+        One for each deal.
+
+    Returns
+    -------
+    list of list of (ndarray, ndarray)
+    """
+    if not (cv is None or isinstance(cv, Integral)):
+        splits = list(check_patient_cv(cv, event, groups).split(event, event, groups))
+        _refuse_untested(splits, len(event))
+        return [splits] * n_repeats
+    codes = np.arange(len(event)) if groups is None else groups
+    events, rows = np.bincount(codes, event), np.bincount(codes)
+    scarcest = int(min(np.sum(events > 0), np.sum(events < rows)))
+    if scarcest < 2:
+        raise InputError(
+            f"Only {scarcest} patient has (or has not) the event; at least 2 of each are needed "
+            "to predict patients out of fold."
+        )
+    n_splits = min(5 if cv is None else int(cv), scarcest)
+    if n_splits < 2:
+        raise InputError(f"cv is {cv}; pass at least 2 folds.")
+    return [_deal(codes, events, rows, n_splits, seed) for seed in seeds]
+
+
+def _deal(codes, events, rows, n_splits, seed):
+    tie = np.random.RandomState(seed).uniform(size=len(rows))
+    order = np.lexsort((tie, rows, events))
+    fold = np.empty(len(rows), dtype=int)
+    fold[order] = np.arange(len(rows)) % n_splits
+    fold = fold[codes]
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_splits)]
+
+
+def _refuse_untested(splits, n):
+    tested = np.zeros(n, dtype=bool)
+    for _, test in splits:
+        tested[test] = True
+    if not tested.all():
+        raise InputError(
+            f"cv tests {int(tested.sum())} of {n} rows; a label is judged by models that have not "
+            "seen it, so every row must be tested. Pass a number of folds."
+        )
+
+
+class OutOfFold:
+    """Fits copies of an estimator on training rows and predicts the others.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Has `predict_proba`.
+    X : table
+        Handed to the estimator as it is.
+    event : ndarray of shape (n,)
+        Labels, 0/1.
+    fit_params : dict
+        Metadata of the fit, one value for each row.
+    n_jobs : int or None
+        Parallel fits.
+    """
+
+    def __init__(self, estimator, X, event, fit_params, n_jobs):
+        if not hasattr(estimator, "predict_proba"):
+            raise InputError(
+                f"{type(estimator).__name__} has no predict_proba; pass a classifier that gives "
+                "probabilities, or wrap it in CalibratedClassifierCV."
+            )
+        self.estimator, self.X, self.event = estimator, X, event
+        self.fit_params, self.n_jobs = fit_params, n_jobs
+
+    def risks(self, deals, believed, seeds):
+        """Return the mean out-of-fold risk of each row over the deals.
+
+        Parameters
+        ----------
+        deals : list of list of (ndarray, ndarray)
+            Training and test rows, deal by deal.
+        believed : ndarray of shape (n,) or None
+            Chance with which a row takes part in a fit; None means that all do.
+        seeds : list of int
+            One for each deal.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        tasks = []
+        for splits, seed in zip(deals, seeds, strict=True):
+            drawn = np.random.RandomState(seed).uniform(size=len(self.event))
+            taking_part = np.ones(len(drawn), bool) if believed is None else drawn < believed
+            tasks += [(self._training(train, taking_part), test) for train, test in splits]
+        total, times = np.zeros(len(self.event)), np.zeros(len(self.event))
+        answers = run_parallel(self._predict, tasks, n_jobs=self.n_jobs)
+        for (_, test), risk in zip(tasks, answers, strict=True):
+            total[test] += risk
+            times[test] += 1
+        return total / times
+
+    def _training(self, train, taking_part):
+        """Return the training rows that take part; all of them if a class would be missing."""
+        chosen = train[taking_part[train]]
+        labels = np.bincount(self.event[chosen], minlength=2)
+        return chosen if labels.min() >= 2 else train
+
+    def _predict(self, task):
+        train, test = task
+        params = {name: _safe_indexing(value, train) for name, value in self.fit_params.items()}
+        model = clone(self.estimator)
+        model.fit(_safe_indexing(self.X, train), self.event[train], **params)
+        place = list(model.classes_).index(1)
+        return model.predict_proba(_safe_indexing(self.X, test))[:, place]
+
+
+def inner_fit_params(owner, groups, params):
+    """Return the metadata that the inner fits get, the same with routing off and on.
+
+    Parameters
+    ----------
+    owner : estimator
+        The meta-estimator; its `estimator` is fitted.
+    groups : ndarray of int or None
+        Patient of each row.
+    params : dict
+        Further metadata.
+
+    Returns
+    -------
+    dict
+    """
+    if get_config()["enable_metadata_routing"]:
+        given = params if groups is None else {"groups": groups, **params}
+        routed = process_routing(owner, "fit", **given)["estimator"]["fit"] if given else {}
+        return dict(routed)
+    takes = inspect.signature(owner.estimator.fit).parameters
+    return params if groups is None or "groups" not in takes else {"groups": groups, **params}

@@ -1,0 +1,190 @@
+"""How likely a label is wrong: the share of contrary labels that no patient's risk explains."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from scipy.special import expit, logsumexp
+
+MOST_BINS = 100
+RATES = np.geomspace(0.004, 0.4, 11)
+SHAPES = (0.6, 0.8, 1.0, 1.25)  # powers of the log odds: tails heavier and lighter than logistic
+# prior: no wrong labels, one rate for both classes, one class only, a rate for each
+PRIOR = {"none": 0.75, "both_alike": 0.2, "no_event": 0.015, "event": 0.015, "each": 0.02}
+RIDGE = 0.01  # of intercept and slope, for log odds of standard deviation 1
+STEPS = 40
+NEGLIGIBLE = 1e-5
+
+
+@dataclass(frozen=True)
+class NoisePosterior:
+    """Explanations of the contrary labels, each with its weight and its verdict on every row.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_explanations,)
+        Posterior probability.
+    rates : ndarray of shape (n_explanations, 2)
+        Chance that a label is wrong where there truly is no event, and where there is.
+    wrong : ndarray of shape (n_explanations, n)
+        Chance that the label of a row is wrong, under each explanation.
+    design_effect : float
+        By how much patients' repeated rows were discounted.
+    """
+
+    weight: np.ndarray
+    rates: np.ndarray
+    wrong: np.ndarray
+    design_effect: float
+
+    @property
+    def score(self):
+        """Chance of each row that its label is wrong."""
+        return self.weight @ self.wrong
+
+    @property
+    def p_any(self):
+        """Chance that there are wrong labels at all."""
+        return float(self.weight[self.rates.max(axis=1) > 0].sum())
+
+    def interval(self, values, confidence_level):
+        """Return mean, lower and upper end of a value known under each explanation."""
+        order = np.argsort(values)
+        below = np.cumsum(self.weight[order])
+        ends = [(1 - confidence_level) / 2, (1 + confidence_level) / 2]
+        places = np.minimum(np.searchsorted(below, ends), len(order) - 1)
+        lower, upper = values[order][places]
+        return float(self.weight @ values), float(lower), float(upper)
+
+
+def noise_posterior(odds, event, groups=None):
+    """Weigh how many labels of each class are wrong, and which.
+
+    Parameters
+    ----------
+    odds : ndarray of shape (n,)
+        Log odds of the event, predicted for rows the model was not fitted on.
+    event : ndarray of shape (n,)
+        Labels as given, 0/1.
+    groups : ndarray of int, optional
+        Patient of each row.
+
+    Returns
+    -------
+    NoisePosterior
+
+    Notes
+    -----
+    Where z is the log odds, the event is truly there with chance expit(a + b z), and labels of
+    either class are wrong with chances r0 and r1 whatever z is, so labels say event with chance
+    r0 + (1 - r0 - r1) expit(a + b z). The better the model, the plainer wrong labels stand out from
+    surprising patients: contrary labels become ever rarer as z grows, unless some are wrong.
+    Explanations (pairs of rates, none among them, and four shapes of the tail) are weighed by their
+    likelihood, a and b fitted to each, under the prior `PRIOR`.
+    """
+    z = (odds - odds.mean()) / (odds.std() or 1.0)
+    explanations, prior = _explanations()
+    n_rows, n_events, centre = _bins(z, event)
+    coef, loglik = _fit(_power(centre, explanations[:, 2:]), n_rows, n_events, explanations)
+    best = [int(np.argmax(np.log(prior) + loglik))]
+    likely = _label_risk(_power(z, explanations[best, 2:]), coef[best], explanations[best])[0][0]
+    effect = _design_effect(likely, event, groups)
+    weight = np.log(prior) + loglik / effect
+    weight = np.exp(weight - logsumexp(weight))
+    kept = np.flatnonzero(weight > NEGLIGIBLE)
+    wrong = np.empty((len(kept), len(z)), dtype=np.float32)
+    for place, one in enumerate(kept):
+        x = _power(z, explanations[one, 2])
+        wrong[place] = _wrong(x[None], coef[[one]], explanations[[one]], event)[0]
+    weight = weight[kept] / weight[kept].sum()
+    return NoisePosterior(weight, explanations[kept, :2], wrong, effect)
+
+
+def _power(z, shape):
+    return np.sign(z) * np.abs(z) ** shape
+
+
+def _explanations():
+    """Return rates of wrong labels, shape of the tail, and the prior of each explanation."""
+    few = RATES[::2]
+    kinds = {
+        "none": [(0.0, 0.0)],
+        "both_alike": [(r, r) for r in RATES],
+        "no_event": [(r, 0.0) for r in RATES],
+        "event": [(0.0, r) for r in RATES],
+        "each": list(product(few, few)),
+    }
+    rows = [
+        (*rates, shape, PRIOR[kind] / len(pairs) / len(SHAPES))
+        for kind, pairs in kinds.items()
+        for rates in pairs
+        for shape in SHAPES
+    ]
+    table = np.array(rows)
+    return table[:, :3], table[:, 3]
+
+
+def _bins(z, event):
+    """Return rows, events and mean of z in bins of equal size."""
+    order = np.argsort(z, kind="stable")
+    place = np.empty(len(z), dtype=int)
+    place[order] = np.arange(len(z)) * min(MOST_BINS, len(z)) // len(z)
+    n_rows = np.bincount(place).astype(float)
+    return n_rows, np.bincount(place, event), np.bincount(place, z) / n_rows
+
+
+def _label_risk(x, coef, explanations):
+    r0, r1 = explanations[:, :1], explanations[:, 1:2]
+    risk = expit(np.clip(coef[:, :1] + coef[:, 1:] * x, -30, 30))
+    return np.clip(r0 + (1 - r0 - r1) * risk, 1e-12, 1 - 1e-12), risk
+
+
+def _fit(x, n_rows, n_events, explanations):
+    """Fit intercept and slope under every explanation at once, by damped Fisher scoring."""
+    coef = np.tile([0.0, 1.0], (len(explanations), 1))
+    best = _penalised(x, n_rows, n_events, explanations, coef)
+    keep = 1 - explanations[:, :1] - explanations[:, 1:2]
+    damp = np.ones(len(coef))
+    for _ in range(STEPS):
+        q, risk = _label_risk(x, coef, explanations)
+        slope = keep * risk * (1 - risk)
+        residual = (n_events - n_rows * q) / (q * (1 - q)) * slope
+        info = n_rows * slope**2 / (q * (1 - q))
+        score = np.stack([residual.sum(1), (residual * x).sum(1)], 1) - RIDGE * coef
+        h00, h01, h11 = info.sum(1) + RIDGE, (info * x).sum(1), (info * x * x).sum(1) + RIDGE
+        determinant = h00 * h11 - h01**2
+        step = np.stack(
+            [h11 * score[:, 0] - h01 * score[:, 1], h00 * score[:, 1] - h01 * score[:, 0]], 1
+        )
+        step /= determinant[:, None]
+        step *= np.minimum(1, 3 / np.maximum(np.abs(step).max(axis=1), 1e-12))[:, None]
+        trial = coef + damp[:, None] * step
+        value = _penalised(x, n_rows, n_events, explanations, trial)
+        better = value >= best
+        moved = np.abs(trial - coef).max() if better.any() else 0.0
+        coef = np.where(better[:, None], trial, coef)
+        best = np.where(better, value, best)
+        damp = np.where(better, np.minimum(1, 2 * damp), damp / 4)
+        if moved < 1e-6 and better.all():
+            break
+    return coef, best
+
+
+def _penalised(x, n_rows, n_events, explanations, coef):
+    q, _ = _label_risk(x, coef, explanations)
+    loglik = (n_events * np.log(q) + (n_rows - n_events) * np.log(1 - q)).sum(axis=1)
+    return loglik - RIDGE / 2 * (coef**2).sum(axis=1)
+
+
+def _wrong(x, coef, explanations, event):
+    q, risk = _label_risk(x, coef, explanations)
+    r0, r1 = explanations[:, :1], explanations[:, 1:2]
+    return np.where(event == 1, r0 * (1 - risk) / q, r1 * risk / (1 - q))
+
+
+def _design_effect(q, event, groups):
+    """Return by how much a patient's rows repeat each other's surprise; at least 1."""
+    if groups is None:
+        return 1.0
+    surprise = (event - q) / np.sqrt(q * (1 - q))
+    return float(max(1.0, (np.bincount(groups, surprise) ** 2).sum() / (surprise**2).sum()))

@@ -1,0 +1,155 @@
+"""Labels ranked by the chance that they are wrong, and how often the flags are false."""
+
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._results import Result, plain
+
+
+@dataclass(frozen=True, repr=False)
+class LabelAuditResult(Result):
+    """Labels ranked by the chance that they are wrong; kept by `LabelAudit` as ``result_``.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per label in the order of the table: ``position``, ``label`` as given, ``risk`` of
+        the event predicted without the patient, ``score`` (chance that the label is wrong),
+        ``rank`` (1 is the most suspect) and ``suspected``.
+    rates : pandas.DataFrame
+        One row per quantity with ``estimate``, ``lower``, ``upper``: "wrong_no_event" (chance that
+        a patient without the event has the event's label), "wrong_event", "n_wrong" (wrong labels
+        in the table) and "false_discovery" (share of right labels among those flagged; missing when
+        none is).
+    p_any : float
+        Chance that any label is wrong, even before the look.
+    design_effect : float
+        By how much patients' repeated rows were discounted; 1 without groups.
+    confidence_level : float
+        Coverage of the intervals.
+    """
+
+    rates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    p_any: float = np.nan
+    design_effect: float = 1.0
+    confidence_level: float = 0.95
+
+    @property
+    def false_discovery(self):
+        """Stated share of right labels among those flagged; missing when none is flagged."""
+        return float(self.rates.set_index("quantity").loc["false_discovery", "estimate"])
+
+    def suspects(self):
+        """Return the flagged rows, the most suspect first.
+
+        Returns
+        -------
+        pandas.DataFrame
+        """
+        flagged = self.table[self.table["suspected"]]
+        return flagged.sort_values("rank", ignore_index=True)
+
+    def summary(self):
+        """Return counts and rates in plain words, without any patient's label."""
+        n, flagged = len(self.table), int(self.table["suspected"].sum())
+        rows = self.rates.set_index("quantity")
+        wrong, false = rows.loc["n_wrong"], rows.loc["false_discovery"]
+        lines = [
+            f"{n:,} labels; chance that any is wrong: {self.p_any:.0%}.",
+            f"About {wrong['estimate']:.0f} ({wrong['lower']:.0f} to {wrong['upper']:.0f}) are "
+            "wrong.",
+        ]
+        if flagged:
+            lines.append(
+                f"{flagged:,} flagged to be read again, of which {false['estimate']:.0%} "
+                f"({false['lower']:.0%} to {false['upper']:.0%}) are expected to be right."
+            )
+        else:
+            lines.append("None is flagged: no set of labels is wrong often enough to say so.")
+        return "\n".join(lines)
+
+    def to_json(self, *, indent=None):
+        """Return rates and scores as JSON text; the labels themselves stay out."""
+        shown = {
+            "rates": self.rates,
+            "p_any": self.p_any,
+            "design_effect": self.design_effect,
+            "confidence_level": self.confidence_level,
+            "table": self.table[["position", "score", "rank", "suspected"]],
+        }
+        return json.dumps(plain(shown), indent=indent)
+
+    def _repr_html_(self):
+        return self.rates.round(3).to_html(index=False, border=0)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the scores from the most suspect label on; returns the matplotlib axes."""
+        from healthml.metrics._style import GREY, RED, new_axes
+
+        ax = new_axes(ax, height=3.4)
+        ranked = self.table.sort_values("rank")
+        n_flagged = int(ranked["suspected"].sum())
+        shown = ranked.head(max(20, 3 * n_flagged))
+        colours = np.where(shown["suspected"], RED, GREY)
+        ax.scatter(shown["rank"], shown["score"], **{"c": colours, "s": 14, **kwargs})
+        ax.set(xlabel="Rank of the label", ylabel="Chance that it is wrong", ylim=(0, 1.02))
+        ax.set_title(f"{n_flagged} of {len(ranked):,} flagged", fontsize=10)
+        return ax
+
+
+def result_of(found, *, risk, label, max_false_discovery, confidence_level):
+    """Return the result of a `NoisePosterior`.
+
+    Parameters
+    ----------
+    found : NoisePosterior
+        Explanations with their weights.
+    risk, label : ndarray of shape (n,)
+        Out-of-fold risk, and label as given.
+    max_false_discovery : float
+        Largest stated false-discovery rate of the flags.
+    confidence_level : float
+        Coverage of the intervals.
+
+    Returns
+    -------
+    LabelAuditResult
+    """
+    score = np.asarray(found.score, dtype=float)
+    order = np.argsort(-score, kind="stable")
+    rank = np.empty(len(score), dtype=np.int64)
+    rank[order] = np.arange(1, len(score) + 1)
+    stated = np.cumsum(1 - score[order]) / np.arange(1, len(score) + 1)
+    n_flagged = int((np.flatnonzero(stated <= max_false_discovery) + 1).max(initial=0))
+    table = pd.DataFrame(
+        {
+            "position": np.arange(len(score)),
+            "label": label,
+            "risk": risk,
+            "score": score,
+            "rank": rank,
+            "suspected": rank <= n_flagged,
+        }
+    )
+    wrong = found.wrong.astype(float)
+    values = {
+        "wrong_no_event": found.rates[:, 0],
+        "wrong_event": found.rates[:, 1],
+        "n_wrong": wrong.sum(axis=1),
+        "false_discovery": 1 - wrong[:, order[:n_flagged]].mean(axis=1) if n_flagged else None,
+    }
+    nothing = (np.nan, np.nan, np.nan)
+    rows = [
+        (name, *(nothing if value is None else found.interval(value, confidence_level)))
+        for name, value in values.items()
+    ]
+    return LabelAuditResult(
+        table=table,
+        rates=pd.DataFrame(rows, columns=["quantity", "estimate", "lower", "upper"]),
+        p_any=found.p_any,
+        design_effect=found.design_effect,
+        confidence_level=confidence_level,
+    )
