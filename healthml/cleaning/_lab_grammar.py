@@ -1,4 +1,4 @@
-"""One laboratory result as it was typed: number, limit, titre, range, finding, reason, or unclear."""
+"""One typed laboratory result: a number, limit, titre, range, finding, reason, or unclear."""
 
 import re
 from dataclasses import dataclass
@@ -34,10 +34,11 @@ _LABEL = re.compile(
     r"corrected)|[a-z][a-z0-9 ]{0,14}(?=[:=]))\s*[:=]?)\s*(?=[-+<>\d.,])",
     re.I,
 )
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DATE = re.compile(
     r"\d{4}-\d{1,2}(?:-\d{1,2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}.*|\d{4}/\d{1,2}/\d{1,2}.*|"
-    r"(?:[2-9]|\d{2}):\d{2}(?::\d{2})?.*|.*\d[ -](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-    r"[a-z]*\b.*|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -]\d.*",
+    r"(?:[2-9]|\d{2}):\d{2}(?::\d{2})?.*|"
+    rf".*\d[ -](?:{_MONTHS})[a-z]*\b.*|(?:{_MONTHS})[a-z]*[ -]\d.*",
     re.I,
 )
 _TITRE = re.compile(r"1\s*:\s*(\d[\d,. ]*)")

@@ -1,4 +1,4 @@
-"""Numerals as laboratories and spreadsheets write them: decimal commas, thousands, powers of ten."""
+"""Numerals as laboratories write them: decimal commas, thousands, powers of ten."""
 
 import re
 import unicodedata
@@ -6,15 +6,20 @@ from dataclasses import dataclass
 
 from healthml.exceptions import InputError
 
-_COMMA = frozenset(
+
+def _codes(text):
+    return frozenset(text.split())
+
+
+_COMMA = _codes(
     "de fr it es pt nl be at da dk sv se no nb nn fi pl cs cz sk hu ro bg ru tr el gr hr sl si et "
-    "lv lt id br ar".split()
+    "lv lt id br ar"
 )
-_DOT = frozenset("en us gb uk ie au nz in zh cn ja jp ko kr he il th mx ch c posix".split())
+_DOT = _codes("en us gb uk ie au nz in zh cn ja jp ko kr he il th mx ch c posix")
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _HIDDEN = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\u202a-\u202e]")
 NUMERAL = r"(?:\d(?:[ '](?=\d{3}(?!\d))|[.,]?\d)*\.?|[.,]\d+)"
-POWER = r"(?:\s?[eE][+-]?\d{1,3}(?!\w)|\s*[x*×·]\s*10\s*(?:\^|\*\*|[eE])\s*[+-]?\d{1,3}(?!\d))"
+POWER = r"(?:\s?[eE][+-]?\d{1,3}(?!\w)|\s*[x*\u00d7·]\s*10\s*(?:\^|\*\*|[eE])\s*[+-]?\d{1,3}(?!\d))"
 
 
 @dataclass(frozen=True)
@@ -61,23 +66,24 @@ def decimal_mark(locale):
 
 
 def plain_text(text):
-    """Return a cell in plain characters: superscripts as ``^``, full width, minus and space signs.
+    r"""Return a cell in plain characters: superscripts as ``^``, full width, minus, space.
 
     Examples
     --------
     >>> from healthml.cleaning._lab_numerals import plain_text
-    >>> plain_text(" ＞5\\u00a0"), plain_text("10⁹/L"), plain_text("−5")
+    >>> plain_text(" \uff1e5\u00a0"), plain_text("10⁹/L"), plain_text("\u22125")
     ('>5', '10^9/L', '-5')
     """
     if not text.isascii():
         text = re.sub(
             r"(?<=\d)[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "^" + m[0].translate(_SUPERSCRIPT), text
         )
-        text = text.replace("´", "'").replace("½", ".5") if text.strip() == "½" else text
         text = unicodedata.normalize("NFKC", _HIDDEN.sub("", text))
         text = re.sub("[\u2010-\u2015\u2212]", "-", text)
         text = re.sub("[\u2018\u2019\u02bc\u00b4]", "'", text).replace("\u201c", '"')
-        text = text.replace("≤", "<=").replace("≥", ">=").replace("⁄", "/").replace("\u201d", '"')
+        text = (
+            text.replace("≤", "<=").replace("≥", ">=").replace("\u2044", "/").replace("\u201d", '"')
+        )
         text = "".join(str(unicodedata.digit(c)) if _is_digit(c) else c for c in text)
     return " ".join(text.split())
 
@@ -164,7 +170,7 @@ def read_power(text):
     >>> read_power("E9"), read_power(" x 10^-9"), read_power("")
     (9, -9, 0)
     """
-    found = re.search(r"[+-]?\d+$", re.sub(r"^\s*[x*×·]\s*10", "", text.strip()))
+    found = re.search(r"[+-]?\d+$", re.sub(r"^\s*[x*\u00d7·]\s*10", "", text.strip()))
     return int(found[0]) if found else 0
 
 

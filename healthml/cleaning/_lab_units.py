@@ -62,7 +62,7 @@ _ATOMS = {
     "cfu": "[CFU]", "um3": "um3", "pmol": "pmol", "meter": "m", "metre": "m",
 }  # fmt: skip
 _SYNONYMS = {name: code for code, names in _WHOLE.items() for name in names.split("|")}
-_POWER = re.compile(r"(?:x|\*|×)?\s*10\s*(?:\^|\*\*?|e)?\s*(3|6|9|12)")
+_POWER = re.compile(r"(?:x|\*|\u00d7)?\s*10\s*(?:\^|\*\*?|e)?\s*(3|6|9|12)")
 _ASSAY = re.compile(r"\s*[({\[]?(feu|ddu|urea)[)}\]]?$")
 _OF_CREATININE = re.compile(r"\s*[({\[]?(creatinine|creat|crea|cr)[)}\]]?$")
 

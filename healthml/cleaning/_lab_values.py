@@ -44,9 +44,9 @@ _WORDS = {
     "unreadable": "not a number",
     "too_long": "a whole number with more digits than a float holds",
 }
-_SAME_VALUE = frozenset(
+_SAME_VALUE = (
     "decimal_comma thousands_separator unit_text exponent result_flag comment approximate "
-    "number_in_words censored unusual_characters spaced_sign titre".split()
+    "number_in_words censored unusual_characters spaced_sign titre"
 )
 _OPTIONS = ("blank", "keep")
 
@@ -276,7 +276,7 @@ def _change(name, rule, rows, values, column):
         evidence += f" ({column.unit})"
     if values is None:
         return Change(name, rule, rows, None, "flagged", "error", evidence)
-    if rule in _SAME_VALUE:
+    if rule in _SAME_VALUE.split():
         return Change(name, rule, rows, values, "repaired", "note", evidence)
     if np.isfinite(values).any():
         return Change(name, rule, rows, values, "repaired", "verify", evidence)

@@ -1,4 +1,4 @@
-"""Words among laboratory results: reasons for no value, findings, comparisons, numbers spelt out."""
+"""Words among laboratory results: reasons, findings, comparisons, numbers spelt out."""
 
 import re
 
@@ -59,8 +59,8 @@ _OPERATOR = re.compile(
     + r")(?=[\s;\d.])\s*;?"
 )
 _OR_BEYOND = re.compile(
-    r"(?<=\d)(?=\D*$)\s*(?:years )?(?:(?:or|and) (?:(less|lower|below|under|younger|fewer)|more|higher|above|"
-    r"over|older|greater|up))$",
+    r"(?<=\d)(?=\D*$)\s*(?:years )?(?:(?:or|and) (?:(less|lower|below|under|younger|fewer)|"
+    r"more|higher|above|over|older|greater|up))$",
     re.I,
 )
 _BELOW = re.compile(
@@ -77,11 +77,10 @@ _ABOVE = re.compile(
     r"(?: limits?| range| threshold| level)?|aloq|auloq|too high(?: to \w+)?|off scale(?: high)?|"
     r"over range|overflow|out of range high)"
 )
-_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_UNITS = "zero one two three four five six seven eight nine ten eleven twelve"
+_TEENS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_SMALL = tuple(f"{_UNITS} {_TEENS}".split())
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _VALUES = {
     **{word: i for i, word in enumerate(_SMALL)},
     **{word: 10 * (i + 2) for i, word in enumerate(_TENS)},

@@ -108,7 +108,9 @@ class MissingCodes(CellCleaner):
         yield from self._stopped(values)
 
     def _words(self, name, levels):
-        for rule, places in sorted(word_rules(levels, self.words_.get(name, AMONG_NUMBERS)).items()):
+        for rule, places in sorted(
+            word_rules(levels, self.words_.get(name, AMONG_NUMBERS)).items()
+        ):
             rows, _ = levels.rows(np.array(places))
             action, severity, evidence = _WORDS[rule]
             new = np.full(len(rows), np.nan) if action == "blanked" else None
@@ -126,7 +128,9 @@ class MissingCodes(CellCleaner):
             if self.numbers_[name]["stop"]:
                 yield _blanked(name, CODE, odds, detail)
                 rest = (number == 0) & ~odds
-                yield _flagged(name, POSSIBLE, rest, "verify", "0: an arrest, or a code for missing")
+                yield _flagged(
+                    name, POSSIBLE, rest, "verify", "0: an arrest, or a code for missing"
+                )
             else:
                 yield _flagged(name, NEW, odds, "error", f"{detail}; not repeated in training")
 

@@ -132,4 +132,4 @@ def is_rare(key, keys, counts):
     if total < MANY or mine >= RARE * total or any(_GRADED.fullmatch(k) for k in others):
         return False
     usual = counts[~same & (counts >= RARE * total)]
-    return len(usual) > 0 and mine * ESTABLISHED <= usual.min()
+    return bool(len(usual) > 0 and mine * ESTABLISHED <= usual.min())

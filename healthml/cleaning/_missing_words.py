@@ -98,7 +98,7 @@ def table_of_words(levels, words):
 
 
 def candidates(levels, words):
-    """Return positions of the levels that could be a code: short, no numeral, no digit at the end."""
+    """Return positions of levels that could be a code: short, no numeral, no digit at the end."""
     declared = words["declared"]
     if declared:
         return [i for i, level in enumerate(levels.levels) if _may_be_code(level, declared)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ STRINGS = [
     ("1\u202f234", None, "number", 1234, "", ""),
     ("1,23,456", None, "number", 123456, "", ""),
     ("2.345.678", None, "number", 2345678, "", ""),
-    ("−3.2", None, "number", -3.2, "", ""),
+    ("\u22123.2", None, "number", -3.2, "", ""),
     ("12,345", "fr_FR", "number", 12.345, "", ""),
     ("12,345", "en-US", "number", 12345, "", ""),
     ("12.345", "de", "number", 12345, "", ""),
@@ -345,12 +346,18 @@ def test_polars_in_polars_out():
     np.testing.assert_allclose(out["crp"].to_numpy(), true["crp"], atol=0.006)
 
 
+@lru_cache
+def fitted(seed):
+    """Return a table, the parser fitted to it and the table as read."""
+    typed, _, _ = lab_table(seed)
+    parser = LabValueParser().fit(typed)
+    return typed, parser, parser.transform(typed)
+
+
 @given(st.lists(st.integers(0, 299), min_size=1, max_size=6), st.integers(0, 3))
 @settings(max_examples=25, deadline=None)
 def test_one_row_is_read_as_in_the_batch(rows, seed):
-    typed, _, _ = lab_table(seed)
-    parser = LabValueParser().fit(typed)
-    together = parser.transform(typed)
+    typed, parser, together = fitted(seed)
     for row in rows:
         alone = parser.transform(typed.iloc[[row]])
         pd.testing.assert_frame_equal(alone, together.iloc[[row]])

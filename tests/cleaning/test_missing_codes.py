@@ -1,4 +1,6 @@
-"""Words and numbers that stand for missing: found among many columns, and never where they do not."""
+"""Words and numbers that stand for missing: found in many columns, and never where they do not."""
+
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -201,12 +203,18 @@ def test_codes_are_learnt_from_training_rows_only():
     pd.testing.assert_frame_equal(codes.transform(new), new)
 
 
+@lru_cache
+def fitted(seed):
+    """Return a table, the codes learnt from it and the table without them."""
+    dirty, _, _ = dirty_table(seed)
+    codes = MissingCodes().fit(dirty)
+    return dirty, codes, codes.transform(dirty)
+
+
 @given(st.lists(st.integers(0, 799), min_size=1, max_size=5), st.integers(0, 5))
 @settings(max_examples=20, deadline=None)
 def test_one_row_is_judged_as_in_the_batch(rows, seed):
-    dirty, _, _ = dirty_table(seed)
-    codes = MissingCodes().fit(dirty)
-    together = codes.transform(dirty)
+    dirty, codes, together = fitted(seed)
     for row in rows:
         alone = codes.transform(dirty.iloc[[row]]).astype(object)
         expected = together.iloc[[row]].astype(object)
@@ -242,13 +250,8 @@ def test_polars_in_polars_out():
     dirty, coded, _ = dirty_table(2)
     out = MissingCodes().fit_transform(pl.from_pandas(dirty))
     assert isinstance(out, pl.DataFrame)
-    assert sum(
-        out[c].is_null().sum()
-        + out[c].to_frame().select(pl.selectors.numeric().is_nan().sum()).sum().row(0)[0]
-        if out[c].dtype.is_float()
-        else out[c].is_null().sum()
-        for c in out.columns
-    ) == len(coded)
+    missing = out.to_pandas().isna().to_numpy().sum()
+    assert missing == len(coded)
 
 
 def test_empty_and_constant_columns():
