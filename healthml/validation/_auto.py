@@ -80,6 +80,19 @@ def leave_remark(verdict, method):
     )
 
 
+def pilot_remarks(scores):
+    """Say which of the first draws gave no model, for they are in no table."""
+    pairs = zip(scores.resamples, scores.refits, strict=True)
+    failed = [(where, one.failure) for where, one in pairs if one.failure]
+    if not failed:
+        return ()
+    (number, seed), why = failed[0]
+    return (
+        f"{len(failed)} of the {scores.done} draws by which auto judged gave no model, first "
+        f"resample {number} (seed {seed}): {why}.",
+    )
+
+
 def distrust_remark(verdict):
     """Say in words what is wrong where optimism correction was asked for."""
     if verdict.remembers:

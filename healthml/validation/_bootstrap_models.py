@@ -105,9 +105,11 @@ def bootstrap_models(task, resamples, *, n_jobs=None, verbose=0, random_state=No
     if not used:
         raise InputError(f"None of {len(taken)} resamples gave a model: {_reasons(failures)}.")
     if failures:
+        first = next(where for where, one in zip(taken, found, strict=True) if one.risk is None)
         text = (
             f"{len(taken) - len(used)} of {len(taken)} resamples gave no model: "
-            f"{_reasons(failures)}. The answer rests on the others."
+            f"{_reasons(failures)}; first {first.where} (seed {first.seed}). The answer rests on "
+            "the others."
         )
         warnings.warn(text, DegenerateResampleWarning, stacklevel=3)
     times = np.stack([np.bincount(taken[i].train, minlength=task.n) for i in used])

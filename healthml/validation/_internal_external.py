@@ -10,6 +10,7 @@ from healthml.exceptions import InputError
 from healthml.validation._internal_external_result import InternalExternalResult
 from healthml.validation._meta import FEW, FEWEST, check_words
 from healthml.validation._meta_poisson import pool_events
+from healthml.validation._mishaps import failure_of, warn_failed
 from healthml.validation._refit import Resample, refit
 from healthml.validation._site_measures import SCALES
 from healthml.validation._site_pooling import COLUMNS, pool_sites, site_lines
@@ -171,10 +172,11 @@ def _risks(estimator, X, y, codes, parts, run):
     ]
     options = {"groups": codes, "on_error": "record", "what": "sites left out", **run}
     fits = refit(estimator, X, y, resamples, **options)
+    warn_failed(resamples, fits, stacklevel=3)
     risk, reasons = np.full(len(y), np.nan), [part.reason for part in parts]
     for (k, part), fit in zip(fitted, fits, strict=True):
         if fit.risk is None:
-            reasons[k] = f"no model without it: {fit.failure}"
+            reasons[k] = f"no model without it: {failure_of(fit, seeds[k])}"
         else:
             risk[part.test] = fit.risk
     return risk, reasons

@@ -14,10 +14,39 @@ from healthml.exceptions import (
     OverfittingWarning,
 )
 from healthml.validation._procedure import inner_search, weight_keyword
-from healthml.validation._refit import reemit
+from healthml.validation._refit import ONE_CLASS, reemit
 
 SEPARATED = "separated: no maximum-likelihood estimate exists"
 UNCONVERGED = "not converged"
+
+
+def failure_of(refit, seed):
+    """Say why a refit gave no model, with its seed where that helps to see it again."""
+    return refit.failure if refit.failure == ONE_CLASS else f"{refit.failure} (seed {seed})"
+
+
+def warn_failed(resamples, refits, stacklevel=3):
+    """Warn of fits that raised an error, with the number and the seed of the first.
+
+    Parameters
+    ----------
+    resamples : list of Resample
+        What was to be fitted.
+    refits : list of Refit
+        What came of it.
+    stacklevel : int, default=3
+        As in `warnings.warn`.
+    """
+    pairs = zip(resamples, refits, strict=True)
+    failed = [(where, one) for where, one in pairs if one.failure not in (None, ONE_CLASS)]
+    if failed:
+        where, first = failed[0]
+        text = (
+            f"{len(failed)} of {len(refits)} refits gave no model, first {where.where} (seed "
+            f"{where.seed}): {first.failure}. The answer rests on the others; fit the model on the "
+            "training rows of that one alone to see why."
+        )
+        warnings.warn(text, DegenerateResampleWarning, stacklevel=stacklevel + 1)
 
 
 class Mishaps:

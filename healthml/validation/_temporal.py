@@ -10,6 +10,7 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics._paired import paired_scores
+from healthml.validation._mishaps import failure_of, warn_failed
 from healthml.validation._refit import Resample, refit
 
 __all__ = ["TemporalResult", "temporal_performance"]
@@ -179,11 +180,12 @@ def _predicted(estimator, X, y, codes, windows, n_jobs, verbose, random_state, p
     ]
     run = {"n_jobs": n_jobs, "verbose": verbose, "on_error": "record", "what": "windows"}
     fits = refit(estimator, X, y, resamples, groups=codes, **run)
+    warn_failed(resamples, fits, stacklevel=3)
     risk, seen, reasons = np.full(len(y), np.nan), np.zeros(len(y), dtype=bool), {}
     for window, rows, fit in zip(windows, wanted, fits, strict=True):
         seen[window.returning] = True
         if fit.risk is None:
-            reasons[str(window.number)] = f"not fitted: {fit.failure}"
+            reasons[str(window.number)] = f"not fitted: {failure_of(fit, seeds[window.number])}"
         else:
             risk[rows] = fit.risk
     if reasons:

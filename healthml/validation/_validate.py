@@ -240,8 +240,8 @@ class _Question:
         if verdict.trusted:
             return self._from_draws("optimism", whole, apparent, scores)
         if isinstance(self.resamples, int):
-            remark = _auto.leave_remark(verdict, "repeated_cv")
-            return self._folds("repeated_cv", (remark,), (whole, apparent))
+            remarks = _auto.leave_remark(verdict, "repeated_cv"), *_auto.pilot_remarks(scores)
+            return self._folds("repeated_cv", remarks, (whole, apparent))
         scores.method = "oob"
         scores.run(draws, **self.options)
         remark = _auto.leave_remark(verdict, "oob")
