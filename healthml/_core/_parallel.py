@@ -4,10 +4,7 @@ import sys
 import time
 
 from joblib import effective_n_jobs
-from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
-
-_OWN_BACKENDS = ("SequentialBackend", "ThreadingBackend", "LokyBackend", "MultiprocessingBackend")
 
 
 def run_parallel(function, tasks, *, n_jobs=None, verbose=0, what="tasks"):
@@ -69,18 +66,12 @@ def iterate_parallel(function, tasks, *, n_jobs=None, verbose=0, what="tasks", t
     >>> next(iterate_parallel(abs, iter([-1, 2])))
     1
     """
-    if _is_serial(n_jobs):
+    if effective_n_jobs(n_jobs) == 1:  # joblib would call one after the other, at a cost for each
         answers = map(function, tasks)
     else:
         start = Parallel(n_jobs=n_jobs, return_as="generator")
         answers = start(delayed(function)(task) for task in tasks)
     return _with_progress(answers, total, verbose, what) if verbose > 0 and total else answers
-
-
-def _is_serial(n_jobs):
-    """Say whether joblib would call one task after the other here, at a cost for each of them."""
-    backend = type(get_active_backend()[0]).__name__
-    return backend in _OWN_BACKENDS and effective_n_jobs(n_jobs) == 1
 
 
 def _with_progress(answers, total, verbose, what):
