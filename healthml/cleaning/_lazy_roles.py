@@ -63,4 +63,4 @@ def _event_level(table, name, event, declared):
     if declared and cells.isna().any():
         return None
     y01 = check_event(cells, event=event, name=f"the outcome {name!r}")[1]
-    return cells[y01 == 1].iloc[0] if (y01 == 1).sum() == 1 else None
+    return cells[y01 == 1].tolist()[0] if (y01 == 1).sum() == 1 else None

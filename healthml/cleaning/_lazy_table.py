@@ -70,7 +70,8 @@ class LazyTable:
     def sample(self):
         """About 50,000 rows as a pandas frame, or all of them where they are fewer."""
         kept = [name for name, kind in self.kinds.items() if kind in READABLE]
-        rows = nw.from_native(_spread(self.source, self.n)).select(kept)
+        rows = nw.from_native(_spread(self.source, self.n))
+        rows = rows.select(*(nw.col(name) for name in kept))
         cast = [
             nw.col(c).cast(nw.Float64) for c, d in rows.collect_schema().items() if d == nw.Decimal
         ]
@@ -89,7 +90,7 @@ def collect(frame):
         parameters = inspect.signature(type(frame.to_native()).collect).parameters
         how = {"engine": "streaming"} if "engine" in parameters else {"streaming": True}
     answer = frame.collect(**how)
-    return to_pandas(answer) if len(answer) else pd.DataFrame(columns=answer.columns)
+    return to_pandas(answer.to_native()) if len(answer) else pd.DataFrame(columns=answer.columns)
 
 
 def _kind(dtype):

@@ -156,7 +156,7 @@ def read_periods(values, n, name="time"):
 
 def bin_edges(low, high):
     """Return the edges of intervals of equal width."""
-    return np.linspace(low, high, N_BINS + 1)
+    return np.linspace(low, high, N_BINS + 1).tolist()
 
 
 def bin_labels(edges):

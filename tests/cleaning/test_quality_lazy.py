@@ -89,7 +89,7 @@ def spark():
     session.stop()
 
 
-@pytest.fixture(params=["polars", "duckdb", "spark"])
+@pytest.fixture(params=["polars", "duckdb", pytest.param("spark", marks=pytest.mark.slow)])
 def lazy(request):
     """Return a function that turns a pandas frame into a lazy table of one backend."""
     if request.param == "polars":
