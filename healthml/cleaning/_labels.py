@@ -132,7 +132,7 @@ class LabelAudit(MetaEstimatorMixin, BaseEstimator):
         self.classes_, event = check_event(y, any_two_classes=True)
         X, event = indexable(X, event)
         _check_feature_names(self, X, reset=True)
-        self.n_features_in_ = _num_features(X)
+        self.n_features_in_ = _n_columns(X)
         groups = None if groups is None else check_groups(groups, len(event))
         risk = self._risks(X, event, groups, params)
         found = noise_posterior(_log_odds(risk), event, groups)
@@ -186,6 +186,16 @@ class LabelAudit(MetaEstimatorMixin, BaseEstimator):
             risk = fits.risks(deals, believed, of_rows)
             believed = np.where(event == 1, risk, 1 - risk)
         return risk
+
+
+def _n_columns(X):
+    try:
+        return _num_features(X)
+    except TypeError as error:
+        raise InputError(
+            f"X is no table of rows and columns but a {type(X).__name__}; pass a DataFrame or a "
+            "2-D array, such as X.reshape(-1, 1) for one feature."
+        ) from error
 
 
 def _log_odds(risk):
