@@ -90,7 +90,7 @@ def _is_worth_a_look(name, values, variable):
 def _judge(columns, schema):
     """Return views and verdicts; columns are judged again without the codes that were found."""
     first, found = {}, {}
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if columns else 0):
         table = _view(columns, schema)
         views = dict(zip(columns, table.columns, strict=True))
         first = first or views

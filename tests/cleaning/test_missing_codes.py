@@ -254,6 +254,11 @@ def test_polars_in_polars_out():
     assert missing == len(coded)
 
 
+def test_a_table_of_words_alone():
+    frame = pd.DataFrame({"site": ["A", "B", "?"] * 10, "arm": ["drug", "placebo", "drug"] * 10})
+    assert MissingCodes().fit_transform(frame).isna().sum().tolist() == [10, 0]
+
+
 def test_empty_and_constant_columns():
     frame = pd.DataFrame(
         {"none": [None] * 40, "nan": [np.nan] * 40, "same": [5] * 40, "blank": [" "] * 40}
