@@ -1,6 +1,6 @@
 """Height, weight and BMI: which of the three is wrong, and what would explain it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,11 +83,24 @@ class BodyRule(FieldRule):
         return self
 
     def changes(self, frame, mode):
-        height, weight, bmi = self._values(frame)
         with np.errstate(all="ignore"):
+            places = np.flatnonzero(self._odd(*self._values(frame)))
+            some = frame.iloc[places]
+            values = self._values(some)
             if self.bmi is not None:
-                yield from self._with_bmi(frame, height, weight, bmi, mode)
-            yield from self._without_bmi(frame, height, weight, bmi, mode)
+                for change in self._with_bmi(some, *values, mode):
+                    yield replace(change, rows=places[change.rows])
+            for change in self._without_bmi(some, *values, mode):
+                yield replace(change, rows=places[change.rows])
+
+    def _odd(self, height, weight, bmi):
+        """Return the rows that are worth a second look."""
+        known, computed = bmi > 0, _bmi(height, weight)
+        odd = ~known & ~inside(computed, self.soft["bmi"]) & (self._far(computed) > FAR)
+        if self.bmi is not None:
+            off = np.abs(_off(height, weight, bmi))
+            odd |= known & (off > self._tolerance(height, weight, bmi))
+        return odd & (height > 0) & (weight > 0)
 
     def _values(self, frame):
         bmi = np.full(len(frame), np.nan) if self.bmi is None else self.bmi.numbers(frame)
@@ -121,8 +134,7 @@ class BodyRule(FieldRule):
 
     def _with_bmi(self, frame, height, weight, bmi, mode):
         """Yield what is wrong where a BMI does not follow from height and weight."""
-        known = (height > 0) & (weight > 0) & (bmi > 0)
-        wrong = known & (np.abs(_off(height, weight, bmi)) > self._tolerance(height, weight, bmi))
+        wrong = bmi > 0
         fits = [(one, wrong & self._restores(one.values)) for one in readings(height, weight, bmi)]
         yield from self._explained(frame, height, weight, fits, mode)
         left = wrong & ~np.any([rows for _, rows in fits], axis=0)
@@ -145,9 +157,7 @@ class BodyRule(FieldRule):
 
     def _without_bmi(self, frame, height, weight, bmi, mode):
         """Yield heights and weights that together are no body, where no BMI can tell."""
-        alone = (height > 0) & (weight > 0) & ~(bmi > 0)
-        computed = _bmi(height, weight)
-        odd = alone & ~inside(computed, self.soft["bmi"]) & (self._far(computed) > FAR)
+        odd, computed = ~(bmi > 0), _bmi(height, weight)
         fits = [(one, odd & self._fits(one.values)) for one in readings(height, weight)]
         yield from self._explained(frame, height, weight, fits, mode)
         left = odd & ~np.any([rows for _, rows in fits], axis=0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from healthml._core._knowledge import concept_limits, number_codes
-from healthml.cleaning._measures import outside
+from healthml.cleaning._measures import outside, thinned
 from healthml.cleaning._plausible_limits import bulk_of, shipped_limits
 
 SHIFTS = (10.0, 0.1, 100.0, 0.01)
@@ -43,7 +43,8 @@ def learn_evidence(measure, numbers):
     SlipEvidence or None
     """
     limits = shipped_limits(measure, numbers, trust=False)
-    ordinary = numbers[np.isfinite(numbers) & (numbers > 0)]
+    some = thinned(numbers)
+    ordinary = some[np.isfinite(some) & (some > 0)]
     ordinary = ordinary[~outside(ordinary, measure.widest_soft)]
     bulk = bulk_of(ordinary, 0.98)
     if bulk is None or bulk[0] <= 0 or not measure.concept:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import norm
 
 from healthml._core._knowledge import concept_limits
-from healthml.cleaning._measures import POPULATIONS, UNLIMITED, outside
+from healthml.cleaning._measures import POPULATIONS, UNLIMITED, outside, thinned
 from healthml.exceptions import InputError
 
 FAR, VERY_FAR = 5.0, 7.5  # standard deviations of the column's own tail
@@ -69,6 +69,7 @@ def shipped_limits(measure, numbers, *, trust):
     -------
     Limits
     """
+    n, numbers = len(numbers), thinned(numbers)
     numbers = numbers[np.isfinite(numbers)]
     ordinary = numbers[~outside(numbers, measure.hard)]
     positive = bool(measure.concept) and concept_limits(measure.concept)["hard"][0] >= 0
@@ -83,8 +84,8 @@ def shipped_limits(measure, numbers, *, trust):
         soft_source="declared in the schema" if measure.declared_soft else "author judgement",
         hard_any=measure.hard_any,
         soft_any=measure.soft_any,
-        far=tail_reach(ordinary, positive, FAR) if heavy else (np.inf, -np.inf),
-        very_far=tail_reach(ordinary, positive, VERY_FAR),
+        far=tail_reach(ordinary, positive, FAR, n) if heavy else (np.inf, -np.inf),
+        very_far=tail_reach(ordinary, positive, VERY_FAR, n),
         is_set=declared is not None,
         bulk=bulk_of(ordinary),
         forgives_zero=measure.category == "vital"
@@ -118,7 +119,7 @@ def user_limits(limits, spec, column):
     return out
 
 
-def tail_reach(values, positive, times):
+def tail_reach(values, positive, times, n=1):
     """Return how far a column's own tail reaches: beyond it a value stands apart.
 
     Parameters
@@ -129,6 +130,8 @@ def tail_reach(values, positive, times):
         Whether the measure has no negative values; then the tail is measured on the log scale.
     times : float
         Standard deviations, as the 5th and 95th percentile tell them on each side.
+    n : int, default=1
+        Values that the column has, of which none should lie beyond by chance.
 
     Returns
     -------
@@ -146,7 +149,7 @@ def tail_reach(values, positive, times):
     logs = positive and values.min() > 0
     scaled = np.log(values) if logs else values
     low, middle, high = np.quantile(scaled, [0.05, 0.5, 0.95])
-    reach = max(times, norm.isf(0.05 / len(values))) / norm.ppf(0.95)
+    reach = max(times, norm.isf(0.05 / max(n, len(values)))) / norm.ppf(0.95)
     ends = (middle - reach * (middle - low), middle + reach * (high - middle))
     ends = tuple(float(np.exp(min(end, 700))) if logs else float(end) for end in ends)
     return (max(ends[0], np.nextafter(0, 1)), ends[1]) if positive else ends
