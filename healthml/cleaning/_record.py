@@ -322,7 +322,8 @@ def _fitting(values, dtype):
     if isinstance(dtype, np.dtype) and dtype.kind in "fiu":
         if values.map(lambda v: isinstance(v, str)).any():
             raise TypeError("text in a column of numbers")
-        return values.to_numpy(dtype=float, na_value=np.nan)
+        numbers = values.to_numpy(dtype=float, na_value=np.nan)
+        return numbers.astype(dtype) if dtype.kind == "f" else numbers
     if dtype.kind == "O" and isinstance(dtype, np.dtype):
         return values.astype(object).where(values.notna(), np.nan).to_numpy()
     return pd.array(values.where(values.notna(), None).tolist(), dtype=dtype)

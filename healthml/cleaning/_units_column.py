@@ -89,11 +89,13 @@ class ColumnUnits:
     def _either_way_ill(self, x, units):
         """Say which cells are possible as they stand and unusual in the other unit too.
 
-        There the sickest are found: a bilirubin that is high in either unit is not converted.
+        There the sickest are found: a bilirubin that is high in either unit is not converted. Nor
+        is a cell that would be out of range afterwards.
         """
         y, (low, high) = self.mixture.readings(x)[0], _logs(self.judged)
-        possible = (y[self.home] >= low) & (y[self.home] <= high)
-        return possible & (np.abs(self.mixture.shape_.z(y[units])) > UNUSUAL)
+        possible = (y >= low) & (y <= high)
+        unusual = np.abs(self.mixture.shape_.z(y[units])) > UNUSUAL
+        return (possible[self.home] & unusual) | ~possible[units]
 
     def _new(self, x, rows):
         """Yield cells out of range that another unit would explain where none was learnt."""
@@ -103,8 +105,7 @@ class ColumnUnits:
         if not len(rows) or len(self.mixture.units) < 2:
             return
         others = [k for k in range(len(self.mixture.units)) if k != self.home]
-        prior = np.full(len(self.mixture.log_densities(x[rows[:1]])), 0.02)
-        prior[-1] = ANYTHING_SHARE
+        prior = np.array([*np.full(len(self.mixture.units), 0.02), *MOST_SLIPS, ANYTHING_SHARE])
         joint = self.mixture.log_densities(x[rows]) + np.log(prior)[:, None]
         y = self.mixture.readings(x[rows])[0]
         for unit in others:

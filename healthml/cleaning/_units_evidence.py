@@ -13,7 +13,8 @@ from healthml._core._intervals import wilson
 from healthml.cleaning._units_mixture import ALIKE, SLIPS, Shape
 
 FEWEST = 5  # cells that make a set
-REAL_OUTSIDE = 0.02  # share of a real population that may lie outside the soft limits
+REAL_OUTSIDE = 0.02  # share of a real table that may lie outside the soft limits
+ILL_OUTSIDE = 0.05  # the same of a group of very ill patients
 NEARLY_ALL = 0.8
 SURE = 1e-6  # of chance, for what is tested
 ODDS = 1000.0  # of one explanation against another
@@ -36,6 +37,8 @@ class Evidence:
         if "factor" not in kinds:
             return False
         if reach.get("share_impossible", 0) >= NEARLY_ALL:
+            return True
+        if reach.get("share_outside", 0) >= NEARLY_ALL and reach["share_of_all"] > REAL_OUTSIDE:
             return True
         return bool(kinds & {"group", "gap"}) and bool(kinds & {"range", "digits"})
 
@@ -148,11 +151,13 @@ def outside_range(suspects, reference, limits, hard):
     after = ((suspects.other < low) | (suspects.other > high)).mean()
     usual = ((reference.home < low) | (reference.home > high)).mean() if len(reference.raw) else 0
     lower = wilson(int(outside.sum()), len(outside), 0.999)[0]
-    if lower <= REAL_OUTSIDE + usual or after > REAL_OUTSIDE + usual:
+    if lower <= ILL_OUTSIDE + usual or after > REAL_OUTSIDE + usual:
         return None
     impossible = ((suspects.home < hard[0]) | (suspects.home > hard[1])).mean()
+    everywhere = wilson(int(outside.sum()), len(outside) + len(reference.raw), 0.999)[0]
     return {
         "share_outside": float(outside.mean()),
+        "share_of_all": float(everywhere),
         "share_impossible": float(impossible),
         "share_after": float(after),
     }

@@ -57,7 +57,8 @@ class Shape:
         level = -np.log((self.left + self.right) / 2)
         core = np.log1p(-TAIL) - 0.5 * z**2
         tail = np.log(TAIL / TAIL_SCALE) - 0.5 * (z / TAIL_SCALE) ** 2
-        return level + np.logaddexp(core, tail) - 0.5 * np.log(2 * np.pi)
+        with np.errstate(invalid="ignore"):
+            return level + np.logaddexp(core, tail) - 0.5 * np.log(2 * np.pi)
 
     def z(self, y):
         """Return how many of its side's standard deviations a log value is from the middle."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._knowledge import concept_limits
+from healthml._core._knowledge import concept_limits, match_concept
 
 # column: (median, spread of the log, decimals) in the canonical unit, {unit: decimals as written}
 ANALYTES = {
@@ -38,6 +38,12 @@ ANALYTES = {
     "bun": (16, 0.5, 0, {"mmol/L": 1}),
     "ammonia": (35, 0.5, 0, {"ug/dL": 0}),
 }
+# written in the other unit, hardly any value is one that a patient could have in this one
+SEPARATE = [
+    "glucose", "hemoglobin", "triglycerides", "cholesterol", "hdl", "albumin", "total_protein",
+    "calcium", "uric_acid", "free_t4", "hba1c", "temperature", "hematocrit", "platelets", "wbc",
+    "pco2", "po2", "fibrinogen", "creatinine",
+]  # fmt: skip
 # patients that are really like this: (column, median, spread of the log)
 REAL = {
     "dialysis": [("creatinine", 8.0, 0.4), ("pth", 450, 0.7), ("bun", 55, 0.35),
@@ -74,8 +80,10 @@ def make_table(seed, n=1500, *, mix=True, real=True):
         y = np.log(middle) + spread * z + np.array([shift[s] for s in site])
         if column in changed:
             real_middle, real_spread = changed[column]
-            y[special_rows] = np.log(real_middle) + real_spread * rng.normal(size=special_rows.sum())
-        limits = concept_limits(_concept(column))
+            y[special_rows] = np.log(real_middle) + real_spread * rng.normal(
+                size=special_rows.sum()
+            )
+        limits = concept_limits(match_concept(column))
         value = np.exp(y)
         value = np.clip(value, *(limits["soft"][i] * (1 + 0.05 * (1 - 2 * i)) for i in (0, 1)))
         value = np.round(value, decimals)
@@ -98,9 +106,3 @@ def make_table(seed, n=1500, *, mix=True, real=True):
         seen[column] = written
     table = pd.DataFrame({"site": site, **seen})
     return table, pd.DataFrame(truth), mixed
-
-
-def _concept(column):
-    from healthml._core._knowledge import match_concept
-
-    return match_concept(column)
