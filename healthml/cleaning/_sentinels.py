@@ -24,6 +24,7 @@ VITALS = STOPS | {"sbp", "dbp", "map"}
 PRESSURES = frozenset({"sbp", "dbp", "map"})
 AROUND = 10  # distinct values on either side with which a spike is compared
 CHANCE = 1e-6
+LEAST, FAR = 20, 3.0  # values, and their spread, below which a negative code may stand once
 MANY = 50  # distinct values of a continuous column
 STRETCH = 0.8  # the upper fifth below a value at the end
 CHANCE_AT_END = 1e-4
@@ -45,6 +46,11 @@ def judge_numbers(table):
             if verdict and verdict[0] == FOUND:
                 judged[code] = verdict
         for code in column.codes_present:
+            if float(code) not in judged and _is_far_negative(column, code):
+                judged[float(code)] = (
+                    FOUND,
+                    "negative, many times further off than the others spread",
+                )
             if float(code) in judged or not _is_nines(column, code):
                 continue
             if _is_local_spike(column, code):
@@ -135,6 +141,15 @@ def _named(column):
     if column.declared.get("concept"):
         return True
     return match_concept(column.name) is not None and not is_ambiguous(column.name)
+
+
+def _is_far_negative(column, code):
+    """Say whether a negative code stands far below values that are all positive, be it once."""
+    values = column.unique[0]
+    values = values[~np.isin(values, column.codes_present[column.codes_present < 0])]
+    if code > -9 or len(column.finite) < LEAST or len(values) < 3 or values[0] <= 0:
+        return False
+    return values[0] - code > FAR * (values[-1] - values[0])
 
 
 def _is_impossible_zero(column):

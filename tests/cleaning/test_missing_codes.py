@@ -254,6 +254,13 @@ def test_polars_in_polars_out():
     assert missing == len(coded)
 
 
+def test_one_code_far_below_a_small_positive_column():
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"end_na": rng.normal(139, 4, 30).round(), "z": rng.normal(0, 9, 30)})
+    frame.iloc[7] = [-99, -9]
+    assert MissingCodes().fit_transform(frame).isna().sum().tolist() == [1, 0]
+
+
 def test_a_table_of_words_alone():
     frame = pd.DataFrame({"site": ["A", "B", "?"] * 10, "arm": ["drug", "placebo", "drug"] * 10})
     assert MissingCodes().fit_transform(frame).isna().sum().tolist() == [10, 0]
