@@ -11,6 +11,7 @@ from healthml.cleaning._decimal_evidence import usual_decimals
 
 SWAP, BMI, BODY = "height_weight_swapped", "bmi_inconsistent", "body_size"
 UNIT, SLIP = "unit_suspected", "decimal_slip"
+COARSE = 0.02  # log difference that a height rounded to a whole inch can make
 WIDE = 0.1  # most that a BMI may differ (log scale) from its height and weight
 FAR, FITS = 5.0, 2.0  # robust standard deviations of log BMI: out of place, and back in place
 BULK = 0.99
@@ -99,7 +100,7 @@ class BodyRule(FieldRule):
         odd = ~known & ~inside(computed, self.soft["bmi"]) & (self._far(computed) > FAR)
         if self.bmi is not None:
             off = np.abs(_off(height, weight, bmi))
-            odd |= known & (off > self._tolerance(height, weight, bmi))
+            odd |= known & (off > np.maximum(self._tolerance(height, weight, bmi), COARSE))
         return odd & (height > 0) & (weight > 0)
 
     def _values(self, frame):
@@ -127,9 +128,8 @@ class BodyRule(FieldRule):
 
     def _tolerance(self, height, weight, bmi):
         """Return how far rounding (and what was learnt) may take a BMI from its source."""
-        h, w, b = (
-            half / np.abs(v) for half, v in zip(self.halves, (height, weight, bmi), strict=True)
-        )
+        values = (height, weight, bmi)
+        h, w, b = (half / np.abs(v) for half, v in zip(self.halves, values, strict=True))
         return np.maximum(2 * (2 * h + w + b), self.learnt)
 
     def _with_bmi(self, frame, height, weight, bmi, mode):

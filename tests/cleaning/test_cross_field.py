@@ -170,6 +170,13 @@ def test_a_table_in_inches_and_pounds_is_read_so():
     assert cells(CrossFieldCheck().fit(X)) == {(20, "bmi")}
 
 
+def test_heights_of_one_site_in_whole_centimetres_or_inches_are_no_error():
+    X = patients()
+    X.loc[10:99, "height"] = X.loc[10:99, "height"].round()
+    X.loc[100:139, "height"] = ((X.loc[100:139, "height"] / 2.54).round() * 2.54).round(1)
+    assert claims(CrossFieldCheck().fit(X)) == set()
+
+
 def test_children_are_bodies_too():
     X, rng = patients(), np.random.default_rng(5)
     years = rng.uniform(0.1, 15, 200)
