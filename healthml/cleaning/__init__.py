@@ -1,7 +1,9 @@
-"""Look at a table before learning from it."""
+"""Look at a table before learning from it, and repair what is wrong, cell by cell, with a record."""
 
 from healthml.cleaning._categories import CategoryNormalizer
+from healthml.cleaning._cleaner import ClinicalCleaner
 from healthml.cleaning._codes import CodeChecker
+from healthml.cleaning._cost import CostOfCleaningResult
 from healthml.cleaning._cross_field import CrossFieldCheck
 from healthml.cleaning._dates import DateParser
 from healthml.cleaning._decimal_slips import DecimalSlips
@@ -17,6 +19,7 @@ from healthml.cleaning._missing_codes import MissingCodes
 from healthml.cleaning._plausible import PlausibleRange
 from healthml.cleaning._quality import quality_report
 from healthml.cleaning._quality_result import QualityReport
+from healthml.cleaning._record import CleaningRecord
 from healthml.cleaning._rows import drop_rows
 from healthml.cleaning._rows_result import DroppedRows
 from healthml.cleaning._units import UnitHarmonizer
@@ -24,7 +27,10 @@ from healthml.cleaning._units_convert import convert
 
 __all__ = [
     "CategoryNormalizer",
+    "CleaningRecord",
+    "ClinicalCleaner",
     "CodeChecker",
+    "CostOfCleaningResult",
     "CrossFieldCheck",
     "DateParser",
     "DecimalSlips",

@@ -1,0 +1,206 @@
+"""The whole of cleaning in one line: the transformers in their order, with one record."""
+
+import pandas as pd
+from sklearn.base import clone
+
+from healthml.cleaning._categories import CategoryNormalizer
+from healthml.cleaning._cells import CellCleaner
+from healthml.cleaning._codes import CodeChecker
+from healthml.cleaning._cost import cost_of_cleaning
+from healthml.cleaning._cross_field import CrossFieldCheck
+from healthml.cleaning._dates import DateParser
+from healthml.cleaning._decimal_slips import DecimalSlips
+from healthml.cleaning._lab_values import LabValueParser
+from healthml.cleaning._missing_codes import MissingCodes
+from healthml.cleaning._plausible import PlausibleRange
+from healthml.cleaning._record import CleaningRecord
+from healthml.cleaning._summary import summarise_record
+from healthml.cleaning._units import UnitHarmonizer
+from healthml.exceptions import InputError
+
+ORDER = (
+    "missing_codes",
+    "lab_values",
+    "dates",
+    "categories",
+    "codes",
+    "units",
+    "decimal_slips",
+    "plausible_range",
+    "cross_field",
+)
+
+
+class ClinicalCleaner(CellCleaner):
+    """Clean a clinical table in the order in which the mistakes lie on top of each other.
+
+    Codes for missing values, results written as text, dates, spellings of categories, formats of
+    codes, units, decimal slips, impossible values, and fields that contradict each other: each by
+    its own transformer, learnt on the training rows, one after the other. Rows are never dropped
+    or moved, values never clipped, and every cell that was touched stands in ``record_`` with the
+    rule, the reason and what it was before.
+
+    Parameters
+    ----------
+    schema : Schema, default=None
+        Declared units, limits, missing codes and vocabularies; they take the place of the
+        shipped facts.
+    by : str, default=None
+        Column of the site or laboratory within which units are constant. None takes the site of
+        the schema, where it declares one.
+    mode : {"propose", "apply"}, default="propose"
+        What happens to cells whose true value is inferred rather than read: units, decimal slips
+        and swapped fields. "propose" flags them and says what they would become, since such an
+        inference can be wrong; "apply" repairs those that are beyond reasonable doubt.
+    population : str, default=None
+        "adult", "child", "neonate", or the column of the age by which limits are chosen; see
+        `PlausibleRange`.
+    replace : dict of str to transformer or None, default=None
+        Other transformers for single steps, or None to leave a step out. The steps are
+        ``missing_codes``, ``lab_values``, ``dates``, ``categories``, ``codes``, ``units``,
+        ``decimal_slips``, ``plausible_range`` and ``cross_field``.
+
+    Attributes
+    ----------
+    steps_ : dict of str to transformer
+        The fitted transformers, in order.
+    record_ : CleaningRecord
+        What was done to the table cleaned last.
+    fit_counts_ : pandas.DataFrame
+        Counts by column and rule in the training rows.
+
+    Raises
+    ------
+    InputError
+        If `mode`, `by` or a step in `replace` is unknown.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml.cleaning import ClinicalCleaner
+    >>> table = pd.DataFrame({"sodium": ["138", "141", "not done", "136 mmol/L", "139"] * 20})
+    >>> cleaner = ClinicalCleaner()
+    >>> clean = cleaner.fit_transform(table)
+    >>> clean["sodium"].head(4).tolist()
+    [138.0, 141.0, nan, 136.0]
+    >>> cleaner.summary()[["column", "rule", "n_cells"]].values.tolist()
+    [['sodium', 'missing_code_text', 20], ['sodium', 'unit_text', 20]]
+    >>> cleaner.undo(clean).equals(table)
+    True
+    """
+
+    def __init__(self, schema=None, *, by=None, mode="propose", population=None, replace=None):
+        self.schema = schema
+        self.by = by
+        self.mode = mode
+        self.population = population
+        self.replace = replace
+
+    def _learn(self, frame, y):
+        if self.mode not in ("propose", "apply"):
+            raise InputError(f"mode={self.mode!r} is unknown; use 'propose' or 'apply'.")
+        if self.by is not None and self.by not in frame.columns:
+            raise InputError(f"by={self.by!r} is not a column of X; name the column of the site.")
+        self.steps_ = {}
+        record = CleaningRecord(frame.index)
+        for name, step in self._steps(frame).items():
+            frame = step._fit(frame, y)
+            _take_over(record, step.record_)
+            self.steps_[name] = step
+        self._ledger_["first"] = (record, frame)
+
+    def _apply(self, frame):
+        """Run the steps one after the other; right after `fit`, take what they just did."""
+        record, cleaned = self._ledger_.pop("first", (None, None))
+        if record is None:
+            record, cleaned = CleaningRecord(frame.index), frame
+            for step in self.steps_.values():
+                cleaned = step._apply(cleaned)
+                _take_over(record, step.record_)
+        for step in self.steps_.values():
+            step._ledger_.clear()
+        self._ledger_["record"] = record
+        return cleaned
+
+    def _added(self):
+        return [name for step in self.steps_.values() for name in step._added()]
+
+    def _steps(self, frame):
+        by = self.by
+        if by is None and getattr(self.schema, "site", None) in frame.columns:
+            by = self.schema.site
+        made = {
+            "missing_codes": MissingCodes(schema=self.schema),
+            "lab_values": LabValueParser(schema=self.schema),
+            "dates": DateParser(schema=self.schema),
+            "categories": CategoryNormalizer(schema=self.schema),
+            "codes": CodeChecker(schema=self.schema),
+            "units": UnitHarmonizer(schema=self.schema, by=by, mode=self.mode),
+            "decimal_slips": DecimalSlips(schema=self.schema, mode=self.mode),
+            "plausible_range": PlausibleRange(schema=self.schema, population=self.population),
+            "cross_field": CrossFieldCheck(schema=self.schema, mode=self.mode),
+        }
+        replace = self.replace or {}
+        for name in replace:
+            if name not in made:
+                raise InputError(
+                    f"replace has the step {name!r}; the steps are {', '.join(ORDER)}."
+                )
+        chosen = {name: replace.get(name, made[name]) for name in ORDER}
+        return {name: clone(step) for name, step in chosen.items() if step is not None}
+
+    def summary(self, y=None, *, by=None):
+        """Return what was done, by column and rule, and for whom.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,), default=None
+            Outcome 0/1 of the rows cleaned last; adds the events among the touched rows.
+        by : array-like of shape (n_samples,), default=None
+            Site or sensitive group of each row; one row of the answer per group.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``column``, ``rule``, ``action``, ``severity``, ``group``, ``n_cells``, ``n_samples``,
+            ``share`` with its Wilson interval, ``n_events`` among the touched rows and
+            ``event_rate``. Groups of fewer than 11 rows are put together as "(small groups)".
+        """
+        return summarise_record(self.record_, y, by)
+
+    def cost_of_cleaning(self, y, sensitive_features=None, *, groups=None, confidence_level=0.95):
+        """Say whether the touched patients are the sick ones, or one group.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,)
+            Outcome 0/1 of the rows cleaned last.
+        sensitive_features : DataFrame or array-like, default=None
+            Attributes of the rows by which patients could be touched unequally.
+        groups : array-like of shape (n_samples,), default=None
+            Patient of each row.
+        confidence_level : float, default=0.95
+            Coverage of the intervals, all comparisons together.
+
+        Returns
+        -------
+        CostOfCleaningResult
+
+        Warns
+        -----
+        CostOfCleaningWarning
+            If measured values were changed mostly in patients with the event, or in one group.
+        """
+        return cost_of_cleaning(
+            self.record_,
+            y,
+            sensitive_features,
+            groups=groups,
+            confidence_level=confidence_level,
+        )
+
+
+def _take_over(record, part):
+    record.steps.extend(part.steps)
+    for column, series in part.originals.items():
+        record.originals.setdefault(column, series)
