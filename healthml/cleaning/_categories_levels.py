@@ -16,7 +16,7 @@ from healthml.cleaning._categories_text import (
     usual_spellings,
     visible,
 )
-from healthml.cleaning._categories_words import is_slip_of_level
+from healthml.cleaning._categories_words import is_abbreviated, is_slip_of_level
 
 ESTABLISHED = 20  # rows from which a level counts as real
 MOST_SLIPS = 0.02  # share of the writings of one word that slips of one kind can make up
@@ -285,6 +285,7 @@ def find_slip(key, usual, n=1, vocabulary=()):
         and abs(len(other) - len(template)) <= 2
         and (text in vocabulary or is_rare(n, n_usual))
         and is_slip_of_level(template, other)
+        and not (len(template) == len(other) and is_abbreviated(text, template, other))
     ]
     return fill_template(found[0], digits) if len(found) == 1 else None
 

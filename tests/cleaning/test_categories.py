@@ -76,6 +76,8 @@ def test_generated_tables_are_restored(seed):
         ("basal", "nasal"),
         ("Koya", "Kowa"),
         ("left", "right"),
+        ("HBsAg", "HBeAg"),
+        ("Iceland", "Ireland"),
         ("ward B1", "ward B2"),
         ("preoperative", "postoperative"),
         ("symptomatic", "asymptomatic"),
