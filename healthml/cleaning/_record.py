@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from healthml._core._frames import to_pandas
 from healthml.exceptions import InputError
@@ -320,7 +321,7 @@ def _is_bool_or_missing(value):
 
 def _fitting(values, dtype):
     if isinstance(dtype, np.dtype) and dtype.kind in "fiu":
-        if values.map(lambda v: isinstance(v, str)).any():
+        if not is_numeric_dtype(values.dtype) and values.map(lambda v: isinstance(v, str)).any():
             raise TypeError("text in a column of numbers")
         numbers = values.to_numpy(dtype=float, na_value=np.nan)
         return numbers.astype(dtype) if dtype.kind == "f" else numbers

@@ -118,11 +118,14 @@ class UnitHarmonizer(CellCleaner):
         variables = getattr(self.schema, "variables", None) or {}
         shown = frame.drop(columns=[] if self.by_ is None else [self.by_])
         self._table_ = TableUnits().learn(shown, variables, groups, len(self.groups_))
-        self.proposals_ = self._propose(shown, groups)
+        self._first_ = self._table_.verdicts(shown, groups)
+        self.proposals_ = self._propose(self._first_, groups)
 
     def _changes(self, frame):
-        groups = self._groups(self._keys(frame))
-        for verdict in self._table_.verdicts(frame, groups):
+        verdicts = self.__dict__.pop("_first_", None)  # of the training rows, right after _learn
+        if verdicts is None:
+            verdicts = self._table_.verdicts(frame, self._groups(self._keys(frame)))
+        for verdict in verdicts:
             yield from self._steps(verdict, frame[verdict.column])
 
     def _steps(self, verdict, series):
@@ -146,10 +149,10 @@ class UnitHarmonizer(CellCleaner):
             new = [verdict.target] * len(rows)
             yield Change(verdict.unit_column, rule, rows, new, "repaired", "note", how)
 
-    def _propose(self, frame, groups):
+    def _propose(self, verdicts, groups):
         """Return what was found in the training rows as a table."""
         counts = {}
-        for verdict in self._table_.verdicts(frame, groups):
+        for verdict in verdicts:
             for group, n in zip(*np.unique(groups[verdict.rows], return_counts=True), strict=True):
                 key = (verdict.column, verdict.source, verdict.kind, group)
                 counts[key] = counts.get(key, 0) + int(n)

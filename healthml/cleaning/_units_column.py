@@ -10,7 +10,7 @@ from healthml.cleaning._units_convert import between, distinct_units, find_unit
 from healthml.cleaning._units_evidence import FEWEST, ODDS, Cells, Evidence, weigh
 from healthml.cleaning._units_mixture import LEAST_HOME, MOST_SLIPS, Grid, Mixture
 
-MOST_PER_GROUP = 50_000  # cells looked at when learning; more of a group are thinned evenly
+MOST_PER_GROUP = 20_000  # cells looked at when learning; more of a group are thinned evenly
 FEWEST_CELLS = 20
 AGREES, AGREES_AMBIGUOUS = 0.8, 0.95
 FEW_SURE = 3
@@ -59,8 +59,8 @@ class ColumnUnits:
         """Yield (unit, kind, positions): "sure", "unsure" or "new", cell by cell."""
         if self.mixture is None:
             return
-        decided = np.zeros(len(x), dtype=bool)
         usable = _usable(x)
+        decided = np.zeros(len(x), dtype=bool)
         for group in sorted({g for g, _ in self.decisions}):
             rows = np.flatnonzero(usable & ((groups == group) | (group == -1)))
             decided[rows] = True
@@ -99,10 +99,10 @@ class ColumnUnits:
 
     def _new(self, x, rows):
         """Yield cells out of range that another unit would explain where none was learnt."""
-        canonical = np.log(np.maximum(self._canonical(x[rows]), 1e-12))
-        low, high = _logs(self.judged)
-        rows = rows[(canonical < low) | (canonical > high)]
-        if not len(rows) or len(self.mixture.units) < 2:
+        _, factor, offset = self.home_unit
+        low, high = ((limit - offset) / factor for limit in self.judged)
+        rows = rows[(x[rows] < low) | (x[rows] > high)]
+        if not len(rows):
             return
         others = [k for k in range(len(self.mixture.units)) if k != self.home]
         prior = np.array([*np.full(len(self.mixture.units), 0.02), *MOST_SLIPS, ANYTHING_SHARE])
@@ -113,10 +113,6 @@ class ColumnUnits:
             usual = np.abs(self.mixture.shape_.z(y[unit])) < 2.5
             sure = (against_home >= np.log(ODDS)) & (against_rest >= np.log(RATHER)) & usual
             yield unit, "new", rows[sure]
-
-    def _canonical(self, x):
-        _, factor, offset = self.home_unit
-        return x * factor + offset
 
     def _odds(self, joint, unit):
         """Return the log odds of a unit against the usual one, and against all other parts."""
@@ -171,10 +167,12 @@ def learn_column(column, variable, x, groups, n_groups):
     units = _units_to_tell(limits)
     if len(units) < 2:
         return None
-    kept = _usable(x)
-    if kept.sum() < FEWEST_CELLS or not _name_fits(column, variable, x[kept], limits, units):
+    kept = np.flatnonzero(_usable(x))
+    if len(kept) < FEWEST_CELLS:
         return None
     cells, group = _thinned(x[kept], np.maximum(groups[kept], 0), n_groups)
+    if not _name_fits(column, variable, cells, limits, units):
+        return None
     found = ColumnUnits(column, concept, limits)
     declared = _declared_unit(units, concept, variable)
     found.mixture = Mixture(units, limits["hard"], limits["soft"]).fit(
@@ -337,8 +335,12 @@ def _cells(mask, x, home, other):
 
 
 def _usable(x):
+    """Say which numbers can be judged: positive, and no code for a missing value."""
     with np.errstate(invalid="ignore"):
-        return np.isfinite(x) & (x > 0) & ~((x >= 777) & np.isin(x, LARGEST_CODES))
+        usable = np.isfinite(x) & (x > 0)
+        large = np.flatnonzero(x >= LARGEST_CODES[0])
+    usable[large] &= ~np.isin(x[large], LARGEST_CODES)
+    return usable
 
 
 def _thinned(x, groups, n_groups):

@@ -12,6 +12,8 @@ from healthml.cleaning._units_convert import between, distinct_units
 from healthml.cleaning._units_explicit import learn_unit_column, units_in_cells
 from healthml.cleaning._units_pairs import PairUnits
 
+BODY = ("height", "weight")
+
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
@@ -62,10 +64,13 @@ class TableUnits:
             if found is not None:
                 self.columns[column] = found
         settle(list(self.columns.values()), n_groups)
+        concepts = list(self.concepts.values())
         for column in self.columns:
-            for verdict in self._by_column(column, numbers[column], groups):
-                if verdict.kind == "sure":
-                    _put(numbers, column, verdict.rows, verdict.values)
+            concept = self.concepts[column]
+            if concept in BODY or concepts.count(concept) > 1:
+                for verdict in self._by_column(column, numbers[column], groups):
+                    if verdict.kind == "sure":
+                        _put(numbers, column, verdict.rows, verdict.values)
         self._learn_pairs(numbers, groups, n_groups)
         self._learn_bodies(numbers)
         return self
