@@ -1,4 +1,4 @@
-"""Look at a table before learning from it, and repair what is wrong, cell by cell, with a record."""
+"""Look at a table before learning from it; repair what is wrong, each cell with its record."""
 
 from healthml.cleaning._categories import CategoryNormalizer
 from healthml.cleaning._cleaner import ClinicalCleaner

@@ -1,6 +1,5 @@
 """The whole of cleaning in one line: the transformers in their order, with one record."""
 
-import pandas as pd
 from sklearn.base import clone
 
 from healthml.cleaning._categories import CategoryNormalizer

@@ -1,0 +1,140 @@
+"""How long the whole of cleaning takes against reading the same table, and how much memory.
+
+``python benchmarks/cleaning.py`` prints ratios measured in one run on one thread; ``--rows`` makes
+it smaller. skrub's Cleaner is the named peer and is left out where it is not installed.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+
+def table(n, seed=0):
+    """Return 30 columns as a first extract from a hospital has them, with mistakes."""
+    rng = np.random.default_rng(seed)
+    lab = {
+        "sodium": (138, 4, 0),
+        "potassium": (4.1, 0.5, 1),
+        "chloride": (103, 4, 0),
+        "bicarbonate": (24, 3, 0),
+        "calcium": (9, 0.6, 1),
+        "albumin": (3.6, 0.5, 1),
+        "magnesium": (0.85, 0.1, 2),
+        "hemoglobin": (12, 2, 1),
+        "temperature": (36.9, 0.6, 1),
+        "heart_rate": (85, 16, 0),
+        "sbp": (128, 20, 0),
+        "resp_rate": (18, 4, 0),
+        "spo2": (96, 2, 0),
+    }
+    skewed = {"creatinine": (0, 2), "bun": (2.9, 0), "glucose": (4.8, 0), "wbc": (2.2, 1)}
+    skewed |= {"platelets": (5.4, 0), "lactate": (0.4, 1), "bilirubin": (-0.3, 1), "crp": (2, 1)}
+    columns = {"patient_id": np.arange(n) + 10**9, "age": rng.integers(18, 95, n)}
+    columns["site"] = rng.choice(list("ABCDE"), n)
+    for name, (centre, spread, digits) in lab.items():
+        columns[name] = (centre + spread * rng.normal(size=n)).round(digits)
+    for name, (centre, digits) in skewed.items():
+        columns[name] = np.exp(centre + 0.5 * rng.normal(size=n)).round(digits)
+    columns["spo2"] = np.minimum(columns["spo2"], 100)
+    columns["dbp"] = (columns["sbp"] * 0.6 + 4 * rng.normal(size=n)).round()
+    columns["height"] = (170 + 9 * rng.normal(size=n)).round(1)
+    columns["weight"] = (
+        26 * (columns["height"] / 100) ** 2 * np.exp(0.15 * rng.normal(size=n))
+    ).round(1)
+    columns["sex"] = rng.choice(["female", "male", "Male", "F"], n, p=[0.5, 0.45, 0.03, 0.02])
+    columns["smoker"] = rng.choice(["never", "former", "current"], n)
+    days = pd.Timestamp("2019-01-01") + pd.to_timedelta(rng.integers(0, 1500, n), unit="D")
+    columns["admission_date"] = days.strftime("%Y-%m-%d")
+    frame = pd.DataFrame(columns)
+    for name in ("sodium", "creatinine", "glucose", "lactate", "albumin", "crp", "temperature"):
+        frame.loc[rng.random(n) < 0.1, name] = np.nan
+    text = frame["lactate"].astype(object)
+    text[rng.random(n) < 0.01] = "<0.5"
+    frame["lactate"] = text
+    text = frame["potassium"].astype(object)
+    text[rng.random(n) < 0.01] = "haemolysed"
+    frame["potassium"] = text
+    frame.loc[rng.random(n) < 0.005, "sodium"] = 999
+    return frame
+
+
+def peak():
+    """Return the peak memory of this process in MiB."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def one(task, path):
+    """Time one task in this process and print seconds and memory."""
+    start = time.process_time()
+    frame = pd.read_csv(path, low_memory=False)
+    read, held = time.process_time() - start, peak()
+    size = frame.memory_usage(index=True).sum() / 2**20
+    again = time.process_time()
+    pd.read_csv(path, low_memory=False)
+    read = min(read, time.process_time() - again)
+    held = max(held, peak())
+    start = time.process_time()
+    if task == "healthml":
+        from healthml.cleaning import ClinicalCleaner
+
+        cleaner = ClinicalCleaner(by="site")
+        start = time.process_time()
+        cleaner.fit_transform(frame)
+        fit = time.process_time() - start
+        start = time.process_time()
+        cleaner.transform(frame)
+        later = time.process_time() - start
+    else:
+        from skrub import Cleaner
+
+        start = time.process_time()
+        Cleaner().fit_transform(frame)
+        fit, later = time.process_time() - start, float("nan")
+    answer = {"read": read, "fit": fit, "later": later, "before": held, "after": peak()}
+    print(json.dumps({**answer, "frame": float(size)}))
+
+
+def main():
+    """Write the table, run each task in a process of its own, print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--task", nargs=2, default=None, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.task:
+        return one(*options.task)
+    tasks = ["healthml"] + ["skrub"] * (importlib.util.find_spec("skrub") is not None)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        table(options.rows).to_csv(path, index=False)
+        print(
+            "| task | seconds | / read_csv | transform / read_csv | memory above the read | "
+            "/ frame |\n|---|---|---|---|---|---|"
+        )
+        for task in tasks:
+            command = [sys.executable, __file__, "--task", task, str(path)]
+            found = subprocess.run(command, capture_output=True, text=True, check=True)
+            r = json.loads(found.stdout.splitlines()[-1])
+            extra = r["after"] - r["before"]
+            print(
+                f"| {task} | {r['fit']:.1f} | {r['fit'] / r['read']:.2f} | "
+                f"{r['later'] / r['read']:.2f} | {extra:.0f} MiB | {extra / r['frame']:.2f} |"
+            )
+    return None
+
+
+if __name__ == "__main__":
+    main()
