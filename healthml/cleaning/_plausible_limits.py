@@ -144,14 +144,14 @@ def tail_reach(values, positive, times, n=1):
     >>> [round(float(end)) for end in tail_reach(np.arange(90, 111), False, 5)]
     [73, 127]
     """
+    values = values[values > 0] if positive else values
     if len(values) < FEWEST:
         return (np.nextafter(0, 1) if positive else -np.inf, np.inf)
-    logs = positive and values.min() > 0
-    scaled = np.log(values) if logs else values
+    scaled = np.log(values) if positive else values
     low, middle, high = np.quantile(scaled, [0.05, 0.5, 0.95])
     reach = max(times, norm.isf(0.05 / max(n, len(values)))) / norm.ppf(0.95)
     ends = (middle - reach * (middle - low), middle + reach * (high - middle))
-    ends = tuple(float(np.exp(min(end, 700))) if logs else float(end) for end in ends)
+    ends = tuple(float(np.exp(min(end, 700))) if positive else float(end) for end in ends)
     return (max(ends[0], np.nextafter(0, 1)), ends[1]) if positive else ends
 
 
