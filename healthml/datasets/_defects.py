@@ -9,6 +9,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import expit, ndtri
 
+from healthml.datasets._defects_text import TEXTS
+from healthml.datasets._defects_values import VALUES
 from healthml.datasets._encounters import LABS, MEASURE
 from healthml.datasets._risk import (
     WEIGHTS,
@@ -199,14 +201,18 @@ def _nudge(values, up, measure):
     return np.round(values + np.where(outside, -step, step), measure.digits)
 
 
-CELLS = {
-    "mcar": mcar,
-    "mar": depends("mar"),
-    "mnar": depends("mnar"),
-    "informative": depends("informative"),
-    "sentinels": sentinels,
-    "missing_strings": missing_strings,
-}
+CELLS = (
+    VALUES
+    | TEXTS
+    | {
+        "mcar": mcar,
+        "mar": depends("mar"),
+        "mnar": depends("mnar"),
+        "informative": depends("informative"),
+        "sentinels": sentinels,
+        "missing_strings": missing_strings,
+    }
+)
 COLUMNS = {
     "leak_perfect": leak_perfect,
     "leak_noisy": leak_noisy,

@@ -39,6 +39,12 @@ class Draft:
                 mask[column][changed] = False
         self.mark(defect, changed, column)
 
+    def write_text(self, defect, rows, column, texts):
+        """Put text into some rows of a column of numbers, which then holds both."""
+        if len(rows):
+            self.columns[column] = self.columns[column].astype(object)
+            self.write(defect, rows, column, texts)
+
     def mark(self, defect, rows, column):
         """Note that these cells are due to a defect."""
         mask = self.masks.setdefault(defect, {})

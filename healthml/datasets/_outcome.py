@@ -14,7 +14,7 @@ from healthml.datasets._risk import (
 )
 from healthml.exceptions import InputError
 
-OUTCOME_DEFECTS = ("risk_gap", "site_shift", "ineligible", "label_bias")
+OUTCOME_DEFECTS = ("risk_gap", "site_shift", "ineligible", "label_bias", "label_noise")
 GAP_GROUP = ("sex", "M")
 BIASED_GROUP = ("ethnicity", "Black")
 
@@ -95,6 +95,8 @@ class Outcome:
             column, level = BIASED_GROUP
             forgotten = self.base.stream("label_bias").random(len(y)) < self.strengths["label_bias"]
             y[forgotten & (self.base.table[column] == level).to_numpy()] = 0
+        if "label_noise" in active:
+            y ^= self.base.stream("label_noise").random(len(y)) < self.strengths["label_noise"]
         return y
 
     def masks(self):

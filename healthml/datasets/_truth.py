@@ -17,7 +17,8 @@ class Truth:
     risk : ndarray of shape (n_rows,)
         True risk of each row, 0 for encounters in which the outcome cannot happen.
     event : ndarray of shape (n_rows,)
-        Outcome that happened, 0/1; differs from the recorded one only under `label_bias`.
+        Outcome that happened, 0/1; differs from the recorded one only under `label_bias` and
+        `label_noise`.
     prevalence, auc : float
         Prevalence and AUC of the true risk in the simulated population, before `ineligible`.
     intercept : float
@@ -30,7 +31,8 @@ class Truth:
         Strength of each defect in the table.
     masks : dict of str to DataFrame
         For each defect a boolean table shaped like ``Cohort.to_frame()``: the cells whose content
-        is due to the defect. A cell in no mask is as in the clean table.
+        is due to the defect. A cell in no mask is as in the clean table, or stands where it
+        belongs in the column that `swaps` adds.
     source_row : ndarray of shape (n_rows,)
         Position of the row in the clean table that this row is or copies.
     origin : ndarray of shape (n_rows,)
