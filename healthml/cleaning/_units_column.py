@@ -3,21 +3,13 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import expit
 
-from healthml._core._knowledge import concept_limits, is_ambiguous, match_concept, number_codes
-from healthml.cleaning._units_convert import between, distinct_units, find_unit
-from healthml.cleaning._units_evidence import FEWEST, ODDS, Cells, Evidence, weigh
-from healthml.cleaning._units_mixture import LEAST_HOME, MOST_SLIPS, Grid, Mixture
+from healthml._core._knowledge import number_codes
+from healthml.cleaning._units_convert import between
+from healthml.cleaning._units_evidence import ODDS
+from healthml.cleaning._units_mixture import LEAST_HOME, MOST_SLIPS, Mixture
 
-MOST_PER_GROUP = 20_000  # cells looked at when learning; more of a group are thinned evenly
-FEWEST_CELLS = 20
-AGREES, AGREES_AMBIGUOUS = 0.8, 0.95
-FEW_SURE = 3
-AS_GOOD, AS_GOOD_IN_TABLE = 0.4, 0.1  # shares at which the canonical unit is the usual one
-PLAIN = 0.9  # share of a column that is in one unit
 BODY = frozenset({"anthropometric", "demographic"})  # of these children differ from adults
-BODY_FACTOR = np.log(20)  # units of body measures closer than this need a second column
 RATHER = 10.0  # odds against a decimal slip, another unit or anything else
 LEAST_SLIPS = 1e-4
 OTHER_SHARE, ANYTHING_SHARE = 1e-3, 1e-5
@@ -39,7 +31,7 @@ class ColumnUnits:
     counts: dict = field(default_factory=dict)
     shares: np.ndarray | None = None
     declared: bool = False
-    seen: tuple | None = None
+    seen: tuple | None = None  # the cells learnt from, until the decision
 
     @property
     def home_unit(self):
@@ -59,7 +51,7 @@ class ColumnUnits:
         """Yield (unit, kind, positions): "sure", "unsure" or "new", cell by cell."""
         if self.mixture is None:
             return
-        usable = _usable(x)
+        usable = usable_numbers(x)
         decided = np.zeros(len(x), dtype=bool)
         for group in sorted({g for g, _ in self.decisions}):
             rows = np.flatnonzero(usable & ((groups == group) | (group == -1)))
@@ -92,7 +84,7 @@ class ColumnUnits:
         There the sickest are found: a bilirubin that is high in either unit is not converted. Nor
         is a cell that would be out of range afterwards.
         """
-        y, (low, high) = self.mixture.readings(x)[0], _logs(self.judged)
+        y, (low, high) = self.mixture.readings(x)[0], logs(self.judged)
         possible = (y >= low) & (y <= high)
         unusual = np.abs(self.mixture.shape_.z(y[units])) > UNUSUAL
         return (possible[self.home] & unusual) | ~possible[units]
@@ -135,225 +127,13 @@ class ColumnUnits:
         return prior
 
 
-def concept_of(column, variable):
-    """Return the concept of a column, declared or by its name, or None."""
-    return getattr(variable, "concept", None) or match_concept(str(column))
-
-
-def learn_column(column, variable, x, groups, n_groups):
-    """Learn the units of a column of numbers, or return None where its concept is not known.
-
-    Parameters
-    ----------
-    column : hashable
-        Label of the column.
-    variable : Variable or None
-        What a schema says about it: concept, unit, limits.
-    x : ndarray of float
-        The numbers, NaN where there is none.
-    groups : ndarray of int
-        Group of each row, -1 where unknown.
-    n_groups : int
-        Number of groups.
-
-    Returns
-    -------
-    ColumnUnits or None
-    """
-    concept = concept_of(column, variable)
-    if concept is None:
-        return None
-    limits = concept_limits(concept)
-    units = _units_to_tell(limits)
-    if len(units) < 2:
-        return None
-    kept = np.flatnonzero(_usable(x))
-    if len(kept) < FEWEST_CELLS:
-        return None
-    cells, group = _thinned(x[kept], np.maximum(groups[kept], 0), n_groups)
-    if not _name_fits(column, variable, cells, limits, units):
-        return None
-    found = ColumnUnits(column, concept, limits)
-    declared = _declared_unit(units, concept, variable)
-    found.mixture = Mixture(units, limits["hard"], limits["soft"]).fit(
-        Grid.of(cells, group, n_groups), declared=declared
-    )
-    if found.mixture is None:
-        return None
-    counts = np.bincount(group, minlength=n_groups).astype(float)
-    found.counts["cells"] = counts
-    share = (counts @ found.mixture.shares_)[: len(units)] / counts.sum()
-    found.shares, found.home = share, int(share.argmax()) if declared is None else declared
-    found.declared = declared is not None
-    found.seen = cells, group
-    return found
-
-
-def settle(columns, n_groups):
-    """Choose each column's usual unit, and decide on the cells in others.
-
-    The usual unit is the declared one, else the one that most cells are in; where it is close,
-    and most columns of the table are in the canonical unit, that one.
-
-    Parameters
-    ----------
-    columns : list of ColumnUnits
-        What `learn_column` learnt.
-    n_groups : int
-        Number of groups.
-    """
-    plain = [c.shares[0] >= PLAIN for c in columns if c.shares.max() >= PLAIN]
-    enough = AS_GOOD if 2 * sum(plain) <= len(plain) else AS_GOOD_IN_TABLE
-    for column in columns:
-        if not column.declared and column.shares[0] >= enough * column.shares.sum():
-            column.home = 0
-        _decide(column, *column.seen, n_groups)
-        column.seen = None
-
-
-def _units_to_tell(limits):
-    """Return the units that values alone can tell apart; pounds need a second column."""
-    units = distinct_units(limits["name"])
-    if limits["category"] not in BODY:
-        return units
-    if limits["category"] == "demographic":
-        return units[:1]
-    return [units[0], *(u for u in units[1:] if abs(np.log(u[1])) > BODY_FACTOR)]
-
-
-def _name_fits(column, variable, x, limits, units):
-    """Say whether the values agree with the name, read in one of the units."""
-    low, high = limits["soft"] if limits["category"] not in BODY else limits["hard"]
-    inside = np.zeros(len(x), dtype=bool)
-    for _, factor, offset in units:
-        value = x * factor + offset
-        inside |= (value >= low) & (value <= high)
-    declared = getattr(variable, "concept", None) is not None
-    unsure = not declared and is_ambiguous(str(column))
-    return inside.mean() >= (AGREES_AMBIGUOUS if unsure else AGREES)
-
-
-def _declared_unit(units, concept, variable):
-    """Return the place of the declared unit, or None."""
-    declared = getattr(variable, "unit", None)
-    unit = find_unit(concept, declared) if declared else None
-    return next((k for k, u in enumerate(units) if unit is not None and u[1:] == unit[1:]), None)
-
-
-def _decide(found, x, groups, n_groups):
-    """Put the sets of cells that are in another unit into ``decisions``."""
-    mixture, home = found.mixture, found.home
-    expected = found.counts["cells"] @ mixture.shares_[:, : len(mixture.units)]
-    candidates = [k for k in np.argsort(-expected) if k != home and expected[k] >= FEWEST - 1]
-    if not candidates:
-        return
-    joint = mixture.log_densities(x) + np.log(mixture.shares_[groups].T)
-    part, y = joint.argmax(axis=0), mixture.readings(x)[0]
-    limits = _logs(found.judged), _logs(found.limits["hard"])
-
-    def reference(here):
-        """Return the usual cells of other groups, or all where there are few."""
-        usual = part == home
-        elsewhere = usual & ~here
-        chosen = elsewhere if elsewhere.sum() >= 20 * FEWEST else usual
-        return _cells(chosen, x, y[home], y[home])
-
-    for unit in candidates:
-        whole = (part == home).sum() < 4 * FEWEST
-        if found.declared and whole:
-            _decide_whole(found, unit, y[home], y[unit], limits[0])
-            continue
-        mine, factor = part == unit, mixture.units[unit][1] / mixture.units[home][1]
-        left = np.ones(len(x), dtype=bool)
-        for group in range(n_groups) if n_groups > 1 else ():
-            here = groups == group
-            shares = _shares_of(mine, groups, group, n_groups)
-            suspects = _cells(mine & here, x, y[home], y[unit])
-            evidence = weigh(suspects, reference(here), limits, shares, factor)
-            if evidence.decides():
-                found.decisions[group, unit] = evidence
-                left &= ~here
-        rest = _cells(mine & left, x, y[home], y[unit])
-        evidence = weigh(rest, reference(~left), limits, (0, 0, 0, 0), factor)
-        if evidence.decides():
-            for group in range(n_groups) if n_groups > 1 else ():
-                found.decisions.setdefault((group, unit), evidence)
-            if n_groups == 1:
-                found.decisions[-1, unit] = evidence
-    _share_again(found, x, groups)
-    _forget_empty(found, x, groups)
-
-
-def _shares_of(mine, groups, group, n_groups):
-    """Return cells of the set and all cells, here and in the other groups but the likest one."""
-    n_mine = np.bincount(groups[mine], minlength=n_groups)
-    n_all = np.bincount(groups, minlength=n_groups)
-    others = np.flatnonzero((np.arange(n_groups) != group) & (n_all > 0))
-    if len(others) > 1:
-        others = np.delete(others, (n_mine[others] / n_all[others]).argmax())
-    return n_mine[group], n_all[group], n_mine[others].sum(), n_all[others].sum()
-
-
-def _share_again(found, x, groups):
-    """Estimate the shares of the decided units again, now that digits count as well."""
-    for group, unit in found.decisions:
-        rows = np.flatnonzero((groups == group) | (group == -1))
-        place = max(group, 0)
-        parts = found.mixture.log_densities(x[rows])[[found.home, unit]]
-        parts = parts + np.array(found.decisions[group, unit].digits(x[rows]))[::-1]
-        shares = found.mixture.shares_[place]
-        both, share = shares[[found.home, unit]].sum(), 0.5
-        for _ in range(20):
-            odds = parts[1] - parts[0] + np.log(share) - np.log1p(-share)
-            share = np.clip(expit(odds).mean(), 1e-6, 1 - 1e-6)
-        shares[found.home], shares[unit] = both * (1 - share), both * share
-
-
-def _forget_empty(found, x, groups):
-    """Take back decisions by which hardly a cell would be converted."""
-    sure = {}
-    for unit, kind, rows in found.verdicts(x, groups):
-        for group in {g for g, u in found.decisions if u == unit and kind == "sure"}:
-            here = (groups[rows] == group) | (group == -1)
-            sure[group, unit] = sure.get((group, unit), 0) + here.sum()
-    pooled = {u: sum(n for (_, v), n in sure.items() if v == u) for _, u in found.decisions}
-    found.decisions = {k: e for k, e in found.decisions.items() if pooled[k[1]] >= FEW_SURE}
-
-
-def _decide_whole(found, unit, home, other, limits):
-    """Decide on a column none of which is in its declared unit."""
-    low, high = limits
-    outside = ((home < low) | (home > high)).mean()
-    inside = ((other >= low) & (other <= high)).mean()
-    if outside >= 0.8 and inside >= 0.98:
-        kinds = {"declared": {}, "range": {"share_outside": outside, "share_after": 1 - inside}}
-        found.decisions[-1, unit] = Evidence(kinds)
-
-
-def _cells(mask, x, home, other):
-    return Cells(x[mask], home[mask], other[mask])
-
-
-def _usable(x):
+def usable_numbers(x):
     """Say which numbers can be judged: positive, and no code for a missing value."""
     with np.errstate(invalid="ignore"):
         usable = np.isfinite(x) & (x > 0)
         large = np.flatnonzero(x >= LARGEST_CODES[0])
     usable[large] &= ~np.isin(x[large], LARGEST_CODES)
     return usable
-
-
-def _thinned(x, groups, n_groups):
-    """Return at most so many cells per group, evenly over its sorted values."""
-    if len(x) <= MOST_PER_GROUP:
-        return x, groups
-    cells, codes = [], []
-    for group in range(n_groups):
-        own = np.sort(x[groups == group])
-        places = np.linspace(0, len(own) - 1, min(len(own), MOST_PER_GROUP)).astype(np.int64)
-        cells.append(own[places])
-        codes.append(np.full(len(places), group))
-    return np.concatenate(cells), np.concatenate(codes)
 
 
 def six_digits(values):
@@ -364,5 +144,6 @@ def six_digits(values):
     return np.round(values * scale) / scale
 
 
-def _logs(limits):
+def logs(limits):
+    """Return a pair of limits as logarithms."""
     return tuple(np.log(max(limit, 1e-12)) for limit in limits)

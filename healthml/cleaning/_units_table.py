@@ -7,8 +7,9 @@ import pandas as pd
 
 from healthml._core._frames import parse_numbers
 from healthml.cleaning._units_body import BodyUnits
-from healthml.cleaning._units_column import concept_of, learn_column, settle, six_digits
+from healthml.cleaning._units_column import six_digits
 from healthml.cleaning._units_convert import between, distinct_units
+from healthml.cleaning._units_decide import concept_of, learn_column, settle
 from healthml.cleaning._units_explicit import learn_unit_column, units_in_cells
 from healthml.cleaning._units_pairs import PairUnits
 
