@@ -82,6 +82,12 @@ class LabValue:
         Other readings.
     rule : str, default=""
         How the cell was written; "" for a plain numeral.
+
+    Examples
+    --------
+    >>> from healthml.cleaning import LabValue
+    >>> LabValue(value=5.6, operator="", unit="mmol/L", kind="number", note="").unit
+    'mmol/L'
     """
 
     value: object = None

@@ -90,6 +90,15 @@ class CleaningRecord:
         What was done, in order.
     originals : dict
         Columns as they were before the first change.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml.cleaning import MissingCodes
+    >>> sodium = pd.DataFrame({"sodium": ["138", "not done", "141", "136"]})
+    >>> record = MissingCodes().fit(sodium).record_
+    >>> record.counts()[["column", "rule", "action", "n_cells"]].values.tolist()
+    [['sodium', 'missing_code_text', 'blanked', 1]]
     """
 
     index: pd.Index
