@@ -105,7 +105,11 @@ def weigh(suspects, reference, limits, shares, factor):
     power = np.log10(factor)
     if abs(power - round(power)) > LIKE_TEN:
         odd = odd_digits(suspects.raw, reference.raw)
-        found.kinds.update({"digits": odd} if odd else {})
+        if odd:
+            found.kinds["digits"] = odd
+            step = min(odd["decimals"], odd["decimals_others"])
+            shares = (share_on_step(r, step) for r in (suspects.raw, reference.raw))
+            found.grid = step, *shares
     return found
 
 
@@ -200,8 +204,7 @@ def other_digits(raw, reference):
         on_set, on_rest = on_step(raw, decimals), on_step(alike, decimals)
         table = [[on_set.sum(), (~on_set).sum()], [on_rest.sum(), (~on_rest).sum()]]
         if fisher_exact(table)[1] < SURE and abs(on_set.mean() - on_rest.mean()) > 0.3:
-            share, others = ((on.sum() + 0.5) / (len(on) + 1) for on in (on_set, on_rest))
-            return decimals, float(share), float(others)
+            return decimals, share_on_step(raw, decimals), share_on_step(alike, decimals)
     return None
 
 
@@ -247,10 +250,15 @@ def _has_more_digits(raw, reference, fine, others):
 def own_step(raw):
     """Return the step that a set keeps to: a cell that does not is less likely to belong to it."""
     for decimals in STEPS:
-        share = (on_step(raw, decimals).sum() + 0.5) / (len(raw) + 1)
+        share = share_on_step(raw, decimals)
         if share > 0.98:
-            return decimals, float(share), None
+            return decimals, share, None
     return None
+
+
+def share_on_step(raw, decimals):
+    """Return the share of numbers with no more than so many decimals, never quite 0 or 1."""
+    return float((on_step(raw, decimals).sum() + 0.5) / (len(raw) + 1))
 
 
 def on_step(raw, decimals):
