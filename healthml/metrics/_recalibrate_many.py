@@ -6,6 +6,7 @@ import numpy as np
 
 from healthml._core._numerics import fit_logistic
 from healthml.exceptions import InputError
+from healthml.metrics._recalibrate_rough import approach
 
 _FINE, _SAME_RISK, _SEPARATED = 0, 2, 3
 _STEPS, _LEVEL_STEPS, _EXTREME = 15, 6, 10.0
@@ -92,6 +93,8 @@ def recalibrate(block, weight, usable, ends=None):
     if len(waiting):
         waiting = waiting[~step(fit, waiting, problem.risk(waiting))]
     waiting = np.sort(np.concatenate([waiting, far])) if len(far) else waiting
+    if len(waiting):
+        problem.approach(fit, waiting, ends is not None)
     for _ in range(most):
         if not len(waiting):
             break
@@ -131,6 +134,12 @@ class _Problem:
         far = sets[extreme & ~same & ~apart]
         fit.slope[far], fit.intercept[far] = 0.0, self._prevalence(far)
         return sets[~extreme & ~same & ~apart], far
+
+    def approach(self, fit, sets, free_slope):
+        """Take steps in single precision up to where one more settles a set."""
+        begin = fit.intercept[sets], fit.slope[sets]
+        found = approach(self.event, *self.part(sets), *begin, free_slope)
+        fit.intercept[sets], fit.slope[sets] = found
 
     def _prevalence(self, sets):
         """Log odds of the event in some sets."""

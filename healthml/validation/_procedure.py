@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
@@ -38,10 +38,13 @@ class Procedure:
     def make(self, resample):
         """Return an unfitted copy with the resample's seed, its inner folds by whole patients."""
         model = clone(self.estimator)
-        if self.unseeded == ("random_state",):
-            model.random_state = resample.seed  # as set_params does, without reading signatures
-        elif self.unseeded:
-            model.set_params(**dict.fromkeys(self.unseeded, resample.seed))
+        for name in self.unseeded:
+            *path, last = name.split("__")
+            owner = _part(model, path)
+            if owner is None:
+                model.set_params(**{name: resample.seed})
+            else:  # as set_params does, without reading all signatures again
+                setattr(owner, last, resample.seed)
         return model
 
     def fit_params(self, model, train):
@@ -63,6 +66,17 @@ class Procedure:
     def _keeps_together(self, train, search):
         whole = search.cv is None or isinstance(search.cv, int | np.integer)
         return whole and (self.groups is not None or len(np.unique(train)) < len(train))
+
+
+def _part(model, path):
+    """Return the part of a model by its names, or None where only the model knows the way."""
+    for name in path:
+        model = dict(model.steps).get(name) if type(model) is Pipeline else vars(model).get(name)
+        if not isinstance(model, BaseEstimator):
+            return None
+    return (
+        model if type(model).set_params in (BaseEstimator.set_params, Pipeline.set_params) else None
+    )
 
 
 def unseeded(estimator):
