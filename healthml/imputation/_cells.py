@@ -5,7 +5,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml.exceptions import InputError
-from healthml.imputation._design import nearest
+from healthml.imputation._design import GROUP, INTEGER, NUMERIC, nearest
 
 NEW_LEVEL = -2
 
@@ -34,29 +34,57 @@ def read_columns(columns, frame):
         If a number is infinite or a column of numbers holds text.
     """
     values, missing, new = [], [], []
-    for column in columns:
-        cells = _read(column, frame[column.name])
-        unseen = cells == NEW_LEVEL if column.is_category else np.zeros(len(cells), dtype=bool)
-        gone = unseen | ((cells == -1) if column.is_category else np.isnan(cells))
+    floats = _float_cells(columns, frame)
+    for j, column in enumerate(columns):
+        cells = floats[j] if j in floats else _read(column, frame[column.name])
+        if column.kind == GROUP:
+            unseen, gone = cells < 0, np.zeros(len(cells), dtype=bool)
+        elif column.is_category:
+            unseen, gone = cells == NEW_LEVEL, cells < 0
+        else:
+            unseen, gone = np.zeros(len(cells), dtype=bool), np.isnan(cells)
         values.append(cells)
         missing.append(gone)
         new.append(unseen)
     return values, missing, new
 
 
+def _float_cells(columns, frame):
+    """Return {column number: cells} of all columns of plain floats, read at once."""
+    dtypes = dict(frame.dtypes)
+    found = [
+        j
+        for j, column in enumerate(columns)
+        if column.kind in (NUMERIC, INTEGER) and dtypes[column.name] == np.float64
+    ]
+    if not found:
+        return {}
+    names = [columns[j].name for j in found]
+    block = (frame if len(names) == frame.shape[1] else frame[names]).to_numpy(dtype=float)
+    centre = np.array([columns[j].centre for j in found])
+    block = (block - centre) / np.array([columns[j].spread for j in found])
+    for place in np.flatnonzero(np.isinf(block).any(axis=0)):
+        _refuse_infinite(columns[found[place]], block[:, place])
+    return dict(zip(found, np.ascontiguousarray(block.T), strict=True))
+
+
 def _read(column, series):
-    if column.is_category:
+    if column.levels is not None:
         return column.read(series)
     if not (types.is_numeric_dtype(series.dtype) or types.is_datetime64_any_dtype(series.dtype)):
         series = _numbers_of(column, series)
     cells = column.read(series)
+    _refuse_infinite(column, cells)
+    return cells
+
+
+def _refuse_infinite(column, cells):
     infinite = np.flatnonzero(np.isinf(cells))
     if len(infinite):
         raise InputError(
             f"column {column.name!r} has {len(infinite)} infinite values, the first at position "
             f"{infinite[0]}; set them to missing or repair them first."
         )
-    return cells
 
 
 def _numbers_of(column, series):
@@ -90,12 +118,15 @@ def as_completed(frame, columns, filled, *, mean=False):
     pandas.DataFrame
     """
     out = frame.copy(deep=False)
+    place = {name: k for k, name in enumerate(frame.columns)}
     for j, (rows, cells) in filled.items():
         column, series = columns[j], frame[columns[j].name]
-        empty = series.isna().to_numpy()[rows]
-        rows, cells = rows[empty], np.asarray(cells)[empty]
+        if column.is_category:  # an unseen level is missing to the models only
+            empty = series.isna().to_numpy()[rows]
+            rows, cells = rows[empty], np.asarray(cells)[empty]
         if len(rows):
-            out[column.name] = write_filled(series, rows, _content(column, cells, mean))
+            content = _content(column, cells, mean)
+            out.isetitem(place[column.name], write_filled(series, rows, content))
     return out
 
 
@@ -113,6 +144,8 @@ def _content(column, cells, mean):
 def write_filled(series, rows, content):
     """Return a copy of a column with its missing cells written, the dtype kept.
 
+    A column of plain floats comes back as an array, which is quicker to put into a table.
+
     Examples
     --------
     >>> import numpy as np
@@ -121,8 +154,12 @@ def write_filled(series, rows, content):
     >>> write_filled(pd.Series([1, None], dtype="Int64"), np.array([1]), np.array([4.0])).dtype
     Int64Dtype()
     """
-    out = series.copy()
     dtype = series.dtype
+    if dtype == np.float64 and isinstance(dtype, np.dtype):
+        cells = series.to_numpy(copy=True)
+        cells[rows] = content
+        return cells
+    out = series.copy()
     if types.is_datetime64_any_dtype(dtype):
         stamps = pd.DatetimeIndex(content)
         zone = getattr(dtype, "tz", None)

@@ -5,8 +5,13 @@ observed rows costs one subtraction instead of a pass over the table.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+
+from healthml.imputation._groups import GroupMeans, Groups
+
+_NONE = np.empty(0, dtype=np.int64)
 
 
 @dataclass
@@ -29,6 +34,9 @@ class Plan:
         Column number -> function of other columns and their numbers.
     bounds : dict of int to (float, float)
         Column number -> limits in standardised units.
+    group : int or None
+        Number of the column that names the group of each row; the means of the other columns in
+        each group are then further columns of the design.
     """
 
     columns: list
@@ -38,21 +46,32 @@ class Plan:
     pairs: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
     passive: dict = field(default_factory=dict)
     bounds: dict = field(default_factory=dict)
+    group: int | None = None
 
-    @property
+    @cached_property
     def n_own(self):
         """Number of columns of the design before products, intercept counted."""
         return 1 + sum(column.width for column in self.columns)
 
-    @property
+    @cached_property
     def n_design(self):
         """Number of columns of the design."""
-        return self.n_own + len(self.pairs)
+        return self.n_own + len(self.pairs) + (self.n_own - 1 if self.has_groups else 0)
+
+    @property
+    def has_groups(self):
+        """Whether the rows stand in groups."""
+        return self.group is not None
+
+    def means_of(self, cols):
+        """Return the places of the group means of some columns of the design."""
+        return self.n_own + len(self.pairs) + np.asarray(cols) - 1
 
     def touched(self, cols):
         """Return the products that change with some columns of the design."""
-        hit = np.isin(self.pairs, cols).any(axis=1) if len(self.pairs) else np.empty(0, dtype=bool)
-        return self.n_own + np.flatnonzero(hit)
+        if not len(self.pairs):
+            return _NONE
+        return self.n_own + np.flatnonzero(np.isin(self.pairs, cols).any(axis=1))
 
     def products(self, Z, which):
         """Return some products of the columns of a design."""
@@ -93,7 +112,7 @@ def fill_design(plan, values, missing, start):
         cells = cells.copy()
         cells[gone] = guess
         Z[:, column.cols] = column.expand(cells)
-    every = np.arange(plan.n_own, plan.n_design)
+    every = plan.n_own + np.arange(len(plan.pairs))
     Z[:, every] = plan.products(Z, every)
     return Z
 
@@ -124,6 +143,11 @@ class Chain:
             kept = cells[~mask]
             self.current.append(kept[self.rng.integers(len(kept), size=len(rows))])
         self.Z = fill_design(plan, values, missing, self.current)
+        self.groups = None
+        if plan.has_groups:
+            self.groups = Groups(values[plan.group])
+            own = np.arange(1, plan.n_own)
+            self.Z[:, plan.means_of(own)] = self.groups.means(self.Z[:, own])[self.groups.codes]
         self.gram = self.Z.T @ self.Z
         self.block = None  # rows of the column being visited
         self.memory = {}
@@ -140,6 +164,10 @@ class Chain:
     def observed_values(self, j):
         """Return the observed cells of column j."""
         return self.values[j][self.observed(j)]
+
+    def predictors_seen(self, j, cols):
+        """Return some columns of the design in the rows in which column j is observed."""
+        return self.Z[:, cols][self.observed(j)]
 
     def run(self, n_iter):
         """Visit all columns `n_iter` times; return the trace of means and spreads.
@@ -174,9 +202,12 @@ class Chain:
     def keep_complete(self):
         """Fit the columns without a missing cell too: they may be missing in new rows."""
         for j in range(len(self.plan.columns)):
-            if j not in self.fitted and j not in self.plan.passive:
+            if j not in self.fitted and j in self.plan.methods:
                 self.block = self.Z[self.gone[j]]
                 _, self.fitted[j] = self.plan.methods[j].draw(self, j, keep=True)
+        if self.groups is not None:
+            own = self.Z[:, 1 : self.plan.n_own]
+            self.fitted[self.plan.group] = GroupMeans(self.groups.means(own), own.mean(axis=0))
 
     def place(self, j, new):
         """Write drawn cells into the design and bring the sums of products up to date."""
@@ -196,3 +227,13 @@ class Chain:
         self.gram[:, cols] += cross
         self.gram[cols, :] += cross.T
         self.gram[np.ix_(cols, cols)] -= change.T @ change
+        if self.groups is not None:
+            self._renew_means(column.cols)
+
+    def _renew_means(self, cols):
+        """Write the group means of some columns and their sums of products."""
+        means = self.plan.means_of(cols)
+        self.Z[:, means] = self.groups.means(self.Z[:, cols])[self.groups.codes]
+        cross = self.Z.T @ self.Z[:, means]
+        self.gram[:, means] = cross
+        self.gram[means, :] = cross.T

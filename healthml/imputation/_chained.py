@@ -15,8 +15,8 @@ from healthml.imputation._cells import as_completed, read_columns
 from healthml.imputation._chain import Chain
 from healthml.imputation._convergence import convergence_table, trace_table
 from healthml.imputation._design import learn_columns
-from healthml.imputation._new_rows import NewRows
-from healthml.imputation._settings import make_plan
+from healthml.imputation._new_rows import NewRows, mean_models
+from healthml.imputation._settings import make_plan, place_of
 
 OUTCOME = "__outcome__"
 
@@ -56,6 +56,12 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Order of the visits: by number of missing cells, or as given.
     ordered : sequence, default=()
         Columns whose levels have an order although their dtype does not say so.
+    groups : hashable, default=None
+        Column that names the group of each row (site or patient) [3]_. It is left as it is and
+        predicts nothing itself: the means of the other columns in each group become predictors,
+        and "auto" takes for numbers "2l.pmm", a regression with a normal random intercept
+        ("2l.norm" adds normal noise instead of taking donors). A new row of a known group gets
+        the effect of that group, one of a new group an effect drawn from their distribution.
     strategy : {"mean", "draw"}, default="mean"
         What `transform` fills in: the conditional mean given the observed cells of the row (the
         most probable level; the closest observed value of whole numbers), or one draw. The mean
@@ -131,6 +137,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         bounds=None,
         sequence="fewest",
         ordered=(),
+        groups=None,
         strategy="mean",
         include_outcome=False,
         n_jobs=None,
@@ -146,6 +153,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.bounds = bounds
         self.sequence = sequence
         self.ordered = ordered
+        self.groups = groups
         self.strategy = strategy
         self.include_outcome = include_outcome
         self.n_jobs = n_jobs
@@ -208,7 +216,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.strategy == "draw":
             filled = self._drawn(rows, 0)
         else:
-            found = rows.mean(self.chains_, self.n_iter)
+            found = rows.mean(self.mean_models_, self.n_iter)
             filled = {j: (rows.rows[j], self._middle(j, cells)) for j, cells in found.items()}
         self._note(rows, new)
         return self._completed(X, frame, filled)
@@ -234,13 +242,30 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     @property
     def record_(self):
         """What was filled in last, by column."""
-        return self._noted_["record"]
+        drawn = self.strategy == "draw"
+        table = {
+            "column": [column.name for column in self.columns_],
+            "n_imputed": self._noted_["n_imputed"] - self._noted_["n_new_levels"],
+            "n_new_levels": self._noted_["n_new_levels"],
+            "missing_at_fit": [column.has_missing for column in self.columns_],
+            "on_support": [self._on_support(j, drawn) for j in range(len(self.columns_))],
+        }
+        return pd.DataFrame(table)
+
+    def _on_support(self, j, drawn):
+        column = self.columns_[j]
+        if column.levels is not None or column.support is not None:
+            return True
+        method = self.plan_.methods.get(j)
+        return drawn and method is not None and method.on_support
 
     def _fit(self, X, y, where=None):
         self._check_parameters()
         frame = read_table(self, X, reset=True)
         joined = self._with_outcome(frame, y)
-        self.columns_ = learn_columns(joined, self.ordered)
+        if self.groups is not None:
+            place_of(self.groups, list(frame.columns), "groups")
+        self.columns_ = learn_columns(joined, self.ordered, self.groups)
         values, missing, _ = read_columns(self.columns_, joined)
         if where is not None:
             missing = _also(missing, where, frame.shape)
@@ -256,7 +281,9 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.start_ = [
             _start(c, v, m) for c, v, m in zip(self.columns_, values, missing, strict=True)
         ]
-        self._noted_ = {}
+        nothing = np.zeros(len(self.columns_), dtype=np.int64)
+        self._noted_ = {"n_imputed": nothing, "n_new_levels": nothing}
+        self.mean_models_ = mean_models(self.plan_, self.chains_)
         return frame
 
     def _check_parameters(self):
@@ -305,30 +332,21 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.convergence_ = convergence_table(traces, names, counts)
 
     def _note(self, rows, new):
-        table = pd.DataFrame(
-            [
-                (
-                    column.name,
-                    len(rows.rows.get(j, ())),
-                    int(new[j].sum()),
-                    column.has_missing,
-                    self.strategy == "draw" or column.is_category or column.support is not None,
-                )
-                for j, column in enumerate(self.columns_)
-            ],
-            columns=["column", "n_imputed", "n_new_levels", "missing_at_fit", "on_support"],
+        n_imputed = np.array([len(rows.rows.get(j, ())) for j in range(len(self.columns_))])
+        n_new = np.array([int(levels.sum()) for levels in new])
+        self._noted_.update(n_imputed=n_imputed, n_new_levels=n_new)
+        complete = np.array([not column.has_missing for column in self.columns_])
+        _warn_of(
+            [c.name for c, hit in zip(self.columns_, n_new > 0, strict=True) if hit],
+            "holds levels or groups that were not there at fit; they stay in the table, and the "
+            "models treat them as missing or as a new group",
         )
-        self._noted_["record"] = table
-        first = table[(table["n_imputed"] > 0) & ~table["missing_at_fit"]]
-        if len(first):
-            warnings.warn(
-                f"column {first['column'].iloc[0]!r}"
-                + (f" and {len(first) - 1} more" if len(first) > 1 else "")
-                + " had no missing cell at fit and has some now; they were filled in from the "
-                "other columns, but how such gaps arise could not be learnt. See record_.",
-                ImputationWarning,
-                stacklevel=3,
-            )
+        hit = (n_imputed > n_new) & complete
+        _warn_of(
+            [c.name for c, found in zip(self.columns_, hit, strict=True) if found],
+            "had no missing cell at fit and has some now; they were filled in from the other "
+            "columns, but how such gaps arise could not be learnt",
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -349,10 +367,18 @@ def _run_chain(task):
     return chain.fitted, last, trace
 
 
+def _warn_of(names, what):
+    """Warn once about the columns of the new rows of which something is true."""
+    if names:
+        more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+        message = f"column {names[0]!r}{more} {what}. See record_."
+        warnings.warn(message, ImputationWarning, stacklevel=4)
+
+
 def _start(column, values, missing):
     """Return what a missing cell holds before the first round: the mean, or the level shares."""
     if not column.is_category:
-        return float(values[~missing].mean())
+        return float(values[~missing].mean()) if column.levels is None else 0.0
     codes = values[~missing].astype(np.int64)
     return np.bincount(codes, minlength=len(column.levels)) / len(codes)
 

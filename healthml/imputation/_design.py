@@ -7,15 +7,17 @@ import pandas as pd
 from pandas.api import types
 
 from healthml.exceptions import InputError
+from healthml.imputation._groups import group_codes
 
 MOST_LEVELS = 50
-NUMERIC, INTEGER, BOOLEAN, NOMINAL, ORDERED, DATE = (
+NUMERIC, INTEGER, BOOLEAN, NOMINAL, ORDERED, DATE, GROUP = (
     "numeric",
     "integer",
     "boolean",
     "nominal",
     "ordered",
     "datetime",
+    "group",
 )
 
 
@@ -28,7 +30,7 @@ class Coded:
     name : hashable
         Label of the column.
     kind : str
-        "numeric", "integer", "boolean", "nominal", "ordered" or "datetime".
+        "numeric", "integer", "boolean", "nominal", "ordered", "datetime" or "group".
     dtype : dtype
         Of the column in the training rows.
     levels : ndarray or None
@@ -54,7 +56,7 @@ class Coded:
     @property
     def is_category(self):
         """Whether the column has levels rather than amounts."""
-        return self.levels is not None
+        return self.levels is not None and self.kind != GROUP
 
     @property
     def width(self):
@@ -66,6 +68,8 @@ class Coded:
 
         A level that was not seen in the training rows is returned as -2.
         """
+        if self.kind == GROUP:
+            return group_codes(self.levels, series)
         if not self.is_category:
             return (_numbers(series, self.kind) - self.centre) / self.spread
         missing = series.isna().to_numpy()
@@ -91,7 +95,7 @@ class Coded:
         return number
 
 
-def learn_columns(frame, ordered=()):
+def learn_columns(frame, ordered=(), group=None):
     """Return how each column of the training rows is read.
 
     Parameters
@@ -100,6 +104,8 @@ def learn_columns(frame, ordered=()):
         The training rows.
     ordered : collection of hashable
         Columns whose levels have an order although their dtype does not say so.
+    group : hashable, optional
+        Column that names the group of each row.
 
     Returns
     -------
@@ -110,7 +116,10 @@ def learn_columns(frame, ordered=()):
     InputError
         If a column has no value, holds free text or infinite values.
     """
-    coded = [_learn(frame[name], name in ordered) for name in frame.columns]
+    coded = [
+        _learn_group(frame[name]) if name == group else _learn(frame[name], name in ordered)
+        for name in frame.columns
+    ]
     start = 1
     for column in coded:
         column.cols = np.arange(start, start + column.width)
@@ -161,6 +170,16 @@ def _learn(series, is_ordered):
     spread = seen.std() if len(seen) > 1 else 0.0
     spread = float(spread) if spread > 1e-12 * max(abs(seen.mean()), 1e-300) else 1.0
     return Coded(name, kind, series.dtype, None, support, float(seen.mean()), spread, has_missing)
+
+
+def _learn_group(series):
+    gaps = np.flatnonzero(series.isna().to_numpy())
+    if len(gaps):
+        raise InputError(
+            f"column {series.name!r} names the group of each row and is missing in {len(gaps)} "
+            f"rows, the first at position {gaps[0]}; give these rows a group or leave them out."
+        )
+    return Coded(series.name, GROUP, series.dtype, levels=_seen_levels(series))
 
 
 def _kind(series, is_ordered):

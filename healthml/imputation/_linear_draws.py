@@ -49,10 +49,7 @@ def draw_linear(gram, cross, total, n_rows, rng, ridge=RIDGE):
     -------
     LinearDraw
     """
-    diagonal = np.einsum("ii->i", gram)
-    largest = diagonal.max() if len(diagonal) else 1.0
-    penalty = ridge * np.maximum(diagonal, 1e-8 * largest)
-    root = cholesky(gram + np.diag(penalty), lower=True, check_finite=False)
+    root = cholesky(gram + np.diag(ridge_of(gram, ridge)), lower=True, check_finite=False)
     estimate = cho_solve((root, True), cross, check_finite=False)
     left = total - 2 * cross @ estimate + estimate @ gram @ estimate
     df = max(n_rows - len(cross), 1)
@@ -60,6 +57,13 @@ def draw_linear(gram, cross, total, n_rows, rng, ridge=RIDGE):
     noise = rng.standard_normal(len(cross))
     moved = solve_triangular(root, noise, lower=True, trans="T", check_finite=False)
     return LinearDraw(estimate, estimate + sigma * moved, float(sigma))
+
+
+def ridge_of(gram, ridge=RIDGE):
+    """Return what is added to the diagonal of sums of products."""
+    diagonal = np.einsum("ii->i", gram)
+    largest = diagonal.max() if len(diagonal) else 1.0
+    return ridge * np.maximum(diagonal, 1e-8 * largest)
 
 
 def nearest_donors(sorted_scores, wanted, k, chance):

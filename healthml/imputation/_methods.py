@@ -40,6 +40,29 @@ class NormFitted:
         """Return the conditional mean of each row."""
         return by_row(block[:, self.predictors], self.estimate)
 
+    @classmethod
+    def joined(cls, fitted):
+        """Return one regression whose mean is the mean over several."""
+        return WideMean.of(fitted)
+
+
+@dataclass(frozen=True)
+class WideMean:
+    """Conditional mean by coefficients that stand in their places of the whole design."""
+
+    coef: np.ndarray
+
+    @classmethod
+    def of(cls, fitted):
+        """Return the mean of several regressions on the same predictors."""
+        predictors = fitted[0].predictors
+        middle = np.mean([one.estimate for one in fitted], axis=0)
+        return cls(place_coefficients(middle, predictors, predictors.max() + 1))
+
+    def expect(self, block):
+        """Return the conditional mean of each row."""
+        return by_row(block[:, : len(self.coef)], self.coef)
+
 
 @dataclass(frozen=True)
 class DonorFitted(NormFitted):
@@ -69,6 +92,34 @@ class LevelFitted:
     def expect(self, block):
         """Return the estimated probability of each level."""
         return self.model.probabilities(block[:, self.predictors], drawn=False)
+
+    @classmethod
+    def joined(cls, fitted):
+        """Return one model whose shares are the mean over several, where all are nominal."""
+        if any(one.model.kind != "nominal" for one in fitted):
+            return None
+        coef = np.stack([one.model.estimate for one in fitted], axis=1)
+        return SharesMean(fitted[0].predictors, coef.reshape(len(coef), -1), len(fitted))
+
+
+@dataclass(frozen=True)
+class SharesMean:
+    """Mean of the level probabilities of several models, worked out at once."""
+
+    predictors: np.ndarray
+    coef: np.ndarray
+    n_models: int
+
+    def expect(self, block):
+        """Return the mean probability of each level."""
+        line = by_each(block[:, self.predictors], self.coef)
+        line = line.reshape(len(block), self.n_models, -1)
+        top = np.maximum(line.max(axis=2, keepdims=True), 0.0)
+        odds = np.exp(line - top)
+        base = np.exp(-top)
+        total = base + odds.sum(axis=2, keepdims=True)
+        shares = np.concatenate([base / total, odds / total], axis=2)
+        return shares.sum(axis=1) / self.n_models
 
 
 @dataclass(frozen=True)
@@ -106,7 +157,7 @@ class Norm:
         """Return drawn cells and, when asked, the model for new rows."""
         found = _regression(chain, j)
         predictors = chain.plan.predictors[j]
-        centre = chain.block @ _spread(found.drawn, predictors, chain.Z.shape[1])
+        centre = chain.block @ place_coefficients(found.drawn, predictors, chain.Z.shape[1])
         noise = chain.rng.standard_normal(len(centre))
         fitted = NormFitted(predictors, found.estimate, found.drawn, found.sigma)
         return centre + found.sigma * noise, fitted
@@ -130,17 +181,13 @@ class PMM:
         """Return cells of donors and, when asked, the model for new rows."""
         found, predictors = _regression(chain, j), chain.plan.predictors[j]
         width = chain.Z.shape[1]
-        known = (chain.Z @ _spread(found.estimate, predictors, width))[chain.observed(j)]
-        wanted = chain.block @ _spread(found.drawn, predictors, width)
-        shuffled = chain.rng.permutation(len(known))  # equal scores in random order
-        order = shuffled[np.argsort(known[shuffled])]
-        known, donors = known[order], chain.observed_values(j)[order]
-        picked = _pick(known, donors, wanted, self.donors, chain.rng)
+        known = (chain.Z @ place_coefficients(found.estimate, predictors, width))[chain.observed(j)]
+        wanted = chain.block @ place_coefficients(found.drawn, predictors, width)
+        picked, scores, cells = sorted_donors(chain, j, known, wanted, self.donors, keep=keep)
         if not keep:
             return picked, None
-        thin = _thinned(len(known), chain.rng)
         parts = (predictors, found.estimate, found.drawn, found.sigma)
-        return picked, DonorFitted(*parts, known[thin], donors[thin], self.donors)
+        return picked, DonorFitted(*parts, scores, cells, self.donors)
 
 
 class Levels:
@@ -161,7 +208,7 @@ class Levels:
         """Return drawn levels and, when asked, the model for new rows."""
         predictors, n_levels = chain.plan.predictors[j], len(chain.plan.columns[j].levels)
         codes = chain.observed_values(j).astype(np.int64)
-        X = chain.Z[np.ix_(chain.observed(j), predictors)]
+        X = chain.predictors_seen(j, predictors)
         model = self._model(X, codes, n_levels, chain, j)
         block = chain.block[:, predictors]
         chance = chain.rng.random(len(block))
@@ -184,9 +231,26 @@ class Levels:
 def _regression(chain, j):
     """Draw the linear regression of column j on its predictors over its observed rows."""
     used = np.append(chain.plan.predictors[j], chain.plan.columns[j].cols)
-    moments = (chain.gram - chain.block.T @ chain.block)[np.ix_(used, used)]
-    n_rows = len(chain.Z) - len(chain.block)
+    moments, n_rows = moments_of(chain, used)
     return draw_linear(moments[:-1, :-1], moments[:-1, -1], moments[-1, -1], n_rows, chain.rng)
+
+
+def moments_of(chain, used):
+    """Return sums of products of the design over the rows outside the block, and their number."""
+    moments = (chain.gram - chain.block.T @ chain.block)[np.ix_(used, used)]
+    return moments, len(chain.Z) - len(chain.block)
+
+
+def sorted_donors(chain, j, known, wanted, k, *, keep):
+    """Return the cells of donors close in score and, when asked, sorted scores and cells."""
+    shuffled = chain.rng.permutation(len(known))  # equal scores in random order
+    order = shuffled[np.argsort(known[shuffled])]
+    known, donors = known[order], chain.observed_values(j)[order]
+    picked = _pick(known, donors, wanted, k, chain.rng)
+    if not keep:
+        return picked, None, None
+    thin = thinned(len(known), chain.rng)
+    return picked, known[thin], donors[thin]
 
 
 def by_row(X, coef):
@@ -194,7 +258,12 @@ def by_row(X, coef):
     return np.einsum("ij,j->i", X, coef)
 
 
-def _spread(coef, predictors, width):
+def by_each(X, coef):
+    """Return `by_row` for each column of coefficients."""
+    return np.stack([by_row(X, one) for one in coef.T], axis=1)
+
+
+def place_coefficients(coef, predictors, width):
     """Return coefficients in their places of the whole design."""
     wide = np.zeros(width)
     wide[predictors] = coef
@@ -210,7 +279,7 @@ def _pick(known, donors, wanted, k, rng):
     return picked
 
 
-def _thinned(n, rng):
+def thinned(n, rng):
     """Return at most MOST_DONORS places, evenly spaced from a random start."""
     if n <= MOST_DONORS:
         return np.arange(n)

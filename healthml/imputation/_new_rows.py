@@ -7,8 +7,12 @@ so that rounding does not depend on the neighbours either.
 
 import numpy as np
 
+from healthml.imputation._groups import GroupMeans
+
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _STEP = np.uint64(0x9E3779B97F4A7C15)
+_GONE = np.uint64(0x7FF8DEAD)
+CELLS_AT_ONCE = 100_000
 
 
 def row_keys(values, missing):
@@ -25,12 +29,14 @@ def row_keys(values, missing):
     -------
     ndarray of uint64
     """
-    key = np.zeros(len(values[0]), dtype=np.uint64)
-    for place, (cells, gone) in enumerate(zip(values, missing, strict=True)):
-        bits = np.ascontiguousarray(cells + 0.0, dtype=np.float64).view(np.uint64)
-        bits = np.where(gone, np.uint64(0x7FF8DEAD), bits)
-        with np.errstate(over="ignore"):
-            key = _mixed(key ^ (bits + np.uint64(place + 1) * _STEP))
+    n, p = len(values[0]), len(values)
+    key, together = np.zeros(n, dtype=np.uint64), max(1, CELLS_AT_ONCE // max(n, 1))
+    for first in range(0, p, together):
+        part = slice(first, first + together)
+        bits = (np.stack(values[part]).astype(np.float64) + 0.0).view(np.uint64)
+        bits[np.stack(missing[part])] = _GONE
+        salt = np.arange(first + 1, first + 1 + len(bits), dtype=np.uint64)[:, None] * _STEP
+        key += _mixed(bits + salt).sum(axis=0, dtype=np.uint64)
     return key
 
 
@@ -86,45 +92,52 @@ class NewRows:
             if j in self.rows:
                 guess = start[j][1:] if column.is_category else start[j]
                 Z[np.ix_(self.rows[j], column.cols)] = guess
-        every = np.arange(plan.n_own, plan.n_design)
-        Z[:, every] = plan.products(Z, every)
+        if len(plan.pairs):
+            every = plan.n_own + np.arange(len(plan.pairs))
+            Z[:, every] = plan.products(Z, every)
         self.first = Z
+        self.order = self._order()
 
     def draw(self, fitted, n_sweeps, seed, chain):
         """Return {column: drawn cells} of one chain."""
-        Z, drawn = self.first.copy(), {}
-        order = self._order()
+        Z, drawn = self._design(fitted), {}
         for sweep in range(n_sweeps):
-            for j in order:
+            for j in self.order:
                 rows = self.rows[j]
-                block, keys = Z[rows], self.keys[rows]
                 if j in self.plan.passive:
-                    new = self._passive(j, Z, rows)
+                    new = self.plan.passive_cells(j, Z[rows])
                 else:
-                    place = (seed, chain, sweep, j)
+                    keys, place = self.keys[rows], (seed, chain, sweep, j)
                     chance, more = chance_of(keys, *place), chance_of(keys, *place, 1)
-                    new = fitted[j].draw(block, chance, more)
+                    new = fitted[j].draw(Z[rows], chance, more)
                 drawn[j] = self._bounded(j, new)
-                self._put(Z, j, rows, self.plan.columns[j].expand(drawn[j]))
+                self._put(Z, j, self.plan.columns[j].expand(drawn[j]))
         return drawn
 
-    def mean(self, chains, n_sweeps):
+    def mean(self, models, n_sweeps):
         """Return {column: conditional mean} for numbers, {column: level shares} for levels."""
-        Z, found = self.first.copy(), {}
-        order = self._order()
-        n_sweeps = n_sweeps if len(order) > 1 else min(n_sweeps, 1)
+        Z, found = self._design(models), {}
+        n_sweeps = n_sweeps if len(self.order) > 1 else min(n_sweeps, 1)
         for _ in range(n_sweeps):
-            for j in order:
-                rows = self.rows[j]
+            for j in self.order:
+                block = Z[self.rows[j]]
                 if j in self.plan.passive:
-                    new = self._passive(j, Z, rows)
+                    new = self.plan.passive_cells(j, block)
                 else:
-                    block = Z[rows]
-                    new = sum(fitted[j].expect(block) for fitted in chains) / len(chains)
+                    new = models[j].expect(block)
                 category = self.plan.columns[j].is_category
                 found[j] = new if category else self._bounded(j, new)
-                self._put(Z, j, rows, new[:, 1:] if category else found[j][:, None])
+                self._put(Z, j, new[:, 1:] if category else found[j][:, None])
         return found
+
+    def _design(self, fitted):
+        """Return the first guess, with the group means that a chain left behind."""
+        Z = self.first.copy()
+        if self.plan.has_groups:
+            group = self.plan.group
+            codes = Z[:, self.plan.columns[group].cols[0]]
+            Z[:, self.plan.means_of(np.arange(1, self.plan.n_own))] = fitted[group].of(codes)
+        return Z
 
     def _order(self):
         first = [j for j in self.plan.sequence if j in self.rows]
@@ -134,12 +147,53 @@ class NewRows:
         bounds = self.plan.bounds.get(j)
         return new if bounds is None else np.clip(new, *bounds)
 
-    def _put(self, Z, j, rows, cells):
-        cols = self.plan.columns[j].cols
-        Z[np.ix_(rows, cols)] = cells
-        products = self.plan.touched(cols)
-        if len(products):
+    def _put(self, Z, j, cells):
+        rows, cols = self.rows[j], self.plan.columns[j].cols
+        for place, col in enumerate(cols):
+            Z[rows, col] = cells[:, place]
+        if len(self.plan.pairs):
+            products = self.plan.touched(cols)
             Z[np.ix_(rows, products)] = self.plan.products(Z[rows], products)
 
-    def _passive(self, j, Z, rows):
-        return self.plan.passive_cells(j, Z[rows])
+
+def mean_models(plan, chains):
+    """Return for each column one model that gives the mean of what the chains expect.
+
+    Parameters
+    ----------
+    plan : Plan
+    chains : list of dict
+        Column number -> fitted method, of each chain.
+
+    Returns
+    -------
+    dict of int to object
+    """
+    found = {}
+    for j in chains[0]:
+        fitted = [chain[j] for chain in chains]
+        if j == plan.group:
+            found[j] = GroupMeans(
+                np.mean([one.table for one in fitted], axis=0),
+                np.mean([one.overall for one in fitted], axis=0),
+            )
+        else:
+            joined = type(fitted[0]).joined(fitted) if hasattr(fitted[0], "joined") else None
+            found[j] = joined or Averaged(fitted)
+    return found
+
+
+class Averaged:
+    """The mean of what several fitted methods expect.
+
+    Parameters
+    ----------
+    fitted : list
+    """
+
+    def __init__(self, fitted):
+        self.fitted = fitted
+
+    def expect(self, block):
+        """Return the mean over the fitted methods."""
+        return sum(one.expect(block) for one in self.fitted) / len(self.fitted)

@@ -7,16 +7,18 @@ from sklearn.base import BaseEstimator
 
 from healthml.exceptions import InputError
 from healthml.imputation._chain import Plan
-from healthml.imputation._design import BOOLEAN, NOMINAL, ORDERED
+from healthml.imputation._design import BOOLEAN, GROUP, NOMINAL, ORDERED
 from healthml.imputation._methods import PMM, Constant, Levels, Norm
 from healthml.imputation._quickpred import choose_predictors
+from healthml.imputation._two_level import RandomIntercept
 
-NUMBER_METHODS = ("pmm", "norm", "cart", "rf")
+NUMBER_METHODS = ("pmm", "norm", "2l.pmm", "2l.norm", "cart", "rf")
 LEVEL_METHODS = {
     BOOLEAN: ("logreg", "cart", "rf"),
     NOMINAL: ("polyreg", "logreg", "cart", "rf"),
     ORDERED: ("polr", "polyreg", "cart", "rf"),
 }
+FOR_NUMBERS = ("auto", "pmm", "norm", "2l.pmm", "2l.norm")
 DEFAULT = {BOOLEAN: "logreg", NOMINAL: "polyreg", ORDERED: "polr"}
 
 
@@ -38,11 +40,17 @@ def make_plan(columns, values, missing, asked):
     """
     names = [column.name for column in columns]
     passive = _passive(asked.passive, names)
-    methods = {j: _method(column, asked) for j, column in enumerate(columns) if j not in passive}
-    predictors = _predictors(columns, values, missing, passive, asked)
+    group = next((j for j, column in enumerate(columns) if column.kind == GROUP), None)
+    drawn = [j for j in range(len(columns)) if j not in passive and j != group]
+    methods = {j: _method(columns[j], asked) for j in drawn}
+    predictors = _predictors(columns, values, missing, passive, group, asked)
     sequence = _sequence(asked.sequence, names, missing, passive)
     bounds = _bounds(asked.bounds, columns, names)
-    return Plan(columns, methods, predictors, sequence, passive=passive, bounds=bounds)
+    plan = Plan(columns, methods, predictors, sequence, passive=passive, bounds=bounds, group=group)
+    if group is not None:
+        for j, cols in predictors.items():
+            predictors[j] = np.concatenate([cols, plan.means_of(cols[1:])])
+    return plan
 
 
 def place_of(name, names, parameter):
@@ -60,16 +68,25 @@ def _method(column, asked):
         return Constant()
     if column.is_category:
         return _level_method(column, wanted, asked)
-    if wanted in ("auto", "pmm") or (wanted in ("logreg", "polyreg", "polr")):
-        _refuse_level_method(column, wanted)
+    _refuse_level_method(column, wanted)
+    two_level = ("2l.norm", "2l.pmm") if asked.groups is None else ("auto", "2l.norm", "2l.pmm")
+    if wanted in two_level:
+        return _two_level(wanted, asked)
+    if wanted in ("auto", "pmm"):
         return PMM(asked.donors)
     if wanted == "norm":
         return Norm()
     return _learner(column, wanted, asked)
 
 
+def _two_level(wanted, asked):
+    if asked.groups is None:
+        raise InputError(f"method {wanted!r} needs groups, the column that names each row's group.")
+    return RandomIntercept(None if wanted == "2l.norm" else asked.donors)
+
+
 def _level_method(column, wanted, asked):
-    name = DEFAULT[column.kind] if wanted in ("auto", "pmm", "norm") else wanted
+    name = DEFAULT[column.kind] if wanted in FOR_NUMBERS else wanted
     if isinstance(name, str) and name not in LEVEL_METHODS[column.kind]:
         raise InputError(
             f"method {name!r} does not fit the {column.kind} column {column.name!r}; use one of "
@@ -81,11 +98,12 @@ def _level_method(column, wanted, asked):
 
 
 def _learner(column, wanted, asked):
-    from healthml.imputation._learners import Cart, Learner
+    from healthml.imputation._learners import Cart, Learner, check_learner
 
     if wanted in ("cart", "rf"):
-        return Cart(n_trees=10 if wanted == "rf" else 1, donors_per_leaf=5)
+        return Cart(n_trees=10 if wanted == "rf" else 1)
     if isinstance(wanted, BaseEstimator):
+        check_learner(column, wanted)
         return Learner(wanted, asked.donors)
     raise InputError(
         f"method {wanted!r} for column {column.name!r} is unknown; use 'auto', "
@@ -114,12 +132,12 @@ def _passive(passive, names):
     return found
 
 
-def _predictors(columns, values, missing, passive, asked):
+def _predictors(columns, values, missing, passive, group, asked):
     """Return the columns of the design that predict each column, intercept first."""
     chosen = choose_predictors(columns, values, missing, asked.predictors)
     found = {}
     for j in range(len(columns)):
-        others = set(chosen[j]) - {j}
+        others = set(chosen[j]) - {j, group}
         # what is computed from a column must not predict it
         others -= {k for k, (_, parents) in passive.items() if j in parents}
         cols = [columns[k].cols for k in sorted(others)]
