@@ -2,6 +2,7 @@
 
 import numpy as np
 
+_LOST = 1e3  # a step of this size leads nowhere
 _STEPS, _NEAR = 8, 3e-3  # after a Newton step of this size one in double precision is enough
 
 
@@ -40,7 +41,7 @@ def approach(event, logit, weight, intercept, slope, free_slope):
     weight = None if weight is None else weight.astype(np.float32)
     total, events = _totals(event, weight, lean)
     level, turn = intercept + slope * centre, slope.copy()
-    size = np.zeros(len(level))
+    lost = np.zeros(len(level), dtype=bool)
     for _ in range(_STEPS):
         risk = _risk(lean, level, turn)
         residual = event - risk
@@ -50,14 +51,16 @@ def approach(event, logit, weight, intercept, slope, free_slope):
             spread *= weight
         with np.errstate(all="ignore"):
             if free_slope:
-                steps = _newton(lean, residual, spread)
+                steps = np.stack(_newton(lean, residual, spread))
             else:
-                steps = _level_step(total, events, residual, spread), 0.0
+                steps = np.stack([_level_step(total, events, residual, spread), 0 * level])
+        lost |= ~(np.abs(steps).max(axis=0) < _LOST)
+        steps[:, lost] = 0
         level, turn = level + steps[0], turn + steps[1]
-        size = np.maximum(np.abs(steps[0]), np.abs(steps[1])) / (1 + np.abs(turn))
+        size = np.abs(steps).max(axis=0) / (1 + np.abs(turn))
         if not (size > _NEAR).any():
             break
-    lost = ~(np.isfinite(size) & (size < 1))
+    lost |= size > 1
     return np.where(lost, intercept, level - turn * centre), np.where(lost, slope, turn)
 
 

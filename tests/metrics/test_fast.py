@@ -97,3 +97,19 @@ def test_sets_do_not_see_each_other():
         alone = Block(Y, RISK[k : k + 1]).weigh(WEIGHTS["counts"][k : k + 1])
         for name in FAST[:-1]:
             np.testing.assert_allclose(alone.value(name)[0], together.value(name)[k], rtol=1e-9)
+
+
+def test_nearly_separated_sets_do_not_disturb_others():
+    """Steps in single precision lead nowhere in some sets; nothing overflows or is warned of."""
+    rng = np.random.default_rng(5)
+    event = (rng.random(60) < 0.1).astype(int)
+    logit = rng.normal(size=(80, 60)) * rng.choice([0.01, 1, 12], size=(80, 1)) - 2
+    logit[::4, event == 1] += 30
+    logit[::4, np.flatnonzero(event == 0)[0]] += 35
+    weight = rng.integers(0, 3, size=logit.shape)
+    risk = 1 / (1 + np.exp(-logit))
+    together = Block(event, risk).weigh(weight)
+    for name in ("calibration_slope", "calibration_in_the_large", "nagelkerke_r2_recalibrated"):
+        alone = [Block(event, risk[[i]]).weigh(weight[[i]]).value(name)[0] for i in range(80)]
+        np.testing.assert_allclose(together.value(name), alone, rtol=1e-6, atol=1e-8)
+        assert np.isfinite(alone).sum() > 40
