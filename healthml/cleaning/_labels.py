@@ -61,8 +61,9 @@ class LabelAudit(MetaEstimatorMixin, BaseEstimator):
     by their number: among rows with ever higher risk, true labels of no event become ever rarer,
     and wrong ones do not. Rates of wrong labels (none; one for both classes; one class; each its
     own) and the calibration of the risks are weighed together by their likelihood, prior odds of
-    wrong labels being one to three. The chance of each label to be wrong is the mean over all of
-    them, and the stated false-discovery rate is the mean chance of flagged labels to be right.
+    wrong labels being even. The chance of each label to be wrong is the mean over all of
+    them. The stated false-discovery rate is a limit: with a chance of 80 %, no larger share of the
+    flagged labels is right. The mean would be too low, since flags are set where it is favourable.
 
     It assumes that labels are wrong regardless of the patient's features, given the true class, and
     that apart from wrong labels the risk follows the model's log odds smoothly. Where coders err on

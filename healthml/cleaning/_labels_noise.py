@@ -10,7 +10,7 @@ MOST_BINS = 100
 RATES = np.geomspace(0.004, 0.4, 11)
 SHAPES = (0.6, 0.8, 1.0, 1.25)  # powers of the log odds: tails heavier and lighter than logistic
 # prior: no wrong labels, one rate for both classes, one class only, a rate for each
-PRIOR = {"none": 0.75, "both_alike": 0.2, "no_event": 0.015, "event": 0.015, "each": 0.02}
+PRIOR = {"none": 0.5, "both_alike": 0.4, "no_event": 0.03, "event": 0.03, "each": 0.04}
 RIDGE = 0.01  # of intercept and slope, for log odds of standard deviation 1
 STEPS = 40
 NEGLIGIBLE = 1e-5
@@ -55,6 +55,25 @@ class NoisePosterior:
         places = np.minimum(np.searchsorted(below, ends), len(order) - 1)
         lower, upper = values[order][places]
         return float(self.weight @ values), float(lower), float(upper)
+
+    def upper_limit(self, values, chance):
+        """Return for each column the least value that holds with a chance.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_explanations, k)
+            Known under each explanation.
+        chance : float
+            Posterior probability of a value at or below the limit.
+
+        Returns
+        -------
+        ndarray of shape (k,)
+        """
+        order = np.argsort(values, axis=0)
+        below = np.cumsum(self.weight[order], axis=0)
+        place = np.minimum((below < chance).sum(axis=0), len(values) - 1)
+        return np.take_along_axis(values, np.take_along_axis(order, place[None], 0), 0)[0]
 
 
 def noise_posterior(odds, event, groups=None):

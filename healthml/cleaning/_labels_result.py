@@ -8,6 +8,9 @@ import pandas as pd
 
 from healthml._core._results import Result, plain
 
+STATED_AT = 0.8  # flags are chosen where the estimate is favourable, so its upper limit is stated
+MOST_FLAGS = 0.5  # share of labels
+
 
 @dataclass(frozen=True, repr=False)
 class LabelAuditResult(Result):
@@ -23,7 +26,8 @@ class LabelAuditResult(Result):
         One row per quantity with ``estimate``, ``lower``, ``upper``: "wrong_no_event" (chance that
         a patient without the event has the event's label), "wrong_event", "n_wrong" (wrong labels
         in the table) and "false_discovery" (share of right labels among those flagged; missing when
-        none is).
+        none is). The estimate of the last is an upper limit with a chance of 80 % to hold, since
+        flags are set where the mean is favourable and it would be too low.
     p_any : float
         Chance that any label is wrong, even before the look.
     design_effect : float
@@ -64,8 +68,8 @@ class LabelAuditResult(Result):
         ]
         if flagged:
             lines.append(
-                f"{flagged:,} flagged to be read again, of which {false['estimate']:.0%} "
-                f"({false['lower']:.0%} to {false['upper']:.0%}) are expected to be right."
+                f"{flagged:,} flagged to be read again, of which at most {false['estimate']:.0%} "
+                f"({false['lower']:.0%} to {false['upper']:.0%}) should turn out to be right."
             )
         else:
             lines.append("None is flagged: no set of labels is wrong often enough to say so.")
@@ -122,8 +126,7 @@ def result_of(found, *, risk, label, max_false_discovery, confidence_level):
     order = np.argsort(-score, kind="stable")
     rank = np.empty(len(score), dtype=np.int64)
     rank[order] = np.arange(1, len(score) + 1)
-    stated = np.cumsum(1 - score[order]) / np.arange(1, len(score) + 1)
-    n_flagged = int((np.flatnonzero(stated <= max_false_discovery) + 1).max(initial=0))
+    n_flagged = _n_flagged(found, order, max_false_discovery)
     table = pd.DataFrame(
         {
             "position": np.arange(len(score)),
@@ -141,11 +144,13 @@ def result_of(found, *, risk, label, max_false_discovery, confidence_level):
         "n_wrong": wrong.sum(axis=1),
         "false_discovery": 1 - wrong[:, order[:n_flagged]].mean(axis=1) if n_flagged else None,
     }
-    nothing = (np.nan, np.nan, np.nan)
     rows = [
-        (name, *(nothing if value is None else found.interval(value, confidence_level)))
+        (name, *((np.nan,) * 3 if value is None else found.interval(value, confidence_level)))
         for name, value in values.items()
     ]
+    if n_flagged:
+        limit = found.upper_limit(values["false_discovery"][:, None], STATED_AT)[0]
+        rows[-1] = ("false_discovery", float(limit), *rows[-1][2:])
     return LabelAuditResult(
         table=table,
         rates=pd.DataFrame(rows, columns=["quantity", "estimate", "lower", "upper"]),
@@ -153,3 +158,12 @@ def result_of(found, *, risk, label, max_false_discovery, confidence_level):
         design_effect=found.design_effect,
         confidence_level=confidence_level,
     )
+
+
+def _n_flagged(found, order, max_false_discovery):
+    """Return the most labels, from the most suspect on, whose stated rate is low enough."""
+    most = max(1, int(MOST_FLAGS * len(order)))
+    counts = np.arange(1, most + 1)
+    right = np.cumsum(1 - found.wrong[:, order[:most]].astype(float), axis=1) / counts
+    stated = found.upper_limit(right, STATED_AT)
+    return int((np.flatnonzero(stated <= max_false_discovery) + 1).max(initial=0))
