@@ -106,7 +106,7 @@ class ClinicalCleaner(CellCleaner):
             frame = step._fit(frame, y)
             _take_over(record, step.record_)
             self.steps_[name] = step
-        self._ledger_["first"] = (record, frame)
+        self._ledger_["first"] = (record, self._without_units(record, frame))
 
     def _apply(self, frame):
         """Run the steps one after the other; right after `fit`, take what they just did."""
@@ -116,13 +116,28 @@ class ClinicalCleaner(CellCleaner):
             for step in self.steps_.values():
                 cleaned = step._apply(cleaned)
                 _take_over(record, step.record_)
+            cleaned = self._without_units(record, cleaned)
         for step in self.steps_.values():
             step._ledger_.clear()
         self._ledger_["record"] = record
         return cleaned
 
+    def _without_units(self, record, frame):
+        """Drop the units read from cells; they were there for the units step alone."""
+        hidden = set(self._units_read())
+        record.steps[:] = [step for step in record.steps if step.column not in hidden]
+        for name in hidden:
+            record.originals.pop(name, None)
+        return frame.drop(columns=[name for name in frame.columns if name in hidden])
+
+    def _units_read(self):
+        added = [name for step in self.steps_.values() for name in step._added()]
+        return [name for name in added if name.endswith("__unit")]
+
     def _added(self):
-        return [name for step in self.steps_.values() for name in step._added()]
+        hidden = set(self._units_read())
+        added = [name for step in self.steps_.values() for name in step._added()]
+        return [name for name in added if name not in hidden]
 
     def _steps(self, frame):
         by = self.by
@@ -130,7 +145,7 @@ class ClinicalCleaner(CellCleaner):
             by = self.schema.site
         made = {
             "missing_codes": MissingCodes(schema=self.schema),
-            "lab_values": LabValueParser(schema=self.schema),
+            "lab_values": LabValueParser(schema=self.schema, unit_columns=True),
             "dates": DateParser(schema=self.schema),
             "categories": CategoryNormalizer(schema=self.schema),
             "codes": CodeChecker(schema=self.schema),

@@ -121,6 +121,19 @@ def test_one_row_is_cleaned_as_in_the_batch_and_a_surprise_is_recorded():
     assert {"sodium", "sex"} <= said
 
 
+def test_a_unit_written_in_the_cell_decides():
+    frame, _ = dirty()
+    for row in range(20, 60):
+        frame.loc[row, "temperature"] = f"{frame['temperature'].iloc[row] * 1.8 + 32:.1f} F"
+    cleaner = ClinicalCleaner(by="site", mode="apply")
+    clean = cleaner.fit_transform(frame)
+    assert list(clean.columns) == list(frame.columns)
+    assert list(cleaner.get_feature_names_out()) == list(frame.columns)
+    truth = ward()["temperature"].iloc[20:60]
+    assert np.abs(clean["temperature"].iloc[20:60].astype(float) - truth).max() < 0.06
+    pd.testing.assert_frame_equal(cleaner.undo(clean), frame)
+
+
 def test_cleaning_twice_changes_nothing_more():
     frame, _ = dirty()
     once = ClinicalCleaner(by="site", mode="apply").fit_transform(frame)
