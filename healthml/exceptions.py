@@ -17,6 +17,7 @@ __all__ = [
     "PatientLeakageWarning",
     "ReadError",
     "SchemaError",
+    "SingleImputationWarning",
 ]
 
 
@@ -58,6 +59,10 @@ class CostOfCleaningWarning(HealthMLWarning):
 
 class ImputationWarning(HealthMLWarning):
     """Cells were filled in on less than the imputer knew at fit; its record says where."""
+
+
+class SingleImputationWarning(HealthMLWarning):
+    """One completed table cannot tell what imputation adds to the uncertainty; pool several."""
 
 
 class ConvergenceWarning(HealthMLWarning):

@@ -15,7 +15,7 @@ from healthml.imputation._pooling_tests import (
 )
 
 TEST_COLUMNS = ["hypothesis", "method", "statistic", "df1", "df2", "p", "riv", "m"]
-NULL = {"identity": 0, "log": 1, "logit": 0.5}
+NULL = {"identity": 0, "log": 1, "logit": 0.5, "r_squared": 0}
 INTERCEPT = "(Intercept)"
 
 
@@ -51,7 +51,7 @@ class PooledResult(Result):
     dfcom: float = np.inf
     confidence_level: float = 0.95
     scale: str = "identity"
-    tests: pd.DataFrame = field(default_factory=lambda: tests_table([]))
+    tests: pd.DataFrame = field(default_factory=lambda: table_of_tests([]))
 
     @property
     def covariance(self):
@@ -98,13 +98,10 @@ class PooledResult(Result):
         White IR, Royston P, Wood AM. Multiple imputation using chained equations: issues and
         guidance for practice. Stat Med 2011;30:377-399.
         """
-        from healthml.imputation._pooling import monte_carlo_table
+        from healthml.imputation._pooling import diagonal, monte_carlo_table
 
-        within = self.within
-        variances = within if within.ndim == 2 else np.diagonal(within, axis1=1, axis2=2)
-        table = monte_carlo_table(
-            self.estimates.to_numpy(), variances, self.dfcom, self.confidence_level, self.scale
-        )
+        Q, U = self.estimates.to_numpy(), diagonal(self.within)
+        table = monte_carlo_table(Q, U, self.dfcom, self.confidence_level, self.scale)
         table.insert(0, "term", list(self.estimates.columns))
         return table
 
@@ -134,7 +131,7 @@ class PooledResult(Result):
         else:
             raise InputError(f"method={method!r} is unknown; use 'D1' or 'D2'.")
         null = "0" if self.scale == "identity" else str(NULL[self.scale])
-        return tests_table([(" = ".join([*terms, null]), method, found, len(Q))])
+        return table_of_tests([(" = ".join([*terms, null]), method, found, len(Q))])
 
     def summary(self):
         """Return the table and the tests as plain text, rounded for reading."""
@@ -196,11 +193,11 @@ class PooledResult(Result):
         return self.within[:, places][:, :, None]
 
 
-def tests_table(rows):
+def table_of_tests(rows):
     """Return tests, given as (hypothesis, method, answer, m), as a tidy table."""
     kept = [
         (hypothesis, method, *(found[name] for name in TEST_COLUMNS[2:-1]), m)
         for hypothesis, method, found, m in rows
     ]
-    dtypes = {name: float for name in ("statistic", "df2", "p", "riv")} | {"df1": int, "m": int}
+    dtypes = dict.fromkeys(("statistic", "df2", "p", "riv"), float) | {"df1": int, "m": int}
     return pd.DataFrame(kept, columns=TEST_COLUMNS).astype(dtypes)

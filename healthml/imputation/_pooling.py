@@ -1,6 +1,7 @@
 """Rubin's rules: estimates from m completed tables become one, with all of its uncertainty."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,12 @@ SCALES = {
     "identity": (lambda q: q, np.ones_like, lambda z: z, np.ones_like),
     "log": (np.log, lambda q: 1 / q, np.exp, np.exp),
     "logit": (logit, lambda q: 1 / (q * (1 - q)), expit, lambda z: expit(z) * expit(-z)),
+    "r_squared": (  # Fisher's z of the root; reached only by pool_r_squared
+        lambda q: np.arctanh(np.sqrt(q)),
+        None,
+        lambda z: np.tanh(np.maximum(z, 0)) ** 2,
+        lambda z: 2 * np.tanh(z) / np.cosh(z) ** 2,
+    ),
 }
 OPEN_RANGE = {"log": (0, np.inf), "logit": (0, 1)}
 
@@ -87,34 +94,13 @@ def pool(
     >>> from healthml.imputation import pool
     >>> result = pool([0.31, 0.29, 0.40, 0.25, 0.34], [0.012, 0.013, 0.012, 0.013, 0.013])
     >>> result.table[["estimate", "se", "fmi"]].round(3).values.tolist()
-    [[0.318, 0.127, 0.236]]
+    [[0.318, 0.128, 0.252]]
     """
     check_confidence_level(confidence_level)
     _check_options(dfcom, scale, se_precision)
     Q, within, names = _read(estimates, variances, terms)
     Q, within = _to_scale(Q, within, scale)
-    if len(Q) == 1:
-        warnings.warn(
-            "there is one completed table, so nothing was pooled: the standard errors leave out "
-            "what imputation adds to them. Impute at least m=5 tables.",
-            SingleImputationWarning,
-            stacklevel=2,
-        )
-    table = pooled_table(Q, _diagonal(within), dfcom, confidence_level, scale)
-    table.insert(0, "term", names)
-    table["mc_error"] = monte_carlo_table(Q, _diagonal(within), dfcom, confidence_level, scale)[
-        "estimate"
-    ]
-    table["m"] = len(Q)
-    table["m_wanted"] = imputations_wanted(table["fmi"], len(Q), se_precision)
-    return PooledResult(
-        table,
-        estimates=pd.DataFrame(Q, columns=names),
-        within=within,
-        dfcom=float(dfcom),
-        confidence_level=confidence_level,
-        scale=scale,
-    )
+    return _pooled(Q, within, names, float(dfcom), scale, confidence_level, se_precision)
 
 
 def pool_r_squared(r_squared, n_samples, *, confidence_level=0.95, se_precision=0.05):
@@ -151,19 +137,29 @@ def pool_r_squared(r_squared, n_samples, *, confidence_level=0.95, se_precision=
         raise InputError(f"r_squared at position {bad[0]} is not from 0 to below 1.")
     if not n_samples > 3:
         raise InputError(f"n_samples={n_samples!r} is too few; Fisher's z needs more than 3 rows.")
-    z = np.arctanh(np.sqrt(r_squared))
-    options = {"confidence_level": confidence_level, "se_precision": se_precision}
-    result = pool(z, np.full(len(z), 1 / (n_samples - 3)), terms=["r_squared"], **options)
-    slope = 2 * np.tanh(result.table["estimate"]) / np.cosh(result.table["estimate"]) ** 2
-    table = result.table
-    for name in ("lower", "upper", "estimate"):
-        table[name] = np.tanh(np.maximum(table[name], 0)) ** 2
-    table["se"], table["mc_error"], table["p"] = (
-        table["se"] * slope,
-        table["mc_error"] * slope,
-        np.nan,
-    )
-    return result
+    check_confidence_level(confidence_level)
+    z = np.arctanh(np.sqrt(np.atleast_1d(r_squared)))[:, None]
+    within = np.full(z.shape, 1 / (n_samples - 3))
+    result = _pooled(z, within, ["r_squared"], np.inf, "r_squared", confidence_level, se_precision)
+    return replace(result, table=result.table.assign(p=np.nan))
+
+
+def _pooled(Q, within, names, dfcom, scale, confidence_level, se_precision):
+    """Return the result for estimates that are on the scale of pooling already."""
+    if len(Q) == 1:
+        warnings.warn(
+            "there is one completed table, so nothing was pooled: the standard errors leave out "
+            "what imputation adds to them. Impute at least m=5 tables.",
+            SingleImputationWarning,
+            stacklevel=3,
+        )
+    options = {"dfcom": dfcom, "confidence_level": confidence_level, "scale": scale}
+    table = pooled_table(Q, diagonal(within), **options)
+    table.insert(0, "term", names)
+    table["mc_error"] = monte_carlo_table(Q, diagonal(within), **options)["estimate"]
+    table["m"] = len(Q)
+    table["m_wanted"] = imputations_wanted(table["fmi"], len(Q), se_precision)
+    return PooledResult(table, estimates=pd.DataFrame(Q, columns=names), within=within, **options)
 
 
 def rubin(Q, U, dfcom):
@@ -247,9 +243,9 @@ def monte_carlo_table(Q, U, dfcom, confidence_level, scale):
         return pd.DataFrame(np.full((Q.shape[1], len(columns)), np.nan), columns=columns)
     left = np.stack(
         [
-            pooled_table(
-                np.delete(Q, k, 0), np.delete(U, k, 0), dfcom, confidence_level, scale
-            )[columns].to_numpy()
+            pooled_table(np.delete(Q, k, 0), np.delete(U, k, 0), dfcom, confidence_level, scale)[
+                columns
+            ].to_numpy()
             for k in range(m)
         ]
     )
@@ -282,7 +278,7 @@ def imputations_wanted(fmi, m, se_precision):
     --------
     >>> from healthml.imputation._pooling import imputations_wanted
     >>> imputations_wanted([0.3], 20, 0.05).tolist()
-    [42]
+    [41]
     """
     fmi = np.asarray(fmi, dtype=float)
     highest = expit(logit(fmi) + norm.ppf(0.975) * np.sqrt(2 / m))
@@ -294,8 +290,8 @@ def _check_options(dfcom, scale, se_precision):
         raise InputError(
             f"dfcom={dfcom!r} is not above 0; pass the rows minus the number of coefficients."
         )
-    if scale not in SCALES:
-        raise InputError(f"scale={scale!r} is unknown; use one of {', '.join(SCALES)}.")
+    if scale != "identity" and scale not in OPEN_RANGE:
+        raise InputError(f"scale={scale!r} is unknown; use 'identity', 'log' or 'logit'.")
     if not 0 < se_precision < 1:
         raise InputError(f"se_precision={se_precision!r} is not between 0 and 1.")
 
@@ -368,7 +364,7 @@ def _check_numbers(Q, within):
                 f"{name} has {len(bad)} missing or infinite numbers, the first for table "
                 f"{bad[0][0]}; every completed table must give every estimate."
             )
-    bad = np.argwhere(_diagonal(within) <= 0)
+    bad = np.argwhere(diagonal(within) <= 0)
     if len(bad):
         raise InputError(
             f"variances has {len(bad)} numbers that are not positive, the first for table "
@@ -393,5 +389,6 @@ def _to_scale(Q, within, scale):
     return there(Q), within * factor**2
 
 
-def _diagonal(within):
+def diagonal(within):
+    """Return the variances of variances or covariances."""
     return within if within.ndim == 2 else np.diagonal(within, axis1=1, axis2=2)

@@ -25,8 +25,9 @@ def wald_d1(Q, U, dfcom=np.inf):
 
     Notes
     -----
-    Reiter's degrees of freedom need ``k * (m - 1) > 4``. Below that, Li, Raghunathan and Rubin's
-    are combined with those of the rows as Barnard and Rubin combine them for one term.
+    Reiter's degrees of freedom need ``k * (m - 1) > 4`` and more rows than his expansion takes
+    away. Where they do not exist, Li, Raghunathan and Rubin's are combined with those of the rows
+    as Barnard and Rubin combine them for one term.
 
     References
     ----------
@@ -41,21 +42,14 @@ def wald_d1(Q, U, dfcom=np.inf):
     >>> Q = np.array([[1.0, 2.0], [1.2, 1.8], [0.9, 2.2]])
     >>> found = wald_d1(Q, np.stack([np.eye(2)] * 3))
     >>> round(found["statistic"], 3)
-    2.457
+    2.431
     """
     m, k = Q.shape
     centre, within = Q.mean(axis=0), U.mean(axis=0)
     between = np.cov(Q, rowvar=False, ddof=1).reshape(k, k)
     riv = (1 + 1 / m) * np.trace(np.linalg.solve(within, between)) / k
     statistic = centre @ np.linalg.solve((1 + riv) * within, centre) / k
-    if np.isinf(dfcom):
-        df2 = _large_sample_df(k, k * (m - 1), riv)
-    elif k * (m - 1) > 4:
-        df2 = _reiter_df(k * (m - 1), riv, dfcom)
-    else:
-        of_rows = (dfcom + 1) / (dfcom + 3) * dfcom / (1 + riv)
-        df2 = 1 / (1 / _large_sample_df(k, k * (m - 1), riv) + 1 / of_rows)
-    return _answer(statistic, k, df2, riv)
+    return _answer(statistic, k, _d1_df(k, k * (m - 1), riv, dfcom), riv)
 
 
 def combine_d2(statistics, k):
@@ -82,7 +76,7 @@ def combine_d2(statistics, k):
     --------
     >>> from healthml.imputation._pooling_tests import combine_d2
     >>> round(combine_d2([10.0, 12.0, 9.0], 2)["statistic"], 3)
-    3.967
+    4.673
     """
     d = np.maximum(np.asarray(statistics, dtype=float), 0)
     m = len(d)
@@ -100,7 +94,8 @@ def likelihood_d3(at_own, at_pooled, k):
     at_own : array-like of shape (m,)
         Likelihood-ratio statistic of each completed table, each model at its own estimates.
     at_pooled : array-like of shape (m,)
-        The same with each model at its pooled estimates.
+        The same with the slopes of each model at their pooled estimates; `fit_pooled` takes
+        intercept and residual variance at their best given these, as mice does.
     k : int
         Number of coefficients by which the models differ.
 
@@ -160,11 +155,24 @@ def _large_sample_df(k, v, riv):
     return v * (1 + 1 / k) * (1 + 1 / riv) ** 2 / 2
 
 
+def _d1_df(k, v, riv, dfcom):
+    large = _large_sample_df(k, v, riv)
+    if np.isinf(dfcom):
+        return large
+    reiter = _reiter_df(v, riv, dfcom) if v > 4 else np.nan
+    if reiter > 4:
+        return reiter
+    of_rows = (dfcom + 1) / (dfcom + 3) * dfcom / (1 + riv)
+    return 1 / (1 / large + 1 / of_rows)
+
+
 def _reiter_df(v, riv, dfcom):
     """Return Reiter's small-sample degrees of freedom, from his expansion in the rows' own."""
     a = riv * v / (v - 2)
     rows = (dfcom + 1) / (dfcom + 3) * dfcom
     c0, c1, c2 = 1 / (v - 4), rows - 2 * (1 + a), rows - 4 * (1 + a)
+    if c2 <= 0:
+        return np.nan
     draws = (
         a**2 * c1 / ((1 + a) ** 2 * c2)
         + 8 * a**2 * c1 / ((1 + a) * c2**2)
