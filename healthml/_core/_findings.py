@@ -294,6 +294,17 @@ CODES = MappingProxyType(
         "HM214": Code(
             "A single value stands for many", "Was a fixed value filled in?", "counts only"
         ),
+        "HM215": Code("Values in another unit", "Are all values of a column in one unit?", "auroc"),
+        "HM216": Code("Slipped decimal points", "Are values ten times too large?", "auroc"),
+        "HM217": Code("Fields that contradict each other", "Do columns of one row agree?", "auroc"),
+        "HM218": Code(
+            "One level under several names", "Is one category written in several ways?", "auroc"
+        ),
+        "HM219": Code(
+            "Outcomes that may be recorded wrongly",
+            "Are single outcomes recorded wrongly?",
+            "counts only",
+        ),
         "HM301": Code(
             "Columns that repeat the outcome",
             "Does a column hold the answer?",

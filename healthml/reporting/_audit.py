@@ -9,6 +9,13 @@ from healthml._core._checks import check_proba
 from healthml._core._frames import check_table, to_pandas
 from healthml.exceptions import InputError
 from healthml.reporting._case import Roles, build_case, take_roles
+from healthml.reporting._cleaning_checks import (
+    check_decimal_slips,
+    check_fields,
+    check_labels,
+    check_level_names,
+    check_units,
+)
 from healthml.reporting._cohort_checks import (
     check_eligibility,
     check_flow,
@@ -55,6 +62,11 @@ CHECKS = (
     check_columns,
     check_missing_codes,
     check_impossible,
+    check_units,
+    check_decimal_slips,
+    check_fields,
+    check_level_names,
+    check_labels,
     check_not_features,
     check_redundancy,
     check_missingness,
@@ -74,6 +86,11 @@ _ABOUT_COLUMNS = (
     check_columns,
     check_missing_codes,
     check_impossible,
+    check_units,
+    check_decimal_slips,
+    check_fields,
+    check_level_names,
+    check_labels,
     check_not_features,
     check_redundancy,
     check_missingness,

@@ -39,9 +39,10 @@ def check_columns(case):
         ),
         (
             "HM207",
-            ("numbers_as_text", "level_variants"),
-            "hold numbers written as text, or one level in several spellings",
-            "Parse them with a stated rule, the same at prediction.",
+            ("numbers_as_text",),
+            "hold numbers written as text",
+            "Parse them with a stated rule, the same at prediction (healthml.cleaning."
+            "LabValueParser).",
         ),
         (
             "HM208",

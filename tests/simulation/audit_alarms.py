@@ -17,7 +17,11 @@ from healthml._core._intervals import clopper_pearson
 from healthml.datasets import make_ehr_cohort
 
 CLEAN_SEED, DEFECT_SEED = 10_000, 20_000
-LABEL_TOPIC = "Is the outcome recorded equally well in every group?"
+# defects that no table can show: the report must list the question as not assessed
+TOPICS = {
+    "label_bias": "Is the outcome recorded equally well in every group?",
+    "label_noise": "Are single outcomes recorded wrongly?",
+}
 # defect -> (codes of which one must be named, columns that the finding must hold)
 EXPECTED = {
     "sentinels": (("HM201",), ("glucose", "hemoglobin")),
@@ -34,6 +38,13 @@ EXPECTED = {
     "future_count": (("HM306",), ("encounter_count",)),
     "ineligible": (("HM103",), ("code_status",)),
     "site_shift": (("HM404",), ()),
+    "unit_mixup": (("HM215",), ("creatinine", "glucose", "hemoglobin")),
+    "decimal_slips": (("HM216",), ("heart_rate", "temperature", "sodium", "potassium")),
+    "swaps": (("HM217",), ("sbp", "dbp")),
+    "impossible_values": (("HM203",), ("sbp", "spo2", "gcs_total")),
+    "censored_strings": (("HM207",), ("lactate", "bilirubin_total", "glucose")),
+    "decimal_commas": (("HM207",), ("temperature", "potassium", "albumin")),
+    "coding_change": (("HM218",), ("admission_type",)),
 }
 NO_DEFECT = ("clean", "mcar", "risk_gap")
 
@@ -53,8 +64,9 @@ def above_note(report):
 
 def named(report, defect):
     """Say whether the right check names the defect, with the right columns."""
-    if defect == "label_bias":
-        return any(n.topic == LABEL_TOPIC for n in report.not_assessed)
+    if defect in TOPICS:
+        asked = any(n.topic == TOPICS[defect] for n in report.not_assessed)
+        return asked or (defect == "label_noise" and "HM219" in report.codes())
     codes, columns = EXPECTED[defect]
     found = [f for f in report.findings if f.code in codes]
     if defect == "site_shift":  # every report of several sites has this code: it must be serious
@@ -104,7 +116,7 @@ def main():
     parser.add_argument("--output", type=Path, default=None)
     parser.add_argument("--rows", type=Path, default=None, help="keep rows here, and take them")
     options = parser.parse_args()
-    wanted = options.only or [*NO_DEFECT, *EXPECTED, "label_bias"]
+    wanted = options.only or [*NO_DEFECT, *EXPECTED, *TOPICS]
     rows, kept = [], _kept(options.rows)
     for preset in wanted:
         n = options.clean if preset == "clean" else options.defects

@@ -20,7 +20,7 @@ def test_hardly_anything_above_a_note_where_nothing_is_wrong(preset):
     assert row["share"] <= 0.05, row
 
 
-@pytest.mark.parametrize("defect", [*alarms.EXPECTED, "label_bias"])
+@pytest.mark.parametrize("defect", [*alarms.EXPECTED, *alarms.TOPICS])
 def test_the_right_check_names_the_defect(defect):
     row = alarms.measure(defect, 20, start=40_000)
     assert row["share"] >= 0.85, row

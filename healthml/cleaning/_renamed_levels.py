@@ -1,0 +1,124 @@
+"""Levels that end where others of the same share begin: perhaps one thing under two codes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+EXPECTED = 20  # rows that a level would have after its end, or before its beginning, by its share
+ALIKE = 1.5  # most ratio of the shares before and after
+PERSISTING = 0.05  # least share of levels that stay: else the column only tells the time
+MOST_LEVELS = 100
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """Levels of one column that end, and those that begin in their place.
+
+    Parameters
+    ----------
+    column : hashable
+        Label of the column.
+    old, new : tuple
+        The levels.
+    n_old, n_new : int
+        Rows that hold them.
+    share_before, share_after : float
+        Their shares of the rows before and after the change.
+    """
+
+    column: object
+    old: tuple
+    new: tuple
+    n_old: int
+    n_new: int
+    share_before: float
+    share_after: float
+
+
+def renamed_levels(frame, time):
+    """Find categories of which a part changes its name at one time.
+
+    At that time some levels end and others begin, although at their shares 20 rows or more of
+    each would be expected on the other side; both together have nearly the same share (within a
+    factor of 1.5); other levels go on as before.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table; text and category columns of at most 100 levels are looked at.
+    time : array-like of shape (n_samples,)
+        Time of each row, in an order that sorts.
+
+    Returns
+    -------
+    list of Renamed
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> ward = np.where(np.arange(200) % 2, "A", np.where(np.arange(200) < 120, "B", "W2"))
+    >>> found = renamed_levels(pd.DataFrame({"ward": ward}), np.arange(200))
+    >>> found[0].old, found[0].new
+    (('B',), ('W2',))
+    """
+    when, _ = pd.factorize(pd.Series(np.asarray(time)), sort=True)
+    found = []
+    for column in frame.columns:
+        if pd.api.types.is_numeric_dtype(frame[column].dtype):
+            continue
+        found += _of_column(frame[column], when)
+    return found
+
+
+def _of_column(series, when):
+    """Return the change of one column in a list, empty where there is none."""
+    try:
+        codes, levels = pd.factorize(series)
+    except TypeError:  # cells that hold lists and the like
+        return []
+    if not 3 <= len(levels) <= MOST_LEVELS:
+        return []
+    known = (codes >= 0) & (when >= 0)
+    codes, when = codes[known], when[known]
+    counts = np.bincount(codes, minlength=len(levels))
+    first, last = _ends(codes, when, len(levels))
+    best = None
+    for start in np.unique(first[first > when.min(initial=0)]):
+        change = _at(start, when, counts, first, last)
+        if change is not None and (best is None or change[0].sum() > best[0].sum()):
+            best = change
+    if best is None:
+        return []
+    old, new, before, after = best
+    names = [tuple(np.asarray(levels, dtype=object)[some]) for some in (old, new)]
+    sizes = [int(counts[some].sum()) for some in (old, new)]
+    return [Renamed(series.name, *names, *sizes, float(before), float(after))]
+
+
+def _ends(codes, when, n_levels):
+    """Return the first and last time of each level."""
+    first = np.full(n_levels, np.iinfo(np.int64).max)
+    last = np.full(n_levels, -1)
+    np.minimum.at(first, codes, when)
+    np.maximum.at(last, codes, when)
+    return first, last
+
+
+def _at(start, when, counts, first, last):
+    """Return the levels that end before and begin from a time on, with their shares, or None."""
+    n_before = (when < start).sum()
+    n_after = len(when) - n_before
+    old = last < start
+    new = first >= start
+    with np.errstate(divide="ignore", invalid="ignore"):
+        old &= counts / n_before * n_after >= EXPECTED
+        new &= counts / n_after * n_before >= EXPECTED
+    if not old.any() or not new.any():
+        return None
+    before, after = counts[old].sum() / n_before, counts[new].sum() / n_after
+    stays = counts[(first < start) & (last >= start)].sum() / len(when)
+    if stays < PERSISTING or not 1 / ALIKE <= before / after <= ALIKE:
+        return None
+    return old, new, before, after
