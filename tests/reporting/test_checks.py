@@ -240,6 +240,23 @@ def make_cohort():
     return audited(None, X, y, groups=np.array(patients))
 
 
+def make_wrong():
+    """Units, slips, swapped pressures, a renamed level: what the cleaning room repairs."""
+    defects = {"unit_mixup": 1, "decimal_slips": 0.02, "swaps": 0.03, "coding_change": 1}
+    cohort = make_ehr_cohort(1200, prevalence=0.3, defects=defects, random_state=11)
+    X = cohort.X.drop(columns=["ethnicity", "admission_source"])
+    return audited(None, X, cohort.y, groups=cohort.groups, site="site", time="year")
+
+
+def make_mislabelled():
+    """Outcomes that follow from the columns almost surely, and every twentieth wrong."""
+    rng = np.random.default_rng(12)
+    X, score = people(900, rng)
+    y = logistic(8 * score, rng)
+    wrong = rng.uniform(size=900) < 0.05
+    return audited(None, X, np.where(wrong, 1 - y, y))
+
+
 MADE = {}
 
 
@@ -270,7 +287,7 @@ PLAN = [
     ("HM203", "check_impossible", "dirty", {"sbp"}, "clean"),
     ("HM204", "check_repeated_rows", "copies", None, "clean"),
     ("HM206", "check_columns", "dirty", {"nothing"}, "clean"),
-    ("HM207", "check_columns", "dirty", {"crp", "ward"}, "clean"),
+    ("HM207", "check_columns", "dirty", {"crp"}, "clean"),
     ("HM208", "check_columns", "dirty", {"unit_code"}, "clean"),
     ("HM209", "check_missingness", "dirty", {"troponin", "bnp"}, "clean"),
     ("HM210", "check_missingness", "dirty", None, "clean"),
@@ -278,6 +295,11 @@ PLAN = [
     ("HM212", "check_redundancy", "dirty", {"temperature"}, "clean"),
     ("HM213", "check_row_order", "dirty", {"bnp"}, "clean"),
     ("HM214", "check_columns", "dirty", {"urine"}, "clean"),
+    ("HM215", "check_units", "wrong", {"creatinine", "glucose", "hemoglobin"}, "clean"),
+    ("HM216", "check_decimal_slips", "wrong", {"temperature", "potassium"}, "clean"),
+    ("HM217", "check_fields", "wrong", {"sbp", "dbp"}, "clean"),
+    ("HM218", "check_level_names", "wrong", {"admission_type"}, "clean"),
+    ("HM219", "check_labels", "mislabelled", None, "clean"),
     ("HM301", "check_leaks", "answer", {"discharge_unit"}, "clean"),
     ("HM302", "check_leaks", "later", {"hosp_los_hours"}, "clean"),
     ("HM303", "check_known_after", "later", {"alert_score"}, "clean"),
