@@ -2,20 +2,26 @@
 
 from healthml.imputation._chained import ChainedImputer
 from healthml.imputation._fit_pooled import fit_pooled
+from healthml.imputation._little import LittleResult, little_mcar_test
 from healthml.imputation._missingness import MissingnessReport, missingness_report
 from healthml.imputation._multiple import MultiplyImputedClassifier, MultiplyImputedRegressor
+from healthml.imputation._patterns import MissingnessPatterns, missingness_patterns
 from healthml.imputation._pooled_result import PooledResult
 from healthml.imputation._pooling import pool, pool_r_squared
 from healthml.imputation._sensitivity import SensitivityResult, sensitivity_analysis
 
 __all__ = [
     "ChainedImputer",
+    "LittleResult",
+    "MissingnessPatterns",
     "MissingnessReport",
     "MultiplyImputedClassifier",
     "MultiplyImputedRegressor",
     "PooledResult",
     "SensitivityResult",
     "fit_pooled",
+    "little_mcar_test",
+    "missingness_patterns",
     "missingness_report",
     "pool",
     "pool_r_squared",

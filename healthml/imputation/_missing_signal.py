@@ -35,29 +35,56 @@ def indicator_auc(gone, y, groups, cv, confidence_level, random_state):
     if min(n_events, len(y) - n_events) < FEWEST_EVENTS:
         return {"reason": f"fewer than {FEWEST_EVENTS} events or non-events"}
     patterns, row = np.unique(indicators, axis=0, return_inverse=True)
-    auc, weight, overlap, influence = [], [], 0.0, np.zeros(len(y))
+    pieces = []
     for train, test in _folds(y, groups, cv, random_state):
-        if len(np.unique(y[train])) < 2 or len(np.unique(y[test])) < 2:
-            continue
-        risk = _pattern_risk(patterns, row.ravel()[train], y[train])[row.ravel()[test]]
-        value, effect = _auc(y[test], risk)
-        auc.append(value)
-        weight.append(len(test))
-        overlap += len(test) / len(train)
-        influence[test] += effect * len(test)
+        if len(np.unique(y[train])) == 2:
+            risk = _pattern_risk(patterns, row.ravel()[train], y[train])[row.ravel()[test]]
+            pieces.append((len(train), test, risk))
+    found = auc_over_folds(y, pieces, groups, confidence_level)
+    if "reason" in found:
+        return found
+    return found | {
+        "n_samples": len(y),
+        "n_events": n_events,
+        "n_indicators": indicators.shape[1],
+    }
+
+
+def auc_over_folds(y, pieces, groups, confidence_level):
+    """Return the mean AUC over folds with its interval, or the reason why there is none.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        0/1.
+    pieces : list of (int, ndarray, ndarray)
+        For each fold the number of training rows, the test rows and their risks.
+    groups : ndarray of shape (n_samples,) or None
+        Patient of each row.
+    confidence_level : float
+
+    Returns
+    -------
+    dict
+        ``estimate``, ``lower``, ``upper``, or ``reason``.
+    """
+    auc, weight, overlap, influence = [], [], 0.0, np.zeros(len(y))
+    for n_train, test, risk in pieces:
+        if len(np.unique(y[test])) == 2:
+            value, effect = _auc(y[test], risk)
+            auc.append(value)
+            weight.append(len(test))
+            overlap += len(test) / n_train
+            influence[test] += effect * len(test)
     if not auc:
         return {"reason": "no fold holds both outcomes"}
-    total = sum(weight)
     estimate = float(np.average(auc, weights=weight))
-    variance = cluster_variance(influence / total, groups) * (1 + overlap)
+    variance = cluster_variance(influence / sum(weight), groups) * (1 + overlap)
     half = norm.ppf(0.5 + confidence_level / 2) * np.sqrt(variance)
     return {
         "estimate": estimate,
         "lower": max(0.0, float(estimate - half)),
         "upper": min(1.0, float(estimate + half)),
-        "n_samples": len(y),
-        "n_events": n_events,
-        "n_indicators": indicators.shape[1],
     }
 
 
