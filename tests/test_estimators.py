@@ -6,16 +6,19 @@ import inspect
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator, clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import healthml
 from healthml.cleaning import LabelAudit
+from healthml.imputation import MultiplyImputedClassifier, MultiplyImputedRegressor
 from healthml.validation import ShrunkenClassifier
 
 # estimator name -> how to make it, for those that cannot be made without arguments
 MADE_WITH = {
     "LabelAudit": lambda: LabelAudit(LogisticRegression(), random_state=0),
+    "MultiplyImputedClassifier": lambda: MultiplyImputedClassifier(LogisticRegression(), m=2),
+    "MultiplyImputedRegressor": lambda: MultiplyImputedRegressor(LinearRegression(), m=2),
     "ShrunkenClassifier": lambda: ShrunkenClassifier(LogisticRegression()),
 }
 # estimator name -> {check name: why it cannot hold}

@@ -3,6 +3,7 @@
 from healthml.imputation._chained import ChainedImputer
 from healthml.imputation._fit_pooled import fit_pooled
 from healthml.imputation._little import LittleResult, little_mcar_test
+from healthml.imputation._indicator import MissingIndicators
 from healthml.imputation._missingness import MissingnessReport, missingness_report
 from healthml.imputation._multiple import MultiplyImputedClassifier, MultiplyImputedRegressor
 from healthml.imputation._patterns import MissingnessPatterns, missingness_patterns
@@ -14,6 +15,7 @@ __all__ = [
     "ChainedImputer",
     "LittleResult",
     "MissingnessPatterns",
+    "MissingIndicators",
     "MissingnessReport",
     "MultiplyImputedClassifier",
     "MultiplyImputedRegressor",
