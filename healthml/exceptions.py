@@ -12,6 +12,7 @@ __all__ = [
     "HealthMLWarning",
     "ImputationWarning",
     "InputError",
+    "MissingIndicatorWarning",
     "OutcomeError",
     "OverfittingWarning",
     "PatientLeakageWarning",
@@ -63,6 +64,10 @@ class ImputationWarning(HealthMLWarning):
 
 class SingleImputationWarning(HealthMLWarning):
     """One completed table cannot tell what imputation adds to the uncertainty; pool several."""
+
+
+class MissingIndicatorWarning(HealthMLWarning):
+    """Gaps tell the outcome by themselves; which of them may is for `allow` to say."""
 
 
 class ConvergenceWarning(HealthMLWarning):

@@ -2,8 +2,8 @@
 
 from healthml.imputation._chained import ChainedImputer
 from healthml.imputation._fit_pooled import fit_pooled
-from healthml.imputation._little import LittleResult, little_mcar_test
 from healthml.imputation._indicator import MissingIndicators
+from healthml.imputation._little import LittleResult, little_mcar_test
 from healthml.imputation._missingness import MissingnessReport, missingness_report
 from healthml.imputation._multiple import MultiplyImputedClassifier, MultiplyImputedRegressor
 from healthml.imputation._patterns import MissingnessPatterns, missingness_patterns
@@ -14,8 +14,8 @@ from healthml.imputation._sensitivity import SensitivityResult, sensitivity_anal
 __all__ = [
     "ChainedImputer",
     "LittleResult",
-    "MissingnessPatterns",
     "MissingIndicators",
+    "MissingnessPatterns",
     "MissingnessReport",
     "MultiplyImputedClassifier",
     "MultiplyImputedRegressor",
