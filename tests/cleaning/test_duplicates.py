@@ -117,6 +117,18 @@ def test_one_person_under_two_identifiers():
     assert len(find_duplicates(whole, names=[]).select("same_person")) == 0
 
 
+def test_a_contradicting_sex_or_first_name_is_another_person():
+    table = people()
+    again = table.iloc[:1].assign(patient_id="Q")
+    other_sex = again.assign(sex="male" if table["sex"][0] == "female" else "female")
+    other_name = again.assign(first_name="Wilhelmina")
+    found = [
+        len(find_duplicates(pd.concat([table, one], ignore_index=True), near=False).pairs)
+        for one in (again, other_sex, other_name)
+    ]
+    assert found == [1, 0, 0]
+
+
 def test_common_values_are_weaker_evidence_than_rare_ones():
     table = people(400)
     table.loc[:299, ["first_name", "surname"]] = ["John", "Smith"]
