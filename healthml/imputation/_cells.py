@@ -5,7 +5,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml.exceptions import InputError
-from healthml.imputation._design import GROUP, INTEGER, NUMERIC, nearest
+from healthml.imputation._design import DATE, GROUP, INTEGER, NS_PER_DAY, NUMERIC, nearest
 
 NEW_LEVEL = -2
 
@@ -60,7 +60,12 @@ def _float_cells(columns, frame):
     if not found:
         return {}
     names = [columns[j].name for j in found]
-    block = (frame if len(names) == frame.shape[1] else frame[names]).to_numpy(dtype=float)
+    block = (frame if len(names) == frame.shape[1] else frame[names]).to_numpy(
+        dtype=float, copy=True
+    )
+    for place, j in enumerate(found):
+        if columns[j].bend is not None:
+            block[:, place] = columns[j].bend.apply(block[:, place])
     centre = np.array([columns[j].centre for j in found])
     block = (block - centre) / np.array([columns[j].spread for j in found])
     for place in np.flatnonzero(np.isinf(block).any(axis=0)):
@@ -100,7 +105,7 @@ def _numbers_of(column, series):
     return number
 
 
-def as_completed(frame, columns, filled, *, mean=False):
+def as_completed(frame, columns, filled, supports=None):
     """Return a copy of a table with cells filled in, each column in its own dtype.
 
     Parameters
@@ -110,14 +115,15 @@ def as_completed(frame, columns, filled, *, mean=False):
     columns : list of Coded
     filled : dict of int to (ndarray of int, ndarray)
         Column number -> rows and what to write: values of the design, or level codes.
-    mean : bool, default=False
-        The numbers are conditional means, which may leave the observed values.
+    supports : dict of int to ndarray, optional
+        Column number -> sorted observed values to one of which each number is drawn; see
+        `observed_support`.
 
     Returns
     -------
     pandas.DataFrame
     """
-    out = frame.copy(deep=False)
+    out, supports = frame.copy(deep=False), supports or {}
     place = {name: k for k, name in enumerate(frame.columns)}
     for j, (rows, cells) in filled.items():
         column, series = columns[j], frame[columns[j].name]
@@ -125,20 +131,38 @@ def as_completed(frame, columns, filled, *, mean=False):
             empty = series.isna().to_numpy()[rows]
             rows, cells = rows[empty], np.asarray(cells)[empty]
         if len(rows):
-            content = _content(column, cells, mean)
+            content = _content(column, cells, supports.get(j, column.support))
             out.isetitem(place[column.name], write_filled(series, rows, content))
     return out
 
 
-def _content(column, cells, mean):
+def observed_support(column, series):
+    """Return the sorted distinct observed values of a column of numbers or dates.
+
+    Standardising and back costs the last digit; donors' cells are set to the value they came from.
+    """
+    seen = series[series.notna()]
+    if column.kind == DATE:
+        naive = seen.dt.tz_localize(None) if getattr(seen.dt, "tz", None) else seen
+        return np.unique(naive.to_numpy().astype("datetime64[ns]"))
+    return np.unique(seen.to_numpy(dtype=float))
+
+
+def _content(column, cells, support):
     if column.is_category:
         return column.levels[cells.astype(np.int64)]
-    number = cells * column.spread + column.centre
-    if column.support is not None:
-        return nearest(column.support, number)
-    if column.kind == "datetime":
-        return pd.to_datetime(np.round(number).astype("int64"), unit="s")
-    return number
+    return as_observed(column, cells, support)
+
+
+def as_observed(column, cells, support):
+    """Return values of the design as numbers or dates, each set to the closest of a support."""
+    number = column.number(cells)
+    if column.kind == DATE:
+        ticks = np.round(number * NS_PER_DAY).astype("int64")
+        if support is not None:
+            ticks = nearest(support.astype("int64"), ticks)
+        return pd.to_datetime(ticks, unit="ns")
+    return number if support is None else nearest(support, number)
 
 
 def write_filled(series, rows, content):

@@ -84,9 +84,9 @@ class Plan:
         cells = []
         for parent in parents:
             column = self.columns[parent]
-            cells.append(block[:, column.cols[0]] * column.spread + column.centre)
+            cells.append(column.number(block[:, column.cols[0]]))
         own = self.columns[j]
-        return (np.asarray(function(*cells), dtype=float) - own.centre) / own.spread
+        return own.design(np.asarray(function(*cells), dtype=float))
 
 
 def fill_design(plan, values, missing, start):
@@ -182,8 +182,7 @@ class Chain:
             last = number == n_iter - 1
             for place, j in enumerate(self.plan.sequence):
                 self.visit(j, keep=last)
-                cells = self.current[j]
-                trace[number, place] = cells.mean(), cells.std()
+                trace[number, place] = _mean_and_spread(self.current[j])
         return trace
 
     def visit(self, j, *, keep=False):
@@ -213,7 +212,7 @@ class Chain:
         """Write drawn cells into the design and bring the sums of products up to date."""
         column, rows = self.plan.columns[j], self.gone[j]
         products = self.plan.touched(column.cols)
-        cols = np.concatenate([column.cols, products])
+        cols = np.concatenate([column.cols, products]) if len(products) else column.cols
         block = self.block
         before = block[:, cols]
         block[:, column.cols] = column.expand(new)
@@ -226,7 +225,7 @@ class Chain:
         cross = block.T @ change  # new rows times change
         self.gram[:, cols] += cross
         self.gram[cols, :] += cross.T
-        self.gram[np.ix_(cols, cols)] -= change.T @ change
+        self.gram[cols[:, None], cols] -= change.T @ change
         if self.groups is not None:
             self._renew_means(column.cols)
 
@@ -237,3 +236,9 @@ class Chain:
         cross = self.Z.T @ self.Z[:, means]
         self.gram[:, means] = cross
         self.gram[means, :] = cross.T
+
+
+def _mean_and_spread(cells):
+    cells = cells.astype(float, copy=False)
+    mean = cells.sum() / len(cells)
+    return mean, np.sqrt(max(cells @ cells / len(cells) - mean**2, 0.0))

@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 from healthml._core._containers import read_table, write_table
 from healthml._core._parallel import run_parallel
 from healthml.exceptions import ImputationWarning, InputError
-from healthml.imputation._cells import as_completed, read_columns
+from healthml.imputation._cells import as_completed, as_observed, observed_support, read_columns
 from healthml.imputation._chain import Chain
 from healthml.imputation._convergence import convergence_table, trace_table
 from healthml.imputation._design import learn_columns
 from healthml.imputation._new_rows import NewRows, mean_models
-from healthml.imputation._settings import make_plan, place_of
+from healthml.imputation._settings import automatic_columns, make_plan, place_of
 
 OUTCOME = "__outcome__"
 
@@ -34,7 +34,10 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ----------
     method : str, estimator or mapping, default="auto"
         How columns are drawn. "auto" takes "pmm" (predictive mean matching) for numbers, whole
-        numbers and dates, "logreg" for two levels, "polyreg" for more, "polr" for ordered levels.
+        numbers and dates, "logreg" for two levels, "polyreg" for more, "polr" for ordered levels,
+        and does two things more, which a method named outright does not: a skewed column enters
+        on a log scale of its own, and squares and products of two columns predict a column where
+        the rows without a gap ask for them (extended BIC; up to 30 columns of the design).
         Further: "norm" (normal noise, may leave the observed values), "cart", "rf", or a
         scikit-learn estimator. A mapping gives single columns their own.
     m : int, default=5
@@ -193,7 +196,12 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         list of m tables of the kind of `X`
         """
         frame = self._fit(X, y, where)
-        return [self._completed(X, frame, filled) for filled in self._last_]
+        supports = {
+            j: observed_support(self.columns_[j], frame[self.columns_[j].name])
+            for j in self._on_donors()
+            if self.columns_[j].has_missing and self.columns_[j].name in frame
+        }
+        return [self._completed(X, frame, filled, supports) for filled in self._last_]
 
     def transform(self, X, y=None):
         """Return one completed table: conditional means or one draw, see `strategy`.
@@ -213,13 +221,14 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         frame = read_table(self, X, reset=False)
         rows, new = self._new_rows(frame, y)
+        supports = None
         if self.strategy == "draw":
-            filled = self._drawn(rows, 0)
+            filled, supports = self._drawn(rows, 0), self.supports_
         else:
             found = rows.mean(self.mean_models_, self.n_iter)
             filled = {j: (rows.rows[j], self._middle(j, cells)) for j, cells in found.items()}
         self._note(rows, new)
-        return self._completed(X, frame, filled)
+        return self._completed(X, frame, filled, supports)
 
     def transform_multiple(self, X, y=None):
         """Return `m` completed tables, one from each chain.
@@ -237,7 +246,8 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         frame = read_table(self, X, reset=False)
         rows, new = self._new_rows(frame, y)
         self._note(rows, new)
-        return [self._completed(X, frame, self._drawn(rows, k)) for k in range(self.m)]
+        tables = (self._drawn(rows, k) for k in range(self.m))
+        return [self._completed(X, frame, filled, self.supports_) for filled in tables]
 
     @property
     def record_(self):
@@ -265,7 +275,8 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         joined = self._with_outcome(frame, y)
         if self.groups is not None:
             place_of(self.groups, list(frame.columns), "groups")
-        self.columns_ = learn_columns(joined, self.ordered, self.groups)
+        automatic = automatic_columns(list(joined.columns), self)
+        self.columns_ = learn_columns(joined, self.ordered, self.groups, automatic)
         values, missing, _ = read_columns(self.columns_, joined)
         if where is not None:
             missing = _also(missing, where, frame.shape)
@@ -283,6 +294,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ]
         nothing = np.zeros(len(self.columns_), dtype=np.int64)
         self._noted_ = {"n_imputed": nothing, "n_new_levels": nothing}
+        self.supports_ = self._donor_values(frame)
         self.mean_models_ = mean_models(self.plan_, self.chains_)
         return frame
 
@@ -316,10 +328,29 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _middle(self, j, cells):
         return cells.argmax(axis=1) if self.columns_[j].is_category else cells
 
-    def _completed(self, X, frame, filled):
+    def _on_donors(self):
+        """Return the columns of numbers and dates whose drawn cells are observed values."""
+        return [
+            j
+            for j, method in self.plan_.methods.items()
+            if method.on_support and self.columns_[j].levels is None
+        ]
+
+    def _donor_values(self, frame):
+        """Return the observed values that new rows can be given, those of the donors kept."""
+        found = {}
+        for j in self._on_donors():
+            column = self.columns_[j]
+            kept = [one[j].cells for one in self.chains_ if hasattr(one[j], "cells")]
+            if column.name in frame and column.support is None and kept:
+                every = observed_support(column, frame[column.name])
+                found[j] = np.unique(as_observed(column, np.unique(np.concatenate(kept)), every))
+        return found
+
+    def _completed(self, X, frame, filled, supports=None):
         filled = {j: part for j, part in filled.items() if self.columns_[j].name in frame.columns}
         touched = [self.columns_[j].name for j in filled]
-        return write_table(as_completed(frame, self.columns_, filled), X, touched)
+        return write_table(as_completed(frame, self.columns_, filled, supports), X, touched)
 
     def _keep_traces(self, traces, missing):
         visited = [self.columns_[j] for j in self.plan_.sequence]

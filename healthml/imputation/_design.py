@@ -7,9 +7,11 @@ import pandas as pd
 from pandas.api import types
 
 from healthml.exceptions import InputError
+from healthml.imputation._bend import Bend, learn_bend
 from healthml.imputation._groups import group_codes
 
 MOST_LEVELS = 50
+NS_PER_DAY = 86_400e9
 NUMERIC, INTEGER, BOOLEAN, NOMINAL, ORDERED, DATE, GROUP = (
     "numeric",
     "integer",
@@ -41,6 +43,8 @@ class Coded:
         By which numbers are standardised.
     has_missing : bool
         Whether a cell was missing in the training rows.
+    bend : Bend or None
+        Scale on which a skewed column enters the design.
     """
 
     name: object
@@ -51,6 +55,7 @@ class Coded:
     centre: float = 0.0
     spread: float = 1.0
     has_missing: bool = False
+    bend: Bend | None = None
     cols: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
@@ -71,7 +76,7 @@ class Coded:
         if self.kind == GROUP:
             return group_codes(self.levels, series)
         if not self.is_category:
-            return (_numbers(series, self.kind) - self.centre) / self.spread
+            return self.design(numbers_of(series, self.kind))
         missing = series.isna().to_numpy()
         codes = pd.Index(self.levels).get_indexer(_levels_of(series))
         codes = np.where(codes < 0, -2, codes)
@@ -83,19 +88,18 @@ class Coded:
             return values[:, None]
         return (values[:, None] == np.arange(1, len(self.levels))[None, :]).astype(float)
 
-    def cells(self, values, *, on_support):
-        """Return values of the design as cells of the column."""
-        if self.is_category:
-            return self.levels[np.asarray(values, dtype=np.int64)]
+    def design(self, numbers):
+        """Return numbers of the column as the design holds them."""
+        bent = numbers if self.bend is None else self.bend.apply(numbers)
+        return (bent - self.centre) / self.spread
+
+    def number(self, values):
+        """Return values of the design as numbers of the column."""
         number = np.asarray(values, dtype=float) * self.spread + self.centre
-        if self.support is not None and on_support:
-            number = nearest(self.support, number)
-        if self.kind == DATE:
-            return pd.to_datetime(np.round(number).astype("int64"), unit="s").as_unit("ns")
-        return number
+        return number if self.bend is None else self.bend.undo(number)
 
 
-def learn_columns(frame, ordered=(), group=None):
+def learn_columns(frame, ordered=(), group=None, bent=()):
     """Return how each column of the training rows is read.
 
     Parameters
@@ -106,6 +110,8 @@ def learn_columns(frame, ordered=(), group=None):
         Columns whose levels have an order although their dtype does not say so.
     group : hashable, optional
         Column that names the group of each row.
+    bent : collection of hashable
+        Columns of numbers that enter the design without their skewness.
 
     Returns
     -------
@@ -117,7 +123,9 @@ def learn_columns(frame, ordered=(), group=None):
         If a column has no value, holds free text or infinite values.
     """
     coded = [
-        _learn_group(frame[name]) if name == group else _learn(frame[name], name in ordered)
+        _learn_group(frame[name])
+        if name == group
+        else _learn(frame[name], name in ordered, name in bent)
         for name in frame.columns
     ]
     start = 1
@@ -144,7 +152,7 @@ def nearest(sorted_values, wanted):
     return np.where(wanted - below <= above - wanted, below, above)
 
 
-def _learn(series, is_ordered):
+def _learn(series, is_ordered, is_bent):
     name, has_missing = series.name, bool(series.isna().any())
     if series.isna().all():
         raise InputError(
@@ -158,7 +166,7 @@ def _learn(series, is_ordered):
             kind = BOOLEAN
         _refuse_text(name, series, levels)
         return Coded(name, kind, series.dtype, levels=levels, has_missing=has_missing)
-    number = _numbers(series, kind)
+    number = numbers_of(series, kind)
     infinite = np.isinf(number)
     if infinite.any():
         raise InputError(
@@ -167,9 +175,12 @@ def _learn(series, is_ordered):
         )
     seen = number[~np.isnan(number)]
     support = np.unique(seen) if kind == INTEGER else None
+    bend = learn_bend(seen) if is_bent and kind in (NUMERIC, INTEGER) else None
+    seen = seen if bend is None else bend.apply(seen)
     spread = seen.std() if len(seen) > 1 else 0.0
     spread = float(spread) if spread > 1e-12 * max(abs(seen.mean()), 1e-300) else 1.0
-    return Coded(name, kind, series.dtype, None, support, float(seen.mean()), spread, has_missing)
+    centre = float(seen.mean())
+    return Coded(name, kind, series.dtype, None, support, centre, spread, has_missing, bend)
 
 
 def _learn_group(series):
@@ -230,9 +241,10 @@ def _refuse_text(name, series, levels):
         )
 
 
-def _numbers(series, kind):
+def numbers_of(series, kind):
+    """Return cells as numbers, dates as days since 1970; NaN where missing."""
     if kind == DATE:
         naive = series.dt.tz_localize(None) if getattr(series.dt, "tz", None) else series
-        seconds = naive.astype("datetime64[s]").astype("int64").to_numpy().astype(float)
-        return np.where(series.isna().to_numpy(), np.nan, seconds)
+        ticks = naive.astype("datetime64[ns]").astype("int64").to_numpy()
+        return np.where(series.isna().to_numpy(), np.nan, ticks / NS_PER_DAY)
     return series.to_numpy(dtype=float, na_value=np.nan)

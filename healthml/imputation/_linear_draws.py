@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
 RIDGE = 1e-5
 
@@ -49,14 +49,37 @@ def draw_linear(gram, cross, total, n_rows, rng, ridge=RIDGE):
     -------
     LinearDraw
     """
-    root = cholesky(gram + np.diag(ridge_of(gram, ridge)), lower=True, check_finite=False)
-    estimate = cho_solve((root, True), cross, check_finite=False)
+    root = root_of(gram, ridge)
+    estimate = solve_root(root, cross)
     left = total - 2 * cross @ estimate + estimate @ gram @ estimate
     df = max(n_rows - len(cross), 1)
     sigma = np.sqrt(max(left, 1e-12 * total) / rng.chisquare(df))
-    noise = rng.standard_normal(len(cross))
-    moved = solve_triangular(root, noise, lower=True, trans="T", check_finite=False)
+    moved = spread_noise(root, rng.standard_normal(len(cross)))
     return LinearDraw(estimate, estimate + sigma * moved, float(sigma))
+
+
+def root_of(gram, ridge=RIDGE):
+    """Return the lower Cholesky root of sums of products, the diagonal raised as far as needed.
+
+    LAPACK is called directly: for small systems scipy's wrappers take longer than the sums.
+    """
+    while True:
+        raised = gram.copy()
+        np.einsum("ii->i", raised)[:] += ridge_of(gram, ridge)
+        root, failed = dpotrf(raised, lower=1, clean=0, overwrite_a=1)
+        if not failed:
+            return root
+        ridge *= 100
+
+
+def solve_root(root, right):
+    """Return the solution of a system whose Cholesky root is given."""
+    return dpotrs(root, right, lower=1)[0]
+
+
+def spread_noise(root, noise):
+    """Return independent noise with the inverse of the system as its covariance."""
+    return dtrtrs(root, noise, lower=1, trans=1)[0]
 
 
 def ridge_of(gram, ridge=RIDGE):
@@ -92,27 +115,17 @@ def nearest_donors(sorted_scores, wanted, k, chance):
     >>> nearest_donors(np.array([0.0, 1.0, 2.0, 9.0]), np.array([1.4]), 2, np.array([0.9]))
     array([2])
     """
-    n = len(sorted_scores)
-    k = min(k, n)
-    start = np.searchsorted(sorted_scores, wanted)
-    low = np.clip(_among_equals(sorted_scores, wanted, start, k, chance), 0, n)
-    high = low.copy()
-    padded = np.concatenate([[-np.inf], sorted_scores, [np.inf]])
-    for _ in range(k):
-        left = wanted - padded[low] <= padded[high + 1] - wanted
-        low -= left
-        high += ~left
+    k = min(k, len(sorted_scores))
+    # the k nearest stand side by side, and the window moves right while its next score is nearer
+    # than its first: until first + next >= twice what is wanted
+    both = sorted_scores[: len(sorted_scores) - k] + sorted_scores[k:]
+    low = np.searchsorted(both, 2 * wanted)
     return low + np.minimum((chance * k).astype(np.int64), k - 1)
 
 
-def _among_equals(sorted_scores, wanted, start, k, chance):
-    """Begin anywhere in a run of equal scores, so that all of them can be donors."""
-    inside = np.minimum(start, len(sorted_scores) - 1)
-    equal = np.flatnonzero(sorted_scores[inside] == wanted)
-    if not len(equal):
-        return start
-    end = np.searchsorted(sorted_scores, wanted[equal], side="right")
-    start = start.copy()
-    spread = (chance[equal] * 7919.0) % 1.0
-    start[equal] += (spread * (end - start[equal] + 1)).astype(np.int64)
-    return start
+def by_row(X, coef):
+    """Return the sums over predictors, each row in the same order whatever its neighbours.
+
+    BLAS and einsum add up in an order that depends on the number of rows.
+    """
+    return np.multiply(X, coef, order="C").sum(axis=1)

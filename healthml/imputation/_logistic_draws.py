@@ -10,6 +10,8 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
 from scipy.special import expit, log_softmax, softmax
 
+from healthml.imputation._linear_draws import by_row
+
 STEPS, TOLERANCE = 25, 1e-6
 
 
@@ -40,7 +42,7 @@ class LevelDraw:
         """Return the probability of each level for rows of predictors (intercept first)."""
         coef = self.drawn if drawn else self.estimate
         if self.kind == "nominal":
-            line = np.stack([np.einsum("ij,j->i", X, one) for one in coef.T], axis=1)
+            line = np.stack([by_row(X, one) for one in coef.T], axis=1)
             return softmax(np.column_stack([np.zeros(len(X)), line]), axis=1)
         return _ordered_probabilities(X[:, 1:], coef, self.n_levels)
 
@@ -209,7 +211,7 @@ def _root(information):
 
 def _ordered_edges(own, coef, n_levels):
     k = n_levels - 1
-    line = np.einsum("ij,j->i", own, coef[k:])
+    line = by_row(own, coef[k:])
     inner = expit(coef[:k][None, :] - line[:, None])
     return np.column_stack([np.zeros(len(own)), inner, np.ones(len(own))])
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from healthml.imputation._linear_draws import draw_linear, nearest_donors
+from healthml.imputation._linear_draws import by_row, draw_linear, nearest_donors
 from healthml.imputation._logistic_draws import (
     LevelDraw,
     draw_nominal,
@@ -19,6 +19,7 @@ from healthml.imputation._logistic_draws import (
 )
 
 MOST_DONORS = 2_000
+MANY = 5_000
 _TINY = 1e-12
 
 
@@ -237,25 +238,23 @@ def _regression(chain, j):
 
 def moments_of(chain, used):
     """Return sums of products of the design over the rows outside the block, and their number."""
-    moments = (chain.gram - chain.block.T @ chain.block)[np.ix_(used, used)]
+    moments = (chain.gram - chain.block.T @ chain.block)[used[:, None], used]
     return moments, len(chain.Z) - len(chain.block)
 
 
 def sorted_donors(chain, j, known, wanted, k, *, keep):
     """Return the cells of donors close in score and, when asked, sorted scores and cells."""
-    shuffled = chain.rng.permutation(len(known))  # equal scores in random order
-    order = shuffled[np.argsort(known[shuffled])]
-    known, donors = known[order], chain.observed_values(j)[order]
+    order = np.argsort(known)
+    ranked = known[order]
+    if (ranked[1:] == ranked[:-1]).any():  # equal scores in random order
+        shuffled = chain.rng.permutation(len(known))
+        order = shuffled[np.argsort(known[shuffled], kind="stable")]
+    known, donors = ranked, chain.observed_values(j)[order]
     picked = _pick(known, donors, wanted, k, chain.rng)
     if not keep:
         return picked, None, None
     thin = thinned(len(known), chain.rng)
     return picked, known[thin], donors[thin]
-
-
-def by_row(X, coef):
-    """Return the sums over predictors, each row in the same order whatever its neighbours."""
-    return np.einsum("ij,j->i", X, coef)
 
 
 def by_each(X, coef):
@@ -271,10 +270,12 @@ def place_coefficients(coef, predictors, width):
 
 
 def _pick(known, donors, wanted, k, rng):
-    """Return cells of donors; those who ask are sorted first, since neighbours share memory."""
+    """Return cells of donors; many askers are sorted first, since neighbours share memory."""
+    chance = rng.random(len(wanted))
+    if len(wanted) < MANY:
+        return donors[nearest_donors(known, wanted, k, chance)]
     order = np.argsort(wanted)
     picked = np.empty(len(wanted), dtype=donors.dtype)
-    chance = rng.random(len(wanted))
     picked[order] = donors[nearest_donors(known, wanted[order], k, chance)]
     return picked
 

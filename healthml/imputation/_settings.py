@@ -9,6 +9,7 @@ from healthml.exceptions import InputError
 from healthml.imputation._chain import Plan
 from healthml.imputation._design import BOOLEAN, GROUP, NOMINAL, ORDERED
 from healthml.imputation._methods import PMM, Constant, Levels, Norm
+from healthml.imputation._pairs import choose_pairs
 from healthml.imputation._quickpred import choose_predictors
 from healthml.imputation._two_level import RandomIntercept
 
@@ -44,13 +45,31 @@ def make_plan(columns, values, missing, asked):
     drawn = [j for j in range(len(columns)) if j not in passive and j != group]
     methods = {j: _method(columns[j], asked) for j in drawn}
     predictors = _predictors(columns, values, missing, passive, group, asked)
+    pairs, chosen = _pairs(columns, values, missing, predictors, methods, asked)
     sequence = _sequence(asked.sequence, names, missing, passive)
     bounds = _bounds(asked.bounds, columns, names)
-    plan = Plan(columns, methods, predictors, sequence, passive=passive, bounds=bounds, group=group)
+    plan = Plan(columns, methods, predictors, sequence, pairs, passive, bounds, group)
     if group is not None:
         for j, cols in predictors.items():
             predictors[j] = np.concatenate([cols, plan.means_of(cols[1:])])
+    for j, places in chosen.items():
+        predictors[j] = np.concatenate([predictors[j], plan.n_own + np.array(places)])
     return plan
+
+
+def automatic_columns(names, asked):
+    """Return the columns whose method is left to the imputer."""
+    wanted = asked.method
+    if isinstance(wanted, Mapping):
+        return {name for name in names if wanted.get(name, "auto") == "auto"}
+    return set(names) if wanted == "auto" else set()
+
+
+def _pairs(columns, values, missing, predictors, methods, asked):
+    linear = [j for j, one in methods.items() if isinstance(one, PMM | Levels)]
+    automatic = automatic_columns([column.name for column in columns], asked)
+    targets = [j for j in linear if columns[j].has_missing and columns[j].name in automatic]
+    return choose_pairs(columns, values, missing, predictors, targets)
 
 
 def place_of(name, names, parameter):
@@ -181,7 +200,7 @@ def _bounds(bounds, columns, names):
         if low > high:
             raise InputError(f"bounds of {name!r} have their minimum above their maximum.")
         found[names.index(name)] = (
-            (low - column.centre) / column.spread,
-            (high - column.centre) / column.spread,
+            float(column.design(np.float64(low))) if np.isfinite(low) else low,
+            float(column.design(np.float64(high))) if np.isfinite(high) else high,
         )
     return found

@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.special import ndtri
 
-from healthml.imputation._linear_draws import nearest_donors, ridge_of
-from healthml.imputation._methods import by_row, moments_of, place_coefficients, sorted_donors
+from healthml.imputation._linear_draws import (
+    by_row,
+    nearest_donors,
+    root_of,
+    solve_root,
+    spread_noise,
+)
+from healthml.imputation._methods import moments_of, place_coefficients, sorted_donors
 from healthml.imputation._new_rows import chance_of
 
 FIRST_STEPS, LATER_STEPS = 60, 15
@@ -134,8 +139,8 @@ def draw_intercepts(moments, n_rows, counts, sums, rng, before=None):
     """
     gram, cross, total = moments[:-1, :-1], moments[:-1, -1], moments[-1, -1]
     X, y = sums[:, :-1], sums[:, -1]
-    root = cholesky(gram + np.diag(ridge_of(gram)), lower=True, check_finite=False)
-    beta = cho_solve((root, True), cross, check_finite=False)
+    root = root_of(gram)
+    beta = solve_root(root, cross)
     least = 1e-12 * max(total, 1e-300) / max(n_rows, 1)
     if before is None:
         left = max(total - cross @ beta, 0.0) / max(n_rows, 1)
@@ -145,10 +150,8 @@ def draw_intercepts(moments, n_rows, counts, sums, rng, before=None):
     steps = FIRST_STEPS if before is None else LATER_STEPS
     kept = []
     for _ in range(steps):
-        middle = cho_solve((root, True), cross - X.T @ effects, check_finite=False)
-        noise = rng.standard_normal(len(beta))
-        moved = solve_triangular(root, noise, lower=True, trans="T", check_finite=False)
-        beta = middle + np.sqrt(sigma2) * moved
+        middle = solve_root(root, cross - X.T @ effects)
+        beta = middle + np.sqrt(sigma2) * spread_noise(root, rng.standard_normal(len(beta)))
         residual = y - X @ beta
         precision = counts / sigma2 + 1 / tau2
         centre = residual / sigma2 / precision
