@@ -11,18 +11,26 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import healthml
 from healthml.cleaning import LabelAudit
-from healthml.imputation import MultiplyImputedClassifier, MultiplyImputedRegressor
+from healthml.imputation import (
+    CarriedForward,
+    MultiplyImputedClassifier,
+    MultiplyImputedRegressor,
+    TimeInterpolation,
+)
 from healthml.validation import ShrunkenClassifier
 
 # estimator name -> how to make it, for those that cannot be made without arguments
 MADE_WITH = {
+    "CarriedForward": lambda: CarriedForward("x0", "x1"),
     "LabelAudit": lambda: LabelAudit(LogisticRegression(), random_state=0),
     "MultiplyImputedClassifier": lambda: MultiplyImputedClassifier(LogisticRegression(), m=2),
     "MultiplyImputedRegressor": lambda: MultiplyImputedRegressor(LinearRegression(), m=2),
     "ShrunkenClassifier": lambda: ShrunkenClassifier(LogisticRegression()),
+    "TimeInterpolation": lambda: TimeInterpolation("x0", "x1", retrospective=True),
 }
+NO_PATIENT = {"check_estimators_pickle": "it empties patients and times, which are refused"}
 # estimator name -> {check name: why it cannot hold}
-EXCUSED = {}
+EXCUSED = {"CarriedForward": NO_PATIENT, "TimeInterpolation": NO_PATIENT}
 
 
 def public_estimators():

@@ -4,6 +4,7 @@ from healthml.imputation._chained import ChainedImputer
 from healthml.imputation._fit_pooled import fit_pooled
 from healthml.imputation._indicator import MissingIndicators
 from healthml.imputation._little import LittleResult, little_mcar_test
+from healthml.imputation._longitudinal import CarriedForward, TimeInterpolation
 from healthml.imputation._missingness import MissingnessReport, missingness_report
 from healthml.imputation._multiple import MultiplyImputedClassifier, MultiplyImputedRegressor
 from healthml.imputation._patterns import MissingnessPatterns, missingness_patterns
@@ -12,6 +13,7 @@ from healthml.imputation._pooling import pool, pool_r_squared
 from healthml.imputation._sensitivity import SensitivityResult, sensitivity_analysis
 
 __all__ = [
+    "CarriedForward",
     "ChainedImputer",
     "LittleResult",
     "MissingIndicators",
@@ -21,6 +23,7 @@ __all__ = [
     "MultiplyImputedRegressor",
     "PooledResult",
     "SensitivityResult",
+    "TimeInterpolation",
     "fit_pooled",
     "little_mcar_test",
     "missingness_patterns",
