@@ -73,6 +73,11 @@ def fit_pooled(
     SingleImputationWarning
         With one completed table.
 
+    Notes
+    -----
+    The named models take every row as independent. With several rows for a patient pass a
+    function that returns a covariance clustered by patient.
+
     Examples
     --------
     >>> import numpy as np

@@ -7,6 +7,7 @@ import pandas as pd
 
 from healthml._core._results import Result
 from healthml.exceptions import InputError
+from healthml.imputation._pooling_input import diagonal
 from healthml.imputation._pooling_tests import (
     combine_d2,
     refuse_one,
@@ -98,7 +99,7 @@ class PooledResult(Result):
         White IR, Royston P, Wood AM. Multiple imputation using chained equations: issues and
         guidance for practice. Stat Med 2011;30:377-399.
         """
-        from healthml.imputation._pooling import diagonal, monte_carlo_table
+        from healthml.imputation._pooling import monte_carlo_table
 
         Q, U = self.estimates.to_numpy(), diagonal(self.within)
         table = monte_carlo_table(Q, U, self.dfcom, self.confidence_level, self.scale)
@@ -135,9 +136,9 @@ class PooledResult(Result):
 
     def summary(self):
         """Return the table and the tests as plain text, rounded for reading."""
-        parts = [self.table.round(3).to_string(index=False)]
+        parts = [_printed(self.table)]
         if len(self.tests):
-            parts.append(self.tests.round(3).to_string(index=False))
+            parts.append(_printed(self.tests))
         short = self.table["m"] < self.table["m_wanted"]
         if short.any():
             parts.append(
@@ -191,6 +192,15 @@ class PooledResult(Result):
                 "(m, n_terms, n_terms)."
             )
         return self.within[:, places][:, :, None]
+
+
+def _printed(table):
+    """Return a table as text: four digits, whatever the unit of a term.
+
+    A coefficient per unit of platelets is tiny and must not be rounded to 0.
+    """
+    formatters = dict.fromkeys(("df", "df1", "df2"), "{:.1f}".format)
+    return table.to_string(index=False, float_format="{:.4g}".format, formatters=formatters)
 
 
 def table_of_tests(rows):

@@ -262,6 +262,8 @@ def test_what_a_paper_prints(tables):
     close(np.log(ratios["upper"]), result.table["upper"][1:])
     assert "age" in repr(result)
     assert "D1" in repr(result)
+    small = pool([4.2e-5, 3.1e-5, 5.5e-5], [1e-10] * 3)
+    assert "4.267e-05" in repr(small)
     assert json.loads(result.to_json())["table"][0]["m"] == 6
     for exponentiate in (False, True):
         ax = result.plot(exponentiate=exponentiate)
