@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import t
 
+from healthml.metrics._paired_difference import freedom
 from healthml.metrics._registry import MEASURES
 from healthml.validation._interval_variances import (
     between_folds,
@@ -25,8 +26,6 @@ __all__ = [
     "freedom",
     "interval",
 ]
-
-_FEWEST = 2.0
 
 
 class Interval(NamedTuple):
@@ -114,21 +113,6 @@ def interval(
 
 
 _SAID = "influence of each patient, and variance over refitted models"
-
-
-def freedom(moved):
-    """Return the degrees of freedom of a sum of squares, fewer where few patients carry it.
-
-    Examples
-    --------
-    >>> freedom(np.tile([1.0, -1.0], 50)) > 99, round(freedom(np.eye(100)[0]), 1)
-    (True, 2.0)
-    """
-    second, fourth = np.sum(moved**2), np.sum(moved**4)
-    if not second > 0:
-        return _FEWEST
-    spread = fourth - second**2 / len(moved)
-    return float(max(2 * second**2 / max(spread, second**2 / len(moved) ** 2), _FEWEST))
 
 
 def _is(value):

@@ -6,10 +6,7 @@ import numpy as np
 from scipy.stats import t
 
 from healthml._core._numerics import cluster_variance
-from healthml.validation._intervals import freedom
-
-REPEATS_TO_TRAINING = 2.0
-_WORTH = 4
+from healthml.metrics._paired_difference import freedom, paired_training
 
 
 class Difference(NamedTuple):
@@ -64,35 +61,3 @@ def difference(first, second, measure, *, on_average=False):
     by_patient = moved if groups is None else np.bincount(groups, moved)
     estimate = first.estimate(measure) - second.estimate(measure)
     return Difference(estimate, float(np.sqrt(variance)), freedom(by_patient))
-
-
-def paired_training(repeats, sampling):
-    """Return the variance of a difference over models of the two procedures.
-
-    On the same patients two models' shares of luck in judging cancel and their luck in training
-    does not: it is about as large as what is left of the other. Repeats tell more, from their
-    second on; two of them alone tell next to nothing, so that what is expected keeps the weight of
-    four repeats. Expectation, factor and weight were chosen by simulation (see the guide).
-
-    Parameters
-    ----------
-    repeats : ndarray of shape (n_repeats,)
-        Difference in each repeat.
-    sampling : float
-        Variance that the choice of patients gives to the difference, were all rows judged.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> paired_training(np.array([0.02]), 1e-4)
-    0.0001
-    >>> round(paired_training(np.array([0.01, 0.02, 0.03]), 1e-4), 8)
-    0.00013333
-    """
-    seen = repeats[np.isfinite(repeats)]
-    told = max(len(seen) - 1, 0)
-    own = REPEATS_TO_TRAINING * float(seen.var(ddof=1)) if told else 0.0
-    return (_WORTH * sampling + told * own) / (_WORTH + told)
