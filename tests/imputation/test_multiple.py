@@ -107,15 +107,17 @@ def test_the_interval_holds_one_more_imputation():
 
 def test_jobs_do_not_change_the_answer_and_the_seed_does(cohort):
     X, y = cohort
-    forest = RandomForestClassifier(5)
-    make = lambda jobs, seed: (  # noqa: E731
-        MultiplyImputedClassifier(forest, m=2, n_jobs=jobs, random_state=seed)
-        .fit(X[["age", "sbp"]], y)
-        .predict_proba(X[["age", "sbp"]])
-    )
-    one = make(1, 5)
-    np.testing.assert_array_equal(make(2, 5), one)
-    assert not np.array_equal(make(1, 6), one)
+    X = X[["age", "sbp"]]
+
+    def risks(n_jobs, seed):
+        model = MultiplyImputedClassifier(
+            RandomForestClassifier(5), m=2, n_jobs=n_jobs, random_state=seed
+        )
+        return model.fit(X, y).predict_proba(X)
+
+    one = risks(1, 5)
+    np.testing.assert_array_equal(risks(2, 5), one)
+    assert not np.array_equal(risks(1, 6), one)
 
 
 def test_a_seed_that_was_given_stays(cohort):
@@ -258,7 +260,7 @@ def test_one_table_has_no_spread(cohort):
 
 def test_the_outcome_does_not_move_the_imputed_cells(cohort):
     X, y = cohort
-    make = lambda y: MultiplyImputedClassifier(mixed(), m=2, random_state=0).fit(X, y)  # noqa: E731
-    here, there = (one.imputer_.transform_multiple(X[:50]) for one in (make(y), make(1 - y)))
+    model = MultiplyImputedClassifier(mixed(), m=2, random_state=0)
+    here, there = (model.fit(X, o).imputer_.transform_multiple(X[:50]) for o in (y, 1 - y))
     for one, other in zip(here, there, strict=True):
         pd.testing.assert_frame_equal(one, other)
