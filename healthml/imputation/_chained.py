@@ -13,10 +13,10 @@ from healthml._core._parallel import run_parallel
 from healthml.exceptions import ImputationWarning, InputError
 from healthml.imputation._cells import as_completed, as_observed, observed_support, read_columns
 from healthml.imputation._chain import Chain
-from healthml.imputation._convergence import convergence_table, trace_table
+from healthml.imputation._convergence import convergence_table, draw_traces, trace_table
 from healthml.imputation._design import learn_columns
 from healthml.imputation._new_rows import NewRows, mean_models
-from healthml.imputation._settings import automatic_columns, make_plan, place_of
+from healthml.imputation._settings import automatic_columns, check_names, make_plan
 
 OUTCOME = "__outcome__"
 
@@ -249,6 +249,23 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tables = (self._drawn(rows, k) for k in range(self.m))
         return [self._completed(X, frame, filled, self.supports_) for filled in tables]
 
+    def plot_trace(self, ax=None):
+        """Draw the mean of the imputed cells of each column against the round, a line per chain.
+
+        Lines that mingle without a trend have converged; see also ``convergence_``.
+
+        Parameters
+        ----------
+        ax : sequence of matplotlib axes, default=None
+            One for each incomplete column.
+
+        Returns
+        -------
+        list of matplotlib axes
+        """
+        check_is_fitted(self)
+        return draw_traces(self.trace_, ax)
+
     @property
     def record_(self):
         """What was filled in last, by column."""
@@ -273,8 +290,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._check_parameters()
         frame = read_table(self, X, reset=True)
         joined = self._with_outcome(frame, y)
-        if self.groups is not None:
-            place_of(self.groups, list(frame.columns), "groups")
+        check_names(self, list(frame.columns), list(joined.columns))
         automatic = automatic_columns(list(joined.columns), self)
         self.columns_ = learn_columns(joined, self.ordered, self.groups, automatic)
         values, missing, _ = read_columns(self.columns_, joined)

@@ -85,3 +85,31 @@ def r_hat(chains):
     if within <= 0:
         return 1.0 if between <= 0 else np.inf
     return float(np.sqrt(((n - 1) / n * within + between / n) / within))
+
+
+def draw_traces(trace, ax=None):
+    """Draw the mean of the imputed cells against the round, one panel per column.
+
+    Parameters
+    ----------
+    trace : pandas.DataFrame
+        As `trace_table` gives it.
+    ax : sequence of matplotlib axes, optional
+        One for each column; new ones by default.
+
+    Returns
+    -------
+    list of matplotlib axes
+    """
+    import matplotlib.pyplot as plt
+
+    columns = list(dict.fromkeys(trace["column"]))
+    if ax is None:
+        size = {"figsize": (5, 1.8 * max(len(columns), 1)), "layout": "constrained"}
+        ax = plt.subplots(max(len(columns), 1), 1, sharex=True, squeeze=False, **size)[1][:, 0]
+    for panel, column in zip(ax, columns, strict=False):
+        for _, part in trace[trace["column"] == column].groupby("chain"):
+            panel.plot(part["round"], part["mean"], lw=1)
+        panel.set_ylabel(str(column))
+    ax[-1].set_xlabel("Round")
+    return list(ax)

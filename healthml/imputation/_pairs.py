@@ -83,10 +83,10 @@ def _forward(Z, targets, predictors, candidates):
     found = []
     while len(found) < MOST_TERMS:
         size = (P**2).sum(axis=0)
-        usable = size > 1e-6 * before
-        share = np.zeros((len(candidates), Y.shape[1]))
         total = (Y**2).sum(axis=0)
-        np.divide((P.T @ Y) ** 2, np.outer(size, total), out=share, where=usable[:, None])
+        usable = np.outer(size > 1e-6 * before, total > 1e-9 * n)
+        share = np.zeros(usable.shape)
+        np.divide((P.T @ Y) ** 2, np.outer(size, total), out=share, where=usable)
         gain = -n * np.log1p(-np.minimum(share, 1 - 1e-12)).sum(axis=1)
         best = int(np.argmax(gain))
         if gain[best] <= price:

@@ -79,6 +79,23 @@ def place_of(name, names, parameter):
     return names.index(name)
 
 
+def check_names(asked, own, names):
+    """Raise InputError where a parameter names a column that is not there.
+
+    Parameters
+    ----------
+    asked : ChainedImputer
+    own, names : list
+        Columns of X, and with the outcome.
+    """
+    for name in asked.method if isinstance(asked.method, Mapping) else ():
+        place_of(name, names, "method")
+    for name in asked.ordered:
+        place_of(name, names, "ordered")
+    if asked.groups is not None:
+        place_of(asked.groups, own, "groups")
+
+
 def _method(column, asked):
     wanted = asked.method
     if isinstance(wanted, Mapping):
