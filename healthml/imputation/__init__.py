@@ -1,6 +1,9 @@
 """What is missing, where and for whom; and how to fill it inside a pipeline."""
 
+from healthml.imputation._amputation import ampute
 from healthml.imputation._chained import ChainedImputer
+from healthml.imputation._compare_imputers import compare_imputers
+from healthml.imputation._compare_result import ImputerComparisonResult
 from healthml.imputation._fit_pooled import fit_pooled
 from healthml.imputation._indicator import MissingIndicators
 from healthml.imputation._little import LittleResult, little_mcar_test
@@ -15,6 +18,7 @@ from healthml.imputation._sensitivity import SensitivityResult, sensitivity_anal
 __all__ = [
     "CarriedForward",
     "ChainedImputer",
+    "ImputerComparisonResult",
     "LittleResult",
     "MissingIndicators",
     "MissingnessPatterns",
@@ -24,6 +28,8 @@ __all__ = [
     "PooledResult",
     "SensitivityResult",
     "TimeInterpolation",
+    "ampute",
+    "compare_imputers",
     "fit_pooled",
     "little_mcar_test",
     "missingness_patterns",
