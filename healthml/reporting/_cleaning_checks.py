@@ -185,14 +185,13 @@ def check_labels(case):
     if posterior.p_any < _SURE_OF_NOISE or not flagged:
         why = "a model of this strength cannot tell a wrong outcome from a surprising patient"
         return Look(not_assessed=(_read_some(topic, why),))
-    n, low, high = found.rates.set_index("quantity").loc["n_wrong", ["estimate", "lower", "upper"]]
     finding = Finding(
         "HM219",
         NOTE,
         "Some outcomes may be recorded wrongly",
-        f"About {n:,.0f} ({low:,.0f} to {high:,.0f}) of {len(risk):,} outcomes contradict the "
-        f"rest of the table more often than surprising patients would; {flagged:,} are suspect "
-        f"enough to be read again, of which at most {_FALSE_FLAGS:.0%} should turn out right.",
+        f"{flagged:,} of {len(risk):,} outcomes contradict the rest of the table, more than "
+        f"surprising patients would: at most {_FALSE_FLAGS:.0%} of them should turn out right when "
+        "read again, and there may be more.",
         "Read the records of the suspects that healthml.cleaning.LabelAudit ranks; correct from "
         "the source, never by the model.",
     )
