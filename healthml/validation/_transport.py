@@ -53,7 +53,7 @@ class TransportResult(Result):
 
         ax = plt.subplots()[1] if ax is None else ax
         rows = self.table[self.table["measure"] == measure].dropna(subset=["estimate"]).iloc[::-1]
-        spread = [rows["estimate"] - rows["lower"], rows["upper"] - rows["estimate"]]
+        spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
         ax.errorbar(rows["estimate"], rows["place"].astype(str), xerr=spread, fmt="o", **kwargs)
         if measure != "auroc":
             ax.axvline(1.0, color="0.6", lw=1)
