@@ -8,7 +8,7 @@ import pytest
 
 from healthml.cleaning import quality_report
 from healthml.exceptions import InputError
-from healthml.imputation import missingness_report
+from healthml.imputation import little_mcar_test, missingness_report
 from healthml.imputation._missing_signal import _auc
 
 
@@ -169,7 +169,8 @@ def test_it_says_what_cannot_be_tested(rng):
     assert "cannot be tested" in report.notes[0]
     assert "cannot be tested" in report.summary()
     told = json.loads(report.to_json())
-    assert set(told) >= {"table", "by_group", "blocks", "indicator_auc", "notes"}
+    known = {"table", "by_group", "blocks", "indicator_auc", "notes"}
+    assert set(told) == known | {"patterns", "predictability", "little"}
     assert report.plot().get_xlabel() == "Share missing"
 
 
@@ -227,3 +228,158 @@ def test_heart4_sites(shared):
     assert table.loc["chol", "n_missing"] == 202
     assert table.loc["chol", "site_high"] == 1
     assert table.loc["chol", "lower"] > 0.1
+
+
+def test_sensitive_groups(rng):
+    n = 2000
+    sex, age = rng.choice(["f", "m", None], n, p=[0.5, 0.45, 0.05]), rng.integers(20, 90, n)
+    gone = rng.random(n) < np.where(sex == "f", 0.5, 0.2)
+    X = pd.DataFrame({"lab": np.where(gone, np.nan, 1.0), "age": age.astype(float)})
+    X.loc[rng.random(n) < 0.2, "age"] = np.nan
+    report = missingness_report(X, sensitive_features=pd.DataFrame({"sex": sex, "age": age}))
+    shown = report.by_group.query("by == 'sensitive' and column == 'lab'").set_index("group")
+    assert shown["estimate"]["sex: f"] == pytest.approx(gone[sex == "f"].mean())
+    assert shown["n_samples"]["sex: missing"] == (sex == None).sum()  # noqa: E711
+    assert [g for g in shown.index if g.startswith("age")] == [
+        f"age: quarter {k} of 4" for k in range(1, 5)
+    ]
+    table = report.table.set_index("column")
+    assert table.loc["lab", "sensitive_high"] == shown["estimate"].max()
+    assert table.loc["lab", "sensitive_p_value"] < 1e-20
+    assert table.loc["age", "sensitive_p_value"] > 0.001
+    alone = missingness_report(X, sensitive_features=sex).table.set_index("column")
+    assert alone.loc["lab", "sensitive_cramers_v"] == table.loc["lab", "sensitive_cramers_v"]
+    assert missingness_report(X).table["sensitive_low"].isna().all()
+    with pytest.raises(InputError, match="sensitive_features has 3 values for 2000 rows"):
+        missingness_report(X, sensitive_features=["f", "m", "f"])
+
+
+def predicted(X, **options):
+    table = missingness_report(X, random_state=0, **options).predictability
+    return table.set_index(["column", "predictors"])
+
+
+def test_gaps_that_the_values_of_others_predict(rng):
+    n = 3000
+    age, sex = rng.normal(60, 15, n), rng.choice(["f", "m"], n)
+    X = pd.DataFrame({"age": age, "sex": sex, "a": 1.0, "b": rng.normal(size=n), "c": 2.0})
+    X["d"] = rng.normal(size=n)
+    score = (age - 60) / 15
+    X.loc[rng.random(n) < 1 / (1 + np.exp(1 - 1.5 * score)), "a"] = np.nan  # older
+    X.loc[rng.random(n) < np.where(sex == "f", 0.6, 0.2), "b"] = np.nan
+    X.loc[np.abs(score) > 1.2, "c"] = np.nan  # the youngest and the oldest
+    X.loc[rng.random(n) < 0.3, "d"] = np.nan
+    found = predicted(X)
+    truth = _auc(X["a"].isna().astype(int).to_numpy(), score)[0]
+    assert found.loc[("a", "values"), "estimate"] == pytest.approx(truth, abs=0.01)
+    truth = _auc(X["b"].isna().astype(int).to_numpy(), (sex == "f").astype(float))[0]
+    assert found.loc[("b", "values"), "estimate"] == pytest.approx(truth, abs=0.02)
+    assert found.loc[("c", "values"), "estimate"] > 0.98
+    row = found.loc[("d", "values")]
+    assert row["lower"] < 0.5
+    assert abs(row["estimate"] - 0.5) < 0.04
+    assert row["n_missing"] == X["d"].isna().sum()
+
+
+def test_intervals_of_gaps_that_nothing_predicts(rng):
+    covered, values = [], []
+    for _ in range(25):
+        X = pd.DataFrame(rng.normal(size=(300, 5)))
+        found = predicted(X.mask(rng.random(X.shape) < 0.2))
+        covered += ((found["lower"] <= 0.5) & (found["upper"] >= 0.5)).tolist()
+        values += found["estimate"].tolist()
+    assert len(covered) == 250
+    assert 0.9 <= np.mean(covered) <= 0.99
+    assert abs(np.mean(values) - 0.5) < 0.02
+
+
+def test_gaps_that_only_other_gaps_predict(rng):
+    X = pd.DataFrame(rng.normal(size=(1000, 3)), columns=list("abc"))
+    X.loc[rng.random(1000) < 0.3, ["a", "b"]] = np.nan
+    found = predicted(X)["estimate"]
+    assert found["a", "values"] < 0.6
+    assert found["a", "values and gaps"] == 1
+
+
+def test_a_column_says_nothing_about_itself(rng):
+    """The values of a column are all observed where it is not missing: they must not be used."""
+    X = pd.DataFrame({"a": np.where(rng.random(2000) < 0.3, np.nan, 5 + rng.random(2000))})
+    X["b"] = np.where(rng.random(2000) < 0.3, np.nan, rng.normal(size=2000))
+    found = predicted(X)
+    assert (found["lower"] < 0.52).all()
+    assert (found["upper"] > 0.48).all()
+
+
+def test_leaving_a_column_out_of_the_inverse_is_fitting_without_it(rng):
+    from healthml.imputation._missingness_predict import RIDGE, _out_of_fold
+
+    design, owner = rng.normal(size=(300, 6)), np.array([0, 0, 1, 2, 2, 3])
+    targets, fold = rng.normal(size=(300, 2)), np.arange(300) % 3
+    scores = _out_of_fold(design, owner, targets, np.array([0, 2]), fold)
+    for t, j in enumerate((0, 2)):
+        for k in range(3):
+            Z = np.column_stack([np.ones(300), design[:, owner != j]])
+            train, penalty = Z[fold != k], np.diag([1e-6] + [RIDGE] * 4)
+            target = targets[fold != k, t]
+            coef = np.linalg.solve(train.T @ train + penalty, train.T @ target)
+            np.testing.assert_allclose(scores[fold == k, t], Z[fold == k] @ coef, atol=1e-9)
+
+
+def test_patients_stay_together_when_gaps_are_predicted(rng):
+    """Ranks of a column that names the patient would tell the patient's gaps."""
+    groups = np.repeat(np.arange(40), 25)
+    X = pd.DataFrame({"lab": np.where(np.repeat(rng.random(40) < 0.5, 25), np.nan, 1.0)})
+    levels = rng.permutation(20)[groups % 20]
+    X["ward"] = pd.Categorical([f"w{k}" for k in levels])
+    rows = predicted(X).loc[("lab", "values")]
+    patients = predicted(X, groups=groups).loc[("lab", "values")]
+    assert rows["estimate"] > patients["estimate"] + 0.1
+    assert patients["upper"] - patients["lower"] > 2 * (rows["upper"] - rows["lower"])
+
+
+def test_few_gaps_have_a_reason(rng):
+    X = pd.DataFrame(rng.normal(size=(200, 2)), columns=["a", "b"])
+    X.loc[:4, "a"] = np.nan
+    found = predicted(X)
+    assert found["estimate"].isna().all()
+    assert found["reason"].str.contains("fewer than 20 missing").all()
+    assert missingness_report(X.fillna(0)).predictability.empty
+
+
+def test_little_in_the_report(rng):
+    X = pd.DataFrame(rng.normal(size=(500, 2)), columns=["a", "b"])
+    X["b"] = X["b"].mask(X["a"] > 0.5)
+    report = missingness_report(X.assign(sex="f", one=1))
+    expected = little_mcar_test(X).table.iloc[0]
+    assert report.little["statistic"] == pytest.approx(expected["statistic"], rel=1e-5)
+    assert (report.little["df"], report.little["n_columns"]) == (1, 2)
+    assert "df 1, p < 0.001" in report.summary()
+    copied = missingness_report(X.assign(c=2 * X["a"], d=3 * X["a"]))
+    assert "combination of the others" in copied.little["reason"]
+    assert "not assessable" in copied.summary()
+    assert "no column of numbers" in missingness_report(X[["a"]]).little["reason"]
+
+
+def test_only_a_sample_of_a_long_table_is_looked_at(rng):
+    X = pd.DataFrame(rng.normal(size=(12_000, 3)), columns=list("abc"))
+    X = X.mask(rng.random(X.shape) < 0.1)
+    report = missingness_report(X, random_state=0)
+    assert (report.predictability["n_samples"] == 10_000).all()
+    assert report.little["n_samples"] <= 10_000
+    assert report.patterns.table["n_samples"].sum() == 12_000
+    again = missingness_report(X, random_state=0)
+    pd.testing.assert_frame_equal(again.predictability, report.predictability)
+
+
+def test_pictures(rng):
+    X = pd.DataFrame(rng.normal(size=(300, 2)), columns=["a", "b"]).mask(rng.random((300, 2)) < 0.2)
+    report = missingness_report(X, site=np.arange(300) % 3)
+    assert report.plot(kind="flux").get_xlabel() == "Influx"
+    assert "Share of rows" in report.plot(kind="patterns").get_ylabel()
+    ax = report.plot(kind="group")
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["0", "1", "2"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b"]
+    with pytest.raises(InputError, match="by='sensitive' has no groups"):
+        report.plot(kind="group", by="sensitive")
+    with pytest.raises(InputError, match="kind='pie'"):
+        report.plot(kind="pie")
