@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from healthml._core._results import Result, plain
 
@@ -24,12 +25,13 @@ class LabelAuditResult(Result):
         ``rank`` (1 is the most suspect) and ``suspected``.
     rates : pandas.DataFrame
         One row per quantity with ``estimate``, ``lower``, ``upper``: "wrong_no_event" (chance that
-        a patient without the event has the event's label), "wrong_event", "n_wrong" (wrong labels
-        in the table) and "false_discovery" (share of right labels among those flagged; missing when
-        none is). The estimate of the last is an upper limit with a chance of 80 % to hold, since
-        flags are set where the mean is favourable and it would be too low.
+        a patient without the event has the event's label), "wrong_event", "n_wrong" (labels
+        expected to be wrong) and "false_discovery" (share of right labels among those flagged;
+        missing when none is). The estimate of the last is an upper limit with a chance of 80 % to
+        hold, since flags are set where the mean is favourable and it would be too low; its interval
+        is of the share that a reading of all flagged records would count.
     p_any : float
-        Chance that any label is wrong, even before the look.
+        Chance that there are wrong labels at all.
     design_effect : float
         By how much patients' repeated rows were discounted; 1 without groups.
     confidence_level : float
@@ -150,7 +152,8 @@ def result_of(found, *, risk, label, max_false_discovery, confidence_level):
     ]
     if n_flagged:
         limit = found.upper_limit(values["false_discovery"][:, None], STATED_AT)[0]
-        rows[-1] = ("false_discovery", float(limit), *rows[-1][2:])
+        ends = _realised(found, values["false_discovery"], n_flagged, confidence_level)
+        rows[-1] = ("false_discovery", float(limit), *ends)
     return LabelAuditResult(
         table=table,
         rates=pd.DataFrame(rows, columns=["quantity", "estimate", "lower", "upper"]),
@@ -167,3 +170,14 @@ def _n_flagged(found, order, max_false_discovery):
     right = np.cumsum(1 - found.wrong[:, order[:most]].astype(float), axis=1) / counts
     stated = found.upper_limit(right, STATED_AT)
     return int((np.flatnonzero(stated <= max_false_discovery) + 1).max(initial=0))
+
+
+def _realised(found, right, n_flagged, confidence_level):
+    """Return ends of the share of right labels that a reading of all flagged records would count.
+
+    Under each explanation the count is taken as binomial.
+    """
+    counts = np.arange(n_flagged + 1)
+    below = found.weight @ binom.cdf(counts[None], n_flagged, np.clip(right, 0, 1)[:, None])
+    tails = [(1 - confidence_level) / 2, (1 + confidence_level) / 2]
+    return np.minimum(np.searchsorted(below, tails), n_flagged) / n_flagged

@@ -254,3 +254,18 @@ def test_bad_input_is_refused():
         LabelAudit(LinearSVC()).fit(X, y)
     with pytest.raises(InputError, match="Only 1 patient"):
         LabelAudit(LogisticRegression()).fit(X, y, groups=np.where(y == 1, 0, np.arange(50) + 1))
+
+
+def test_the_interval_holds_what_a_reading_of_the_flagged_records_counts():
+    inside = []
+    for seed in range(20):
+        odds, y, wrong = simulated_scores(seed, n=1000, slope=5.0)
+        found = noise_posterior(odds, y)
+        options = {"max_false_discovery": 0.3, "confidence_level": 0.95}
+        result = result_of(found, risk=expit(odds), label=y, **options)
+        if result.table["suspected"].any():
+            false = result.rates.set_index("quantity").loc["false_discovery"]
+            share = (~wrong[result.table["suspected"]]).mean()
+            inside.append(false["lower"] <= share <= false["upper"])
+    assert len(inside) >= 8
+    assert np.mean(inside) >= 0.8
