@@ -33,10 +33,13 @@ def text_of(code):
     return (PAGES / f"{code}.md").read_text(encoding="utf-8")
 
 
-def module(name):
-    (path,) = (ROOT / "healthml").rglob(f"{name}.py")
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return importlib.import_module(".".join(parts))
+def module(name, holds):
+    """Return the private module of that name which holds what the page names."""
+    paths = (ROOT / "healthml").rglob(f"{name}.py")
+    found = [path.relative_to(ROOT).with_suffix("").parts for path in paths]
+    modules = [importlib.import_module(".".join(parts)) for parts in found]
+    (one,) = [made for made in modules if hasattr(made, holds)]
+    return one
 
 
 def test_every_code_has_a_page_and_every_page_a_code():
@@ -66,9 +69,12 @@ def test_a_graded_code_names_its_cut_off_and_another_says_what_it_is(code):
 def test_the_constants_on_a_page_are_those_of_the_code(code):
     page = " ".join(text_of(code).split())
     for name, constant, value in _CONSTANT.findall(page):
-        assert getattr(module(name), constant) == ast.literal_eval(value), (name, constant)
+        assert getattr(module(name, constant), constant) == ast.literal_eval(value), (
+            name,
+            constant,
+        )
     for name, function, parameter, value in _DEFAULT.findall(page):
-        signature = inspect.signature(getattr(module(name), function))
+        signature = inspect.signature(getattr(module(name, function), function))
         assert signature.parameters[parameter].default == ast.literal_eval(value), function
 
 
