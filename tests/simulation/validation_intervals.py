@@ -401,6 +401,9 @@ def main():
     parser.add_argument("--forest-runs", type=int, default=200)
     parser.add_argument("--only", default="", help="cells whose name has this text")
     parser.add_argument("--output", type=Path, default=None, help="where the table goes")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the lines of cells that the folder does not hold"
+    )
     parser.add_argument("--done", action="store_true", help="only cells that are in the folder")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -413,8 +416,10 @@ def main():
     table = pd.concat(parts, ignore_index=True)
     print(table.round(4).to_string(index=False))
     if options.output is not None:
-        write = markdown if options.stage == "published" else ranges
-        options.output.write_text(write(table), encoding="utf-8")
+        text = ranges(table)
+        if options.stage == "published":
+            text = markdown(table, earlier(options.output if options.keep else None))
+        options.output.write_text(text, encoding="utf-8")
 
 
 KEYS = ["generating model", "procedure", "events per parameter", "prevalence", "true AUC", "rows"]
@@ -426,16 +431,48 @@ def missed(row):
     return row["coverage"] < 0.93 - 3 * row["mcse"]
 
 
-def markdown(table):
-    """Return the tables of the guide: the default, then the other methods."""
-    default = np.where(table["procedure"] == "forest", "repeated_cv", "optimism")
-    lines = _verdict(table[table["method"] == default])
+def markdown(table, kept=None):
+    """Return the tables of the guide: the default, then the other methods.
+
+    Lines of an earlier run (`earlier`) fill in for cells that were not run again.
+    """
+    kept = kept or {}
     older = [("naive DeLong", "auroc", "naive"), ("location-shifted", "auroc", "location-shifted")]
-    lines += ["", 'Coverage of the default, `ci="auto"`:', "", *_lines(table, None, older)]
+    title = 'Coverage of the default, `ci="auto"`:'
+    default = _in_order(_lines(table, None, older), kept.get(title, []))
+    lines = [_verdict(default), "", title, "", *default]
     for method, beside in (("repeated_cv", "cv influence only"), ("632+", None), ("oob", None)):
         beside = [] if beside is None else [("influence only", "auroc", beside)]
-        lines += ["", f'Coverage with `method="{method}"`:', "", *_lines(table, method, beside)]
+        title = f'Coverage with `method="{method}"`:'
+        lines += ["", title, "", *_in_order(_lines(table, method, beside), kept.get(title, []))]
     return "\n".join(lines) + "\n"
+
+
+def earlier(path):
+    """Return {title: lines of its table} of an earlier page."""
+    found, title = {}, ""
+    if path is None or not path.exists():
+        return found
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("Coverage "):
+            title = line
+        elif line.startswith("|"):
+            found.setdefault(title, []).append(line)
+    return found
+
+
+def _cell_of(line):
+    return tuple(part.strip() for part in line.split("|")[1:6])
+
+
+def _in_order(new, old):
+    """Return the head and one line per cell in the order of the protocol, new ones first choice."""
+    by_cell = {_cell_of(line): line for line in [*old[2:], *new[2:]]}
+    shape = [
+        (c.mechanism, c.procedure, f"{c.epp:g}", f"{c.prevalence:g}", f"{c.auc:g}")
+        for c in cells("published")
+    ]
+    return [*new[:2], *(by_cell[key] for key in shape if key in by_cell)]
 
 
 def ranges(table):
@@ -449,16 +486,23 @@ def ranges(table):
     return "\n".join(lines) + "\n"
 
 
-def _verdict(default):
-    below = default[[missed(row) for row in default.to_dict("records")]]
-    least = default.loc[default["coverage"].idxmin()]
-    text = (
-        f"{len(default)} cells and measures; {len(below)} more than 3 Monte-Carlo errors below 93% "
-        f"for the fitted model. Lowest: {least['coverage']:.1%} ({least['measure']}, "
-        f"{least['procedure']}, {least['generating model']}, {least['events per parameter']:g} "
-        f"events per parameter, prevalence {least['prevalence']:g})."
+def _verdict(lines):
+    """Return in one sentence how many cells of the default lie too low, and the lowest."""
+    heads = [part.strip() for part in lines[0].split("|")[1:-1]]
+    found = []
+    for line in lines[2:]:
+        parts = [part.strip() for part in line.split("|")[1:-1]]
+        for name in ("AUC", "Brier"):
+            place = max(k for k, head in enumerate(heads) if head == name)
+            covered, error = (float(x) for x in parts[place].rstrip(" *").split(" ± "))
+            found.append((covered, error, name, *parts[:4]))
+    below = sum(covered < 93 - 3 * error for covered, error, *_ in found)
+    covered, _, name, model, procedure, epp, prevalence = min(found)
+    return (
+        f"{len(lines) - 2} cells, {len(found)} coverages; {below} more than 3 Monte-Carlo errors "
+        f"below 93% for the fitted model. Lowest: {covered:.1f}% ({name}, {procedure}, {model}, "
+        f"{epp} events per parameter, prevalence {prevalence})."
     )
-    return [text]
 
 
 def _lines(table, method, beside):
