@@ -145,18 +145,20 @@ def _rows(rows, n):
 def _level(column, level):
     if not column.is_category:
         if level is not None:
-            raise InputError(f"level is for a column with levels; {column.name!r} holds numbers.")
+            raise InputError(
+                f"category is for a column with levels; {column.name!r} holds numbers."
+            )
         return None
     if level is None:
         if column.kind != ORDERED and len(column.levels) > 2:
             raise InputError(
                 f"column {column.name!r} has {len(column.levels)} levels without an order; name "
-                "the level whose log-odds are shifted."
+                "the one whose log-odds are shifted with category."
             )
         return 1 if len(column.levels) == 2 else None
     found = [number for number, one in enumerate(column.levels) if one == level]
     if not found:
-        raise InputError(f"level={level!r} was not observed in column {column.name!r}.")
+        raise InputError(f"category={level!r} was not observed in column {column.name!r}.")
     return found[0]
 
 

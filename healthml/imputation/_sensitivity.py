@@ -103,7 +103,7 @@ def sensitivity_analysis(
     column,
     deltas,
     unit="units",
-    level=None,
+    category=None,
     rows=None,
     outcome=None,
     terms=None,
@@ -139,7 +139,7 @@ def sensitivity_analysis(
     unit : {"units", "sd"}, default="units"
         Whether a delta of a column of numbers counts its units or its observed standard
         deviations. Of levels it always counts log-odds.
-    level : scalar, default=None
+    category : scalar, default=None
         Level whose log-odds against all others are shifted; the second of two levels by default.
         Ordered levels are by default all shifted upwards, by the log-odds of being above each.
         More levels without an order need it named.
@@ -208,7 +208,7 @@ def sensitivity_analysis(
         )
     imputer._check_parameters()
     frame, outcome = _with_outcome(to_pandas(X), y, outcome)
-    case = Scenarios.of(imputer, frame, column, level, rows, unit)
+    case = Scenarios.of(imputer, frame, column, category, rows, unit)
     deltas = _grid(deltas)
     options = {"confidence_level": confidence_level}
     if not callable(analysis):

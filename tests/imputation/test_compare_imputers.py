@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from healthml.exceptions import InputError, MissingIndicatorWarning
 from healthml.imputation import ChainedImputer, MultiplyImputedClassifier, compare_imputers
 from healthml.imputation._simple_fill import SimpleFill
+from healthml.imputation._strategy_scores import _regression
 
 SIMPLE = ["mean or mode", "mean or mode with indicators", "complete cases"]
 
@@ -99,12 +100,17 @@ def test_regression_values_agree_with_scikit_learn():
     assert scores["knn", "mse"] == pytest.approx(mean_squared_error(y, predicted))
     assert scores["knn", "r_squared"] == pytest.approx(r2_score(y, predicted))
     assert result.table["n_events"].isna().all()
-    row = result.scores.set_index(["imputer", "measure"]).loc[("knn", "r_squared")]
-    rng, draws = np.random.default_rng(1), []
-    for _ in range(500):
-        rows = rng.integers(len(y), size=len(y))
-        draws.append(r2_score(y[rows], predicted.to_numpy()[rows]))
-    assert row["upper"] - row["lower"] == pytest.approx(2 * 1.96 * np.std(draws), rel=0.12)
+
+
+def test_influences_of_a_regression_are_those_of_leaving_a_row_out():
+    rng, n = np.random.default_rng(0), 2000
+    y = rng.normal(size=n)
+    predicted = 0.5 * y + rng.normal(size=n) * 0.3
+    for measure, (value, influence) in _regression(y, predicted).items():
+        rows = range(0, n, 10)
+        left = [_regression(np.delete(y, k), np.delete(predicted, k))[measure][0] for k in rows]
+        moved = (value - np.array(left)) * (n - 1) / n
+        np.testing.assert_allclose(influence[::10], moved, atol=0.02 * abs(moved).max())
 
 
 def test_imputers_never_see_a_test_row():

@@ -114,7 +114,7 @@ def test_nominal_levels_need_a_name_and_keep_their_dtype():
 
     with pytest.raises(InputError, match="3 levels without an order"):
         run(table, [1.0], column="site", method="auto", analysis=analysis)
-    found = run(table, [1.0], column="site", method="auto", analysis=analysis, level="c")
+    found = run(table, [1.0], column="site", method="auto", analysis=analysis, category="c")
     odds = found.table["imputed"] / (1 - found.table["imputed"])
     assert np.log(odds.iloc[1] / odds.iloc[0]) == pytest.approx(1.0, abs=0.2)
     assert set(seen) == {table["site"].dtype}
@@ -149,11 +149,13 @@ def test_tilt_keeps_probabilities():
 
 
 def test_whole_numbers_are_not_pulled_back_to_the_support():
-    table, *_ = trial(n=200)
+    table, _, gone = trial(n=200)
     table["change"] = table["change"].mul(10).round().astype("Int64")
     found = run(table, [0.25, -500.0], method="auto").table.set_index("delta")
-    assert found.loc[0.25, "imputed"] - found.loc[0, "imputed"] == pytest.approx(0.25)
-    assert found.loc[-500.0, "imputed"] - found.loc[0, "imputed"] == pytest.approx(-500)
+    for name, share in (("imputed", 1), ("estimate", gone.mean())):
+        moved = found[name] - found.loc[0, name]
+        assert moved[0.25] == pytest.approx(0.25 * share)
+        assert moved[-500.0] == pytest.approx(-500 * share)
 
 
 def test_bounds_hold_and_the_table_shows_it():
@@ -232,7 +234,7 @@ def test_the_same_for_any_number_of_jobs():
         ({"deltas": [0]}, "holds only 0"),
         ({"deltas": [np.nan]}, "must be numbers"),
         ({"unit": "kg"}, "use 'units' or 'sd'"),
-        ({"level": 1}, "holds numbers"),
+        ({"category": 1}, "holds numbers"),
         ({"rows": [True]}, "100 booleans"),
         ({"rows": np.zeros(100, dtype=bool)}, "nothing is shifted"),
         ({"analysis": "linear", "outcome": "change"}, "has 2 terms; name the one"),
