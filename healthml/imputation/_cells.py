@@ -123,8 +123,17 @@ def as_completed(frame, columns, filled, supports=None):
     -------
     pandas.DataFrame
     """
-    out, supports = frame.copy(deep=False), supports or {}
+    supports = supports or {}
     place = {name: k for k, name in enumerate(frame.columns)}
+    if filled and (frame.dtypes.to_numpy() == np.float64).all():
+        whole = frame.to_numpy(copy=True)
+        for j, (rows, cells) in filled.items():
+            content = _content(columns[j], cells, supports.get(j, columns[j].support))
+            whole[rows, place[columns[j].name]] = content
+        out = pd.DataFrame(whole, index=frame.index, columns=frame.columns, copy=False)
+        out.attrs = frame.attrs
+        return out
+    out = frame.copy(deep=False)
     for j, (rows, cells) in filled.items():
         column, series = columns[j], frame[columns[j].name]
         if column.is_category:  # an unseen level is missing to the models only

@@ -36,7 +36,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         How columns are drawn. "auto" takes "pmm" (predictive mean matching) for numbers, whole
         numbers and dates, "logreg" for two levels, "polyreg" for more, "polr" for ordered levels,
         and does two things more, which a method named outright does not: a skewed column enters
-        on a log scale of its own, and squares and products of two columns predict a column where
+        on a log scale of its own, and squares and products of two columns predict numbers where
         the rows without a gap ask for them (extended BIC; up to 30 columns of the design).
         Further: "norm" (normal noise, may leave the observed values), "cart", "rf", or a
         scikit-learn estimator. A mapping gives single columns their own.

@@ -66,7 +66,7 @@ def automatic_columns(names, asked):
 
 
 def _pairs(columns, values, missing, predictors, methods, asked):
-    linear = [j for j, one in methods.items() if isinstance(one, PMM | Levels)]
+    linear = [j for j, one in methods.items() if isinstance(one, PMM)]
     automatic = automatic_columns([column.name for column in columns], asked)
     targets = [j for j in linear if columns[j].has_missing and columns[j].name in automatic]
     return choose_pairs(columns, values, missing, predictors, targets)

@@ -1,0 +1,200 @@
+"""Draws of single columns against mice and lme4, and against what is known of the population."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from healthml.imputation import ChainedImputer
+from healthml.imputation._cells import read_columns
+from healthml.imputation._chain import Chain
+from healthml.imputation._design import learn_columns
+from healthml.imputation._linear_draws import draw_linear, nearest_donors
+from healthml.imputation._logistic_draws import draw_nominal, draw_ordered
+from healthml.imputation._settings import make_plan
+
+R = json.loads(
+    (Path(__file__).parents[1] / "reference/imputation_draws_reference.json").read_text()
+)
+
+
+def small_table():
+    i = np.arange(1, R["n"] + 1)
+    x = np.sin(i * 1.7) * 2 + i / 50
+    z = np.cos(i * 0.9) + (i % 7) / 5
+    y = 1 + 0.8 * x - 0.5 * z + 1.2 * np.sin(i * 12.9898) * np.cos(i * 4.1)
+    return pd.DataFrame({"y": np.where(i % 5 == 0, np.nan, y), "x": x, "z": z})
+
+
+def draws(table, method, name, n_draws, donors=5):
+    """Return many conditional draws of one incomplete column, in its units."""
+    asked = ChainedImputer(method=method, donors=donors)
+    columns = learn_columns(table)
+    values, missing, _ = read_columns(columns, table)
+    chain = Chain(make_plan(columns, values, missing, asked), values, missing, 3)
+    j = list(table.columns).index(name)
+    found = np.empty((n_draws, missing[j].sum()))
+    for row in found:
+        chain.visit(j)
+        row[:] = columns[j].number(chain.current[j])
+    return found
+
+
+def agree(found, reference, n_reference):
+    """Compare moments within four standard errors of the difference, and a little."""
+    n, sd = len(found), np.array(reference["sd"])
+    error = sd * np.sqrt(1 / n + 1 / n_reference)
+    assert (np.abs(found.mean(axis=0) - reference["mean"]) < 4 * error + 1e-3 * sd).all()
+    ratio = found.std(axis=0, ddof=1) / sd
+    assert np.abs(np.log(ratio)).max() < 5 * np.sqrt(1 / n + 1 / n_reference)
+    shared = found.mean(axis=1).std(ddof=1) / reference["sd_of_draw_means"]
+    assert abs(np.log(shared)) < 4 * np.sqrt(0.5 * (1 / n + 1 / n_reference))
+
+
+@pytest.mark.parametrize("method", ["norm", "pmm"])
+def test_draws_of_one_column_agree_with_mice(method):
+    agree(draws(small_table(), method, "y", 4000), R[method], 4000)
+
+
+@pytest.mark.parametrize("method", ["norm", "pmm"])
+def test_draws_of_a_real_column_agree_with_mice(method, shared):
+    folder = shared / "reference/imputation"
+    if not folder.is_dir():
+        pytest.skip("the reference tables are absent")
+    table = pd.read_csv(folder / "univ_airquality.csv").astype(float)
+    known = json.loads((folder / "univariate_draws.json").read_text())
+    (known,) = (one for one in known if one["method"] == method)
+    # these draws of pmm are those that mice 3.15 makes with donors = 1
+    agree(draws(table, method, "Ozone", 2000, donors=1), known, 2000)
+
+
+def test_donors_are_the_nearest():
+    rng = np.random.default_rng(0)
+    scores = np.sort(rng.normal(size=60))
+    wanted = rng.normal(size=200) * 1.5
+    chance = np.linspace(0, 1, 200, endpoint=False)
+    picked = nearest_donors(scores, wanted, 5, chance)
+    for want, place in zip(wanted, picked, strict=True):
+        nearest = np.sort(np.abs(scores - want))[:5]
+        assert abs(scores[place] - want) <= nearest[-1] + 1e-12
+    every = nearest_donors(scores, np.full(5, 0.1), 5, np.arange(5) / 5)
+    assert len(set(every)) == 5
+
+
+def test_few_donors():
+    picked = nearest_donors(np.array([1.0, 2.0]), np.array([0.0, 9.0]), 5, np.array([0.1, 0.9]))
+    assert picked.tolist() == [0, 1]
+
+
+def test_linear_draws_have_their_posterior():
+    rng = np.random.default_rng(1)
+    X = np.column_stack([np.ones(40), rng.normal(size=(40, 2))])
+    y = X @ [1.0, 2.0, -1.0] + rng.normal(size=40)
+    args = (X.T @ X, X.T @ y, y @ y, 40, rng)
+    found = [draw_linear(*args) for _ in range(4000)]
+    estimate = np.linalg.lstsq(X, y, rcond=None)[0]
+    left = ((y - X @ estimate) ** 2).sum()
+    covariance = left / 35 * np.linalg.inv(X.T @ X)  # E[1 / chi2(37)] = 1 / 35
+    betas = np.array([one.drawn for one in found])
+    np.testing.assert_allclose(found[0].estimate, estimate, atol=1e-3)
+    np.testing.assert_allclose(np.cov(betas.T), covariance, atol=0.08 * covariance.max())
+    assert np.mean([one.sigma**2 for one in found]) == pytest.approx(left / 35, rel=0.03)
+
+
+@pytest.mark.parametrize("draw", [draw_nominal, draw_ordered])
+def test_level_draws_spread_like_the_estimate(draw):
+    rng = np.random.default_rng(2)
+    X = np.column_stack([np.ones(500), rng.normal(size=500)])
+    codes = (rng.random(500) < expit(0.3 + X[:, 1])).astype(int)
+    found = [draw(X, codes, 2, rng) for _ in range(300)]
+    slopes = np.array([one.drawn.ravel()[-1] for one in found])
+    model = LogisticRegression(C=np.inf).fit(X[:, 1:], codes)
+    risk = model.predict_proba(X[:, 1:])[:, 1]
+    error = np.sqrt(np.linalg.inv((X * (risk * (1 - risk))[:, None]).T @ X)[1, 1])
+    assert abs(slopes.mean()) == pytest.approx(abs(model.coef_[0, 0]), abs=0.05)
+    assert slopes.std() == pytest.approx(error, rel=0.15)
+    assert found[0].converged
+
+
+def test_levels_are_drawn_in_their_proportions():
+    rng = np.random.default_rng(3)
+    n = 3000
+    x = rng.normal(size=n)
+    levels = np.digitize(x + rng.logistic(size=n), [-1, 1])
+    full = pd.DataFrame({"x": x, "c": pd.Categorical.from_codes(levels, list("abc"))})
+    gone = rng.random(n) < expit(x)  # the more x, the more is missing
+    table = full.copy()
+    table.loc[gone, "c"] = None
+    for ordered in ((), ("c",)):
+        imputer = ChainedImputer(m=3, n_iter=2, ordered=ordered, random_state=0)
+        for done in imputer.fit_transform_multiple(table):
+            share = done["c"][gone].value_counts(normalize=True)
+            truth = full["c"][gone].value_counts(normalize=True)
+            assert (share - truth).abs().max() < 0.05
+
+
+def crossed(n=600):
+    """A column that depends on a product alone: a linear model sees nothing."""
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(size=(2, n))
+    full = pd.DataFrame({"a": a, "b": b, "c": a * b + 0.3 * rng.normal(size=n)})
+    table = full.copy()
+    table.loc[rng.random(n) < 0.3, "c"] = np.nan
+    return full, table, table["c"].isna()
+
+
+@pytest.mark.parametrize("method", ["auto", "cart", "rf"])
+def test_a_product_is_found(method):
+    full, table, gone = crossed()
+    imputer = ChainedImputer(method, m=2, n_iter=2, random_state=0)
+    done = imputer.fit_transform_multiple(table)[0]
+    assert np.corrcoef(done["c"][gone], full["c"][gone])[0, 1] > 0.45
+    plain = ChainedImputer("pmm", m=2, n_iter=2, random_state=0).fit_transform_multiple(table)[0]
+    assert abs(np.corrcoef(plain["c"][gone], full["c"][gone])[0, 1]) < 0.4
+
+
+def test_no_product_where_none_is_asked_for():
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame(rng.normal(size=(300, 6)) + rng.normal(size=(300, 1))).add_prefix("c")
+    table = table.mask(rng.random(table.shape) < 0.05)
+    assert not len(ChainedImputer(m=1, n_iter=1, random_state=0).fit(table).plan_.pairs)
+
+
+def test_skewed_cells_keep_their_spread():
+    rng = np.random.default_rng(6)
+    n = 800
+    frail = rng.normal(size=n)
+    full = pd.DataFrame({"age": frail, "crp": np.exp(1.2 * frail + 0.6 * rng.normal(size=n))})
+    table = full.copy()
+    table.loc[rng.random(n) < expit(frail - 1), "crp"] = np.nan
+    gone = table["crp"].isna()
+    imputer = ChainedImputer(random_state=0)
+    spread = [np.log(one["crp"][gone]).std() for one in imputer.fit_transform_multiple(table)]
+    assert np.mean(spread) == pytest.approx(np.log(full["crp"][gone]).std(), rel=0.1)
+    middle = [np.log(one["crp"][gone]).mean() for one in imputer.fit_transform_multiple(table)]
+    assert np.mean(middle) == pytest.approx(np.log(full["crp"][gone]).mean(), abs=0.15)
+
+
+@pytest.mark.parametrize("method", ["cart", "rf", "estimators"])
+def test_other_learners_keep_associations(method):
+    rng = np.random.default_rng(7)
+    n = 800
+    a = rng.normal(size=n)
+    full = pd.DataFrame({"a": a, "b": a + rng.normal(size=n)})
+    full["c"] = np.where(full["b"] + rng.normal(size=n) > 0, "yes", "no")
+    table = full.copy()
+    table.loc[rng.random(n) < 0.3, "b"] = np.nan
+    table.loc[rng.random(n) < 0.3, "c"] = None
+    if method == "estimators":
+        method = {"b": Ridge(), "c": LogisticRegression()}
+    tables = ChainedImputer(method, m=3, n_iter=4, random_state=0).fit_transform_multiple(table)
+    gone = table["b"].isna()
+    found = np.mean([np.corrcoef(one["a"][gone], one["b"][gone])[0, 1] for one in tables])
+    assert found == pytest.approx(np.corrcoef(a[gone], full["b"][gone])[0, 1], abs=0.12)
+    risk = np.mean([one["b"][one["c"] == "yes"].mean() for one in tables])
+    assert risk == pytest.approx(full["b"][full["c"] == "yes"].mean(), abs=0.15)
+    assert not tables[0].equals(tables[1])
