@@ -125,7 +125,7 @@ def as_completed(frame, columns, filled, supports=None):
     """
     supports = supports or {}
     place = {name: k for k, name in enumerate(frame.columns)}
-    if filled and (frame.dtypes.to_numpy() == np.float64).all():
+    if filled and set(frame.dtypes) == {np.dtype(float)}:
         whole = frame.to_numpy(copy=True)
         for j, (rows, cells) in filled.items():
             content = _content(columns[j], cells, supports.get(j, columns[j].support))
