@@ -87,10 +87,11 @@ def same_person_pairs(frame, columns, ids, threshold):
     if not columns.names or columns.birth_date is None:
         return empty.astype({"first": int, "second": int}), 0
     records = _records(frame, columns, ids)
-    pairs, n_skipped = _candidates(records)
     weigh = _Weight(records)
-    rows = []
     prior = np.log2(2 * REPEATED / max(len(records) - 1, 1))
+    needed = np.log2(threshold / (1 - threshold)) - prior
+    pairs, n_skipped = _candidates(records, weigh, needed)
+    rows = []
     for i, j in pairs:
         bits = weigh(i, j)
         if bits is not None:
@@ -135,15 +136,23 @@ def _sexes(series):
     return np.array([*plain, ""], dtype=object)[codes]
 
 
-def _candidates(records):
-    """Return pairs of records that share a birth date and initials, or a name and half a date."""
+def _candidates(records, weigh, needed):
+    """Return pairs of records that share a birth date and initials, or a name and half a date.
+
+    Records whose own values are too common to reach the bits needed are left out at once.
+    """
     keys, owners = [], []
     for i, (tokens, birth) in enumerate(zip(records["tokens"], records["birth"], strict=True)):
-        name = " ".join(sorted(tokens))
-        own = [f"{birth}|{i1}{i2}" for i1, i2 in _initials(tokens)]
-        own += [f"{name}|{birth[:4]}", f"{name}|-{birth[4:]}"]
+        own = []
+        if weigh.at_most(i, slip=False) >= needed:
+            own += [f"{birth}|{one}{other}" for one, other in _initials(tokens)]
+        if weigh.at_most(i, slip=True) >= needed:
+            name = " ".join(sorted(tokens))
+            own += [f"{name}|{birth[:4]}", f"{name}|-{birth[4:]}"]
         keys += own
         owners += [i] * len(own)
+    if not keys:
+        return [], 0
     codes, owners = pd.factorize(np.array(keys, dtype=object))[0], np.array(owners, dtype=int)
     order = np.lexsort((owners, codes))
     codes, owners = codes[order], owners[order]
@@ -192,6 +201,13 @@ class _Weight:
             return None
         sex = _bits(self.n_sex[one] / self.n) if one and one == other else 0.0
         return birth + sex + sum(self._token(a, b) for a, b in matched)
+
+    def at_most(self, i, *, slip):
+        """Return the most bits that any pair of a record can have, its date equal or slipped."""
+        names = sum(self._token(token, token) for token in self.tokens[i])
+        sex = _bits(self.n_sex[self.sex[i]] / self.n) if self.sex[i] else 0.0
+        others = max(self.n_birth[self.birth[i]] - 2, 0) / self.n + 1 / self.n_days
+        return names + sex + _bits(others * (DATE_SLIP if slip else 1))
 
     def _token(self, a, b):
         others = max(self.n_tokens[a], self.n_tokens[b]) - 2
