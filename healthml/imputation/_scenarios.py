@@ -9,11 +9,11 @@ from sklearn.utils import check_random_state
 
 from healthml._core._parallel import iterate_parallel
 from healthml.exceptions import InputError
-from healthml.imputation._cells import as_completed, read_columns
+from healthml.imputation._cells import as_completed, observed_support, read_columns
 from healthml.imputation._chain import Chain, Plan
 from healthml.imputation._chained import ChainedImputer
 from healthml.imputation._design import DATE, GROUP, ORDERED, learn_columns
-from healthml.imputation._settings import make_plan, place_of
+from healthml.imputation._settings import automatic_columns, check_names, make_plan, place_of
 from healthml.imputation._shifted import Shifted
 
 
@@ -57,7 +57,10 @@ class Scenarios:
         j = place_of(name, list(frame.columns), "column")
         if types.is_integer_dtype(frame[name].dtype) and name not in imputer.ordered:
             frame = frame.assign(**{name: frame[name].astype(float)})  # shifts may be fractions
-        columns = learn_columns(frame, imputer.ordered, imputer.groups)
+        names = list(frame.columns)
+        check_names(imputer, names, names)
+        bent = automatic_columns(names, imputer) - {name}  # a shift counts units, not ratios
+        columns = learn_columns(frame, imputer.ordered, imputer.groups, bent)
         values, missing, _ = read_columns(columns, frame)
         _refuse_column(columns[j], imputer, int(missing[j].sum()))
         rows = _rows(rows, len(frame))
@@ -65,7 +68,7 @@ class Scenarios:
             raise InputError(f"no missing cell of column {name!r} is in rows; nothing is shifted.")
         plan = make_plan(columns, values, missing, imputer)
         number = _level(columns[j], level)
-        size, unit_name = _unit(columns[j], unit, number)
+        size, unit_name = _unit(columns[j], frame[name], unit, number)
         return cls(imputer, frame, columns, values, missing, plan, j, number, rows, size, unit_name)
 
     @property
@@ -91,23 +94,36 @@ class Scenarios:
             _last_cells, tasks, **options, what="chains", total=m * len(deltas)
         )
         moved = self.rows[np.flatnonzero(self.missing[self.j])]
+        supports = self._supports()
         for delta in deltas:
             last = [next(found) for _ in range(m)]
-            tables = [as_completed(self.frame, self.columns, one) for one in last]
+            tables = [as_completed(self.frame, self.columns, one, supports) for one in last]
             middle = self._middle(np.concatenate([one[self.j][1][moved] for one in last]))
             yield float(delta), tables, middle
 
     def _shifted(self, delta):
-        shift = delta * self.unit / self.columns[self.j].spread
-        method = Shifted(self.plan.methods[self.j], shift, self.rows, self.level)
+        shifted = (delta * self.unit, self.rows, self.level)
+        method = Shifted(self.plan.methods[self.j], *shifted)
         return replace(self.plan, methods={**self.plan.methods, self.j: method})
+
+    def _supports(self):
+        """Return the observed values of the other columns that are filled in from donors."""
+        return {
+            k: observed_support(column, self.frame[column.name])
+            for k, column in enumerate(self.columns)
+            if k != self.j
+            and k in self.plan.methods
+            and column.has_missing
+            and not column.is_category
+            and self.plan.methods[k].on_support
+        }
 
     def _middle(self, cells):
         column = self.columns[self.j]
         if column.is_category:
             wanted = len(column.levels) - 1 if self.level is None else self.level
             return float((cells == wanted).mean())
-        return float(cells.mean() * column.spread + column.centre)
+        return float(column.number(cells).mean())
 
 
 def _last_cells(task):
@@ -162,11 +178,11 @@ def _level(column, level):
     return found[0]
 
 
-def _unit(column, unit, level):
+def _unit(column, series, unit, level):
     """Return what a delta of 1 counts, and how it is called."""
     if unit not in ("units", "sd"):
         raise InputError(f"unit={unit!r} is unknown; use 'units' or 'sd'.")
     if column.is_category:
         which = "the higher levels" if level is None else f"the level {column.levels[level]!r}"
         return 1.0, f"log-odds of {which}"
-    return (column.spread, "observed SDs") if unit == "sd" else (1.0, "units")
+    return (float(series.std(ddof=0)), "observed SDs") if unit == "sd" else (1.0, "units")

@@ -168,7 +168,9 @@ def sensitivity_analysis(
     A delta is the difference between a missing and an observed value of two rows that are equal in
     everything else that is in the model, not between the means of all; ``imputed`` shows the
     latter. Draws of predictive mean matching leave the observed values by a shift, and whole
-    numbers become fractions.
+    numbers become fractions. The shifted column is drawn on its own scale, even where the imputer
+    would take skewness out of it; of a skewed column take the logarithm first, so that a delta
+    counts ratios.
 
     References
     ----------

@@ -17,7 +17,7 @@ class Shifted:
     method : object
         How the column is drawn otherwise; see `_methods`.
     shift : float
-        Added to numbers, in standardised units; added to the log-odds of levels.
+        Added to numbers, in units of the column; added to the log-odds of levels.
     rows : ndarray of bool of shape (n_rows,)
         Rows whose drawn cells are shifted.
     level : int or None
@@ -37,8 +37,10 @@ class Shifted:
         """Return shifted cells and the model, which knows nothing of the shift."""
         cells, fitted = self.method.draw(chain, j, keep=keep)
         moved = self.rows[chain.gone[j]]
-        if not chain.plan.columns[j].is_category:
-            return cells + self.shift * moved, fitted
+        column = chain.plan.columns[j]
+        if not column.is_category:
+            shifted = column.design(column.number(cells) + self.shift)
+            return np.where(moved, shifted, cells), fitted
         # chance of its own, the same for every shift, so that answers move smoothly with it
         if ("shift", j) not in chain.memory:
             chain.memory["shift", j] = chain.rng.spawn(1)[0]

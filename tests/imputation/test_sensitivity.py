@@ -158,6 +158,35 @@ def test_whole_numbers_are_not_pulled_back_to_the_support():
         assert moved[-500.0] == pytest.approx(-500 * share)
 
 
+def test_skewed_columns_move_by_units_too():
+    rng = np.random.default_rng(8)
+    lab = np.exp(1.2 * rng.normal(size=500))
+    table = pd.DataFrame({"lab": lab, "other": np.log(lab) + rng.normal(size=500)})
+    gone = rng.random(500) < 0.3
+    table.loc[gone, "lab"] = np.nan
+    found = run(table, [-0.5, 2.0], column="lab", method="auto").table.set_index("delta")
+    moved = found[["estimate", "imputed"]] - found.loc[0, ["estimate", "imputed"]]
+    np.testing.assert_allclose(moved["imputed"].to_numpy(float), moved.index, atol=1e-9)
+    np.testing.assert_allclose(moved["estimate"].to_numpy(float), moved.index * gone.mean())
+    other = run(table.assign(lab=lab, other=table["other"].where(~gone)), [1.0], column="other")
+    assert other.table["imputed"].diff().iloc[1] == pytest.approx(1.0)
+
+
+def test_other_columns_stay_on_their_observed_values():
+    table, *_ = trial(n=300)
+    table.loc[::4, "base"] = np.nan
+    table["base"] = np.exp(table["base"])
+    seen = set(table["base"].dropna())
+    odd = []
+    run(
+        table,
+        [1.0],
+        method="auto",
+        analysis=lambda done: (odd.append(set(done["base"]) - seen) or 0.0, 1.0),
+    )
+    assert odd == [set()] * 10
+
+
 def test_bounds_hold_and_the_table_shows_it():
     table, *_ = trial(n=200)
     imputer = ChainedImputer(bounds={"change": (-3, None)}, n_iter=1, random_state=0)
