@@ -123,7 +123,6 @@ def _out_of_fold(design, owner, targets, column, fold):
             if len(own):
                 inside = inverse[np.ix_(own, own)]
                 coef[:, t] -= inverse[:, own] @ np.linalg.solve(inside, coef[own, t])
-                coef[own, t] = 0.0
         scores[test] = held @ coef
     return scores
 
