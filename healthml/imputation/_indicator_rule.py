@@ -42,6 +42,7 @@ class Candidates:
         self.level = confidence_level
         self.folds = (cv, random_state)
         self.told = []
+        self.known = {}
 
     def judge(self, allow, unknown):
         """Return the record, the AUC of all indicators and that of those that are added.
@@ -140,6 +141,14 @@ class Candidates:
         self.told += [self.names[j] for j in np.sort(order[low:])]
 
     def _together(self, which):
-        cv, random_state = self.folds
-        gone = self.gone[:, which]
-        return indicator_auc(gone, self.event, self.groups, cv, self.level, random_state)
+        """Return the out-of-fold AUC of some indicators, worked out once for each choice."""
+        some = np.zeros(len(self.names), dtype=bool)
+        some[which] = True
+        some &= self.gone.any(axis=0)
+        key = some.tobytes()
+        if key not in self.known:
+            cv, random_state = self.folds
+            gone = self.gone[:, some]
+            options = (self.event, self.groups, cv, self.level, random_state)
+            self.known[key] = indicator_auc(gone, *options)
+        return self.known[key]
