@@ -150,6 +150,9 @@ def observed_support(column, series):
 
     Standardising and back costs the last digit; donors' cells are set to the value they came from.
     """
+    if series.dtype == np.float64:
+        cells = series.to_numpy()
+        return np.unique(cells[~np.isnan(cells)])
     seen = series[series.notna()]
     if column.kind == DATE:
         naive = seen.dt.tz_localize(None) if getattr(seen.dt, "tz", None) else seen

@@ -304,7 +304,8 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         found = run_parallel(_run_chain, tasks, **options)
         self.chains_ = [fitted for fitted, _, _ in found]
         self._last_ = [last for _, last, _ in found]
-        self._keep_traces(np.stack([trace for _, _, trace in found]), missing)
+        counts = [int(missing[j].sum()) for j in self.plan_.sequence]
+        self._traced_ = {"traces": np.stack([one for *_, one in found]), "n_missing": counts}
         self.start_ = [
             _start(c, v, m) for c, v, m in zip(self.columns_, values, missing, strict=True)
         ]
@@ -368,15 +369,25 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         touched = [self.columns_[j].name for j in filled]
         return write_table(as_completed(frame, self.columns_, filled, supports), X, touched)
 
-    def _keep_traces(self, traces, missing):
+    @property
+    def trace_(self):
+        """Mean and spread of the imputed cells after each round, by chain and column."""
+        return trace_table(*self._in_units())
+
+    @property
+    def convergence_(self):
+        """R-hat of the mean and the spread of the imputed cells, by column."""
+        traces, names = self._in_units()
+        return convergence_table(traces, names, self._traced_["n_missing"])
+
+    def _in_units(self):
+        """Return the traces in the units of the columns (the log scale of skewed ones), names."""
         visited = [self.columns_[j] for j in self.plan_.sequence]
         spread = np.array([1.0 if c.is_category else c.spread for c in visited])
         centre = np.array([0.0 if c.is_category else c.centre for c in visited])
-        traces = traces * spread[:, None]
+        traces = self._traced_["traces"] * spread[:, None]
         traces[..., 0] += centre
-        names, counts = [c.name for c in visited], [missing[j].sum() for j in self.plan_.sequence]
-        self.trace_ = trace_table(traces, names)
-        self.convergence_ = convergence_table(traces, names, counts)
+        return traces, [c.name for c in visited]
 
     def _note(self, rows, new):
         n_imputed = np.array([len(rows.rows.get(j, ())) for j in range(len(self.columns_))])
