@@ -120,7 +120,25 @@ def nearest_donors(sorted_scores, wanted, k, chance):
     # than its first: until first + next >= twice what is wanted
     both = sorted_scores[: len(sorted_scores) - k] + sorted_scores[k:]
     low = np.searchsorted(both, 2 * wanted)
-    return low + np.minimum((chance * k).astype(np.int64), k - 1)
+    nth = np.minimum((chance * k).astype(np.int64), k - 1)
+    return _any_equal(sorted_scores, low + nth, chance * k - nth)
+
+
+def _any_equal(sorted_scores, places, chance):
+    """Return any place with the same score, so that equal donors are all as likely.
+
+    With few different predictions all who ask for one would else share the same k donors.
+    """
+    if len(sorted_scores) < 2:
+        return places
+    same = 1e-10 * max(sorted_scores[-1] - sorted_scores[0], np.finfo(float).tiny)
+    ends = np.flatnonzero(np.diff(sorted_scores) > same) + 1
+    if len(ends) == len(sorted_scores) - 1:
+        return places
+    edges = np.concatenate([[0], ends, [len(sorted_scores)]])
+    run = np.searchsorted(edges, places, side="right") - 1
+    size = edges[run + 1] - edges[run]
+    return edges[run] + np.minimum((chance * size).astype(np.int64), size - 1)
 
 
 def by_row(X, coef):
