@@ -21,12 +21,13 @@ DECIMALS = 9  # predictions of one row and of a batch differ by rounding; donors
 
 @dataclass(frozen=True)
 class Leaves:
-    """One tree: the cells that each of its leaves holds."""
+    """One tree: the cells that each of its leaves holds, and their mean or level shares."""
 
     tree: object
     cells: np.ndarray
     starts: np.ndarray
     counts: np.ndarray
+    middle: np.ndarray
 
     def pick(self, X, chance):
         """Return the cell of one donor in the leaf of each row."""
@@ -34,20 +35,24 @@ class Leaves:
         place = (chance * self.counts[leaf]).astype(np.int64)
         return self.cells[self.starts[leaf] + place]
 
-    def shares(self, X, n_levels):
-        """Return the share of each level in the leaf of each row."""
-        leaf = self.tree.apply(X)
-        home = np.repeat(np.arange(len(self.counts)), self.counts)
-        table = np.zeros((len(self.counts), n_levels))
-        np.add.at(table, (home, self.cells.astype(np.int64)), 1.0)
-        return table[leaf] / self.counts[leaf][:, None]
+    def expect(self, X):
+        """Return the mean, or the shares of the levels, in the leaf of each row."""
+        return self.middle[self.tree.apply(X)]
 
-    def means(self, X):
-        """Return the mean of the cells in the leaf of each row."""
-        sums = np.add.reduceat(self.cells, self.starts[self.counts > 0])
-        table = np.zeros(len(self.counts))
-        table[self.counts > 0] = sums / self.counts[self.counts > 0]
-        return table[self.tree.apply(X)]
+
+def _leaves(tree, X, cells, n_levels):
+    """Return a grown tree with the cells of its leaves; n_levels is None for numbers."""
+    leaf = tree.apply(X)
+    order = np.argsort(leaf, kind="stable")
+    counts = np.bincount(leaf, minlength=tree.node_count)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    share = 1 / np.maximum(counts, 1)
+    if n_levels is None:
+        middle = np.bincount(leaf, weights=cells, minlength=tree.node_count) * share
+    else:
+        table = np.bincount(leaf * n_levels + cells, minlength=tree.node_count * n_levels)
+        middle = table.reshape(-1, n_levels) * share[:, None]
+    return Leaves(tree, cells[order], starts, counts, middle)
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,10 @@ class TreesFitted:
 
     predictors: np.ndarray
     trees: list
-    n_levels: int | None
 
     def draw(self, block, chance, more):
         """Return the cell of one donor per row, from a tree picked by chance."""
-        X = block[:, self.predictors].astype(np.float32)
+        X = _single(block[:, self.predictors])
         which = (more * len(self.trees)).astype(np.int64)
         picked = np.empty(len(X), dtype=self.trees[0].cells.dtype)
         for number, tree in enumerate(self.trees):
@@ -71,10 +75,8 @@ class TreesFitted:
 
     def expect(self, block):
         """Return the mean over the leaves of each row, or the shares of the levels."""
-        X = block[:, self.predictors].astype(np.float32)
-        if self.n_levels is None:
-            return sum(tree.means(X) for tree in self.trees) / len(self.trees)
-        return sum(tree.shares(X, self.n_levels) for tree in self.trees) / len(self.trees)
+        X = _single(block[:, self.predictors])
+        return sum(tree.expect(X) for tree in self.trees) / len(self.trees)
 
 
 class Cart:
@@ -102,28 +104,29 @@ class Cart:
     def draw(self, chain, j, *, keep=False):
         """Return cells of donors and the trees for new rows."""
         column, predictors = chain.plan.columns[j], chain.plan.predictors[j]
-        X = chain.predictors_seen(j, predictors).astype(np.float32)
+        X = _single(chain.predictors_seen(j, predictors))
         cells = chain.observed_values(j)
-        trees = [self._grow(X, cells, column.is_category, chain.rng) for _ in range(self.n_trees)]
         n_levels = len(column.levels) if column.is_category else None
-        fitted = TreesFitted(predictors, trees, n_levels)
+        trees = [self._grow(X, cells, n_levels, chain.rng) for _ in range(self.n_trees)]
+        fitted = TreesFitted(predictors, trees)
         n = len(chain.block)
         return fitted.draw(chain.block, chain.rng.random(n), chain.rng.random(n)), fitted
 
-    def _grow(self, X, cells, is_category, rng):
+    def _grow(self, X, cells, n_levels, rng):
         rows = rng.integers(len(cells), size=len(cells))
-        make = DecisionTreeClassifier if is_category else DecisionTreeRegressor
-        share = None if self.n_trees == 1 else 1 / 3
+        make = DecisionTreeRegressor if n_levels is None else DecisionTreeClassifier
         tree = make(
             min_samples_leaf=min(self.leaf, len(rows)),
-            max_features=share,
+            max_features=None if self.n_trees == 1 else 1 / 3,
             random_state=int(rng.integers(2**31 - 1)),
-        ).fit(X[rows], cells[rows])
-        leaf = tree.apply(X[rows])
-        order = np.argsort(leaf, kind="stable")
-        counts = np.bincount(leaf, minlength=tree.tree_.node_count)
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        return Leaves(tree, cells[rows][order], starts, counts)
+        )
+        cells = cells[rows] if n_levels is None else cells[rows].astype(np.int64)
+        tree.fit(X[rows], cells, check_input=False)
+        return _leaves(tree.tree_, X[rows], cells, n_levels)
+
+
+def _single(X):
+    return np.ascontiguousarray(X, dtype=np.float32)
 
 
 @dataclass(frozen=True)

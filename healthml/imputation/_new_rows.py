@@ -13,6 +13,7 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _GONE = np.uint64(0x7FF8DEAD)
 CELLS_AT_ONCE = 100_000
+SETTLED = 1e-6  # standard deviations
 
 
 def row_keys(values, missing):
@@ -111,23 +112,40 @@ class NewRows:
                     chance, more = chance_of(keys, *place), chance_of(keys, *place, 1)
                     new = fitted[j].draw(Z[rows], chance, more)
                 drawn[j] = self._bounded(j, new)
-                self._put(Z, j, self.plan.columns[j].expand(drawn[j]))
+                self._put(Z, j, self.plan.columns[j].expand(drawn[j]), rows)
         return drawn
 
     def mean(self, models, n_sweeps):
-        """Return {column: conditional mean} for numbers, {column: level shares} for levels."""
+        """Return {column: conditional mean} for numbers, {column: level shares} for levels.
+
+        A row whose cells have settled is left alone, so that it costs no further sweep.
+        """
         Z, found = self._design(models), {}
         n_sweeps = n_sweeps if len(self.order) > 1 else min(n_sweeps, 1)
+        moving = None
         for _ in range(n_sweeps):
+            before = Z.copy()
             for j in self.order:
-                block = Z[self.rows[j]]
+                rows = self.rows[j]
+                part = slice(None) if moving is None else moving[rows]
+                rows = rows[part]
+                if not len(rows):
+                    continue
+                block = Z[rows]
                 if j in self.plan.passive:
                     new = self.plan.passive_cells(j, block)
                 else:
                     new = models[j].expect(block)
                 category = self.plan.columns[j].is_category
-                found[j] = new if category else self._bounded(j, new)
-                self._put(Z, j, new[:, 1:] if category else found[j][:, None])
+                new = new if category else self._bounded(j, new)
+                if moving is None:
+                    found[j] = new
+                else:
+                    found[j][part] = new
+                self._put(Z, j, new[:, 1:] if category else new[:, None], rows)
+            moving = (np.abs(Z - before) > SETTLED).any(axis=1)
+            if not moving.any():
+                break
         return found
 
     def _design(self, fitted):
@@ -147,8 +165,8 @@ class NewRows:
         bounds = self.plan.bounds.get(j)
         return new if bounds is None else np.clip(new, *bounds)
 
-    def _put(self, Z, j, cells):
-        rows, cols = self.rows[j], self.plan.columns[j].cols
+    def _put(self, Z, j, cells, rows):
+        cols = self.plan.columns[j].cols
         for place, col in enumerate(cols):
             Z[rows, col] = cells[:, place]
         if len(self.plan.pairs):

@@ -6,6 +6,7 @@ MOST_COLUMNS = 30  # of the design; more would cost more products than they are 
 MOST_ROWS = 5_000
 LEAST_ROWS = 60
 MOST_TERMS = 4
+NO_PAIRS = np.empty((0, 2), dtype=np.int64)
 
 
 def choose_pairs(columns, values, missing, predictors, targets):
@@ -35,7 +36,7 @@ def choose_pairs(columns, values, missing, predictors, targets):
     .. [1] Chen J, Chen Z. Extended Bayesian information criteria for model selection with large
        model spaces. Biometrika 2008;95:759-771.
     """
-    nothing = np.empty((0, 2), dtype=np.int64), {}
+    nothing = NO_PAIRS, {}
     width = 1 + sum(column.width for column in columns)
     rows = np.flatnonzero(~np.any(missing, axis=0))
     if width > MOST_COLUMNS or len(rows) < max(LEAST_ROWS, 5 * width):

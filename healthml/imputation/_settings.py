@@ -9,7 +9,7 @@ from healthml.exceptions import InputError
 from healthml.imputation._chain import Plan
 from healthml.imputation._design import BOOLEAN, GROUP, NOMINAL, ORDERED
 from healthml.imputation._methods import PMM, Constant, Levels, Norm
-from healthml.imputation._pairs import choose_pairs
+from healthml.imputation._pairs import NO_PAIRS, choose_pairs
 from healthml.imputation._quickpred import choose_predictors
 from healthml.imputation._two_level import RandomIntercept
 
@@ -19,6 +19,7 @@ LEVEL_METHODS = {
     NOMINAL: ("polyreg", "logreg", "cart", "rf"),
     ORDERED: ("polr", "polyreg", "cart", "rf"),
 }
+MOST_FOR_TREES = 20_000  # rows; beyond, trees take too long and products do
 FOR_NUMBERS = ("auto", "pmm", "norm", "2l.pmm", "2l.norm")
 DEFAULT = {BOOLEAN: "logreg", NOMINAL: "polyreg", ORDERED: "polr"}
 
@@ -46,6 +47,9 @@ def make_plan(columns, values, missing, asked):
     methods = {j: _method(columns[j], asked) for j in drawn}
     predictors = _predictors(columns, values, missing, passive, group, asked)
     pairs, chosen = _pairs(columns, values, missing, predictors, methods, asked)
+    if chosen and len(values[0]) <= MOST_FOR_TREES:
+        methods.update({j: _trees("cart") for j in chosen})
+        pairs, chosen = NO_PAIRS, {}
     sequence = _sequence(asked.sequence, names, missing, passive)
     bounds = _bounds(asked.bounds, columns, names)
     plan = Plan(columns, methods, predictors, sequence, pairs, passive, bounds, group)
@@ -133,11 +137,17 @@ def _level_method(column, wanted, asked):
     return _learner(column, name, asked)
 
 
+def _trees(wanted):
+    from healthml.imputation._learners import Cart
+
+    return Cart(n_trees=10 if wanted == "rf" else 1)
+
+
 def _learner(column, wanted, asked):
-    from healthml.imputation._learners import Cart, Learner, check_learner
+    from healthml.imputation._learners import Learner, check_learner
 
     if wanted in ("cart", "rf"):
-        return Cart(n_trees=10 if wanted == "rf" else 1)
+        return _trees(wanted)
     if isinstance(wanted, BaseEstimator):
         check_learner(column, wanted)
         return Learner(wanted, asked.donors)

@@ -9,12 +9,13 @@ import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from healthml.imputation import ChainedImputer
+from healthml.imputation import ChainedImputer, _settings
 from healthml.imputation._cells import read_columns
 from healthml.imputation._chain import Chain
 from healthml.imputation._design import learn_columns
 from healthml.imputation._linear_draws import draw_linear, nearest_donors
 from healthml.imputation._logistic_draws import draw_nominal, draw_ordered
+from healthml.imputation._methods import PMM
 from healthml.imputation._settings import make_plan
 
 R = json.loads(
@@ -161,7 +162,20 @@ def test_no_product_where_none_is_asked_for():
     rng = np.random.default_rng(5)
     table = pd.DataFrame(rng.normal(size=(300, 6)) + rng.normal(size=(300, 1))).add_prefix("c")
     table = table.mask(rng.random(table.shape) < 0.05)
-    assert not len(ChainedImputer(m=1, n_iter=1, random_state=0).fit(table).plan_.pairs)
+    plan = ChainedImputer(m=1, n_iter=1, random_state=0).fit(table).plan_
+    assert not len(plan.pairs)
+    assert all(isinstance(method, PMM) for method in plan.methods.values())
+
+
+def test_large_tables_take_products_instead_of_trees(monkeypatch):
+    monkeypatch.setattr(_settings, "MOST_FOR_TREES", 100)
+    full, table, gone = crossed()
+    imputer = ChainedImputer(m=2, n_iter=2, random_state=0)
+    done = imputer.fit_transform_multiple(table)[0]
+    assert imputer.plan_.pairs.tolist() == [[1, 2]]
+    assert np.corrcoef(done["c"][gone], full["c"][gone])[0, 1] > 0.8
+    row = imputer.transform(pd.DataFrame({"a": [2.0], "b": [1.5], "c": [np.nan]}))
+    assert row["c"].iloc[0] == pytest.approx(3, abs=0.3)
 
 
 def test_skewed_cells_keep_their_spread():
