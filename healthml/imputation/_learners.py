@@ -62,6 +62,11 @@ class TreesFitted:
     predictors: np.ndarray
     trees: list
 
+    @property
+    def cells(self):
+        """Return the cells of all donors."""
+        return np.concatenate([tree.cells for tree in self.trees])
+
     def draw(self, block, chance, more):
         """Return the cell of one donor per row, from a tree picked by chance."""
         X = _single(block[:, self.predictors])

@@ -63,9 +63,10 @@ def test_dtypes_index_and_observed_cells_stay():
             assert (done[name][seen] == table[name][seen]).all()
 
 
-def test_drawn_cells_are_observed_values():
+@pytest.mark.parametrize("method", ["auto", "pmm", "cart", "rf"])
+def test_drawn_cells_are_observed_values(method):
     table = wards()
-    imputer = ChainedImputer(m=2, n_iter=2, strategy="draw", random_state=0)
+    imputer = ChainedImputer(method, m=2, n_iter=2, strategy="draw", random_state=0)
     tables = imputer.fit_transform_multiple(table)
     for done in [*tables, *imputer.transform_multiple(table), imputer.transform(table)]:
         for name in table:
