@@ -66,8 +66,8 @@ def load_ranges():
     Examples
     --------
     >>> from healthml._core._knowledge import load_ranges
-    >>> load_ranges().set_index("name").loc["ph", ["hard_min", "hard_max"]].tolist()
-    [6.3, 8.4]
+    >>> load_ranges().set_index("name").loc[["ph"], ["hard_min", "hard_max"]].values.tolist()
+    [[6.3, 8.4]]
     """
     return _read("clinical_ranges").copy()
 

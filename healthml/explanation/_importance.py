@@ -36,7 +36,7 @@ class ImportanceResult(Result):
 
         ax = plt.subplots()[1] if ax is None else ax
         rows = self.table.head(most).iloc[::-1]
-        spread = [rows["estimate"] - rows["lower"], rows["upper"] - rows["estimate"]]
+        spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
         ax.errorbar(rows["estimate"], rows["column"], xerr=spread, fmt="o", **kwargs)
         ax.axvline(0.0, color="0.6", lw=1)
         ax.set(xlabel="AUC lost when the column is shuffled")

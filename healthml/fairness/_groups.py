@@ -45,7 +45,7 @@ class GroupPerformance(Result):
         ax = plt.subplots()[1] if ax is None else ax
         rows = self.table[self.table["measure"] == measure].dropna(subset=["estimate"]).iloc[::-1]
         names = rows["feature"].astype(str) + ": " + rows["group"].astype(str)
-        spread = [rows["estimate"] - rows["lower"], rows["upper"] - rows["estimate"]]
+        spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
         ax.errorbar(rows["estimate"], names, xerr=spread, fmt="o", **kwargs)
         if measure == "oe_ratio":
             ax.axvline(1.0, color="0.6", lw=1)
@@ -108,7 +108,7 @@ def group_performance(
     >>> risk, sex = rng.uniform(0.1, 0.9, 400), np.tile(["f", "m"], 200)
     >>> y = (rng.uniform(size=400) < risk).astype(int)
     >>> found = group_performance(y, risk, {"sex": sex}).to_frame()
-    >>> sorted(set(found["group"]))
+    >>> sorted(map(str, set(found["group"])))
     ['f', 'm']
     """
     y, risk = check_event(y)[1], np.asarray(risk, dtype=float)

@@ -67,7 +67,7 @@ class ComparisonResult(Result):
 
         table = self.table[self.table["measure"] == measure].iloc[::-1]
         ax = new_axes(ax, height=1.4 + 0.4 * len(table))
-        ends = [table["estimate"] - table["lower"], table["upper"] - table["estimate"]]
+        ends = table[["lower", "upper"]].sub(table["estimate"], axis=0).abs().to_numpy().T
         options = {"fmt": "o", "color": BLUE, "capsize": 3, **kwargs}
         ax.errorbar(table["estimate"], np.arange(len(table)), xerr=ends, **options)
         names = table["model"] + " - " + table["reference"]

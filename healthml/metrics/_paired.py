@@ -56,7 +56,7 @@ class PairedScores(Result):
 
         ax = plt.subplots()[1] if ax is None else ax
         rows = self.table[self.table["measure"] == measure].iloc[::-1]
-        spread = [rows["estimate"] - rows["lower"], rows["upper"] - rows["estimate"]]
+        spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
         ax.errorbar(rows["estimate"], rows["model"], xerr=spread, fmt="o", **kwargs)
         ax.set(xlabel=f"{measure}, {self.confidence_level:.0%} CI")
         return ax

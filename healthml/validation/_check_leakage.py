@@ -88,7 +88,7 @@ class LeakageResult(Result):
         ax = plt.subplots(figsize=(7, 1.2 + 0.4 * len(shown)))[1] if ax is None else ax
         for verdict, colour in _COLOURS.items():
             rows = shown[shown["verdict"] == verdict]
-            spread = [rows["estimate"] - rows["lower"], rows["upper"] - rows["estimate"]]
+            spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
             ax.errorbar(
                 rows["estimate"], rows.index, xerr=spread, fmt="o", color=colour, label=verdict
             )

@@ -32,7 +32,7 @@ class ColumnScreen(Result):
 
         ax = plt.subplots()[1] if ax is None else ax
         rows = self.table.head(most).iloc[::-1]
-        spread = [rows["estimate"] - rows["lower"], rows["upper"] - rows["estimate"]]
+        spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
         ax.errorbar(rows["estimate"], rows["column"], xerr=spread, fmt="o", **kwargs)
         ax.set(xlabel="AUC of the column alone, out of sample")
         return ax

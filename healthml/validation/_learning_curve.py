@@ -56,8 +56,8 @@ class LearningCurveResult(Result):
             known = ", ".join(self.table["measure"].unique())
             raise InputError(f"measure is {measure!r}; the curve has {known}.")
         ax, label = new_axes(ax), get_measure(measure).label
-        x, ends = rows["n_train_patients"], (rows["lower"], rows["upper"])
-        ends = [rows["estimate"] - ends[0], ends[1] - rows["estimate"]]
+        x = rows["n_train_patients"]
+        ends = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
         options = {"fmt": "o-", "color": BLUE, "capsize": 3, "label": "patients not seen", **kwargs}
         ax.errorbar(x, rows["estimate"], yerr=ends, **options)
         ax.plot(x, rows["apparent"], "s--", color=GREY, mfc="white", label="patients fitted on")

@@ -8,6 +8,7 @@ METHOD: full, mice, or a method of ChainedImputer ("auto", "pmm", "cart", ...)
 import argparse
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,11 +16,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
-from imputation_populations import population
 from scipy.special import expit
 from scipy.stats import beta, t
 
 from healthml.imputation import ChainedImputer
+
+sys.path.insert(0, str(Path(__file__).parent))
+from imputation_populations import population
 
 WORKER = Path(__file__).parents[1] / "reference/imputation_mice.R"
 

@@ -201,7 +201,8 @@ def test_one_row_from_plain_python_values(row):
 @settings(max_examples=50)
 @given(st.data())
 def test_every_row_of_any_column_is_finite_and_one_level(data):
-    cells = st.one_of(st.none(), st.floats(-1e9, 1e9), st.integers(-99, 99), st.text(max_size=3))
+    text = st.text(st.characters(exclude_characters="\0"), max_size=3)  # pandas 2 stops at a NUL
+    cells = st.one_of(st.none(), st.floats(-1e9, 1e9), st.integers(-99, 99), text)
     column = st.lists(cells, min_size=1, max_size=12).map(lambda v: pd.Series(v, dtype=object))
     train, test = data.draw(column), data.draw(column)
     encoder = TableEncoder(min_level=1).fit(train.to_frame("x"))
