@@ -112,6 +112,8 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
        in R. J Stat Softw 2011;45(3):1-67.
     .. [2] Morris TP, White IR, Royston P. Tuning multiple imputation by predictive mean matching
        and local residual draws. BMC Med Res Methodol 2014;14:75.
+    .. [3] van Buuren S. Multiple imputation of multilevel data. In: Hox JJ, Roberts JK, eds.
+       Handbook of Advanced Multilevel Analysis. Routledge; 2011:173-196.
 
     Examples
     --------
