@@ -302,8 +302,7 @@ def write_cells(series, rows, values):
         series = _room_for(series, values)
     out = series.copy()
     try:
-        with pd.option_context("mode.chained_assignment", None):
-            out.iloc[rows] = _fitting(values, out.dtype)
+        out.iloc[rows] = _fitting(values, out.dtype)
     except (TypeError, ValueError):
         out = series.astype(object)
         out.iloc[rows] = values.astype(object).to_numpy()
