@@ -79,7 +79,7 @@ class Levels:
             readable = np.full(len(readable), None)  # quick: what is left is read one by one
         self.numbers = _numerals(readable)
         self.plain = np.isfinite(self.numbers)
-        self.numbers[~self.plain] = np.nan
+        self.numbers = np.where(self.plain, self.numbers, np.nan)
         self.counts = np.bincount(self.codes[self.codes >= 0], minlength=len(levels))
 
     @property
