@@ -1,8 +1,8 @@
 """What imputation costs: CPU seconds of one thread, against mice and scikit-learn.
 
 Half of the columns have 20% of their cells missing; m = 5, 10 rounds; imports and one small fit
-stand outside the clock. Cells in which mice takes minutes are not run again: its seconds are stored
-with the machine they come from.
+stand outside the clock. Cells in which mice takes minutes are not run again: its seconds are stored,
+or scaled up from fewer chains and rounds.
 
 usage: python benchmarks/imputation.py [speed] [one-row] [levels] [memory] [million]
 """
@@ -24,7 +24,8 @@ import pandas as pd
 
 from healthml.imputation import ChainedImputer
 
-# CPU seconds of mice 3.15, R 4.2.2, reference BLAS, AMD EPYC class server, one thread
+# CPU seconds of mice 3.15 with R 4.2.2 on one thread, measured when the imputer was planned; the
+# machine was not written down, so the ratio is a rough one
 STORED = {(100_000, 50): 1150.0}
 SMALL = [(1_000, 10), (1_000, 50), (10_000, 10)]
 LARGE = [(10_000, 50), (100_000, 10), (100_000, 50)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, softmax
 
 from healthml.imputation._linear_draws import by_row
 
@@ -111,15 +111,15 @@ def draw_nominal(X, codes, n_levels, rng, start=None):
     k, p = n_levels - 1, X.shape[1]
     coef = np.zeros((p, k)) if start is None or start.shape != (p, k) else start.copy()
     one_hot = weight[:, None] * (codes[:, None] == np.arange(1, n_levels))
-    score = _nominal_loss(X, codes, weight, coef)
+    rows = np.arange(len(X)), codes
+    score, share = _nominal_state(X, rows, weight, coef)
     converged = False
     for _ in range(STEPS):
-        share = softmax(np.column_stack([np.zeros(len(X)), X @ coef]), axis=1)[:, 1:]
         slope = X.T @ (one_hot - weight[:, None] * share)
         root = _root(_nominal_information(X, share, weight))
         step = cho_solve((root, True), slope.T.ravel()).reshape(k, p).T
-        coef, score, moved = _line_search(
-            lambda c: _nominal_loss(X, codes, weight, c), coef, step, score
+        coef, (score, share), moved = _line_search(
+            lambda c: _nominal_state(X, rows, weight, c), coef, step, (score, share)
         )
         if moved < TOLERANCE:
             converged = True
@@ -138,14 +138,14 @@ def draw_ordered(X, codes, n_levels, rng, start=None):
         share = np.clip(below / weight.sum(), 1e-4, 1 - 1e-4)
         start = np.concatenate([np.log(share / (1 - share)), np.zeros(own.shape[1])])
     coef = start.copy()
-    score = _ordered_loss(own, codes, weight, coef, n_levels)
+    score = (_ordered_loss(own, codes, weight, coef, n_levels),)
     converged = False
     for _ in range(STEPS):
         slope, information = _ordered_moments(own, codes, weight, coef, n_levels)
         root = _root(information)
         step = cho_solve((root, True), slope)
         coef, score, moved = _line_search(
-            lambda c: _ordered_loss(own, codes, weight, c, n_levels), coef, step, score
+            lambda c: (_ordered_loss(own, codes, weight, c, n_levels),), coef, step, score
         )
         if moved < TOLERANCE:
             converged = True
@@ -180,21 +180,29 @@ def _nominal_information(X, share, weight):
     return found.reshape(k * p, k * p)
 
 
-def _nominal_loss(X, codes, weight, coef):
-    chance = log_softmax(np.column_stack([np.zeros(len(X)), X @ coef]), axis=1)
-    return -weight @ chance[np.arange(len(X)), codes]
+def _nominal_state(X, rows, weight, coef):
+    """Return the loss, and the probabilities of all levels but the first."""
+    line = np.zeros((len(X), coef.shape[1] + 1))
+    line[:, 1:] = X @ coef
+    line -= line.max(axis=1)[:, None]
+    odds = np.exp(line)
+    total = odds.sum(axis=1)
+    return -weight @ (line[rows] - np.log(total)), odds[:, 1:] / total[:, None]
 
 
-def _line_search(loss, coef, step, score):
-    """Return the new place, its loss and how far the loss fell, halving the step where it rose."""
-    size = 1.0
+def _line_search(state, coef, step, before):
+    """Return the new place, its state and how far the loss fell, halving the step where it rose.
+
+    The state is a tuple that begins with the loss.
+    """
+    size, score = 1.0, before[0]
     for _ in range(12):
         tried = coef + size * step
-        new = loss(tried)
-        if np.isfinite(new) and new <= score + 1e-10 * abs(score):
-            return tried, new, abs(score - new) / (abs(score) + 1)
+        new = state(tried)
+        if np.isfinite(new[0]) and new[0] <= score + 1e-10 * abs(score):
+            return tried, new, abs(score - new[0]) / (abs(score) + 1)
         size /= 2
-    return coef, score, 0.0
+    return coef, before, 0.0
 
 
 def _root(information):
