@@ -1,8 +1,8 @@
 """What imputation costs: CPU seconds of one thread, against mice and scikit-learn.
 
 Half of the columns have 20% of their cells missing; m = 5, 10 rounds; imports and one small fit
-stand outside the clock. Cells in which mice takes minutes are not run again: its seconds are stored,
-or scaled up from fewer chains and rounds.
+stand outside the clock. Cells in which mice takes minutes are not run again: its seconds are
+stored, or scaled up from fewer chains and rounds.
 
 usage: python benchmarks/imputation.py [speed] [one-row] [levels] [memory] [million]
 """
