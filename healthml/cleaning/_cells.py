@@ -183,7 +183,7 @@ def perform(frame, step, record):
         if not step.added:
             record.originals.setdefault(step.column, frame[step.column])
         record.steps.append(step)
-        frame[step.column] = step.values.array
+        frame[step.column] = step.values.set_axis(frame.index)
         return
     if len(step.rows) == 0:
         return
@@ -191,4 +191,4 @@ def perform(frame, step, record):
     record.steps.append(replace(step, rows=rows, old=series.iloc[rows].tolist()))
     if step.new is not None:
         record.originals.setdefault(step.column, series)
-        frame[step.column] = write_cells(series, rows, step.new).array
+        frame[step.column] = write_cells(series, rows, step.new)

@@ -219,7 +219,7 @@ class CleaningRecord:
         original = self.originals[column]
         if series.dtype == original.dtype:
             return series
-        same = pd.Series(original.array, index=series.index)
+        same = _as_index(original, series.index)
         equal = (series.astype(object) == same.astype(object)) | (series.isna() & same.isna())
         return same if equal.fillna(False).astype(bool).all() else series
 
@@ -339,7 +339,8 @@ def _fitting(values, dtype):
 
 
 def _as_index(series, index):
-    return pd.Series(series.array, index=index, name=series.name)
+    """Return a column under other row labels; a new Series would guess its dtype anew."""
+    return series.set_axis(index)
 
 
 def _among(value, wanted):

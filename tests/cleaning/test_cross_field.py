@@ -66,7 +66,7 @@ def spoilt(seed=0):
 
     def swap(a, b, good):
         for row in _take(rows, 6, lambda r: good(X.loc[r])):
-            X.loc[row, [a, b]] = X.loc[row, [b, a]].to_numpy()
+            X.loc[row, [a, b]] = X.loc[row, [b, a]].tolist()
             wrong.update({(row, a), (row, b)})
 
     swap("height", "weight", lambda r: r["weight"] < r["height"] - 25)

@@ -142,7 +142,7 @@ def test_rows_stay_and_one_row_is_as_in_the_batch(values, random):
         (pd.Series(["a", "b", "c"], dtype="string"), None, "string"),
         (pd.Series(["a", "b", "c"]), None, None),
         (pd.Series(pd.Categorical(["a", "b", "c"])), "z", "category"),
-        (pd.Series(pd.to_datetime(["2020-01-01"] * 3)), None, "datetime64[ns]"),
+        (pd.Series(pd.to_datetime(["2020-01-01"] * 3)), None, None),
         (pd.Series([1.0, 2.0, 3.0]), "text", "object"),
         (pd.Series([1.0, 2.0, 3.0], dtype="double[pyarrow]"), None, "double[pyarrow]"),
     ],
