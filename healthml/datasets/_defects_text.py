@@ -44,8 +44,8 @@ def coding_change(draft, base, strength):
     if n_sites < 2 and not n_late:
         raise InputError("defect 'coding_change' needs n_sites of 2 or more, or 3 or more years.")
     column, level = RECODED
-    concerned = (base.table[column] == level).to_numpy()
-    concerned &= base.stream("coding_change").random(len(concerned)) < strength
+    drawn = base.stream("coding_change").random(len(base.table)) < strength
+    concerned = (base.table[column] == level).to_numpy() & drawn
     late = base.encounters.year > last - n_late
     draft.write("coding_change", np.flatnonzero(concerned & late), column, NEW_CODE)
     if n_sites > 1:
