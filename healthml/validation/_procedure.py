@@ -24,16 +24,24 @@ class Procedure:
         Never fitted itself.
     groups, sample_weight : ndarray of shape (n_samples,), optional
         Patient and weight of each row.
+
+    Attributes
+    ----------
+    unseeded : tuple of str
+        Names of the `random_state` parameters that are None.
+    sound : bool
+        Whether its parameters have been checked, so that not every refit needs to check them.
     """
 
     estimator: object
     groups: np.ndarray | None = None
     sample_weight: np.ndarray | None = None
     unseeded: tuple = field(init=False)
+    sound: bool = field(init=False)
 
     def __post_init__(self):
-        names = unseeded(self.estimator)
-        object.__setattr__(self, "unseeded", names)
+        object.__setattr__(self, "unseeded", unseeded(self.estimator))
+        object.__setattr__(self, "sound", is_sound(self.estimator))
 
     def make(self, resample):
         """Return an unfitted copy with the resample's seed, its inner folds by whole patients."""
@@ -66,6 +74,31 @@ class Procedure:
     def _keeps_together(self, train, search):
         whole = search.cv is None or isinstance(search.cv, int | np.integer)
         return whole and (self.groups is not None or len(np.unique(train)) < len(train))
+
+
+_CHECKED_HOMES = ("sklearn", "imblearn", "healthml")
+
+
+def is_sound(estimator):
+    """Say whether scikit-learn's check of the parameters passes here and cannot change in a fit.
+
+    A search changes the parameters of its parts, and so may a class that is not known here: both
+    must be checked at every fit.
+    """
+    if not isinstance(estimator, BaseEstimator):
+        return False
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    parts = [part for part in parts if hasattr(part, "fit")]
+    for part in parts:
+        home = type(part).__module__.partition(".")[0]
+        if home not in _CHECKED_HOMES or isinstance(part, BaseSearchCV | type):
+            return False
+        try:
+            if hasattr(part, "_parameter_constraints"):
+                part._validate_params()
+        except ValueError:  # the fit says it, with the resample's number
+            return False
+    return True
 
 
 def _part(model, path):

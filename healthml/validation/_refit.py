@@ -2,9 +2,11 @@
 
 import warnings
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn import config_context
 from sklearn.utils import _safe_indexing
 
 from healthml._core._parallel import iterate_parallel
@@ -16,6 +18,7 @@ from healthml.validation._separation import is_separated
 __all__ = ["ONE_CLASS", "Refit", "Resample", "iterate_refits", "predict_risk", "reemit", "refit"]
 
 ONE_CLASS = "one class among the training rows"
+_AS_IS = nullcontext()
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,7 @@ class _Work:
         if not self.fit_one_class and (not len(y) or y.min() == y.max()):
             return Refit(None, ONE_CLASS)
         try:
-            with recorded() as caught:
+            with recorded() as caught, self._settings():
                 model = self.procedure.make(resample)
                 rows = _take(self.X, train)
                 model.fit(rows, y, **self.procedure.fit_params(model, train))
@@ -250,6 +253,10 @@ class _Work:
             warned=tuple(sorted(kinds - late - apart, key=lambda kind: kind.__name__)),
             chosen=getattr(model, "best_params_", None),
         )
+
+    def _settings(self):
+        """Let scikit-learn leave out what was checked before the first refit."""
+        return config_context(skip_parameter_validation=True) if self.procedure.sound else _AS_IS
 
     def _failed(self, error, resample):
         kind = type(error).__name__

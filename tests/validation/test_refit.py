@@ -73,6 +73,29 @@ def test_seeds_make_a_refit_repeatable_and_a_set_state_is_kept():
     assert Procedure(fixed).make(draws(1)[0]).random_state == 3
 
 
+class CountsChecks(LogisticRegression):
+    """Counts how often its parameters are checked."""
+
+    checks = 0
+
+    def _validate_params(self):
+        type(self).checks += 1
+        super()._validate_params()
+
+
+CountsChecks.__module__ = "sklearn.stand_in"
+
+
+def test_parameters_are_checked_once_and_wrong_ones_are_still_named():
+    CountsChecks.checks = 0
+    refit(CountsChecks(), X, Y, draws(6))
+    assert CountsChecks.checks == 1
+    with pytest.raises(InputError, match="resample 0.*InvalidParameterError"):
+        refit(CountsChecks(C=-1), X, Y, draws(2))
+    assert not Procedure(GridSearchCV(LogisticRegression(), {"C": [-1, 1]})).sound
+    assert not Procedure(make_pipeline(StandardScaler(), Says())).sound  # not a known class
+
+
 def test_warnings_are_given_once_with_their_count_and_without_their_words():
     model = Says(warn=(DataConversionWarning, ConvergenceWarning, DataConversionWarning))
     with pytest.warns(DataConversionWarning, match="5 of 5 refits of Says warned") as caught:
