@@ -117,7 +117,7 @@ def traps():
     changed = {
         (row, column)
         for column in frame.columns
-        if frame[column].dtype != object
+        if pd.api.types.is_numeric_dtype(frame[column])
         for row in np.flatnonzero(~np.isclose(frame[column], clean[column], equal_nan=True))
     }
     right = [

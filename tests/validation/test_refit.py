@@ -90,7 +90,7 @@ def test_parameters_are_checked_once_and_wrong_ones_are_still_named():
     CountsChecks.checks = 0
     refit(CountsChecks(), X, Y, draws(6))
     assert CountsChecks.checks == 1
-    with pytest.raises(InputError, match="resample 0.*InvalidParameterError"):
+    with pytest.raises(InputError, match=r"resample 0.*InvalidParameterError"):
         refit(CountsChecks(C=-1), X, Y, draws(2))
     assert not Procedure(GridSearchCV(LogisticRegression(), {"C": [-1, 1]})).sound
     assert not Procedure(make_pipeline(StandardScaler(), Says())).sound  # not a known class
