@@ -35,7 +35,7 @@ def read_table(estimator, X, *, reset):
         X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
         return X.infer_objects()
     validate_data(estimator, X, reset=reset, skip_check_array=True)
-    return to_pandas(X)
+    return to_pandas(X, nullable=True)
 
 
 def write_table(frame, original, touched):

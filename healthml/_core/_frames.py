@@ -21,7 +21,7 @@ _INTEGERS = (nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.UInt8, nw.UInt16, nw.UInt
 _ISO_DATE = re.compile(r"\s*\d{4}-\d{1,2}-\d{1,2}([T ].*)?\s*")
 
 
-def to_pandas(X, name="X"):
+def to_pandas(X, name="X", *, nullable=False):
     """Return a table as a pandas DataFrame, index and dtypes kept.
 
     Parameters
@@ -30,6 +30,9 @@ def to_pandas(X, name="X"):
         The table. A numpy array gets the columns ``x0``, ``x1`` and so on.
     name : str, default="X"
         What the table is called in an error.
+    nullable : bool, default=False
+        Make a column of whole numbers with missing cells from another library `Int64`, so that it
+        is known as whole numbers, and not `float64`.
 
     Returns
     -------
@@ -55,7 +58,7 @@ def to_pandas(X, name="X"):
     else:
         native = nw.from_native(X, pass_through=True, allow_series=True)
         is_frame = isinstance(native, nw.DataFrame | nw.LazyFrame | nw.Series)
-        frame = _from_narwhals(native) if is_frame else _from_array(X, name)
+        frame = _from_narwhals(native, nullable) if is_frame else _from_array(X, name)
     _refuse_duplicates(frame, name)
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise InputError(
@@ -314,13 +317,13 @@ def _from_array(X, name):
     return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
 
 
-def _from_narwhals(native):
+def _from_narwhals(native, nullable):
     if isinstance(native, nw.Series):
         native = native.to_frame()
     elif isinstance(native, nw.LazyFrame):
         native = native.collect()
     try:
-        columns = {name: _column_to_pandas(native[name]) for name in native.columns}
+        columns = {name: _column_to_pandas(native[name], nullable) for name in native.columns}
     except ImportError as error:
         raise InputError(
             "a frame that is not pandas is converted by pyarrow; pip install pyarrow, or pass "
@@ -329,15 +332,16 @@ def _from_narwhals(native):
     return pd.DataFrame(columns, index=pd.RangeIndex(len(native)), columns=list(columns))
 
 
-def _column_to_pandas(column):
+def _column_to_pandas(column, nullable):
     """Convert one narwhals column; integers and booleans with missing cells stay exact."""
     has_missing = column.null_count() > 0
     if has_missing and column.dtype == nw.Boolean:
         return pd.Series(column.to_list(), dtype="boolean")
     if has_missing and any(column.dtype == dtype for dtype in _INTEGERS):
         cells = column.to_list()
-        if max((abs(cell) for cell in cells if cell is not None), default=0) > LARGEST_EXACT_FLOAT:
-            unsigned = max(cell for cell in cells if cell is not None) >= 2**63
+        largest = max((abs(cell) for cell in cells if cell is not None), default=0)
+        if nullable or largest > LARGEST_EXACT_FLOAT:
+            unsigned = largest >= 2**63 and min(cell for cell in cells if cell is not None) >= 0
             return pd.Series(cells, dtype="UInt64" if unsigned else "Int64")
         return pd.Series(cells, dtype=float)
     if column.dtype == nw.Decimal:
