@@ -60,15 +60,19 @@ class LabelAudit(MetaEstimatorMixin, BaseEstimator):
     in medicine patients at low risk do have events. Wrong labels are told from surprising patients
     by their number: among rows with ever higher risk, true labels of no event become ever rarer,
     and wrong ones do not. Rates of wrong labels (none; one for both classes; one class; each its
-    own) and the calibration of the risks are weighed together by their likelihood, prior odds of
-    wrong labels being even. The chance of each label to be wrong is the mean over all of
-    them. The stated false-discovery rate is a limit: with a chance of 80 %, no larger share of the
-    flagged labels is right. The mean would be too low, since flags are set where it is favourable.
+    own) and the calibration of the risks, low and high ones by themselves, are weighed together by
+    their likelihood, prior odds of wrong labels being even. The chance of each label to be wrong is
+    the mean over all of them. The stated false-discovery rate is a limit: with a chance of 90 %, no
+    larger share of the flagged labels is right. The mean would be too low, since flags are set
+    where it is favourable. Half a right label is added to those expected, which matters where few
+    are flagged, and two patients in a thousand may be atypical: rightly labelled, whatever their
+    features say.
 
     It assumes that labels are wrong regardless of the patient's features, given the true class, and
-    that apart from wrong labels the risk follows the model's log odds smoothly. Where coders err on
-    the difficult patients, or the model misses what made patients different, flagged labels may be
-    right more often than stated. Where the model predicts too weakly to tell, nothing is flagged.
+    that apart from wrong labels the risk follows the model's log odds smoothly. Where more patients
+    are atypical, or the model misses what made a group of them different, flagged labels may be
+    right more often than stated: labels alone cannot tell that. Where the model predicts too weakly
+    to tell, nothing is flagged.
 
     References
     ----------

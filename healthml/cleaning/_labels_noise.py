@@ -7,8 +7,10 @@ import numpy as np
 from scipy.special import expit, logsumexp
 
 MOST_BINS = 100
-RATES = np.geomspace(0.004, 0.4, 11)
-SHAPES = (0.6, 0.8, 1.0, 1.25)  # powers of the log odds: tails heavier and lighter than logistic
+RATES = np.geomspace(0.004, 0.4, 15)
+SHAPES = (0.6, 0.85, 1.2)  # powers of the log odds: tails heavier and lighter than logistic
+ALIKE = 0.5  # prior that low and high risks have tails of one shape
+ATYPICAL = 0.002  # patients whose outcome nothing recorded explains look as wrong labels do
 # prior: no wrong labels, one rate for both classes, one class only, a rate for each
 PRIOR = {"none": 0.5, "both_alike": 0.4, "no_event": 0.03, "event": 0.03, "each": 0.04}
 RIDGE = 0.01  # of intercept and slope, for log odds of standard deviation 1
@@ -30,12 +32,15 @@ class NoisePosterior:
         Chance that the label of a row is wrong, under each explanation.
     design_effect : float
         By how much patients' repeated rows were discounted.
+    event : ndarray of shape (n,)
+        Labels as given, 0/1.
     """
 
     weight: np.ndarray
     rates: np.ndarray
     wrong: np.ndarray
     design_effect: float
+    event: np.ndarray
 
     @property
     def score(self):
@@ -46,6 +51,21 @@ class NoisePosterior:
     def p_any(self):
         """Chance that there are wrong labels at all."""
         return float(self.weight[self.rates.max(axis=1) > 0].sum())
+
+    def wrong_for_sure(self, rows):
+        """Return chances that labels are wrong, less what atypical patients may account for.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (k,)
+            Positions of the labels.
+
+        Returns
+        -------
+        ndarray of shape (n_explanations, k)
+        """
+        beyond = np.clip(1 - ATYPICAL / np.maximum(self.rates, ATYPICAL), 0, 1)
+        return self.wrong[:, rows].astype(float) * beyond[:, 1 - self.event[rows]]
 
     def interval(self, values, confidence_level):
         """Return mean, lower and upper end of a value known under each explanation."""
@@ -98,8 +118,9 @@ def noise_posterior(odds, event, groups=None):
     either class are wrong with chances r0 and r1 whatever z is, so labels say event with chance
     r0 + (1 - r0 - r1) expit(a + b z). The better the model, the plainer wrong labels stand out from
     surprising patients: contrary labels become ever rarer as z grows, unless some are wrong.
-    Explanations (pairs of rates, none among them, and four shapes of the tail) are weighed by their
-    likelihood, a and b fitted to each, under the prior `PRIOR`.
+    Explanations (pairs of rates, none among them, and shapes of the tails of low and of high risks)
+    are weighed by their likelihood, a and b fitted to each, under the prior `PRIOR`. A tail has a
+    shape of its own since errors in one class look like high risks that level off.
     """
     z = (odds - odds.mean()) / (odds.std() or 1.0)
     explanations, prior = _explanations()
@@ -113,19 +134,20 @@ def noise_posterior(odds, event, groups=None):
     kept = np.flatnonzero(weight > NEGLIGIBLE)
     wrong = np.empty((len(kept), len(z)), dtype=np.float32)
     for place, one in enumerate(kept):
-        x = _power(z, explanations[one, 2])
-        wrong[place] = _wrong(x[None], coef[[one]], explanations[[one]], event)[0]
+        x = _power(z, explanations[[one], 2:])
+        wrong[place] = _wrong(x, coef[[one]], explanations[[one]], event)[0]
     weight = weight[kept] / weight[kept].sum()
-    return NoisePosterior(weight, explanations[kept, :2], wrong, effect)
+    return NoisePosterior(weight, explanations[kept, :2], wrong, effect, event)
 
 
-def _power(z, shape):
-    return np.sign(z) * np.abs(z) ** shape
+def _power(z, shapes):
+    """Return powers of z, one row for each pair of shapes: below the mean and above it."""
+    return np.sign(z) * np.abs(z) ** np.where(z < 0, shapes[:, :1], shapes[:, 1:])
 
 
 def _explanations():
-    """Return rates of wrong labels, shape of the tail, and the prior of each explanation."""
-    few = RATES[::2]
+    """Return rates of wrong labels with shapes of both tails, and the prior of each explanation."""
+    few = RATES[::3]
     kinds = {
         "none": [(0.0, 0.0)],
         "both_alike": [(r, r) for r in RATES],
@@ -134,13 +156,18 @@ def _explanations():
         "each": list(product(few, few)),
     }
     rows = [
-        (*rates, shape, PRIOR[kind] / len(pairs) / len(SHAPES))
+        (*rates, *shapes, PRIOR[kind] / len(pairs) * _shape_prior(*shapes))
         for kind, pairs in kinds.items()
         for rates in pairs
-        for shape in SHAPES
+        for shapes in product(SHAPES, SHAPES)
     ]
     table = np.array(rows)
-    return table[:, :3], table[:, 3]
+    return table[:, :4], table[:, 4]
+
+
+def _shape_prior(low, high):
+    n = len(SHAPES)
+    return ALIKE / n if low == high else (1 - ALIKE) / (n * (n - 1))
 
 
 def _bins(z, event):

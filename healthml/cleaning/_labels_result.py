@@ -9,7 +9,8 @@ from scipy.stats import binom
 
 from healthml._core._results import Result, plain
 
-STATED_AT = 0.8  # flags are chosen where the estimate is favourable, so its upper limit is stated
+STATED_AT = 0.9  # flags are chosen where the estimate is favourable, so its upper limit is stated
+ADDED = 0.5  # right labels, added to those expected: no right one among few is little evidence
 MOST_FLAGS = 0.5  # share of labels
 
 
@@ -27,9 +28,10 @@ class LabelAuditResult(Result):
         One row per quantity with ``estimate``, ``lower``, ``upper``: "wrong_no_event" (chance that
         a patient without the event has the event's label), "wrong_event", "n_wrong" (labels
         expected to be wrong) and "false_discovery" (share of right labels among those flagged;
-        missing when none is). The estimate of the last is an upper limit with a chance of 80 % to
-        hold, since flags are set where the mean is favourable and it would be too low; its interval
-        is of the share that a reading of all flagged records would count.
+        missing when none is). The estimate of the last is an upper limit with a chance of 90 % to
+        hold, since flags are set where the mean is favourable and it would be too low. It allows
+        for two atypical patients in a thousand and adds half a right label to those expected. Its
+        interval is of the share that a reading of all flagged records would count.
     p_any : float
         Chance that there are wrong labels at all.
     design_effect : float
@@ -139,21 +141,13 @@ def result_of(found, *, risk, label, max_false_discovery, confidence_level):
             "suspected": rank <= n_flagged,
         }
     )
-    wrong = found.wrong.astype(float)
     values = {
         "wrong_no_event": found.rates[:, 0],
         "wrong_event": found.rates[:, 1],
-        "n_wrong": wrong.sum(axis=1),
-        "false_discovery": 1 - wrong[:, order[:n_flagged]].mean(axis=1) if n_flagged else None,
+        "n_wrong": found.wrong.sum(axis=1, dtype=float),
     }
-    rows = [
-        (name, *((np.nan,) * 3 if value is None else found.interval(value, confidence_level)))
-        for name, value in values.items()
-    ]
-    if n_flagged:
-        limit = found.upper_limit(values["false_discovery"][:, None], STATED_AT)[0]
-        ends = _realised(found, values["false_discovery"], n_flagged, confidence_level)
-        rows[-1] = ("false_discovery", float(limit), *ends)
+    rows = [(name, *found.interval(value, confidence_level)) for name, value in values.items()]
+    rows.append(("false_discovery", *_false_discovery(found, order[:n_flagged], confidence_level)))
     return LabelAuditResult(
         table=table,
         rates=pd.DataFrame(rows, columns=["quantity", "estimate", "lower", "upper"]),
@@ -166,18 +160,37 @@ def result_of(found, *, risk, label, max_false_discovery, confidence_level):
 def _n_flagged(found, order, max_false_discovery):
     """Return the most labels, from the most suspect on, whose stated rate is low enough."""
     most = max(1, int(MOST_FLAGS * len(order)))
-    counts = np.arange(1, most + 1)
-    right = np.cumsum(1 - found.wrong[:, order[:most]].astype(float), axis=1) / counts
-    stated = found.upper_limit(right, STATED_AT)
+    stated = _stated(found, order[:most])
     return int((np.flatnonzero(stated <= max_false_discovery) + 1).max(initial=0))
 
 
-def _realised(found, right, n_flagged, confidence_level):
-    """Return ends of the share of right labels that a reading of all flagged records would count.
+def _stated(found, order):
+    """Return the limit of the share of right labels among the first, the first two, and so on."""
+    counts = np.arange(1, len(order) + 1)
+    right = 1 - np.cumsum(found.wrong_for_sure(order), axis=1) / counts
+    return found.upper_limit(right, STATED_AT) + ADDED / counts
+
+
+def _false_discovery(found, flagged, confidence_level):
+    """Return the stated share of right labels among the flagged, and the ends of its interval.
+
+    Atypical patients are allowed for in the upper end and not in the lower.
+    """
+    if not len(flagged):
+        return (np.nan,) * 3
+    stated = float(_stated(found, flagged)[-1])
+    tails = (1 - confidence_level) / 2, (1 + confidence_level) / 2
+    surely = found.wrong_for_sure(flagged).mean(axis=1)
+    lower = _realised(found, 1 - found.wrong[:, flagged].mean(axis=1), len(flagged), tails[0])
+    upper = _realised(found, 1 - surely, len(flagged), tails[1])
+    return stated, lower, max(stated, upper)
+
+
+def _realised(found, right, n_flagged, chance):
+    """Return the share of right labels that a reading of all flagged records stays within.
 
     Under each explanation the count is taken as binomial.
     """
     counts = np.arange(n_flagged + 1)
     below = found.weight @ binom.cdf(counts[None], n_flagged, np.clip(right, 0, 1)[:, None])
-    tails = [(1 - confidence_level) / 2, (1 + confidence_level) / 2]
-    return np.minimum(np.searchsorted(below, tails), n_flagged) / n_flagged
+    return float(min(np.searchsorted(below, chance), n_flagged) / n_flagged)

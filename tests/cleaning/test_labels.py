@@ -19,7 +19,7 @@ from sklearn.svm import LinearSVC
 
 from healthml.cleaning import LabelAudit
 from healthml.cleaning._labels_folds import deal_folds
-from healthml.cleaning._labels_noise import noise_posterior
+from healthml.cleaning._labels_noise import NoisePosterior, noise_posterior
 from healthml.cleaning._labels_result import result_of
 from healthml.exceptions import InputError
 
@@ -109,6 +109,47 @@ def test_flags_are_not_falser_than_stated():
     assert n_flagged > 40
     assert n_false / n_flagged < stated / n_flagged + 0.02
     assert n_false / n_flagged > 0.01  # and not stated out of all proportion
+
+
+def test_high_risks_that_level_off_are_not_taken_for_errors_in_one_class():
+    runs = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        z = rng.normal(size=1000)
+        odds = 3.5 * np.where(z < 0, z, np.abs(z) ** 0.6)  # the model expects a straight line
+        truth = (rng.random(1000) < expit(odds)).astype(int)
+        missed = (truth == 1) & (rng.random(1000) < 0.2)
+        chosen, limit = flags(3.5 * z, np.where(missed, 0, truth))
+        if chosen.any():
+            runs.append((chosen.sum(), (chosen & ~missed).sum(), limit))
+    n_flagged, n_false, limit = np.array(runs).T
+    assert len(runs) >= 6
+    assert n_false.sum() / n_flagged.sum() <= (n_flagged * limit).sum() / n_flagged.sum()
+    assert (n_false / n_flagged).mean() <= limit.mean()
+
+
+def test_a_few_atypical_patients_are_not_flagged():
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        odds = 6 * rng.normal(size=1000)
+        atypical = rng.random(1000) < 0.01  # half of them contradict their features, rightly
+        truth = (rng.random(1000) < expit(np.where(atypical, 0, odds))).astype(int)
+        assert not flags(odds, truth)[0].any()
+
+
+@pytest.mark.parametrize(("n_wrong", "n_flagged"), [(2, 0), (3, 3)])
+def test_two_labels_are_too_few_to_state_a_share_of(n_wrong, n_flagged):
+    wrong = (np.arange(20) < n_wrong).astype(float)
+    event = np.zeros(20, dtype=int)
+    sure = NoisePosterior(np.ones(1), np.array([[0.1, 0.1]]), wrong[None], 1.0, event)
+    options = {"max_false_discovery": 0.2, "confidence_level": 0.95}
+    result = result_of(sure, risk=wrong, label=event, **options)
+    assert result.table["suspected"].sum() == n_flagged
+    if n_flagged:  # half a label of three, and atypical patients: 2 in 1000 beside 100 wrong
+        assert result.false_discovery == pytest.approx(0.5 / 3 + 0.02)
+        rates = result.rates.set_index("quantity").loc["false_discovery"]
+        assert rates["lower"] == 0
+        assert rates["upper"] >= result.false_discovery
 
 
 def test_clean_labels_are_left_alone_however_weak_or_strong_the_model():
