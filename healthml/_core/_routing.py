@@ -2,10 +2,25 @@
 
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import has_fit_parameter
 
 from healthml.exceptions import InputError
+
+
+class RoutesFit:
+    """A meta-estimator whose `fit` hands metadata to the `fit` of its `estimator`."""
+
+    def get_metadata_routing(self):
+        """Return what is requested here and by the inner model.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(estimator=self.estimator, method_mapping=fit_to_fit)
 
 
 def inner_fit_params(owner, *, groups=None, sample_weight=None, **params):

@@ -5,11 +5,11 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import ClassifierTags, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import _check_feature_names, _num_features, indexable
 
 from healthml._core._checks import check_event, check_groups, check_random_seeds
-from healthml.cleaning._labels_folds import OutOfFold, deal_folds, inner_fit_params
+from healthml._core._routing import RoutesFit, inner_fit_params
+from healthml.cleaning._labels_folds import OutOfFold, deal_folds
 from healthml.cleaning._labels_noise import noise_posterior
 from healthml.cleaning._labels_result import LabelAuditResult, result_of
 from healthml.exceptions import InputError
@@ -17,7 +17,7 @@ from healthml.exceptions import InputError
 _FARTHEST = 1e-5  # of a risk from 0 or 1, before it is taken as log odds
 
 
-class LabelAudit(MetaEstimatorMixin, BaseEstimator):
+class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
     """Rank the labels that are likely wrong, with the false-discovery rate of those flagged.
 
     Every row gets a risk from models fitted without its patient, averaged over several deals of
@@ -152,17 +152,6 @@ class LabelAudit(MetaEstimatorMixin, BaseEstimator):
         self.suspected_ = self.result_.table["suspected"].to_numpy()
         return self
 
-    def get_metadata_routing(self):
-        """Return what is requested here and by the inner classifier.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(estimator=self.estimator, method_mapping=fit_to_fit)
-
     def __sklearn_tags__(self):
         """Take what the inner classifier takes, with two classes."""
         tags = super().__sklearn_tags__()
@@ -182,7 +171,7 @@ class LabelAudit(MetaEstimatorMixin, BaseEstimator):
     def _risks(self, X, event, groups, params):
         """Return risks of the second round, in which labels count as far as the first believed."""
         fits = OutOfFold(
-            self.estimator, X, event, inner_fit_params(self, groups, params), self.n_jobs
+            self.estimator, X, event, inner_fit_params(self, groups=groups, **params), self.n_jobs
         )
         seeds = np.array(check_random_seeds(self.random_state, 4 * self.n_repeats))
         believed = None

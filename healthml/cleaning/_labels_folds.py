@@ -1,13 +1,10 @@
 """Risks of rows the model was not fitted on, from several deals of whole patients to folds."""
 
-import inspect
 from numbers import Integral
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
-from sklearn.utils.metadata_routing import process_routing
 
 from healthml._core._checks import check_patient_cv
 from healthml._core._parallel import run_parallel
@@ -141,27 +138,3 @@ class OutOfFold:
         model.fit(_safe_indexing(self.X, train), self.event[train], **params)
         place = list(model.classes_).index(1)
         return model.predict_proba(_safe_indexing(self.X, test))[:, place]
-
-
-def inner_fit_params(owner, groups, params):
-    """Return the metadata that the inner fits get, the same with routing off and on.
-
-    Parameters
-    ----------
-    owner : estimator
-        The meta-estimator; its `estimator` is fitted.
-    groups : ndarray of int or None
-        Patient of each row.
-    params : dict
-        Further metadata.
-
-    Returns
-    -------
-    dict
-    """
-    if get_config()["enable_metadata_routing"]:
-        given = params if groups is None else {"groups": groups, **params}
-        routed = process_routing(owner, "fit", **given)["estimator"]["fit"] if given else {}
-        return dict(routed)
-    takes = inspect.signature(owner.estimator.fit).parameters
-    return params if groups is None or "groups" not in takes else {"groups": groups, **params}

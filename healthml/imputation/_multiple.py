@@ -5,19 +5,18 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
 
 from healthml._core._checks import check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
 from healthml._core._parallel import run_parallel
-from healthml._core._routing import inner_fit_params
+from healthml._core._routing import RoutesFit, inner_fit_params
 from healthml.exceptions import InputError
 from healthml.imputation._chained import ChainedImputer
 from healthml.imputation._multiple_tables import coef_table, spread_table
 
 
-class _MultiplyImputed(MetaEstimatorMixin, BaseEstimator):
+class _MultiplyImputed(RoutesFit, MetaEstimatorMixin, BaseEstimator):
     """What the classifier and the regressor share."""
 
     __metadata_request__fit = {"groups": True}
@@ -79,17 +78,6 @@ class _MultiplyImputed(MetaEstimatorMixin, BaseEstimator):
         """Coefficients of the m models: their mean and how far they lie apart."""
         check_is_fitted(self, "estimators_")
         return coef_table(self.estimators_, getattr(self, "feature_names_in_", None))
-
-    def get_metadata_routing(self):
-        """Return what is requested here and by the inner model.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(estimator=self.estimator, method_mapping=fit_to_fit)
 
     def __sklearn_tags__(self):
         """Take what the imputer reads; the outcome is the inner model's."""

@@ -6,11 +6,12 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
 
 from healthml._core._checks import check_event, check_groups, check_patient_cv
 from healthml._core._numerics import expit, fit_logistic
+from healthml._core._routing import RoutesFit
 from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics._inputs import log_odds
 from healthml.validation._procedure import Procedure, predict_risk
@@ -18,7 +19,7 @@ from healthml.validation._procedure import Procedure, predict_risk
 _FLAT = 1e-8  # log odds that differ less are one risk for all
 
 
-class ShrunkenClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Classifier whose risks are shrunk by its own out-of-fold calibration slope.
 
     Overfitted risks are too extreme for new patients. The inner classifier predicts, fold by fold,
@@ -143,17 +144,6 @@ class ShrunkenClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         likeliest = self.predict_proba(X).argmax(axis=1)
         return self.classes_[likeliest]
-
-    def get_metadata_routing(self):
-        """Return what is requested here and by the inner classifier.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(estimator=self.estimator, method_mapping=fit_to_fit)
 
     def __sklearn_tags__(self):
         """Take what the inner classifier takes, with two classes."""
