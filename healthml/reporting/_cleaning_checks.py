@@ -1,5 +1,7 @@
 """What the cleaning room finds: units, slips, contradicting fields, names of levels, labels."""
 
+import re
+
 import numpy as np
 from scipy.special import logit
 
@@ -12,6 +14,7 @@ from healthml.reporting._cleaning_steps import counts_of, measured, records
 from healthml.reporting._look import Look, base_risk, names_in_words
 from healthml.reporting._report import NotAssessed, Section
 
+_ONCE_TOO_OFTEN = re.compile(r"^(.+)\*([\d.e+-]+)$")  # "kg*0.45359", but not "10*9/L"
 _SPELLING = ("invisible_characters", "spaces", "case", "synonym", "typo", "smudge", "dependency")
 _SURE_OF_NOISE = 0.95  # chance that there are wrong labels at all, before any is counted
 _FALSE_FLAGS = 0.2
@@ -59,7 +62,8 @@ def _unit_words(rows):
     places = f" at {len(rows)} site{'s' if len(rows) > 1 else ''}"
     where = "" if rows["group"].eq("all").all() else places
     kinds = ", ".join(sorted({k for kinds in rows["kinds"] for k in kinds.split(", ")}))
-    return f"{one.column}: {n:,} cells in {one.from_unit}{where} (by {kinds})"
+    unit = re.sub(_ONCE_TOO_OFTEN, r"\1 multiplied by \2 once too often", one.from_unit)
+    return f"{one.column}: {n:,} cells in {unit}{where} (by {kinds})"
 
 
 def check_decimal_slips(case):

@@ -13,6 +13,7 @@ from healthml._core._findings import NOTE
 from healthml.datasets import make_ehr_cohort
 from healthml.reporting._case import build_case, take_roles
 from healthml.reporting._cleaning_checks import (
+    _unit_words,
     check_decimal_slips,
     check_fields,
     check_labels,
@@ -211,3 +212,16 @@ def test_predictions_alone_are_not_asked_about_columns_or_labels():
         (rng.uniform(size=400) < risk).astype(int), risk, random_state=0
     )
     assert not {"HM215", "HM216", "HM217", "HM218", "HM219"} & set(report.codes())
+
+
+@pytest.mark.parametrize(
+    ("unit", "words"),
+    [
+        ("kg*0.45359", "3 cells in kg multiplied by 0.45359 once too often (by paired)"),
+        ("10*9/L*0.001", "3 cells in 10*9/L multiplied by 0.001 once too often (by paired)"),
+        ("10*9/L", "3 cells in 10*9/L (by paired)"),
+    ],
+)
+def test_a_value_converted_twice_is_told_in_words(unit, words):
+    row = {"column": "weight", "group": "all", "from_unit": unit, "n_cells": 3, "kinds": "paired"}
+    assert _unit_words(pd.DataFrame([row])) == f"weight: {words}"
