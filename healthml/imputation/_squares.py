@@ -3,7 +3,7 @@
 import numpy as np
 
 from healthml.imputation._logistic_draws import draw_nominal, draw_ordered
-from healthml.imputation._pairs import LEAST_ROWS, MOST_COLUMNS, MOST_ROWS
+from healthml.imputation._pairs import LEAST_ROWS, MOST_COLUMNS, MOST_ROWS, MOST_TERMS
 
 
 def choose_squares(columns, values, missing, predictors, targets):
@@ -11,7 +11,7 @@ def choose_squares(columns, values, missing, predictors, targets):
 
     A number is tried in the rows in which it and the levels are observed, gaps of the others
     filled with their mean. Its square enters where the logistic regression gets better by more than
-    the extended Bayesian information criterion asks; see `choose_pairs`.
+    the extended Bayesian information criterion asks, the best first; see `choose_pairs`.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def choose_squares(columns, values, missing, predictors, targets):
     numbers = [
         k
         for k, column in enumerate(columns)
-        if column.levels is None and _distinct(values[k][~missing[k]]) > 2
+        if column.levels is None and len(np.unique(values[k][~missing[k]])) > 2
     ]
     if not targets or not numbers or width > MOST_COLUMNS:
         return {}
@@ -40,22 +40,49 @@ def choose_squares(columns, values, missing, predictors, targets):
     found = {}
     for j, is_ordered in targets.items():
         inside = [k for k in numbers if columns[k].cols[0] in predictors[j]]
-        for k in inside:
-            rows = np.flatnonzero(~missing[j] & ~missing[k])
-            rows = rows[:: -(-len(rows) // MOST_ROWS)] if len(rows) else rows
-            if len(rows) < max(LEAST_ROWS, 5 * width):
-                continue
-            X, codes = Z[np.ix_(rows, predictors[j])], values[j][rows].astype(np.int64)
-            square = Z[rows, columns[k].cols[0]] ** 2
-            gain = _gain(X, square, codes, is_ordered)
-            n_terms = 1 if is_ordered else len(columns[j].levels) - 1
-            if gain > n_terms * (np.log(len(rows)) + 2 * np.log(len(inside))):
-                found.setdefault(j, []).append(int(columns[k].cols[0]))
+        trial = _Trial(Z, columns, values, missing, j, predictors[j], is_ordered, len(inside))
+        chosen = _forward(inside, trial.gain)
+        if chosen:
+            found[j] = [int(columns[k].cols[0]) for k in chosen]
     return found
 
 
-def _distinct(cells):
-    return len(np.unique(cells))
+class _Trial:
+    """The logistic regression of one column of levels, to which squares are added."""
+
+    def __init__(self, Z, columns, values, missing, j, predictors, is_ordered, n_candidates):
+        self.Z = Z
+        self.place = [column.cols[0] for column in columns]
+        self.codes = values[j]
+        self.missing = missing
+        self.j = j
+        self.predictors = predictors
+        self.is_ordered = is_ordered
+        self.n_terms = 1 if is_ordered else len(columns[j].levels) - 1
+        self.n_candidates = n_candidates
+
+    def gain(self, k, before):
+        """Return by how much the square of number k, after those before it, beats its price."""
+        used = [*before, k]
+        rows = np.flatnonzero(~np.any([self.missing[c] for c in (self.j, *used)], axis=0))
+        if len(rows) < max(LEAST_ROWS, 5 * self.Z.shape[1]):
+            return 0.0
+        rows = rows[:: -(-len(rows) // MOST_ROWS)]
+        squares = self.Z[np.ix_(rows, [self.place[c] for c in used])] ** 2
+        X = np.column_stack([self.Z[np.ix_(rows, self.predictors)], squares])
+        risen = _risen(X, self.codes[rows].astype(np.int64), self.is_ordered)
+        return risen - self.n_terms * (np.log(len(rows)) + 2 * np.log(self.n_candidates))
+
+
+def _forward(candidates, gain):
+    """Return the candidates with a gain over those before them, the best first."""
+    found = []
+    while candidates and len(found) < MOST_TERMS:
+        gains = {k: gain(k, found) for k in candidates}
+        candidates = sorted((k for k in candidates if gains[k] > 0), key=lambda k: -gains[k])
+        found += candidates[:1]
+        candidates = candidates[1:]
+    return found
 
 
 def _filled(columns, values, missing, width):
@@ -68,13 +95,12 @@ def _filled(columns, values, missing, width):
     return Z
 
 
-def _gain(X, square, codes, is_ordered):
-    """Return how much a square raises twice the log posterior density at its highest point."""
+def _risen(X, codes, is_ordered):
+    """Return how much the last predictor raises twice the log posterior density at its top."""
     levels, codes = np.unique(codes, return_inverse=True)
     if len(levels) < 2:
         return 0.0
     draw = draw_ordered if is_ordered and len(levels) > 2 else draw_nominal
     rng = np.random.default_rng(0)  # what is drawn is not used
-    without = draw(X, codes, len(levels), rng)
-    more = draw(np.column_stack([X, square]), codes, len(levels), rng)
+    without, more = (draw(part, codes, len(levels), rng) for part in (X[:, :-1], X))
     return 2 * (without.loss - more.loss) if without.converged and more.converged else 0.0
