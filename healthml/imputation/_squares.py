@@ -10,8 +10,8 @@ def choose_squares(columns, values, missing, predictors, targets):
     """Return the numbers whose squares predict incomplete columns of levels.
 
     A number is tried in the rows in which it and the levels are observed, gaps of the others
-    filled with their mean. Its square enters where the logistic regression gets better by more than
-    the extended Bayesian information criterion asks, the best first; see `choose_pairs`.
+    filled with their mean. Its square enters where that lowers Akaike's criterion, the best first:
+    for imputation a term too many costs little and one too few costs bias [1]_.
 
     Parameters
     ----------
@@ -27,6 +27,11 @@ def choose_squares(columns, values, missing, predictors, targets):
     -------
     dict of int to list of int
         Column -> columns of the design.
+
+    References
+    ----------
+    .. [1] Collins LM, Schafer JL, Kam CM. A comparison of inclusive and restrictive strategies in
+       modern missing data procedures. Psychol Methods 2001;6:330-351.
     """
     width = 1 + sum(column.width for column in columns)
     numbers = [
@@ -40,7 +45,7 @@ def choose_squares(columns, values, missing, predictors, targets):
     found = {}
     for j, is_ordered in targets.items():
         inside = [k for k in numbers if columns[k].cols[0] in predictors[j]]
-        trial = _Trial(Z, columns, values, missing, j, predictors[j], is_ordered, len(inside))
+        trial = _Trial(Z, columns, values, missing, j, predictors[j], is_ordered)
         chosen = _forward(inside, trial.gain)
         if chosen:
             found[j] = [int(columns[k].cols[0]) for k in chosen]
@@ -50,7 +55,7 @@ def choose_squares(columns, values, missing, predictors, targets):
 class _Trial:
     """The logistic regression of one column of levels, to which squares are added."""
 
-    def __init__(self, Z, columns, values, missing, j, predictors, is_ordered, n_candidates):
+    def __init__(self, Z, columns, values, missing, j, predictors, is_ordered):
         self.Z = Z
         self.place = [column.cols[0] for column in columns]
         self.codes = values[j]
@@ -59,10 +64,9 @@ class _Trial:
         self.predictors = predictors
         self.is_ordered = is_ordered
         self.n_terms = 1 if is_ordered else len(columns[j].levels) - 1
-        self.n_candidates = n_candidates
 
     def gain(self, k, before):
-        """Return by how much the square of number k, after those before it, beats its price."""
+        """Return by how much the square of number k, after others, lowers the criterion."""
         used = [*before, k]
         rows = np.flatnonzero(~np.any([self.missing[c] for c in (self.j, *used)], axis=0))
         if len(rows) < max(LEAST_ROWS, 5 * self.Z.shape[1]):
@@ -70,8 +74,7 @@ class _Trial:
         rows = rows[:: -(-len(rows) // MOST_ROWS)]
         squares = self.Z[np.ix_(rows, [self.place[c] for c in used])] ** 2
         X = np.column_stack([self.Z[np.ix_(rows, self.predictors)], squares])
-        risen = _risen(X, self.codes[rows].astype(np.int64), self.is_ordered)
-        return risen - self.n_terms * (np.log(len(rows)) + 2 * np.log(self.n_candidates))
+        return _risen(X, self.codes[rows].astype(np.int64), self.is_ordered) - 2 * self.n_terms
 
 
 def _forward(candidates, gain):
@@ -102,5 +105,7 @@ def _risen(X, codes, is_ordered):
         return 0.0
     draw = draw_ordered if is_ordered and len(levels) > 2 else draw_nominal
     rng = np.random.default_rng(0)  # what is drawn is not used
-    without, more = (draw(part, codes, len(levels), rng) for part in (X[:, :-1], X))
+    without = draw(X[:, :-1], codes, len(levels), rng)
+    start = np.append(without.estimate, np.zeros_like(without.estimate[-1:]), axis=0)
+    more = draw(X, codes, len(levels), rng, start)
     return 2 * (without.loss - more.loss) if without.converged and more.converged else 0.0
