@@ -57,7 +57,7 @@ class _Trial:
 
     def __init__(self, Z, columns, values, missing, j, predictors, is_ordered):
         self.Z = Z
-        self.place = [column.cols[0] for column in columns]
+        self.columns = columns
         self.codes = values[j]
         self.missing = missing
         self.j = j
@@ -72,7 +72,7 @@ class _Trial:
         if len(rows) < max(LEAST_ROWS, 5 * self.Z.shape[1]):
             return 0.0
         rows = rows[:: -(-len(rows) // MOST_ROWS)]
-        squares = self.Z[np.ix_(rows, [self.place[c] for c in used])] ** 2
+        squares = self.Z[np.ix_(rows, [self.columns[c].cols[0] for c in used])] ** 2
         X = np.column_stack([self.Z[np.ix_(rows, self.predictors)], squares])
         return _risen(X, self.codes[rows].astype(np.int64), self.is_ordered) - 2 * self.n_terms
 
