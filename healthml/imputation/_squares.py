@@ -64,6 +64,7 @@ class _Trial:
         self.predictors = predictors
         self.is_ordered = is_ordered
         self.n_terms = 1 if is_ordered else len(columns[j].levels) - 1
+        self.without = {}  # fits to which a square is added
 
     def gain(self, k, before):
         """Return by how much the square of number k, after others, lowers the criterion."""
@@ -74,7 +75,22 @@ class _Trial:
         rows = rows[:: -(-len(rows) // MOST_ROWS)]
         squares = self.Z[np.ix_(rows, [self.columns[c].cols[0] for c in used])] ** 2
         X = np.column_stack([self.Z[np.ix_(rows, self.predictors)], squares])
-        return _risen(X, self.codes[rows].astype(np.int64), self.is_ordered) - 2 * self.n_terms
+        codes = np.unique(self.codes[rows], return_inverse=True)[1]
+        key = tuple(before), k if self.missing[k].any() else None
+        if key not in self.without:
+            self.without[key] = self._fit(X[:, :-1], codes)
+        without = self.without[key]
+        start = np.append(without.estimate, np.zeros_like(without.estimate[-1:]), axis=0)
+        more = self._fit(X, codes, start)
+        if not (without.converged and more.converged):
+            return 0.0
+        return 2 * (without.loss - more.loss) - 2 * self.n_terms
+
+    def _fit(self, X, codes, start=None):
+        n_levels = max(codes.max() + 1, 2)
+        draw = draw_ordered if self.is_ordered and n_levels > 2 else draw_nominal
+        rng = np.random.default_rng(0)  # what is drawn is not used
+        return draw(X, codes, n_levels, rng, start)
 
 
 def _forward(candidates, gain):
@@ -96,16 +112,3 @@ def _filled(columns, values, missing, width):
         block[gone] = block[~gone].mean(axis=0)
         Z[:, column.cols] = block
     return Z
-
-
-def _risen(X, codes, is_ordered):
-    """Return how much the last predictor raises twice the log posterior density at its top."""
-    levels, codes = np.unique(codes, return_inverse=True)
-    if len(levels) < 2:
-        return 0.0
-    draw = draw_ordered if is_ordered and len(levels) > 2 else draw_nominal
-    rng = np.random.default_rng(0)  # what is drawn is not used
-    without = draw(X[:, :-1], codes, len(levels), rng)
-    start = np.append(without.estimate, np.zeros_like(without.estimate[-1:]), axis=0)
-    more = draw(X, codes, len(levels), rng, start)
-    return 2 * (without.loss - more.loss) if without.converged and more.converged else 0.0
