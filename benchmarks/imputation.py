@@ -24,9 +24,10 @@ import pandas as pd
 
 from healthml.imputation import ChainedImputer
 
-# CPU seconds of mice 3.15 with R 4.2.2 on one thread, measured when the imputer was planned; the
-# machine was not written down, so the ratio is a rough one
-STORED = {(100_000, 50): 1150.0}
+# CPU seconds of mice 3.15 with R 4.2.2 on one thread. The largest was measured when the imputer was
+# planned, on a machine that was not written down, so its ratio is a rough one; the others once and
+# whole (m = 5, 10 rounds), on one of two virtual cores of an AMD EPYC that had other work beside it
+STORED = {(10_000, 50): 110.0, (100_000, 10): 44.4, (100_000, 50): 1150.0}
 SMALL = [(1_000, 10), (1_000, 50), (10_000, 10)]
 LARGE = [(10_000, 50), (100_000, 10), (100_000, 50)]
 MICE = """

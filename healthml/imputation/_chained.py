@@ -35,10 +35,11 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     method : str, estimator or mapping, default="auto"
         How columns are drawn. "auto" takes "pmm" (predictive mean matching) for numbers, whole
         numbers and dates, "logreg" for two levels, "polyreg" for more, "polr" for ordered levels,
-        and does two things more, which a method named outright does not: a skewed column enters
-        on a log scale of its own, and a column of numbers that squares or products of the others
+        and does three things more, which a method named outright does not: a skewed column enters
+        on a log scale of its own; a column of numbers that squares or products of the others
         predict in the rows without a gap (extended BIC; up to 30 columns of the design) is drawn
-        by "cart", beyond 20,000 rows by "pmm" with these products.
+        by "cart", beyond 20,000 rows by "pmm" with these products; and squares of numbers enter
+        the models of levels where they lower Akaike's criterion (up to 30 columns).
         Further: "norm" (normal noise, may leave the observed values), "cart", "rf", or a
         scikit-learn estimator. A mapping gives single columns their own.
     m : int, default=5

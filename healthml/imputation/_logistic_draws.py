@@ -1,7 +1,8 @@
 """Draws of level probabilities: binary, nominal and ordered logistic regression with a posterior.
 
 mice draws levels of nominal and ordered columns from the fitted probabilities alone; here the
-coefficients are drawn too, so that the uncertainty about them reaches the imputations.
+coefficients are drawn too, so that the uncertainty about them reaches the imputations. A weak prior
+keeps them finite where a predictor tells a level perfectly.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from scipy.special import expit, softmax
 from healthml.imputation._linear_draws import by_row
 
 STEPS, TOLERANCE = 25, 1e-6
+PRIOR_SD = 2.5
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,14 @@ class LevelDraw:
     kind : {"nominal", "ordered"}
         Multinomial (binary with two levels) or proportional odds.
     estimate, drawn : ndarray
-        Coefficients by maximum likelihood and drawn from their posterior: (n_predictors,
+        Coefficients of the highest posterior density and drawn from their posterior: (n_predictors,
         n_levels - 1) for nominal, thresholds followed by slopes for ordered.
     n_levels : int
         Number of levels.
     converged : bool
-        Whether the likelihood has reached its maximum.
+        Whether the highest posterior density was found.
+    loss : float
+        Minus the logarithm of that density.
     """
 
     kind: str
@@ -37,6 +41,7 @@ class LevelDraw:
     drawn: np.ndarray
     n_levels: int
     converged: bool
+    loss: float
 
     def probabilities(self, X, *, drawn=True):
         """Return the probability of each level for rows of predictors (intercept first)."""
@@ -47,48 +52,39 @@ class LevelDraw:
         return _ordered_probabilities(X[:, 1:], coef, self.n_levels)
 
 
-def augment(X, codes, n_levels):
-    """Add a few weighted rows so that perfect prediction does no harm (White et al. 2010).
+def prior_precision(X):
+    """Return how much the prior of each coefficient weighs: normal, of log odds ratio 0 [1]_.
+
+    Its standard deviation is 2.5 between the two values of a predictor that has two, else for one
+    standard deviation of the predictor; the intercept has none. A rare 0/1 predictor needs the
+    first: rows that pull towards no association, a few at half a standard deviation from the mean
+    [2]_, hardly touch the log odds ratio between its values, which then runs off.
 
     Parameters
     ----------
     X : ndarray of shape (n_rows, n_predictors)
         Predictors, intercept first.
-    codes : ndarray of int
-        Level of each row.
-    n_levels : int
-        Number of levels.
-
-    Returns
-    -------
-    X, codes, weights
 
     References
     ----------
-    White IR, Daniel R, Royston P. Avoiding bias due to perfect prediction in multiple imputation
-    of incomplete categorical variables. Comput Stat Data Anal 2010;54:2267-2275.
+    .. [1] Gelman A, Jakulin A, Pittau MG, Su YS. A weakly informative default prior distribution
+       for logistic and other regression models. Ann Appl Stat 2008;2:1360-1383.
+    .. [2] White IR, Daniel R, Royston P. Avoiding bias due to perfect prediction in multiple
+       imputation of incomplete categorical variables. Comput Stat Data Anal 2010;54:2267-2275.
     """
-    p = X.shape[1] - 1
-    if p == 0:
-        return X, codes, np.ones(len(X))
     own = X[:, 1:]
-    middle, spread = own.mean(axis=0), own.std(axis=0, ddof=1)
-    rows = np.tile(middle, (p, n_levels, 2, 1))
-    for sign, place in ((0.5, 0), (-0.5, 1)):
-        rows[np.arange(p), :, place, np.arange(p)] += (sign * spread)[:, None]
-    rows = np.clip(rows, own.min(axis=0), own.max(axis=0)).reshape(-1, p)
-    level = np.tile(np.repeat(np.arange(n_levels), 2), p)
-    weight = np.full(len(rows), (p + 1) / len(rows))
-    more = np.column_stack([np.ones(len(rows)), rows])
-    return (
-        np.vstack([X, more]),
-        np.concatenate([codes, level]),
-        np.concatenate([np.ones(len(X)), weight]),
-    )
+    low, high = own.min(axis=0), own.max(axis=0)
+    has_two = ((own == low) | (own == high)).all(axis=0)
+    scale = np.where(has_two, high - low, own.std(axis=0))
+    scale = np.where(scale > 1e-8, scale, 1.0)
+    return np.concatenate([[0.0], (scale / PRIOR_SD) ** 2])
 
 
 def draw_nominal(X, codes, n_levels, rng, start=None):
     """Draw the coefficients of a multinomial logistic regression.
+
+    The prior is one of the differences between any two levels, so that it does not matter which
+    level comes first.
 
     Parameters
     ----------
@@ -107,52 +103,56 @@ def draw_nominal(X, codes, n_levels, rng, start=None):
     -------
     LevelDraw
     """
-    X, codes, weight = augment(X, codes, n_levels)
     k, p = n_levels - 1, X.shape[1]
-    coef = np.zeros((p, k)) if start is None or start.shape != (p, k) else start.copy()
-    one_hot = weight[:, None] * (codes[:, None] == np.arange(1, n_levels))
-    rows = np.arange(len(X)), codes
-    score, share = _nominal_state(X, rows, weight, coef)
-    converged = False
+    coef = np.zeros((p, k)) if start is None or start.shape != (p, k) else start
+    one_hot = (codes[:, None] == np.arange(1, n_levels)).astype(float)
+    rows, precision = (np.arange(len(X)), codes), prior_precision(X)[:, None]
+    between = 2 * (np.eye(k) - 1 / n_levels)
+    prior = np.kron(between, np.diag(precision.ravel()))
+
+    def state(tried):
+        loss, share = _nominal_state(X, rows, tried)
+        return loss + (precision * tried * (tried @ between)).sum() / 2, share
+
+    before, converged = state(coef), False
     for _ in range(STEPS):
-        slope = X.T @ (one_hot - weight[:, None] * share)
-        root = _root(_nominal_information(X, share, weight))
+        slope = X.T @ (one_hot - before[1]) - precision * (coef @ between)
+        root = _root(_nominal_information(X, before[1]) + prior)
         step = cho_solve((root, True), slope.T.ravel()).reshape(k, p).T
-        coef, (score, share), moved = _line_search(
-            lambda c: _nominal_state(X, rows, weight, c), coef, step, (score, share)
-        )
+        coef, before, moved = _line_search(state, coef, step, before)
         if moved < TOLERANCE:
             converged = True
             break
     noise = solve_triangular(root, rng.standard_normal(p * k), lower=True, trans="T")
-    return LevelDraw("nominal", coef, coef + noise.reshape(k, p).T, n_levels, converged)
+    drawn = coef + noise.reshape(k, p).T
+    return LevelDraw("nominal", coef, drawn, n_levels, converged, before[0])
 
 
 def draw_ordered(X, codes, n_levels, rng, start=None):
     """Draw thresholds and slopes of a proportional-odds model; see `draw_nominal`."""
-    X, codes, weight = augment(X, codes, n_levels)
     own, k = X[:, 1:], n_levels - 1
-    size = k + own.shape[1]
+    precision = np.concatenate([np.zeros(k), prior_precision(X)[1:]])
+    size = len(precision)
     if start is None or start.shape != (size,):
-        below = np.cumsum(np.bincount(codes, weights=weight, minlength=n_levels))[:-1]
-        share = np.clip(below / weight.sum(), 1e-4, 1 - 1e-4)
+        below = np.cumsum(np.bincount(codes, minlength=n_levels))[:-1]
+        share = np.clip(below / len(codes), 1e-4, 1 - 1e-4)
         start = np.concatenate([np.log(share / (1 - share)), np.zeros(own.shape[1])])
-    coef = start.copy()
-    score = (_ordered_loss(own, codes, weight, coef, n_levels),)
-    converged = False
+
+    def state(tried):
+        return (_ordered_loss(own, codes, tried, n_levels) + precision @ tried**2 / 2,)
+
+    coef, before, converged = start, state(start), False
     for _ in range(STEPS):
-        slope, information = _ordered_moments(own, codes, weight, coef, n_levels)
-        root = _root(information)
-        step = cho_solve((root, True), slope)
-        coef, score, moved = _line_search(
-            lambda c: (_ordered_loss(own, codes, weight, c, n_levels),), coef, step, score
-        )
+        slope, information = _ordered_moments(own, codes, coef, n_levels)
+        root = _root(information + np.diag(precision))
+        step = cho_solve((root, True), slope - precision * coef)
+        coef, before, moved = _line_search(state, coef, step, before)
         if moved < TOLERANCE:
             converged = True
             break
     drawn = coef + solve_triangular(root, rng.standard_normal(size), lower=True, trans="T")
     drawn[:k] = np.sort(drawn[:k])
-    return LevelDraw("ordered", coef, drawn, n_levels, converged)
+    return LevelDraw("ordered", coef, drawn, n_levels, converged, before[0])
 
 
 def pick_levels(probabilities, chance):
@@ -169,25 +169,25 @@ def pick_levels(probabilities, chance):
     return (chance[:, None] >= edges).sum(axis=1)
 
 
-def _nominal_information(X, share, weight):
+def _nominal_information(X, share):
     k, p = share.shape[1], X.shape[1]
     found = np.empty((k, p, k, p))
     for a in range(k):
         for b in range(a, k):
-            curve = weight * share[:, a] * ((a == b) - share[:, b])
+            curve = share[:, a] * ((a == b) - share[:, b])
             found[a, :, b] = (X * curve[:, None]).T @ X
             found[b, :, a] = found[a, :, b].T
     return found.reshape(k * p, k * p)
 
 
-def _nominal_state(X, rows, weight, coef):
+def _nominal_state(X, rows, coef):
     """Return the loss, and the probabilities of all levels but the first."""
     line = np.zeros((len(X), coef.shape[1] + 1))
     line[:, 1:] = X @ coef
     line -= line.max(axis=1)[:, None]
     odds = np.exp(line)
     total = odds.sum(axis=1)
-    return -weight @ (line[rows] - np.log(total)), odds[:, 1:] / total[:, None]
+    return np.log(total).sum() - line[rows].sum(), odds[:, 1:] / total[:, None]
 
 
 def _line_search(state, coef, step, before):
@@ -228,14 +228,14 @@ def _ordered_probabilities(own, coef, n_levels):
     return np.maximum(np.diff(_ordered_edges(own, coef, n_levels), axis=1), 1e-12)
 
 
-def _ordered_loss(own, codes, weight, coef, n_levels):
+def _ordered_loss(own, codes, coef, n_levels):
     if (np.diff(coef[: n_levels - 1]) <= 0).any():
         return np.inf
     share = _ordered_probabilities(own, coef, n_levels)
-    return -weight @ np.log(share[np.arange(len(own)), codes])
+    return -np.log(share[np.arange(len(own)), codes]).sum()
 
 
-def _ordered_moments(own, codes, weight, coef, n_levels):
+def _ordered_moments(own, codes, coef, n_levels):
     """Return the score vector and the expected information."""
     edges, k = _ordered_edges(own, coef, n_levels), n_levels - 1
     dens = edges * (1 - edges)
@@ -245,22 +245,22 @@ def _ordered_moments(own, codes, weight, coef, n_levels):
     upper, lower = dens[row, codes + 1] / p_own, dens[row, codes] / p_own
     slope = np.zeros(k + own.shape[1])
     for j in range(k):
-        slope[j] = weight @ (upper * (codes == j) - lower * (codes == j + 1))
-    slope[k:] = own.T @ (-weight * (upper - lower))
-    return slope, _ordered_information(own, weight, dens, share, k)
+        slope[j] = upper[codes == j].sum() - lower[codes == j + 1].sum()
+    slope[k:] = own.T @ (lower - upper)
+    return slope, _ordered_information(own, dens, share, k)
 
 
-def _ordered_information(own, weight, dens, share, k):
+def _ordered_information(own, dens, share, k):
     information = np.zeros((k + own.shape[1],) * 2)
     change = np.diff(dens, axis=1)
     for j in range(k):
         g = dens[:, j + 1]
-        information[j, j] = weight @ (g**2 * (1 / share[:, j] + 1 / share[:, j + 1]))
+        information[j, j] = g**2 @ (1 / share[:, j] + 1 / share[:, j + 1])
         if j + 1 < k:
-            both = -weight @ (g * dens[:, j + 2] / share[:, j + 1])
+            both = -(g * dens[:, j + 2] / share[:, j + 1]).sum()
             information[j, j + 1] = information[j + 1, j] = both
         mixed = g * (change[:, j + 1] / share[:, j + 1] - change[:, j] / share[:, j])
-        information[j, k:] = information[k:, j] = own.T @ (weight * mixed)
-    curve = weight * (change**2 / share).sum(axis=1)
+        information[j, k:] = information[k:, j] = own.T @ mixed
+    curve = (change**2 / share).sum(axis=1)
     information[k:, k:] = (own * curve[:, None]).T @ own
     return information

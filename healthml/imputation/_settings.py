@@ -11,6 +11,7 @@ from healthml.imputation._design import BOOLEAN, GROUP, NOMINAL, ORDERED
 from healthml.imputation._methods import PMM, Constant, Levels, Norm
 from healthml.imputation._pairs import NO_PAIRS, choose_pairs
 from healthml.imputation._quickpred import choose_predictors
+from healthml.imputation._squares import choose_squares
 from healthml.imputation._two_level import RandomIntercept
 
 NUMBER_METHODS = ("pmm", "norm", "2l.pmm", "2l.norm", "cart", "rf")
@@ -50,6 +51,9 @@ def make_plan(columns, values, missing, asked):
     if chosen and len(values[0]) <= MOST_FOR_TREES:
         methods.update({j: _trees("cart") for j in chosen})
         pairs, chosen = NO_PAIRS, {}
+    pairs, chosen = _with_squares(
+        pairs, chosen, columns, values, missing, predictors, methods, asked
+    )
     sequence = _sequence(asked.sequence, names, missing, passive)
     bounds = _bounds(asked.bounds, columns, names)
     plan = Plan(columns, methods, predictors, sequence, pairs, passive, bounds, group)
@@ -70,10 +74,26 @@ def automatic_columns(names, asked):
 
 
 def _pairs(columns, values, missing, predictors, methods, asked):
-    linear = [j for j, one in methods.items() if isinstance(one, PMM)]
-    automatic = automatic_columns([column.name for column in columns], asked)
-    targets = [j for j in linear if columns[j].has_missing and columns[j].name in automatic]
+    targets = _open_to_choice(PMM, columns, methods, asked)
     return choose_pairs(columns, values, missing, predictors, targets)
+
+
+def _with_squares(pairs, chosen, columns, values, missing, predictors, methods, asked):
+    """Return the products and those that predict single columns, squares for levels added."""
+    targets = {j: methods[j].ordered for j in _open_to_choice(Levels, columns, methods, asked)}
+    squares = choose_squares(columns, values, missing, predictors, targets)
+    every = [tuple(pair) for pair in pairs.tolist()]
+    for j, places in squares.items():
+        every += [(place, place) for place in places if (place, place) not in every]
+        chosen = chosen | {j: [every.index((place, place)) for place in places]}
+    return (np.array(every, dtype=np.int64) if every else NO_PAIRS), chosen
+
+
+def _open_to_choice(kind, columns, methods, asked):
+    """Return the incomplete columns drawn in one way whose method is left to the imputer."""
+    automatic = automatic_columns([column.name for column in columns], asked)
+    drawn = [j for j, method in methods.items() if isinstance(method, kind)]
+    return [j for j in drawn if columns[j].has_missing and columns[j].name in automatic]
 
 
 def place_of(name, names, parameter):

@@ -121,6 +121,36 @@ def test_level_draws_spread_like_the_estimate(draw):
     assert found[0].converged
 
 
+@pytest.mark.parametrize("draw", [draw_nominal, draw_ordered])
+def test_a_rare_predictor_that_separates_stays_within_reason(draw):
+    rng = np.random.default_rng(12)
+    rare = (np.arange(300) < 8).astype(float)
+    codes = np.where(rare == 1, 1, np.arange(300) % 2)  # all eight have the second level
+    X = np.column_stack([np.ones(300), (rare - rare.mean()) / rare.std()])
+    found = np.array([draw(X, codes, 2, rng).drawn.ravel()[-1] for _ in range(400)])
+    log_odds_ratio = np.abs(found / rare.std())
+    assert 1 < log_odds_ratio.mean() < 5
+    assert log_odds_ratio.max() < 12
+    assert draw(X, codes, 2, rng).converged
+
+
+def test_it_does_not_matter_which_level_comes_first():
+    rng = np.random.default_rng(13)
+    X = np.column_stack([np.ones(60), rng.normal(size=(60, 2))])
+    codes = np.arange(60) % 3
+    shares = draw_nominal(X, codes, 3, rng).probabilities(X, drawn=False)
+    turned = draw_nominal(X, 2 - codes, 3, rng).probabilities(X, drawn=False)
+    np.testing.assert_allclose(turned[:, ::-1], shares, atol=1e-4)
+
+
+def test_a_predictor_that_does_not_vary():
+    X = np.column_stack([np.ones(50), np.zeros(50)])
+    codes = np.arange(50) % 2
+    found = draw_nominal(X, codes, 2, np.random.default_rng(14))
+    assert found.converged
+    assert np.abs(found.drawn).max() < 15
+
+
 def test_levels_are_drawn_in_their_proportions():
     rng = np.random.default_rng(3)
     n = 3000
@@ -165,6 +195,45 @@ def test_no_product_where_none_is_asked_for():
     plan = ChainedImputer(m=1, n_iter=1, random_state=0).fit(table).plan_
     assert not len(plan.pairs)
     assert all(isinstance(method, PMM) for method in plan.methods.values())
+
+
+def curved(n=800):
+    """Levels of which the middle one is likely at middle ages alone."""
+    rng = np.random.default_rng(15)
+    age = rng.normal(size=n)
+    full = pd.DataFrame({"age": 60 + 10 * age, "sex": rng.permutation(np.arange(n) % 2)})
+    full["kind"] = np.where(rng.random(n) < expit(1 - 2 * age**2), "mid", "out")
+    table = full.copy()
+    table.loc[rng.random(n) < expit(age - 1), "kind"] = None
+    return full, table
+
+
+@pytest.mark.parametrize("method", ["auto", {"kind": "logreg"}])
+def test_a_square_is_found_for_levels(method):
+    full, table = curved()
+    imputer = ChainedImputer(method, m=3, n_iter=2, random_state=0)
+    tables = imputer.fit_transform_multiple(table)
+    wanted = method == "auto"
+    assert imputer.plan_.pairs.tolist() == ([[1, 1]] if wanted else [])
+    old = table["kind"].isna() & (full["age"] > 75)
+    share = np.mean([(one["kind"][old] == "mid").mean() for one in tables])
+    assert (share < 0.15) == wanted
+    one = table.assign(kind=None).astype({"kind": table["kind"].dtype}).iloc[[3]]
+    row = imputer.transform(one)
+    batch = imputer.transform(table.iloc[:9].assign(kind=lambda t: t["kind"].where(t.index != 3)))
+    assert row["kind"].iloc[0] == batch["kind"].iloc[3]
+
+
+def test_squares_join_the_products_of_large_tables(monkeypatch):
+    monkeypatch.setattr(_settings, "MOST_FOR_TREES", 100)
+    _, table = curved()
+    rng = np.random.default_rng(16)
+    table["dose"] = (table["age"] - 60) / 10 * (table["sex"] - 0.5) + 0.2 * rng.normal(size=800)
+    table.loc[rng.random(800) < 0.2, "dose"] = np.nan
+    plan = ChainedImputer(m=1, n_iter=1, random_state=0).fit(table).plan_
+    assert plan.pairs.tolist() == [[1, 2], [1, 1]]
+    assert plan.n_own + 1 in plan.predictors[2]
+    assert plan.n_own in plan.predictors[3]
 
 
 def test_large_tables_take_products_instead_of_trees(monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from healthml.cleaning import quality_report
 from healthml.exceptions import InputError
 from healthml.imputation import little_mcar_test, missingness_report
-from healthml.imputation._missing_signal import _auc
+from healthml.imputation._missing_signal import _auc, distinct_rows
 
 
 @pytest.fixture
@@ -383,3 +383,14 @@ def test_pictures(rng):
         report.plot(kind="group", by="sensitive")
     with pytest.raises(InputError, match="kind='pie'"):
         report.plot(kind="pie")
+
+
+@pytest.mark.parametrize("n_columns", [1, 7, 64, 70, 130])
+def test_patterns_are_those_of_numpy(n_columns):
+    rng = np.random.default_rng(n_columns)
+    flags = rng.random((300, n_columns)) < rng.choice([0.02, 0.98], n_columns)
+    flags[150:] = flags[:150]
+    first, pattern = distinct_rows(flags)
+    rows, inverse = np.unique(flags, axis=0, return_inverse=True)
+    np.testing.assert_array_equal(flags[first], rows)
+    np.testing.assert_array_equal(pattern, inverse.ravel())

@@ -112,6 +112,43 @@ def simulated(name):
     return Population(table, 500, terms, incomplete, ["y", "age"], ordered=ordered)
 
 
+def rare_levels(name):
+    """Return a population with rare levels: "rare" (ordered, with a rare disease) or "five".
+
+    Parameters
+    ----------
+    name : {"rare", "five"}
+    """
+    rng = np.random.default_rng(77_001)
+    age = rng.normal(size=SIZE)
+    if name == "rare":
+        lab = 0.4 * age + rng.normal(size=SIZE)
+        disease = (rng.random(SIZE) < expit(-3.1 + 0.8 * age + 0.5 * lab)).astype(int)
+        drive = 0.5 * lab + 0.9 * disease - 0.3 * age + rng.logistic(size=SIZE)
+        grade = np.digitize(drive, [0.3, 1.6, 3.2])
+        line = -2.6 + 0.4 * age + 0.3 * lab + 0.9 * disease + 0.4 * grade
+        table = pd.DataFrame({"age": age, "lab": lab})
+        table["disease"] = pd.Categorical.from_codes(disease, ["no", "yes"])
+        table["grade"] = pd.Categorical.from_codes(grade, list("abcd"))
+        incomplete, ordered = ["lab", "disease", "grade"], ("grade",)
+    else:
+        odds = [0 * age, 0.3 + 0.8 * age - 0.5 * age**2, -0.8 - 0.4 * age, -2.2 + 0.6 * age]
+        odds = np.column_stack([*odds, -2.4 - 0.5 * age + 0.3 * age**2])
+        kind = (odds + rng.gumbel(size=odds.shape)).argmax(axis=1)
+        line = -0.6 - 0.4 * age + 0.9 * (kind == 3) - 0.5 * (kind == 1)
+        smoker = (rng.random(SIZE) < expit(line)).astype(int)
+        bmi = 0.3 * smoker - 0.2 * age + 0.5 * (kind == 2) + rng.normal(size=SIZE)
+        effect = np.array([0, 0.3, -0.4, 0.9, 0.6])[kind]
+        line = -1.3 + 0.5 * age + 0.6 * smoker + effect + 0.3 * bmi
+        table = pd.DataFrame({"age": age, "bmi": bmi})
+        table["kind"] = pd.Categorical.from_codes(kind, list("abcde"))
+        table["smoker"] = pd.Categorical.from_codes(smoker, ["no", "yes"])
+        incomplete, ordered = ["bmi", "kind", "smoker"], ()
+    table.insert(0, "y", (rng.random(SIZE) < expit(line)).astype(int))
+    terms = [name for name in table if name != "y"]
+    return Population(table, 500, terms, incomplete, ["y", "age"], ordered=ordered)
+
+
 def real(name):
     """Return nwtco or nafld, as the public harness has them, from the shared folder."""
     folder = Path(os.environ.get("HEALTHML_SHARED", "../shared")) / "reference/imputation"
@@ -126,9 +163,8 @@ def real(name):
     return Population(table, 500, ["age", *incomplete], incomplete, drivers, ordered=("stage",))
 
 
-NAMES = ("linear", "interaction", "quadratic", "skewed", "levels", "nwtco", "nafld")
-
-
 def population(name):
-    """Return a population by its name, one of `NAMES`."""
-    return real(name) if name in ("nwtco", "nafld") else simulated(name)
+    """Return a population by its name."""
+    if name in ("nwtco", "nafld"):
+        return real(name)
+    return rare_levels(name) if name in ("rare", "five") else simulated(name)
