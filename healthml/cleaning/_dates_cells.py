@@ -120,7 +120,7 @@ class Settled:
 
     def times(self):
         """Return one datetime for each row."""
-        return np.append(self.of_levels, np.datetime64("NaT"))[self.codes]
+        return np.append(self.of_levels, np.datetime64("NaT", "ns"))[self.codes]
 
     def rows(self, wanted):
         """Return the rows whose level is wanted."""

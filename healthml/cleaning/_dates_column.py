@@ -288,7 +288,7 @@ def as_times(days, seconds):
     number = np.array([719163 if d is None else d for d in days], dtype=np.int64) - 719163
     times = (number * 86400 + np.asarray(seconds, dtype=np.int64)).astype("datetime64[s]")
     times = times.astype("datetime64[ns]")
-    times[~known] = np.datetime64("NaT")
+    times[~known] = np.datetime64("NaT", "ns")
     return times
 
 

@@ -116,4 +116,4 @@ def as_naive(series):
     """Return a datetime column as numpy datetimes without time zone."""
     if isinstance(series.dtype, pd.DatetimeTZDtype):
         series = series.dt.tz_convert(None)
-    return series.to_numpy(dtype="datetime64[ns]", na_value=np.datetime64("NaT"))
+    return series.to_numpy(dtype="datetime64[ns]", na_value=np.datetime64("NaT", "ns"))
