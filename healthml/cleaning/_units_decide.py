@@ -1,6 +1,9 @@
 """Learning the units of a column, and deciding which sets of its cells are in another unit."""
 
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 from scipy.special import expit
 
 from healthml._core._knowledge import concept_limits, is_ambiguous, match_concept
@@ -10,6 +13,7 @@ from healthml.cleaning._units_evidence import FEWEST, Cells, Evidence, weigh
 from healthml.cleaning._units_mixture import Grid, Mixture
 
 MOST_PER_GROUP = 20_000  # cells looked at when learning; more of a group are thinned evenly
+MOST_COUNTS = 2**21  # counts of distinct values by group, beyond which cells are sorted instead
 FEWEST_CELLS = 20
 AGREES, AGREES_AMBIGUOUS = 0.8, 0.95  # share of values that must agree with a column's name
 FEW_SURE = 3  # cells below which a decision is taken back
@@ -222,9 +226,41 @@ def _thinned(x, groups, n_groups):
     if len(x) <= MOST_PER_GROUP:
         return x, groups
     cells, codes = [], []
-    for group in range(n_groups):
-        own = np.sort(x[groups == group])
-        places = np.linspace(0, len(own) - 1, min(len(own), MOST_PER_GROUP)).astype(np.int64)
-        cells.append(own[places])
+    for group, in_order in enumerate(_sorted_groups(x, groups, n_groups)):
+        n = in_order.n
+        places = np.linspace(0, n - 1, min(n, MOST_PER_GROUP)).astype(np.int64)
+        cells.append(in_order.at(places))
         codes.append(np.full(len(places), group))
     return np.concatenate(cells), np.concatenate(codes)
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """Values in order, each with how many cells hold it or a smaller one."""
+
+    values: np.ndarray
+    upto: np.ndarray | None = None  # None: every cell by itself
+
+    @property
+    def n(self):
+        return len(self.values) if self.upto is None else int(self.upto[-1])
+
+    def at(self, places):
+        """Return the cells at some places of the order."""
+        if self.upto is None:
+            return self.values[places]
+        return self.values[np.searchsorted(self.upto, places, side="right")]
+
+
+def _sorted_groups(x, groups, n_groups):
+    """Return the cells of every group in order; few distinct values are counted, not sorted."""
+    if len(np.unique(x[:: max(1, len(x) // 2_000)])) < 1_000:
+        place, values = pd.factorize(x)
+        if n_groups * len(values) <= MOST_COUNTS:
+            order = np.argsort(values)
+            rank = np.empty(len(values), dtype=np.int64)
+            rank[order] = np.arange(len(values))
+            both = np.bincount(groups * len(values) + rank[place], minlength=n_groups * len(values))
+            upto = np.cumsum(both.reshape(n_groups, len(values)), axis=1)
+            return [_Sorted(values[order], one) for one in upto]
+    return [_Sorted(np.sort(x[groups == group])) for group in range(n_groups)]
