@@ -19,8 +19,8 @@ READINGS = {  # height factor, weight factor
     ("", "[lb_av]"): (1.0, POUND),
     ("[in_i]", ""): (INCH, 1.0),
     ("[in_i]", "[lb_av]"): (INCH, POUND),
-    ("", "kg*0.45359"): (1.0, 1 / POUND),
-    ("cm*2.54", ""): (1 / INCH, 1.0),
+    ("", f"kg*{POUND:.5g}"): (1.0, 1 / POUND),
+    (f"cm*{INCH:.5g}", ""): (1 / INCH, 1.0),
 }
 POSSIBLE_BMI = (8.0, 100.0)  # of a living person at any age
 USUAL_BMI = (12.0, 60.0)

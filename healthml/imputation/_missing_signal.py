@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 
 from healthml._core._checks import check_patient_cv
 from healthml._core._numerics import cluster_variance, fit_logistic
+from healthml.imputation._patterns import distinct_patterns
 
 FEWEST_EVENTS = 20
 RIDGE = 1.0
@@ -34,8 +35,8 @@ def indicator_auc(gone, y, groups, cv, confidence_level, random_state):
         return {"reason": "no column is missing in some rows only"}
     if min(n_events, len(y) - n_events) < FEWEST_EVENTS:
         return {"reason": f"fewer than {FEWEST_EVENTS} events or non-events"}
-    first, row = distinct_rows(indicators)
-    patterns, pieces = indicators[first].astype(float), []
+    patterns, row = distinct_patterns(indicators)
+    patterns, pieces = patterns.astype(float), []
     for train, test in _folds(y, groups, cv, random_state):
         if len(np.unique(y[train])) == 2:
             risk = _pattern_risk(patterns, row[train], y[train])[row[test]]
@@ -48,41 +49,6 @@ def indicator_auc(gone, y, groups, cv, confidence_level, random_state):
         "n_events": n_events,
         "n_indicators": indicators.shape[1],
     }
-
-
-def distinct_rows(flags):
-    """Return a row of each pattern of yes and no, and the number of the pattern of each row.
-
-    Sixty-four columns at a time become one whole number, which sorts quickly; the patterns come in
-    the order in which `numpy.unique` has them.
-
-    Parameters
-    ----------
-    flags : ndarray of bool of shape (n_rows, n_columns)
-
-    Returns
-    -------
-    first : ndarray of int of shape (n_patterns,)
-    pattern : ndarray of int of shape (n_rows,)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.imputation._missing_signal import distinct_rows
-    >>> first, pattern = distinct_rows(np.array([[True, False], [False, True], [True, False]]))
-    >>> first.tolist(), pattern.tolist()
-    ([1, 0], [1, 0, 1])
-    """
-    first, pattern = np.zeros(1, dtype=np.int64), np.zeros(len(flags), dtype=np.int64)
-    packed = np.packbits(flags, axis=1)
-    for start in range(0, packed.shape[1], 8):
-        word = np.zeros((len(flags), 8), dtype=np.uint8)
-        part = packed[:, start : start + 8]
-        word[:, : part.shape[1]] = part
-        _, code = np.unique(word.view(">u8").ravel().astype(np.uint64), return_inverse=True)
-        joined = pattern * (code.max() + 1) + code
-        _, first, pattern = np.unique(joined, return_index=True, return_inverse=True)
-    return first, pattern
 
 
 def _distinct_columns(flags):

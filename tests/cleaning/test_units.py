@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from healthml import Schema
 from healthml._core._knowledge import load_units
-from healthml.cleaning import UnitHarmonizer, convert
+from healthml.cleaning import UnitHarmonizer, _units_decide, convert
 from healthml.cleaning._units_convert import find_unit
 from healthml.exceptions import InputError
 
@@ -534,3 +534,20 @@ def test_shared_eicu_weights_and_heights():
     wanted = set(zip(units["row"], units["column"], strict=True))
     assert claimed <= wanted
     assert len(claimed) >= 0.9 * len(wanted)
+
+
+@pytest.mark.parametrize(("digits", "n_groups"), [(1, 12), (0, 3), (9, 4)])
+def test_counted_values_thin_as_sorted_ones(digits, n_groups, monkeypatch):
+    rng = np.random.default_rng(5)
+    x = rng.normal(138, 4, 60_000).round(digits)
+    groups = rng.integers(0, n_groups, len(x))
+    groups[groups == 1] = 0  # a group without a cell
+    monkeypatch.setattr(_units_decide, "MOST_PER_GROUP", 500)
+    counted = _units_decide._thinned(x, groups, n_groups)
+    monkeypatch.setattr(_units_decide, "MOST_COUNTS", 0)
+    for one, other in zip(counted, _units_decide._thinned(x, groups, n_groups), strict=True):
+        np.testing.assert_array_equal(one, other)
+    first = np.sort(x[groups == 0])
+    np.testing.assert_array_equal(
+        counted[0][:500], first[np.linspace(0, len(first) - 1, 500).astype(int)]
+    )

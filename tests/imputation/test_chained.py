@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -381,3 +382,17 @@ def test_chains_on_dask():
     ):
         there = fitted(table, n_jobs=2).transform_multiple(table)
     assert all(a.equals(b) for a, b in zip(here, there, strict=True))
+
+
+def test_whole_numbers_from_polars_stay_on_those_observed():
+    rng = np.random.default_rng(4)
+    stage = rng.integers(0, 8, 300)
+    table = pl.DataFrame(
+        {
+            "stage": [None if k % 5 == 0 else int(stage[k]) for k in range(300)],
+            "size": stage * 1.3 + rng.normal(size=300),
+        }
+    )
+    full = ChainedImputer(random_state=0).fit_transform(table)
+    assert full.schema["stage"] == pl.Int64
+    assert set(full["stage"]) <= set(table["stage"].drop_nulls())

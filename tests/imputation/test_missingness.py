@@ -9,7 +9,8 @@ import pytest
 from healthml.cleaning import quality_report
 from healthml.exceptions import InputError
 from healthml.imputation import little_mcar_test, missingness_report
-from healthml.imputation._missing_signal import _auc, distinct_rows
+from healthml.imputation._missing_signal import _auc
+from healthml.imputation._patterns import distinct_patterns
 
 
 @pytest.fixture
@@ -390,7 +391,7 @@ def test_patterns_are_those_of_numpy(n_columns):
     rng = np.random.default_rng(n_columns)
     flags = rng.random((300, n_columns)) < rng.choice([0.02, 0.98], n_columns)
     flags[150:] = flags[:150]
-    first, pattern = distinct_rows(flags)
+    patterns, pattern = distinct_patterns(flags)
     rows, inverse = np.unique(flags, axis=0, return_inverse=True)
-    np.testing.assert_array_equal(flags[first], rows)
+    np.testing.assert_array_equal(patterns, rows)
     np.testing.assert_array_equal(pattern, inverse.ravel())
