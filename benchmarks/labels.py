@@ -31,8 +31,8 @@ from sklearn.metrics import average_precision_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from healthml.cleaning._labels import LabelAudit
-from healthml.cleaning._labels_folds import OutOfFold, deal_folds
+from healthml.cleaning._labels.audit import LabelAudit
+from healthml.cleaning._labels.folds import OutOfFold, deal_folds
 from healthml.datasets import make_ehr_cohort
 
 SHARED = Path(os.environ.get("HEALTHML_SHARED", "../shared")) / "data"

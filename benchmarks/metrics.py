@@ -22,8 +22,8 @@ from sklearn.metrics import roc_auc_score
 
 from healthml import metrics
 from healthml._core._bootstrap import bootstrap
-from healthml.metrics._resampled import count_statistic
-from healthml.metrics._sample import make_sample
+from healthml._core._sample import make_sample
+from healthml.metrics._uncertainty.resampled import count_statistic
 
 PROC = """
 suppressMessages(library(pROC))

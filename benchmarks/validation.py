@@ -32,8 +32,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from healthml.validation._refit import Resample, iterate_refits
-from healthml.validation._validate import validate
+from healthml.validation._refits.refit import Resample, iterate_refits
+from healthml.validation._validate.validate import validate
 
 RMS = """
 suppressMessages(library(rms))

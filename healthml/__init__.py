@@ -30,6 +30,7 @@ _SUBMODULES = (
     "explanation",
     "fairness",
     "imputation",
+    "meta_analysis",
     "metrics",
     "reporting",
     "schema",

@@ -218,7 +218,7 @@ def _natural(text):
 
 def _audit(options):
     import healthml
-    from healthml._core._read import read_table
+    from healthml._core._tables.read_file import read_table
 
     schema = _schema(options)
     targets = _targets(options, taken=[options.table, options.schema])

@@ -13,7 +13,7 @@ PACKAGE = Path(healthml.__file__).parent
 LEVELS = (
     ("_core",),
     ("schema",),
-    ("metrics",),
+    ("metrics", "meta_analysis"),
     ("cleaning", "imputation", "resampling"),
     ("validation",),
     ("explanation", "fairness", "monitoring"),
@@ -107,7 +107,7 @@ def test_every_room_has_its_place():
         ("healthml.metrics._auc", "from ..validation import optimism"),
         ("healthml.metrics._auc", "from .. import validation"),
         ("healthml.metrics._auc", "from healthml import audit"),
-        ("healthml.cleaning._quality", "from healthml.imputation import missingness_report"),
+        ("healthml.cleaning._quality.report", "from healthml.imputation import missingness_report"),
         ("healthml.fairness._gaps", "from healthml.explanation import importance"),
         ("healthml._core._checks", "from healthml.schema import Schema"),
         ("healthml.schema", "from healthml.metrics import auroc"),
@@ -124,7 +124,7 @@ def test_an_arrow_that_runs_back_is_found(module, source):
     ("module", "source"),
     [
         ("healthml.metrics._auc", "from healthml._core._checks import check_event"),
-        ("healthml.metrics._auc", "from healthml.metrics._curve import curve"),
+        ("healthml.metrics._auc", "from healthml.metrics._curves.calibration import curve"),
         ("healthml.metrics._auc", "from ._curve import curve"),
         ("healthml.reporting._audit", "from healthml import __version__, metrics"),
         ("healthml.reporting._audit", "import numpy\nfrom healthml.exceptions import InputError"),

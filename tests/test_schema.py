@@ -431,7 +431,7 @@ class TestInfer:
         assert "200 rows, 100 distinct" in evidence.loc[("patient_nbr", "patient"), "evidence"]
 
     def test_limits_come_from_shipped_facts_only(self, records):
-        from healthml._core._knowledge import concept_limits
+        from healthml._core._knowledge.facts import concept_limits
 
         variables = Schema.infer(records).variables
         sodium = concept_limits("sodium")

@@ -10,12 +10,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from healthml._core._checks import check_event, check_groups
-from healthml._core._frames import to_pandas
 from healthml._core._numerics import cluster_variance
+from healthml._core._paired import auroc_influence
 from healthml._core._results import Result
+from healthml._core._tables.frames import to_pandas
 from healthml.exceptions import InputError
-from healthml.metrics._paired import auroc_influence
-from healthml.validation._evaluate import predict_risk
+from healthml.validation._scoring.evaluator import predict_risk
 
 _ROWS_AT_ONCE = 50_000
 

@@ -1,6 +1,26 @@
 """Measures of predicted risks: one name and one definition each, with interval and picture."""
 
-from healthml.metrics._calibration import (
+from healthml.metrics._compare import ComparisonResult, compare_performance
+from healthml.metrics._curves.calibration import (
+    CalibrationDisplay,
+    CalibrationResult,
+    calibration_curve,
+)
+from healthml.metrics._curves.decision import (
+    DecisionCurveDisplay,
+    DecisionCurveResult,
+    decision_curve,
+)
+from healthml.metrics._curves.risk_distribution import RiskDistributionResult, risk_distribution
+from healthml.metrics._curves.roc import (
+    CurveDisplay,
+    CurveResult,
+    precision_recall_curve,
+    roc_curve,
+)
+from healthml.metrics._curves.thresholds import ThresholdResult, threshold_table
+from healthml.metrics._delong import DelongResult, delong_test
+from healthml.metrics._measures.calibration import (
     calibration_in_the_large,
     calibration_intercept,
     calibration_slope,
@@ -12,7 +32,7 @@ from healthml.metrics._calibration import (
     ici,
     oe_ratio,
 )
-from healthml.metrics._classification import (
+from healthml.metrics._measures.classification import (
     accuracy,
     balanced_accuracy,
     dor,
@@ -25,14 +45,8 @@ from healthml.metrics._classification import (
     specificity,
     youden,
 )
-from healthml.metrics._compare import ComparisonResult, compare_performance
-from healthml.metrics._curve import CalibrationDisplay, CalibrationResult, calibration_curve
-from healthml.metrics._decision import DecisionCurveDisplay, DecisionCurveResult, decision_curve
-from healthml.metrics._delong_test import DelongResult, delong_test
-from healthml.metrics._discrimination import auprc, auroc, average_precision, partial_auroc
-from healthml.metrics._multiclass import OneVsRestResult
-from healthml.metrics._operating import ThresholdResult, threshold_table
-from healthml.metrics._overall import (
+from healthml.metrics._measures.discrimination import auprc, auroc, average_precision, partial_auroc
+from healthml.metrics._measures.overall import (
     brier,
     cox_snell_r2,
     discrimination_slope,
@@ -44,17 +58,16 @@ from healthml.metrics._overall import (
     nagelkerke_r2_recalibrated,
     scaled_brier,
 )
-from healthml.metrics._performance import PerformanceResult, performance
-from healthml.metrics._registry import Measure, get_measure, list_measures
-from healthml.metrics._risks import RiskDistributionResult, risk_distribution
-from healthml.metrics._roc import CurveDisplay, CurveResult, precision_recall_curve, roc_curve
-from healthml.metrics._scorers import get_scorer
-from healthml.metrics._utility import (
+from healthml.metrics._measures.registry import Measure, get_measure, list_measures
+from healthml.metrics._measures.utility import (
     expected_cost,
     expected_cost_threshold,
     net_benefit,
     standardized_net_benefit,
 )
+from healthml.metrics._multiclass import OneVsRestResult
+from healthml.metrics._performance import PerformanceResult, performance
+from healthml.metrics._scorers import get_scorer
 
 __all__ = [
     "CalibrationDisplay",

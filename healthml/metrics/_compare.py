@@ -7,15 +7,21 @@ import pandas as pd
 from scipy.stats import norm
 
 from healthml._core._bootstrap import BootstrapResult, bootstrap
+from healthml._core._inputs import check_threshold
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
+from healthml._core._sample import Sample, as_models, both_outcomes, make_sample
 from healthml.exceptions import InputError
-from healthml.metrics._inputs import check_threshold
-from healthml.metrics._intervals import MEANS
+from healthml.metrics._measures.registry import MEASURES, get_measure
 from healthml.metrics._multiclass import refuse_multiclass
-from healthml.metrics._registry import MEASURES, get_measure
-from healthml.metrics._resampled import BOUNDED, COSTS, OF_COUNTS, RECALIBRATED, count_statistic
-from healthml.metrics._sample import Sample, as_models, both_outcomes, make_sample
+from healthml.metrics._uncertainty.closed_form import MEANS
+from healthml.metrics._uncertainty.resampled import (
+    BOUNDED,
+    COSTS,
+    OF_COUNTS,
+    RECALIBRATED,
+    count_statistic,
+)
 
 __all__ = ["ComparisonResult", "compare_performance"]
 
@@ -63,7 +69,7 @@ class ComparisonResult(Result):
 
     def plot(self, ax=None, *, measure="auroc", **kwargs):
         """Draw the differences in one measure."""
-        from healthml.metrics._style import BLUE, GREY, new_axes
+        from healthml._core._style import BLUE, GREY, new_axes
 
         table = self.table[self.table["measure"] == measure].iloc[::-1]
         ax = new_axes(ax, height=1.4 + 0.4 * len(table))

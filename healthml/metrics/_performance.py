@@ -7,17 +7,19 @@ import pandas as pd
 
 from healthml._core._bootstrap import BootstrapResult
 from healthml._core._checks import check_random_seeds
+from healthml._core._inputs import EPSILON, check_threshold
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
+from healthml._core._sample import Sample, make_sample
 from healthml.exceptions import InputError, OutcomeError
-from healthml.metrics._calibration import SMOOTHERS, errors_of, fit_smooth, quantile_groups
-from healthml.metrics._classification import check_prevalence
-from healthml.metrics._inputs import EPSILON, check_threshold
-from healthml.metrics._intervals import NORMAL, Interval, direct_interval
-from healthml.metrics._local import distinct_cells
+from healthml.metrics._measures.calibration import SMOOTHERS, errors_of, fit_smooth, quantile_groups
+from healthml.metrics._measures.classification import check_prevalence
+from healthml.metrics._measures.registry import MEASURES, get_measure
+from healthml.metrics._measures.utility import lowest_cost_of
 from healthml.metrics._multiclass import one_vs_rest
-from healthml.metrics._registry import MEASURES, get_measure
-from healthml.metrics._resampled import (
+from healthml.metrics._smoothers.local import distinct_cells
+from healthml.metrics._uncertainty.closed_form import NORMAL, Interval, direct_interval
+from healthml.metrics._uncertainty.resampled import (
     BOUNDED,
     COSTS,
     IRREGULAR,
@@ -30,8 +32,6 @@ from healthml.metrics._resampled import (
     resample,
     under_perfect_calibration,
 )
-from healthml.metrics._sample import Sample, make_sample
-from healthml.metrics._utility import lowest_cost_of
 
 __all__ = ["PerformanceResult", "performance"]
 
@@ -89,7 +89,7 @@ class PerformanceResult(Result):
 
     def plot(self, ax=None, *, measures=None, **kwargs):
         """Draw measures between 0 and 1 with their intervals; returns the matplotlib axes."""
-        from healthml.metrics._style import BLUE, new_axes
+        from healthml._core._style import BLUE, new_axes
 
         table = self.table.dropna(subset=["lower"])
         unit = [name for name in table["measure"] if MEASURES[name].limits in ((0, 1), (-1, 1))]

@@ -6,24 +6,24 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_proba
-from healthml._core._frames import check_table, to_pandas
+from healthml._core._tables.frames import check_table, to_pandas
 from healthml.exceptions import InputError
 from healthml.reporting._case import Roles, build_case, take_roles
-from healthml.reporting._cleaning_checks import (
+from healthml.reporting._checks.cleaning import (
     check_decimal_slips,
     check_fields,
     check_labels,
     check_level_names,
     check_units,
 )
-from healthml.reporting._cohort_checks import (
+from healthml.reporting._checks.cohort import (
     check_eligibility,
     check_flow,
     check_outcome_by_site,
     check_shared_outcome,
     check_task,
 )
-from healthml.reporting._data_checks import (
+from healthml.reporting._checks.data import (
     check_columns,
     check_impossible,
     check_missing_codes,
@@ -32,21 +32,21 @@ from healthml.reporting._data_checks import (
     check_redundancy,
     check_row_order,
 )
-from healthml.reporting._leak_checks import (
+from healthml.reporting._checks.leakage import (
     check_known_after,
     check_leaks,
     check_repeated_rows,
     check_rows_against_patients,
 )
-from healthml.reporting._look import Look, headline_risk, interval_words
-from healthml.reporting._performance_checks import check_drivers, check_performance
-from healthml.reporting._report import AuditReport, NotAssessed, findings_table, sort_findings
-from healthml.reporting._transport_checks import (
+from healthml.reporting._checks.look import Look, headline_risk, interval_words
+from healthml.reporting._checks.performance import check_drivers, check_performance
+from healthml.reporting._checks.transport import (
     check_groups_performance,
     check_later,
     check_sites,
 )
-from healthml.validation._evaluate import predict_risk
+from healthml.reporting._report import AuditReport, NotAssessed, findings_table, sort_findings
+from healthml.validation._scoring.evaluator import predict_risk
 
 CHECKS = (
     check_flow,

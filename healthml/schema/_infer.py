@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core import _knowledge as knowledge
 from healthml._core._checks import list_levels
-from healthml._core._frames import column_kind, parse_numbers
-from healthml._core._name_hints import (
+from healthml._core._knowledge import facts as knowledge
+from healthml._core._knowledge.name_hints import (
     contains_word,
     has_word,
     id_hint,
@@ -16,6 +15,7 @@ from healthml._core._name_hints import (
     score_hint,
     site_hint,
 )
+from healthml._core._tables.frames import column_kind, parse_numbers
 from healthml.schema._variable import KINDS, Variable, as_tuple
 
 MOST_OUTCOME_LEVELS = 20

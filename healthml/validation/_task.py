@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.utils.validation import _num_samples
 
 from healthml._core._checks import check_event, check_groups
+from healthml._core._inputs import check_threshold, check_weight
 from healthml._core._intervals import check_confidence_level
 from healthml.exceptions import InputError
-from healthml.metrics._fast import FAST
-from healthml.metrics._inputs import check_threshold, check_weight
-from healthml.metrics._registry import MEASURES, get_measure
+from healthml.metrics._batched.measures import FAST
+from healthml.metrics._measures.registry import MEASURES, get_measure
 
 DEFAULT = (
     "auroc",

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from healthml._core._fingerprints import duplicate_clusters
-from healthml._core._fingerprints_cells import comparable
+from healthml._core._fingerprints.cells import comparable
+from healthml._core._fingerprints.duplicates import duplicate_clusters
 from healthml.exceptions import InputError
 
 LABS = [f"lab{j}" for j in range(12)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthml._core._frames import (
+from healthml._core._tables.frames import (
     blank_codes,
     check_table,
     column_kind,

@@ -3,7 +3,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from healthml._core._knowledge import (
+from healthml._core._knowledge.facts import (
     NOT_REVIEWED,
     PUBLISHED,
     concept_limits,
@@ -62,7 +62,7 @@ def test_nothing_claims_a_clinical_review():
 
 
 def test_notices_ship_with_the_facts():
-    notice = files("healthml._core").joinpath("knowledge", "NOTICE").read_text(encoding="utf-8")
+    notice = files("healthml._core._knowledge").joinpath("NOTICE").read_text(encoding="utf-8")
     for word in ("LOINC", "UCUM", "Regenstrief", "not clinically reviewed"):
         assert word in notice
 

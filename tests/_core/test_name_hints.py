@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthml._core._name_hints import (
+from healthml._core._knowledge.name_hints import (
     LATER_STEMS,
     contains_word,
     has_word,

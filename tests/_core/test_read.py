@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthml._core._read import read_table
+from healthml._core._tables.read_file import read_table
 from healthml.exceptions import ReadError
 
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healthml import Schema
-from healthml._core._knowledge import load_ranges
+from healthml._core._knowledge.facts import load_ranges
 from healthml.cleaning import CodeChecker
-from healthml.cleaning._codes_shapes import is_valid
+from healthml.cleaning._categories.code_shapes import is_valid
 from healthml.exceptions import InputError
 
 CODES = ["I21.4", "E11.9", "J18.9", "C50.911", "N17.9", "S72.001A", "Z51.11", "L70.0", "K70.3"]

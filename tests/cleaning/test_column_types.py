@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from healthml.cleaning import quality_report
-from healthml.cleaning._column_types import has_code_name, read_numbers, shape_of
-from healthml.cleaning._table_view import ColumnView
+from healthml.cleaning._columns.shapes import has_code_name, read_numbers, shape_of
+from healthml.cleaning._columns.view import ColumnView
 
 
 def rules_of(X, **more):

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from healthml.cleaning import quality_report
-from healthml.cleaning._computed import _r_squared
+from healthml.cleaning._quality.screens.computed import _r_squared
 
 COMPUTED = "computed_from_others"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healthml.cleaning._cross_field import CrossFieldCheck
+from healthml.cleaning._cross_field.check import CrossFieldCheck
 from healthml.exceptions import InputError
 from healthml.schema import Schema, Variable
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from healthml import Schema
 from healthml.cleaning import DateParser
-from healthml.cleaning._dates_text import read_date
+from healthml.cleaning._dates.one_date import read_date
 from healthml.exceptions import InputError
 
 EXCEL = pd.Timestamp("1899-12-30")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healthml.cleaning._decimal_evidence import decimals_of, usual_decimals
-from healthml.cleaning._decimal_slips import DecimalSlips
+from healthml.cleaning._plausible.decimal_evidence import decimals_of, usual_decimals
+from healthml.cleaning._plausible.decimal_slips import DecimalSlips
 from healthml.exceptions import InputError
 from healthml.schema import Schema, Variable
 

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from healthml.cleaning import drop_rows, find_duplicates
-from healthml.cleaning._duplicates_ids import spelling_pairs
-from healthml.cleaning._duplicates_names import alike, matched_tokens
+from healthml.cleaning._rows.identifiers import spelling_pairs
+from healthml.cleaning._rows.person_names import alike, matched_tokens
 from healthml.exceptions import InputError
 
 FIRST = ["Anna", "Maria", "John", "Peter", "Ingrid", "Olaf", "Chen", "Fatima", "Luis", "Noor"]

@@ -18,9 +18,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from healthml.cleaning import LabelAudit
-from healthml.cleaning._labels_folds import deal_folds
-from healthml.cleaning._labels_noise import NoisePosterior, noise_posterior
-from healthml.cleaning._labels_result import result_of
+from healthml.cleaning._labels.folds import deal_folds
+from healthml.cleaning._labels.noise import NoisePosterior, noise_posterior
+from healthml.cleaning._labels.result import result_of
 from healthml.exceptions import InputError
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healthml.cleaning._plausible import PlausibleRange
+from healthml.cleaning._plausible.ranges import PlausibleRange
 from healthml.exceptions import InputError
 from healthml.schema import Schema, Variable
 

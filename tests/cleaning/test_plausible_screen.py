@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from healthml.cleaning import quality_report
-from healthml.cleaning._table_view import ColumnView
+from healthml.cleaning._columns.view import ColumnView
 
 IMPOSSIBLE, VERIFY = "impossible_value", "verify_value"
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from healthml.cleaning import quality_report
-from healthml.cleaning._quality_result import RULES
+from healthml.cleaning._quality.result import RULES
 from healthml.exceptions import InputError
 
 CLAIMS_ON_CLEAN = {"missing", "verify_value"}

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from healthml.cleaning import quality_report
-from healthml.cleaning._kahn import KAHN
-from healthml.cleaning._quality_result import RULES
+from healthml.cleaning._quality.kahn import KAHN
+from healthml.cleaning._quality.result import RULES
 from healthml.schema import Schema, Variable
 
 SUBCATEGORIES = {

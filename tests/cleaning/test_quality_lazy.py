@@ -8,9 +8,12 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from healthml.cleaning import _lazy_columns, _lazy_keys, _lazy_table, quality_report
-from healthml.cleaning._lazy_columns import CountedColumn
-from healthml.cleaning._table_view import ColumnView
+from healthml.cleaning import quality_report
+from healthml.cleaning._columns.view import ColumnView
+from healthml.cleaning._quality.lazy import columns as _lazy_columns
+from healthml.cleaning._quality.lazy import keys as _lazy_keys
+from healthml.cleaning._quality.lazy import table as _lazy_table
+from healthml.cleaning._quality.lazy.columns import CountedColumn
 from healthml.exceptions import InputError
 from healthml.schema import Schema
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthml.cleaning import quality_report
-from healthml.cleaning._quality_places import hide_groups, read_periods
+from healthml.cleaning._quality.places import hide_groups, read_periods
 from healthml.exceptions import InputError
 
 

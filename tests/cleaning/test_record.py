@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healthml.cleaning._cells import CellCleaner
-from healthml.cleaning._record import Change, CleaningRecord, Retyped, write_cells
-from healthml.cleaning._record_drift import compare_counts, newcombe
+from healthml.cleaning._record.base import CellCleaner
+from healthml.cleaning._record.record import Change, CleaningRecord, Retyped, write_cells
+from healthml.cleaning._record.record_drift import compare_counts, newcombe
 from healthml.exceptions import InputError
 
 SECRET = -98_765.0
@@ -71,7 +71,7 @@ def test_undo_of_a_new_form_takes_the_column_back():
     frame = pd.DataFrame({"a": ["1", "2,5", "3"]})
     record = CleaningRecord(frame.index)
     out = frame.copy(deep=False)
-    from healthml.cleaning._cells import perform
+    from healthml.cleaning._record.base import perform
 
     perform(out, Change("a", "comma", np.array([1]), ["2.5"]), record)
     perform(out, Retyped("a", "number", pd.Series([1.0, 2.5, 3.0])), record)

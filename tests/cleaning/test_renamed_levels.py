@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from healthml.cleaning._renamed_levels import ALIKE, EXPECTED, renamed_levels
+from healthml.cleaning._categories.renamed_levels import ALIKE, EXPECTED, renamed_levels
 
 
 def admissions(n=2000, seed=0):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._knowledge import concept_limits, match_concept
+from healthml._core._knowledge.facts import concept_limits, match_concept
 
 # column: (median, spread of the log, decimals) in the canonical unit, {unit: decimals as written}
 ANALYTES = {

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from healthml._core._knowledge import load_ranges
+from healthml._core._knowledge.facts import load_ranges
 from healthml.datasets import make_ehr_cohort
 from healthml.datasets._encounters import MEASURE, Population, Streams, draw_encounters
 from healthml.datasets._risk import expected_auc, linear_score, solve_risk

@@ -10,9 +10,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
+from healthml._core._paired import paired_scores
 from healthml.exceptions import InputError
 from healthml.explanation import _importance, permutation_importance
-from healthml.metrics._paired import paired_scores
 from healthml.validation._reference_models import default_model
 
 N = 600

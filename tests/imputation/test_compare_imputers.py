@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 
 from healthml.exceptions import InputError, MissingIndicatorWarning
 from healthml.imputation import ChainedImputer, MultiplyImputedClassifier, compare_imputers
-from healthml.imputation._simple_fill import SimpleFill
-from healthml.imputation._strategy_scores import _regression
+from healthml.imputation._compare.scores import _regression
+from healthml.imputation._compare.simple_fill import SimpleFill
 
 SIMPLE = ["mean or mode", "mean or mode with indicators", "complete cases"]
 

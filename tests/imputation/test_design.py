@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthml.imputation._bend import learn_bend
-from healthml.imputation._cells import read_columns
-from healthml.imputation._design import learn_columns
-from healthml.imputation._pairs import choose_pairs
-from healthml.imputation._quickpred import correlations
+from healthml.imputation._chained.predictors import correlations
+from healthml.imputation._chained.products import choose_pairs
+from healthml.imputation._table.cells import read_columns
+from healthml.imputation._table.design import learn_columns
+from healthml.imputation._table.skewness import learn_bend
 
 REFERENCE = Path(__file__).parents[1] / "reference/imputation_draws_reference.json"
 

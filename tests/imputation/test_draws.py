@@ -9,14 +9,15 @@ import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from healthml.imputation import ChainedImputer, _settings
-from healthml.imputation._cells import read_columns
-from healthml.imputation._chain import Chain
-from healthml.imputation._design import learn_columns
-from healthml.imputation._linear_draws import draw_linear, nearest_donors
-from healthml.imputation._logistic_draws import draw_nominal, draw_ordered
-from healthml.imputation._methods import PMM
-from healthml.imputation._settings import make_plan
+from healthml.imputation import ChainedImputer
+from healthml.imputation._chained import plan as _settings
+from healthml.imputation._chained.chain import Chain
+from healthml.imputation._chained.plan import make_plan
+from healthml.imputation._draws.linear import draw_linear, nearest_donors
+from healthml.imputation._draws.logistic import draw_nominal, draw_ordered
+from healthml.imputation._draws.methods import PMM
+from healthml.imputation._table.cells import read_columns
+from healthml.imputation._table.design import learn_columns
 
 R = json.loads(
     (Path(__file__).parents[1] / "reference/imputation_draws_reference.json").read_text()

@@ -9,8 +9,8 @@ import pytest
 from healthml.cleaning import quality_report
 from healthml.exceptions import InputError
 from healthml.imputation import little_mcar_test, missingness_report
-from healthml.imputation._missing_signal import _auc
-from healthml.imputation._patterns import distinct_patterns
+from healthml.imputation._missingness.patterns import distinct_patterns
+from healthml.imputation._missingness.signal import _auc
 
 
 @pytest.fixture
@@ -312,7 +312,7 @@ def test_a_column_says_nothing_about_itself(rng):
 
 
 def test_leaving_a_column_out_of_the_inverse_is_fitting_without_it(rng):
-    from healthml.imputation._missingness_predict import RIDGE, _out_of_fold
+    from healthml.imputation._missingness.predictability import RIDGE, _out_of_fold
 
     design, owner = rng.normal(size=(300, 6)), np.array([0, 0, 1, 2, 2, 3])
     targets, fold = rng.normal(size=(300, 2)), np.arange(300) % 3

@@ -20,7 +20,7 @@ from healthml.imputation import (
     MultiplyImputedClassifier,
     MultiplyImputedRegressor,
 )
-from healthml.imputation._multiple_tables import spread_table
+from healthml.imputation._multiple.spread import spread_table
 
 
 @pytest.fixture(scope="module")

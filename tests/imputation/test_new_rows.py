@@ -7,8 +7,8 @@ from scipy.stats import kstest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from healthml.imputation import ChainedImputer
-from healthml.imputation._linear_draws import by_row
-from healthml.imputation._new_rows import chance_of, row_keys
+from healthml.imputation._chained.new_rows import chance_of, row_keys
+from healthml.imputation._draws.linear import by_row
 
 
 def table_of(n=300, seed=0):

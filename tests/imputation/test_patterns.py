@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from healthml.exceptions import InputError
 from healthml.imputation import missingness_patterns
-from healthml.imputation._patterns import distinct_patterns
+from healthml.imputation._missingness.patterns import distinct_patterns
 
 REFERENCE = Path(__file__).parent.parent / "reference" / "missingness_reference.json"
 COUNTS = ("rr", "rm", "mr", "mm")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from healthml.exceptions import InputError, SingleImputationWarning
 from healthml.imputation import fit_pooled, pool, pool_r_squared
-from healthml.imputation._pooling_tests import combine_d2, likelihood_d3, wald_d1
+from healthml.imputation._pooled.tests_of_terms import combine_d2, likelihood_d3, wald_d1
 
 REFERENCE = Path(__file__).parent.parent / "reference" / "pooling_reference.json"
 Q, U = [0.42, 0.31, 0.55, 0.38, 0.47], [0.021, 0.019, 0.024, 0.022, 0.020]
@@ -114,7 +114,7 @@ def test_monte_carlo_errors_and_wanted_imputations_agree_with_r(r):
         close(found[name], value, rtol=1e-6)
     # the jackknife of a mean is its standard error
     close(result.table["mc_error"], np.std(Q, ddof=1) / np.sqrt(5))
-    from healthml.imputation._pooling import imputations_wanted
+    from healthml.imputation._pooled.rubin import imputations_wanted
 
     w = r["wanted"]
     assert imputations_wanted(w["fmi"], w["m"], w["cv"]).tolist() == w["out"]

@@ -6,8 +6,8 @@ from joblib import parallel_config
 
 from healthml.exceptions import InputError
 from healthml.imputation import ChainedImputer, sensitivity_analysis
-from healthml.imputation._shifted import tilt
-from healthml.imputation._tipping import tipping_table
+from healthml.imputation._draws.shifted import tilt
+from healthml.imputation._sensitivity.tipping import tipping_table
 
 LABELS = np.array(["low", "mid", "high"])
 

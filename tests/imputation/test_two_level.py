@@ -10,7 +10,7 @@ import pytest
 
 from healthml.exceptions import ImputationWarning, InputError
 from healthml.imputation import ChainedImputer
-from healthml.imputation._two_level import draw_intercepts
+from healthml.imputation._draws.random_intercept import draw_intercepts
 
 REFERENCE = Path(__file__).parents[1] / "reference/imputation_draws_reference.json"
 R = json.loads(REFERENCE.read_text())["two_level"]

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from healthml._core._sample import Sample
 from healthml.metrics import ece, performance
-from healthml.metrics._intervals import direct_interval
-from healthml.metrics._local import Cells
-from healthml.metrics._registry import get_measure
-from healthml.metrics._resampled import LoessOnCells, bounded_interval
-from healthml.metrics._sample import Sample
+from healthml.metrics._measures.registry import get_measure
+from healthml.metrics._smoothers.local import Cells
+from healthml.metrics._uncertainty.closed_form import direct_interval
+from healthml.metrics._uncertainty.resampled import LoessOnCells, bounded_interval
 
 REPLICATES = int(os.environ.get("HEALTHML_REPLICATES", "2000"))
 LEVEL, THRESHOLD = 0.95, 0.15

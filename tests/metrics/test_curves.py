@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from healthml import metrics as m
 from healthml.exceptions import InputError
-from healthml.metrics._decision import _thresholds_passed
+from healthml.metrics._curves.decision import _thresholds_passed
 
 METHODS = ["loess", "loess_interpolated", "lowess", "rcs", "pspline", "binned"]
 

@@ -5,7 +5,7 @@ import pytest
 
 from healthml.exceptions import InputError
 from healthml.metrics import get_measure
-from healthml.metrics._fast import (
+from healthml.metrics._batched.measures import (
     FAST,
     FINE,
     NO_ROWS,
@@ -14,7 +14,7 @@ from healthml.metrics._fast import (
     SEPARATED,
     Block,
 )
-from healthml.metrics._recalibrate_rough import approach
+from healthml.metrics._batched.recalibrate_rough import approach
 
 RANDOM = np.random.default_rng(3)
 N, K = 130, 8

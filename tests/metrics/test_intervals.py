@@ -9,10 +9,10 @@ import pytest
 from scipy.stats import norm, t
 
 from healthml import metrics as m
+from healthml._core._sample import make_sample
 from healthml.exceptions import InputError
-from healthml.metrics._delong import delong_covariance, placements
-from healthml.metrics._resampled import bounded_interval, count_statistic
-from healthml.metrics._sample import make_sample
+from healthml.metrics._uncertainty.delong import delong_covariance, placements
+from healthml.metrics._uncertainty.resampled import bounded_interval, count_statistic
 
 DIRECT = ["auroc", "oe_ratio", "brier", "calibration_slope", "calibration_in_the_large"]
 

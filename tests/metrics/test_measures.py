@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healthml import metrics as m
+from healthml._core._inputs import rising_order
 from healthml.exceptions import InputError, OutcomeError
-from healthml.metrics._inputs import rising_order
 
 THRESHOLDED = [
     row.measure for row in m.list_measures().itertuples() if row.domain == "classification"
@@ -271,7 +271,7 @@ def test_grid_above_5000_risks_is_close_to_exact_and_says_so():
     random = np.random.RandomState(0)
     p = random.beta(1, 8, 6000)
     y = (random.uniform(size=6000) < p).astype(int)
-    from healthml.metrics._local import LocalRegression, distinct_cells, loess
+    from healthml.metrics._smoothers.local import LocalRegression, distinct_cells, loess
 
     fit = loess(y.astype(float), p, np.ones(6000))
     assert "grid" in fit.method

@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from healthml._core._numerics import cluster_variance
-from healthml.metrics._paired import (
+from healthml._core._paired import (
     MEASURES,
     auroc_influence,
     net_benefit_influence,

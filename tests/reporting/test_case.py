@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from healthml._core._fingerprints import duplicate_clusters
+from healthml._core._fingerprints.duplicates import duplicate_clusters
 from healthml.exceptions import InputError
 from healthml.reporting._case import Roles, build_case, join_units, take_roles, threshold_grid
 from healthml.schema import Schema

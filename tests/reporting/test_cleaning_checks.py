@@ -12,7 +12,7 @@ import healthml
 from healthml._core._findings import NOTE
 from healthml.datasets import make_ehr_cohort
 from healthml.reporting._case import build_case, take_roles
-from healthml.reporting._cleaning_checks import (
+from healthml.reporting._checks.cleaning import (
     _unit_words,
     check_decimal_slips,
     check_fields,
@@ -20,8 +20,8 @@ from healthml.reporting._cleaning_checks import (
     check_level_names,
     check_units,
 )
-from healthml.reporting._cleaning_steps import records
-from healthml.reporting._look import headline_risk
+from healthml.reporting._checks.cleaning_steps import records
+from healthml.reporting._checks.look import headline_risk
 from healthml.schema import Schema, Variable
 
 CHECKS = (check_units, check_decimal_slips, check_fields, check_level_names)

@@ -12,10 +12,10 @@ import pytest
 import healthml
 from healthml._core._displays import figure_svg, new_figure
 from healthml._core._findings import Effect, Finding, check_rules
-from healthml.reporting._html import render
-from healthml.reporting._pictures import draw_calibration, draw_net_benefit
+from healthml.reporting._page.html import render
+from healthml.reporting._page.pictures import draw_calibration, draw_net_benefit
+from healthml.reporting._page.words import NOTHING, interval_text, number_text, view_table
 from healthml.reporting._report import AuditReport, Figure, NotAssessed, Section
-from healthml.reporting._words import NOTHING, interval_text, number_text, view_table
 
 NASTY = "<script>alert('x')</script>"
 MARKS = {

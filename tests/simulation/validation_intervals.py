@@ -21,19 +21,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from healthml._core._bootstrap import resample_indices
-from healthml.metrics._delong import placements
-from healthml.metrics._fast import Block
-from healthml.validation._batched_logistic import batched_refit, count_rows
-from healthml.validation._corrections import overfitting
-from healthml.validation._intervals import (
+from healthml.metrics._batched.measures import Block
+from healthml.metrics._uncertainty.delong import placements
+from healthml.validation._refits.batched.logistic import batched_refit, count_rows
+from healthml.validation._refits.refit import Resample, refit
+from healthml.validation._scoring.intervals import (
     between_folds,
     draw_variances,
     draws_training,
     folds_training,
     interval,
 )
-from healthml.validation._refit import Resample, refit
-from healthml.validation._splitters import RepeatedStratifiedGroupKFold
+from healthml.validation._splits.group_k_fold import RepeatedStratifiedGroupKFold
+from healthml.validation._validate.corrections import overfitting
 
 MEASURES = ("auroc", "brier")
 PARAMETERS = {  # (events per parameter, prevalence) -> parameters, so that n is 60 to 800

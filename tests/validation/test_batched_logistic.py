@@ -10,10 +10,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from healthml._core._bootstrap import resample_indices
-from healthml.validation import _batched_logistic as fast
-from healthml.validation._batched_logistic import batched_refit, count_rows, recognise
-from healthml.validation._irls import fit_batched, risks_of
-from healthml.validation._refit import ONE_CLASS, Resample, refit
+from healthml.validation._refits.batched import logistic as fast
+from healthml.validation._refits.batched.logistic import batched_refit, count_rows, recognise
+from healthml.validation._refits.batched.newton import fit_batched, risks_of
+from healthml.validation._refits.refit import ONE_CLASS, Resample, refit
 
 EXACT = {"solver": "newton-cholesky", "tol": 1e-12, "max_iter": 200}
 SCALES = np.array([1.0, 1e-3, 250.0, 1.0, 1e6])
@@ -232,7 +232,7 @@ def test_resamples_far_from_all_rows_need_halved_steps(weight):
 
 
 def test_blocks_do_not_matter(data, monkeypatch):
-    from healthml.validation import _irls_sums
+    from healthml.validation._refits.batched import newton_sums as _irls_sums
 
     X, y = data
     counts = count_rows([r.train for r in bootstraps(len(y), 9)], len(y))

@@ -11,8 +11,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from healthml.exceptions import InputError
 from healthml.schema import Schema
-from healthml.validation import _check_leakage, _leak_inputs
-from healthml.validation._check_leakage import check_leakage
+from healthml.validation._leakage import check as _check_leakage
+from healthml.validation._leakage import inputs as _leak_inputs
+from healthml.validation._leakage.check import check_leakage
 
 N, P = 400, 8
 

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from healthml.exceptions import InputError
 from healthml.metrics import performance
-from healthml.validation._encounters import encounter_performance
+from healthml.validation._transport.encounters import encounter_performance
 
 
 @pytest.fixture(scope="module")

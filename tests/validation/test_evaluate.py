@@ -16,7 +16,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from healthml.exceptions import InputError, OutcomeError
 from healthml.validation import Evaluator
-from healthml.validation._evaluate import default_repeats, predict_risk
+from healthml.validation._scoring.evaluator import default_repeats, predict_risk
 
 THRESHOLDS = np.array([0.2, 0.4])
 

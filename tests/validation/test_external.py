@@ -10,18 +10,23 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
+from healthml._core._sample import make_sample
 from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics import performance
-from healthml.metrics._sample import make_sample
-from healthml.validation._case_mix import case_mix, expected_auroc, membership, read_development
-from healthml.validation._closed_test import (
+from healthml.validation._external.case_mix import (
+    case_mix,
+    expected_auroc,
+    membership,
+    read_development,
+)
+from healthml.validation._external.closed_test import (
     NOT_ASSESSABLE,
     added_columns,
     closed_test,
     numeric_covariates,
 )
-from healthml.validation._external import STRONG, external_validate
-from healthml.validation._recalibration_gain import recalibration_gain
+from healthml.validation._external.recalibration_gain import recalibration_gain
+from healthml.validation._external.validate import STRONG, external_validate
 
 QUICK = {"resamples": 20, "random_state": 0}
 

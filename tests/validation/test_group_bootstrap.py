@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validat
 
 from healthml._core._bootstrap import resample_indices
 from healthml.exceptions import InputError
-from healthml.validation._group_bootstrap import GroupBootstrap
+from healthml.validation._splits.group_bootstrap import GroupBootstrap
 
 
 @pytest.mark.parametrize("stratify", [False, True])

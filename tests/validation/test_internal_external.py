@@ -12,11 +12,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from healthml.exceptions import InputError
+from healthml.meta_analysis._random_effects import random_effects
 from healthml.metrics import performance
 from healthml.validation import Evaluator
-from healthml.validation._internal_external import internal_external
-from healthml.validation._meta import random_effects
-from healthml.validation._transport import leave_site_out
+from healthml.validation._transport.internal_external import internal_external
+from healthml.validation._transport.leave_out import leave_site_out
 
 REFERENCE = json.loads(
     (Path(__file__).parent.parent / "reference" / "internal_external_reference.json").read_text(

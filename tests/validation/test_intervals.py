@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import t
 
 from healthml._core._numerics import cluster_variance
-from healthml.metrics._delong import placements
-from healthml.metrics._fast import Block
-from healthml.validation._intervals import (
+from healthml.metrics._batched.measures import Block
+from healthml.metrics._uncertainty.delong import placements
+from healthml.validation._scoring.intervals import (
     draw_variances,
     draws_training,
     folds_training,

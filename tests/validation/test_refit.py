@@ -17,10 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from healthml.exceptions import InputError
-from healthml.validation._procedure import Procedure, weight_keyword
-from healthml.validation._recorder import recorded
-from healthml.validation._refit import ONE_CLASS, Resample, iterate_refits, refit
-from healthml.validation._separation import is_separated
+from healthml.validation._refits.procedure import Procedure, weight_keyword
+from healthml.validation._refits.recorder import recorded
+from healthml.validation._refits.refit import ONE_CLASS, Resample, iterate_refits, refit
+from healthml.validation._refits.separation import is_separated
 
 RANDOM = np.random.default_rng(1)
 X = RANDOM.normal(size=(80, 3))

@@ -10,22 +10,22 @@ from sklearn.metrics import roc_auc_score
 
 from healthml._core._intervals import clopper_pearson, wilson
 from healthml.exceptions import InputError
-from healthml.validation._development_size import (
+from healthml.validation._sample_size.development import (
     development_sample_size,
     expected_shrinkage,
     largest_cox_snell,
     rows_for_shrinkage,
 )
-from healthml.validation._external_size import auroc_se, external_sample_size
-from healthml.validation._external_survival import _slope_se, pseudo_risk
-from healthml.validation._linear_predictor import (
+from healthml.validation._sample_size.external import auroc_se, external_sample_size
+from healthml.validation._sample_size.external_survival import _slope_se, pseudo_risk
+from healthml.validation._sample_size.linear_predictor import (
     beta_predictor,
     binormal_predictor,
     cox_snell_from_auroc,
     normal_predictor,
     read_predictor,
 )
-from healthml.validation._sample_size import precision_sample_size, smallest
+from healthml.validation._sample_size.result import precision_sample_size, smallest
 
 CALLS = {
     "binary_r2": {"n_parameters": 24, "prevalence": 0.174, "r2": 0.288},

@@ -13,10 +13,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from healthml.exceptions import InputError
-from healthml.validation._heuristic_shrinkage import heuristic_shrinkage
-from healthml.validation._procedure import Procedure
-from healthml.validation._shrinkage import ShrunkenClassifier
-from healthml.validation._shrinkage_factor import bootstrap_shrinkage
+from healthml.validation._refits.procedure import Procedure
+from healthml.validation._stability.bootstrap_shrinkage import bootstrap_shrinkage
+from healthml.validation._stability.heuristic_shrinkage import heuristic_shrinkage
+from healthml.validation._stability.shrunken_classifier import ShrunkenClassifier
 
 PLAIN = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-10)
 

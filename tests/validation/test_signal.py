@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from healthml.exceptions import InputError
-from healthml.validation._exchange import Exchange
-from healthml.validation._membership import membership_inference
-from healthml.validation._signal import permutation_test
+from healthml.validation._compare.exchange import Exchange
+from healthml.validation._compare.permutation_test import permutation_test
+from healthml.validation._leakage.membership import membership_inference
 
 
 class Column(ClassifierMixin, BaseEstimator):

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_val_score
 
 from healthml.exceptions import DataQualityWarning, InputError
-from healthml.validation._site_split import LeaveOneSiteOut, site_codes
+from healthml.validation._splits.leave_one_site_out import LeaveOneSiteOut, site_codes
 
 SITE = np.repeat(["north", "south", "east", "tiny"], [60, 50, 40, 2])
 

@@ -6,11 +6,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
 from healthml.metrics import list_measures
-from healthml.metrics._fast import Block
+from healthml.metrics._batched.measures import Block
 from healthml.validation import validate
-from healthml.validation._block_influence import N_BLOCKS, block_influence, deal_blocks
-from healthml.validation._interval_variances import sum_of_squares
-from healthml.validation._slow_intervals import (
+from healthml.validation._scoring.block_influence import N_BLOCKS, block_influence, deal_blocks
+from healthml.validation._scoring.interval_variances import sum_of_squares
+from healthml.validation._scoring.skewed_intervals import (
     above_zero,
     emax_logistic,
     largest_change,

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from healthml.exceptions import DegenerateResampleWarning, InputError
-from healthml.validation._stability import prediction_instability
+from healthml.validation._stability.instability import prediction_instability
 
 PLAIN = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-10)
 

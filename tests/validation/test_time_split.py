@@ -13,8 +13,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from healthml.exceptions import InputError
-from healthml.validation._temporal import temporal_performance
-from healthml.validation._time_split import PatientTimeSplit
+from healthml.validation._splits.patient_time_split import PatientTimeSplit
+from healthml.validation._transport.temporal import temporal_performance
 
 DAYS = np.arange(60)
 PATIENTS = np.r_[np.arange(40), np.arange(0, 40, 2)]  # every second patient comes back

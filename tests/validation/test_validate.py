@@ -28,9 +28,9 @@ from healthml.exceptions import (
     OutcomeError,
     OverfittingWarning,
 )
-from healthml.validation._corrections import overfitting
 from healthml.validation._task import DEFAULT
-from healthml.validation._validate import validate
+from healthml.validation._validate.corrections import overfitting
+from healthml.validation._validate.validate import validate
 
 NOISE = np.random.default_rng(11).normal(size=(300, 10))
 COIN = (np.random.default_rng(12).random(300) < 0.35).astype(int)

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
 from healthml._core._numerics import expit, fit_logistic
-from healthml.validation._validate import validate
+from healthml.validation._validate.validate import validate
 
 # R 4.2, rms, pROC: tests/reference/validation_reference.R
 R = json.loads((Path(__file__).parent.parent / "reference/validation_reference.json").read_text())

@@ -1,0 +1,1 @@
+"""Clinical facts with their sources: ranges, units, concepts of columns, words of categories."""

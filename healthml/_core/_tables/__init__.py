@@ -1,0 +1,1 @@
+"""Tables in and out: pandas, polars and others converted once, files read."""

@@ -1,0 +1,87 @@
+"""Tables through transformers: any library in, the same library out, what was not touched kept."""
+
+import narwhals.stable.v1 as nw
+import pandas as pd
+from sklearn.utils.validation import check_array, validate_data
+
+from healthml._core._tables.frames import to_pandas
+from healthml.exceptions import InputError
+
+
+def read_table(estimator, X, *, reset):
+    """Return a transformer's input as pandas after scikit-learn's checks; `X` stays as it is.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Learns ``n_features_in_`` and ``feature_names_in_`` when `reset`, is compared otherwise.
+    X : DataFrame or array of shape (n_samples, n_features)
+        A table of any library that narwhals reads, or an array (columns ``x0``, ``x1``, ...).
+    reset : bool
+        Whether this is `fit`.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    InputError
+        If `X` is lazy or no table; ValueError and TypeError as scikit-learn raises them.
+    """
+    if backend_of(X) is None:
+        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+        return X.infer_objects()
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return to_pandas(X, nullable=True)
+
+
+def write_table(frame, original, touched):
+    """Return a pandas frame as the kind of table that came in.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What the transformer made of it.
+    original : DataFrame or array
+        What came in.
+    touched : collection
+        Columns that were changed; others are taken from `original` in libraries other than
+        pandas, so that their types stay.
+
+    Returns
+    -------
+    DataFrame or ndarray
+    """
+    backend = backend_of(original)
+    if backend is None:
+        return frame.to_numpy()
+    if backend is nw.Implementation.PANDAS:
+        return frame
+    return _as_native(frame, original, touched)
+
+
+def backend_of(X):
+    """Return the narwhals implementation of a frame, or None for an array."""
+    native = nw.from_native(X, pass_through=True)
+    if isinstance(native, nw.LazyFrame):
+        raise InputError("X is a lazy table; collect it first.")
+    return native.implementation if isinstance(native, nw.DataFrame) else None
+
+
+def _as_native(frame, original, touched):
+    """Return a pandas frame in another library; columns that nothing touched stay as they were."""
+    table = nw.from_native(original)
+    touched = {*touched, *(c for c in frame.columns if c not in table.columns)}
+    if not touched:
+        return original
+    import pyarrow as pa
+
+    arrow = pa.table(
+        {c: pa.Array.from_pandas(frame[c].reset_index(drop=True)) for c in frame if c in touched}
+    )
+    new = nw.from_arrow(arrow, backend=table.implementation)
+    columns = [new[c] if c in touched else table[c] for c in frame.columns]
+    return nw.to_native(table.select(*columns))

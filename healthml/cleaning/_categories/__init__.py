@@ -1,0 +1,1 @@
+"""Spellings, typing errors and codes of text levels, brought to one form."""

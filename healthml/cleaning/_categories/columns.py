@@ -1,0 +1,158 @@
+"""Which columns hold categories, and a column's levels while they are being rewritten."""
+
+import re
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from healthml._core._knowledge.name_hints import id_hint, name_words
+from healthml.cleaning._columns.shapes import has_code_name
+from healthml.cleaning._columns.text import key_of, template_of
+
+MOSTLY = 0.8
+MOST_DISTINCT = 0.5  # distinct templates per row: above, free text or names
+NEARLY_UNIQUE = 0.9
+FEWEST_ROWS = 20
+LONG_TABLE = 20_000
+SAMPLE = 2000
+SAMPLE_DISTINCT = 400
+_NUMBERISH = re.compile(r"\s*[<>=~≤≥]*\s*[+-]?\d[\d.,:/\-T ]*\s*%?\s*")
+_PERSON = frozenset({"first", "last", "family", "given", "maiden", "patient", "full", "middle"})
+_FREE = frozenset({"comment", "comments", "note", "notes", "text", "narrative", "free", "remark"})
+_UNITS = frozenset({"unit", "units", "uom", "ucum"})  # mg and Mg are two units
+
+
+class TextColumn:
+    """A text column as integer codes and levels, with the rule that last changed each row."""
+
+    def __init__(self, name, codes, levels):
+        self.name, self.codes, self.levels = name, codes, levels
+        self.first_codes, self.first_levels = codes, levels
+        self.rules = {}
+
+    @property
+    def counts(self):
+        """Rows of each level."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels))
+
+    def relabel(self, new_levels, rules):
+        """Rewrite levels; `rules` names the rule for each level, None where it stays."""
+        for rule in {r for r in rules if r is not None}:
+            self._note(rule, np.array([r == rule for r in rules]))
+        position = {level: i for i, level in enumerate(dict.fromkeys(new_levels))}
+        moved = np.array([*(position[level] for level in new_levels), -1], dtype=np.int64)
+        self.codes, self.levels = moved[self.codes], list(position)
+
+    def _note(self, rule, of_level):
+        self._add(rule, np.flatnonzero(np.append(of_level, False)[self.codes]))
+
+    def _add(self, rule, rows):
+        before = self.rules.get(rule)
+        self.rules[rule] = rows if before is None else np.union1d(before, rows)
+
+    def put(self, rows, level, rule):
+        """Give rows another level."""
+        if level not in self.levels:
+            self.levels = [*self.levels, level]
+        self.codes = self.codes.copy()
+        self.codes[rows] = self.levels.index(level)
+        self._add(rule, rows)
+
+
+def is_text(series):
+    """Say whether a column is stored as text, objects or categories."""
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return True
+    return types.is_object_dtype(dtype) or types.is_string_dtype(dtype)
+
+
+def text_levels(series):
+    """Return codes and levels of a text column, or None where it holds no text.
+
+    Cells that are not text (numbers or lists among objects) have the code -1.
+    """
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        codes, levels = series.cat.codes.to_numpy().astype(np.int64), series.cat.categories
+    else:
+        try:
+            codes, levels = pd.factorize(series)
+        except TypeError:  # lists and other cells that cannot be hashed
+            return None
+    levels = list(levels)
+    if types.infer_dtype(levels, skipna=False) == "string":
+        return np.asarray(codes), levels
+    text = np.array([isinstance(level, str) for level in levels], dtype=bool)
+    if not text.any():
+        return None
+    position = np.append(np.where(text, np.cumsum(text) - 1, -1), -1)
+    return position[codes], [level for level in levels if isinstance(level, str)]
+
+
+def is_wide(series, name):
+    """Say whether a long column surely holds no category, from 2,000 of its rows.
+
+    Identifiers, free text, dates and numbers: cheaper to pass over than to factorize.
+    """
+    if len(series) <= LONG_TABLE or isinstance(series.dtype, pd.CategoricalDtype):
+        return False
+    some = series.iloc[np.linspace(0, len(series) - 1, SAMPLE).astype(np.int64)].dropna()
+    levels = [level for level in set(some.astype(object)) if isinstance(level, str)]
+    if len(levels) < SAMPLE_DISTINCT:
+        return False
+    numbers = sum(bool(_NUMBERISH.fullmatch(level)) for level in levels) >= MOSTLY * len(levels)
+    return len(levels) >= NEARLY_UNIQUE * len(some) or (numbers and not is_code_name(name))
+
+
+def needs_look(series):
+    """Say whether a wide column has any character that is not plain and visible."""
+    cells = series.dropna().to_numpy(dtype=object)
+    try:
+        text = "".join(cells)
+    except TypeError:  # numbers among the text
+        text = "".join([cell for cell in cells if isinstance(cell, str)])
+    return not (text.isascii() and text.isprintable())
+
+
+def kind_of(name, levels, counts, variable=None, is_identifier=False):
+    """Return "closed" (a category), "open" (names, identifiers, free text) or "number".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml.cleaning._categories.columns import kind_of
+    >>> kind_of("sex", ["M", "F"], np.array([60, 40]))
+    'closed'
+    >>> kind_of("patient_id", ["P1", "P2"], np.array([60, 40]))
+    'open'
+    """
+    kind = getattr(variable, "kind", None)
+    if kind in ("numeric", "datetime"):
+        return "number"
+    if getattr(variable, "vocabulary", ()) or kind == "categorical":
+        return "closed"
+    if kind == "text" or is_identifier or _names_open(name):
+        return "open"
+    total = counts.sum()
+    numberish = np.array([bool(_NUMBERISH.fullmatch(level)) for level in levels])
+    if counts[numberish].sum() >= MOSTLY * total:
+        return "number"
+    if total < FEWEST_ROWS:
+        return "closed"
+    if len(levels) >= NEARLY_UNIQUE * total:
+        return "open"
+    few = len(levels) <= MOST_DISTINCT * total
+    templates = len(levels) if few else len({template_of(key_of(level))[0] for level in levels})
+    return "closed" if templates <= MOST_DISTINCT * total else "open"
+
+
+def _names_open(name):
+    words = set(name_words(str(name)))
+    is_person = "name" in words and (words == {"name"} or bool(words & _PERSON))
+    return id_hint(str(name)) is not None or is_person or bool(words & (_FREE | _UNITS))
+
+
+def is_code_name(name):
+    """Say whether a column's name announces numbers that are labels: codes, telephone numbers."""
+    return has_code_name(str(name)) or id_hint(str(name)) is not None

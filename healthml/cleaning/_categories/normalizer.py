@@ -1,0 +1,236 @@
+"""Categories written one way: Unicode, spaces, case, synonyms and slips of typing."""
+
+import numpy as np
+
+from healthml.cleaning._categories.columns import (
+    TextColumn,
+    is_text,
+    is_wide,
+    kind_of,
+    needs_look,
+    text_levels,
+)
+from healthml.cleaning._categories.dependencies import DEPENDENCY, SMUDGE, as_table
+from healthml.cleaning._categories.levels import (
+    CASE,
+    INVISIBLE,
+    SPACES,
+    SYNONYM,
+    TYPO,
+    LevelPlan,
+)
+from healthml.cleaning._categories.rounds import Round, learn_round, level_counts, rows_changed
+from healthml.cleaning._record.base import CellCleaner
+from healthml.cleaning._record.record import Change
+from healthml.exceptions import InputError
+from healthml.schema._variable import as_tuple
+
+UNSEEN, CODED, UNREADABLE = "unseen_level", "coded_level", "unreadable_level"
+MOST_ROUNDS = 4
+_WHY = {
+    INVISIBLE: ("note", "invisible or non-breaking characters"),
+    SPACES: ("note", "spare spaces"),
+    CASE: ("note", "differs from the commoner writing only by case, width or form of accents"),
+    SYNONYM: ("note", "another spelling of a level in use"),
+    TYPO: ("error", "one slip per word from a level that is at least ten times as common"),
+    SMUDGE: ("error", "characters replaced by a mark that damages the whole table; one level fits"),
+    DEPENDENCY: ("error", "other columns determine another level, from which this is a slip"),
+}
+
+
+class CategoryNormalizer(CellCleaner):
+    """Write each level of a category one way, and repair slips only on strong evidence.
+
+    Parameters
+    ----------
+    schema : Schema, default=None
+        Declared vocabularies (never changed, and the targets of slips), kinds and identifiers.
+    synonyms : dict, default=None
+        The user's own, ``{column: {writing: level}}``; the shipped ones (sex, smoking, race, yes
+        and no, test result, vital status, side, marital status) are used where the levels of a
+        column are recognised as such.
+    typos : bool, default=True
+        Repair slips of typing.
+    dependencies : {"learn", None}, default="learn"
+        Learn at fit which columns determine others (a hospital its town) and repair a cell that
+        both differs from what its determinants say and is a slip of it; None does not look.
+
+    Attributes
+    ----------
+    record_ : CleaningRecord
+        Rules: ``invisible_characters``, ``spaces``, ``case``, ``synonym`` (repaired, note);
+        ``typo``, ``dependency``, ``smudge`` (repaired, error); ``coded_level`` (a number among
+        named levels, whose meaning is never guessed), ``unreadable_level``, ``unseen_level`` (not
+        in the training rows) are flagged, to be verified.
+    kinds_ : dict
+        What each text column was taken for: "closed" (a category), "open" (names, identifiers,
+        free text: only invisible characters go), "number" (left to other steps).
+    dependencies_ : pandas.DataFrame
+        The dependencies: determinant, dependent, share of rows in which they hold, groups, rows.
+    mark_ : str or None
+        A character that replaces others all over the table, where one was found.
+    concepts_ : dict
+        Columns whose levels were recognised as a shipped concept.
+
+    See Also
+    --------
+    CodeChecker : Diagnosis and laboratory codes.
+
+    Notes
+    -----
+    A slip is one letter too many, too few, wrong or exchanged in a word of four or more letters
+    (a wrong letter: five), never the first one, in a level of at most a tenth of the rows of the
+    level it is a slip of (lower Wilson bound of its share at most 2%). None is repaired where a
+    tenth of the rows lie in rare levels or more than 50 levels are common (an open vocabulary:
+    places, drugs), or where common levels are themselves slips of one another. Levels
+    differing in digits, signs, Roman numerals, opposites
+    (hypo and hyper), negations or by a listed pair of real words never merge, nor do two declared
+    words. It fails where a real rare level is one letter away from a common one and not listed:
+    declare a vocabulary.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml.cleaning import CategoryNormalizer
+    >>> sex = ["male"] * 60 + ["female"] * 50 + ["MALE", "F", "femlae"]
+    >>> normalizer = CategoryNormalizer()
+    >>> normalizer.fit_transform(pd.DataFrame({"sex": sex})).tail(3)["sex"].tolist()
+    ['male', 'female', 'female']
+    >>> sorted(normalizer.record_.counts()["rule"])
+    ['case', 'synonym', 'typo']
+    """
+
+    def __init__(self, schema=None, *, synonyms=None, typos=True, dependencies="learn"):
+        self.schema = schema
+        self.synonyms = synonyms
+        self.typos = typos
+        self.dependencies = dependencies
+
+    def _learn(self, frame, y):
+        self._check_parameters(frame)
+        columns = self._columns(frame)
+        fresh = {name: (column.codes, column.levels) for name, column in columns.items()}
+        variables = getattr(self.schema, "variables", None) or {}
+        self.kinds_ = {
+            name: kind_of(
+                name, column.levels, column.counts, variables.get(name), self._is_identifier(name)
+            )
+            for name, column in columns.items()
+        }
+        vocabularies = {
+            name: [str(word) for word in variables[name].vocabulary]
+            for name in columns
+            if name in variables and variables[name].vocabulary
+        }
+        self._wide_ = [n for n in frame.columns if is_text(frame[n]) and n not in columns]
+        self._rounds_ = self._learn_rounds(columns, vocabularies)
+        last = self._rounds_[-1]
+        self._known_ = {
+            name: set(level_counts(column))
+            for name, column in columns.items()
+            if name in last.plans and last.plans[name].closed
+        }
+        first = self._rounds_[0]
+        found = [] if first.contradictions is None else first.contradictions.by_column.values()
+        self.dependencies_ = as_table([d for said in found for d in said])
+        self.mark_ = None if first.smudges is None else first.smudges.mark
+        self.concepts_ = {name: plan.concept for name, plan in last.plans.items() if plan.concept}
+        self._fresh = (frame, fresh)
+
+    def _learn_rounds(self, columns, vocabularies):
+        rounds = []
+        while len(rounds) < MOST_ROUNDS:
+            before = {name: column.codes for name, column in columns.items()}
+            step = learn_round(
+                columns,
+                self.kinds_,
+                synonyms=self.synonyms or {},
+                vocabularies=vocabularies,
+                typos=self.typos,
+                dependencies=self.dependencies == "learn",
+            )
+            rounds.append(step)
+            if all(columns[name].codes is codes for name, codes in before.items()):
+                break
+        return rounds
+
+    def _columns(self, frame):
+        """Return the text columns that may hold categories as {name: TextColumn}."""
+        names = [n for n in frame.columns if is_text(frame[n]) and not is_wide(frame[n], n)]
+        found = {name: text_levels(frame[name]) for name in names}
+        return {n: TextColumn(n, *said) for n, said in found.items() if said is not None}
+
+    def _fitted_columns(self, frame):
+        known, fresh = self.__dict__.pop("_fresh", (None, {}))
+        if known is not frame:
+            names = [n for n in self.kinds_ if is_text(frame[n])]
+            found = {name: text_levels(frame[name]) for name in names}
+            fresh = {name: said for name, said in found.items() if said is not None}
+        return {name: TextColumn(name, *said) for name, said in fresh.items()}
+
+    def _changes(self, frame):
+        columns = self._fitted_columns(frame)
+        for name in self._wide_:
+            if is_text(frame[name]) and needs_look(frame[name]):
+                column = TextColumn(name, *(text_levels(frame[name]) or ([], [])))
+                Round({name: LevelPlan(is_open=True)}).apply({name: column})
+                yield from _repairs(column)
+        for step in self._rounds_:
+            step.apply(columns)
+        for column in columns.values():
+            yield from _repairs(column)
+            yield from self._flags(column)
+
+    def _flags(self, column):
+        name, smudges = column.name, self._rounds_[0].smudges
+        plan = self._rounds_[-1].plans.get(name)
+        why, mark = {}, None if smudges is None else smudges.mark
+        if mark is None and name not in self._known_:
+            return
+        for i, level in enumerate(column.levels):
+            if name in self.concepts_ and level.isdigit():
+                why.setdefault(CODED, []).append(i)
+            elif mark is not None and smudges.read(name, level) is None:
+                why.setdefault(UNREADABLE, []).append(i)
+            elif level not in self._known_.get(name, {level}) and not plan.rewrite(level)[2]:
+                why.setdefault(UNSEEN, []).append(i)
+        for rule, levels in why.items():
+            rows = np.flatnonzero(np.isin(column.codes, levels))
+            evidence = _FLAG_EVIDENCE[rule].format(len(self._known_.get(name, ())))
+            yield Change(name, rule, rows, None, "flagged", "verify", evidence)
+
+    def _is_identifier(self, name):
+        schema = self.schema
+        roles = (getattr(schema, role, None) for role in ("patient", "identifier"))
+        return name in {column for role in roles for column in as_tuple(role)}
+
+    def _check_parameters(self, frame):
+        if self.dependencies not in ("learn", None):
+            raise InputError(f"dependencies={self.dependencies!r} is unknown; use 'learn' or None.")
+        for column, said in (self.synonyms or {}).items():
+            if not isinstance(said, dict):
+                raise InputError(
+                    f"synonyms[{column!r}] is no mapping; write {{column: {{writing: level}}}}."
+                )
+            if column not in frame.columns:
+                raise InputError(
+                    f"synonyms name the column {column!r}, which X does not have; correct the name."
+                )
+
+
+_FLAG_EVIDENCE = {
+    CODED: "a number among named levels; its meaning is not guessed, declare it in synonyms",
+    UNREADABLE: "characters are lost and several levels fit",
+    UNSEEN: "not among the {} levels of the training rows, nor a slip of one",
+}
+
+
+def _repairs(column):
+    rows = rows_changed(column)
+    for rule in reversed(_WHY):
+        mine = np.intersect1d(rows, column.rules.get(rule, ()))
+        rows = np.setdiff1d(rows, mine)
+        if len(mine):
+            severity, why = _WHY[rule]
+            new = [column.levels[code] for code in column.codes[mine]]
+            yield Change(column.name, rule, mine.astype(np.int64), new, "repaired", severity, why)

@@ -1,0 +1,1 @@
+"""What a column is made of: its storage, its populations, its missing codes."""

@@ -1,0 +1,271 @@
+"""Columns as clinical measures: which concept, in which unit, with which limits, for whom.
+
+A column's name is only a hint: the concept is believed when nearly all values lie in its living
+range in one of its units. Limits are kept in the column's own unit, so that a cell is judged as
+it stands.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from healthml._core._knowledge.facts import (
+    concept_limits,
+    concept_names,
+    is_ambiguous,
+    match_concept,
+    number_codes,
+    population_soft,
+)
+from healthml._core._tables.frames import parse_numbers
+from healthml.cleaning._columns.view import AGREES, AGREES_AMBIGUOUS, ROUNDING, ColumnView
+
+POPULATIONS = ("adult", "child", "neonate")
+MOST_ROWS = 100_000  # rows looked at to learn what a column is; more do not change the answer
+UNLIMITED = (-np.inf, np.inf)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column that holds a clinical measure, limits in the column's own unit."""
+
+    column: object
+    concept: str
+    category: str
+    unit: str
+    factor: float
+    offset: float
+    hard: tuple  # as the column is read
+    hard_any: tuple  # in any unit that agrees with the values
+    soft_any: tuple
+    soft: dict = field(default_factory=dict)  # population -> (low, high)
+    others: tuple = ()  # (unit, slope, intercept): the column's value if a cell were in that unit
+    reviewed: str = ""
+    note: str = ""
+    declared_hard: tuple | None = None
+    declared_soft: tuple | None = None
+
+    @property
+    def widest_soft(self):
+        """Soft limits that hold for somebody."""
+        return hull(self.soft.values())
+
+    @property
+    def is_percent_of_whole(self):
+        """Percentages that cannot exceed 100 by definition."""
+        facts = concept_limits(self.concept) if self.concept else None
+        return bool(facts) and facts["units"][0][0] == "%" and facts["hard"][1] == 100
+
+
+def read_measures(frame, schema=None, *, populations=("adult",)):
+    """Return {column: Measure} for the columns whose name and values agree on a concept.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The training rows.
+    schema : Schema, default=None
+        Declared concepts, units and limits.
+    populations : sequence of str, default=("adult",)
+        Whose ranges the values may lie in.
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml.cleaning._columns.measures import read_measures
+    >>> table = pd.DataFrame({"temp": [36.8, 37.1, 39.0], "ward": ["A", "B", "A"]})
+    >>> {column: measure.unit for column, measure in read_measures(table).items()}
+    {'temp': 'Cel'}
+    """
+    frame, measures = thinned(frame), {}
+    for column in frame.columns:
+        declared, limited = _declared(schema, column)
+        name = declared.get("concept") or match_concept(column)
+        if name is None and limited == (None, None):
+            continue
+        view = ColumnView(frame[column], declared)
+        if view.numbers is None or not len(view.finite):
+            continue
+        measure = _measure(column, view, name, populations, limited)
+        if measure:
+            measures[column] = measure
+    return measures
+
+
+def numbers_of(series):
+    """Return a column as floats, NaN where a cell is no number; None for dates and booleans.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml.cleaning._columns.measures import numbers_of
+    >>> numbers_of(pd.Series(["7.2", "<5"])).tolist()
+    [7.2, nan]
+    """
+    dtype = series.dtype
+    if types.is_bool_dtype(dtype) or types.is_datetime64_any_dtype(dtype):
+        return None
+    if types.is_numeric_dtype(dtype):
+        return series.to_numpy(dtype=float, na_value=np.nan)
+    if types.is_timedelta64_dtype(dtype):
+        return None
+    try:
+        codes, levels = pd.factorize(series)
+    except TypeError:  # lists and other cells that cannot be hashed
+        return parse_numbers(series)[0].to_numpy()
+    parsed = parse_numbers(pd.Series(levels, dtype=object))[0].to_numpy()
+    return np.append(parsed, np.nan)[codes]
+
+
+def as_written(series, numbers):
+    """Return numbers as a column would hold them: text in a column of text.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from healthml.cleaning._columns.measures import as_written
+    >>> as_written(pd.Series(["94", "7.3"]), np.array([73.00000000000001]))
+    ['73']
+    """
+    clean = [float(f"{number:.12g}") for number in numbers]
+    if types.is_numeric_dtype(series.dtype):
+        return np.array(clean)
+    levels = series.cat.categories if isinstance(series.dtype, pd.CategoricalDtype) else series
+    if isinstance(series.dtype, pd.CategoricalDtype) and types.is_numeric_dtype(levels.dtype):
+        return np.array(clean)
+    return [f"{number:.12g}" for number in clean]
+
+
+def thinned(values):
+    """Return at most about 100,000 evenly spaced values: enough to learn a quantile from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml.cleaning._columns.measures import thinned
+    >>> len(thinned(np.zeros(1_000_000)))
+    100000
+    """
+    return values[:: max(1, len(values) // MOST_ROWS)]
+
+
+def outside(values, limits):
+    """Return which values lie outside limits, a rounding error forgiven.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml.cleaning._columns.measures import outside
+    >>> outside(np.array([0.0999, 7, np.nan]), (0.1, 5)).tolist()
+    [False, True, False]
+    """
+    low, high = limits
+    slack = [ROUNDING * abs(v) if np.isfinite(v) else 0.0 for v in limits]
+    with np.errstate(invalid="ignore"):
+        return (values < low - slack[0]) | (values > high + slack[1])
+
+
+def hull(pairs):
+    """Return the narrowest limits that hold all pairs.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._columns.measures import hull
+    >>> hull([(1, 3), (0, 2)])
+    (0, 3)
+    """
+    lows, highs = zip(*pairs, strict=True)
+    return min(lows), max(highs)
+
+
+def _declared(schema, column):
+    """Return what a schema says of a column: concept and unit, and the two pairs of limits."""
+    variables = getattr(schema, "variables", None) or {}
+    variable = variables.get(column) if hasattr(variables, "get") else None
+    if variable is None or variable.kind == "datetime":
+        return {}, (None, None)
+    said = {name: getattr(variable, name) for name in ("concept", "unit")}
+    limits = _filled(variable.hard), _filled(variable.soft)
+    return {name: value for name, value in said.items() if value}, limits
+
+
+def _filled(pair):
+    if pair is None:
+        return None
+    return tuple(
+        free if limit is None else float(limit) for limit, free in zip(pair, UNLIMITED, strict=True)
+    )
+
+
+def _measure(column, view, name, populations, limited):
+    facts = concept_limits(name) if name in concept_names() else None
+    readings = _readings(view, facts, populations) if facts else []
+    if not readings:
+        if limited == (None, None):
+            return None
+        return Measure(
+            column, "", "", view.declared.get("unit", ""), 1.0, 0.0, UNLIMITED, UNLIMITED,
+            UNLIMITED, dict.fromkeys(POPULATIONS, UNLIMITED),
+            declared_hard=limited[0], declared_soft=limited[1],
+        )  # fmt: skip
+    unit, factor, offset = readings[0]
+    anybody = hull(_soft(facts, p) for p in populations)
+    return Measure(
+        column,
+        name,
+        facts["category"],
+        unit,
+        factor,
+        offset,
+        _in_unit(facts["hard"], factor, offset),
+        hull(_in_unit(facts["hard"], f, o) for _, f, o in readings),
+        hull(_in_unit(anybody, f, o) for _, f, o in readings),
+        {p: _in_unit(_soft(facts, p), factor, offset) for p in POPULATIONS},
+        tuple(
+            (u, f / factor, (o - offset) / factor)
+            for u, f, o in facts["units"]
+            if (f, o) != (factor, offset)
+        ),
+        facts["reviewed"],
+        facts["note"],
+        *limited,
+    )
+
+
+def _readings(view, facts, populations):
+    """Return the units in which the values agree with the concept, the likeliest first."""
+    values, counts = view.unique
+    is_code = np.isin(values, np.array(sorted(number_codes())))
+    ambiguous = not view.declared.get("concept") and is_ambiguous(view.name)
+    if not len(values) or (ambiguous and len(values) < 10):
+        return []
+    units = [u for u in facts["units"] if u[0] == view.declared.get("unit")] or facts["units"]
+    soft = hull(_soft(facts, p) for p in populations)
+    needed = AGREES_AMBIGUOUS if ambiguous else AGREES
+    shares = []
+    for _, factor, offset in units:
+        value = values * factor + offset
+        inside = (value >= soft[0]) & (value <= soft[1])
+        told = counts[inside | ~is_code].sum()  # a code for missing values speaks against no unit
+        shares.append(counts[inside].sum() / told if told else 0.0)
+    agreeing = [i for i, share in enumerate(shares) if share >= needed]
+    if facts["name"] == "age" and 0 in agreeing:  # months and days lie among possible years too
+        agreeing = [0]
+    if 0 not in agreeing:
+        agreeing.sort(key=lambda i: -shares[i])
+    return [units[i] for i in agreeing]
+
+
+def _soft(facts, population):
+    return population_soft(facts["name"], population) or facts["soft"]
+
+
+def _in_unit(limits, factor, offset):
+    return tuple((limit - offset) / factor for limit in limits)

@@ -1,0 +1,321 @@
+"""Values that stand for "missing": words such as "unknown", numbers such as -1, 999 or 0.
+
+A number is a code only if it stands apart: outside the other values, separated from them, and
+repeated. Zero is one only where the concept rules it out or where it lies far from an otherwise
+positive, continuous column. A code already shown in two columns makes the same number in a third
+suspected.
+"""
+
+import unicodedata
+
+import numpy as np
+
+from healthml._core._knowledge.facts import NOT_REVIEWED, number_codes, text_codes
+from healthml.cleaning._columns.view import FOUND, SUSPECTED, Flag
+
+TEXT, TEXT_SUSPECTED = "missing_code_text", "missing_code_text_suspected"
+NUMBER, NUMBER_SUSPECTED = "missing_code_number", "missing_code_number_suspected"
+
+FEW_DISTINCT = 20  # at most this many distinct values: a scale, not a measurement
+SPIKE = 5  # how many cells make a repeated value a spike
+RARE = 0.05
+ROBUST_SD = 1.349  # interquartile range of a standard normal
+_TWO_LETTER = frozenset({"na", "nd"})
+_SIGNS = frozenset({"+", "++", "+++", "(+)"})
+
+
+def screen_text_codes(table):
+    """Yield text cells that say "missing", per column: sure ones, and possible real answers."""
+    for column in table.columns:
+        if not column.is_text:
+            continue
+        keys = [level_key(level) for level in column.levels]
+        declared = {level_key(str(code)) for code in column.declared.get("missing_codes", ())}
+        meanings = np.array(
+            ["missing" if key in declared else code_meaning(key, keys) for key in keys],
+            dtype=object,
+        )
+        for meaning, rule, status in (
+            ("missing", TEXT, FOUND),
+            ("answer", TEXT_SUSPECTED, SUSPECTED),
+        ):
+            levels = meanings == meaning
+            if not levels.any():
+                continue
+            mask = column.cells_of_levels(levels)
+            counts = np.where(levels, column.level_counts, 0)
+            codes = {}
+            for key, count in zip(keys, counts, strict=True):
+                if count:
+                    codes[key or "(blank)"] = codes.get(key or "(blank)", 0) + int(count)
+            yield Flag.of_cells(
+                column,
+                rule,
+                status,
+                _text_detail(codes, meaning),
+                mask,
+                reviewed=NOT_REVIEWED,
+                evidence={"codes": codes},
+            )
+
+
+def screen_number_codes(table):
+    """Yield numeric codes for missing values, per column: sure ones and suspected ones."""
+    verdicts = judge_number_codes(table)
+    for column, judged in verdicts.values():
+        for status, rule in ((FOUND, NUMBER), (SUSPECTED, NUMBER_SUSPECTED)):
+            codes = {code: reason for code, (s, reason) in judged.items() if s == status}
+            if not codes:
+                continue
+            mask = np.isin(column.numbers, list(codes))
+            yield Flag.of_cells(
+                column,
+                rule,
+                status,
+                _number_detail(column, codes),
+                mask,
+                reviewed=NOT_REVIEWED,
+                evidence={"codes": {_plain(c): r for c, r in codes.items()}},
+            )
+
+
+def judge_number_codes(table):
+    """Return {column name: (ColumnView, {code: (status, reason)})} for the columns of numbers."""
+    verdicts = {}
+    for column in table.columns:
+        if column.numbers is None or (len(column.unique[0]) < 2 and not column.declared):
+            continue
+        verdicts[column.name] = (column, _judge_column(column))
+    _judge_by_convention(verdicts)
+    return verdicts
+
+
+def level_key(level):
+    """Return a level of text in the form in which codes are compared: trimmed, lower case."""
+    return unicodedata.normalize("NFKC", level).strip().casefold()
+
+
+def code_meaning(key, keys):
+    """Return "missing", "answer" or None; some codes are answers beside their like."""
+    if key == "":
+        return "missing"
+    meaning = text_codes().get(key)
+    if key in _TWO_LETTER:
+        others = [k for k in keys if k and k not in text_codes()]
+        alike = sum(len(k) == 2 and k.isalpha() for k in others)
+        return "answer" if others and alike >= 0.6 * len(others) else meaning
+    if set(key) == {"-"} and _SIGNS & set(keys):
+        return "answer"
+    return meaning
+
+
+def _text_detail(codes, meaning):
+    named = ", ".join(f'"{code}" {count:,}' for code, count in sorted(codes.items()))
+    if meaning == "missing":
+        return f"text that means missing: {named}; it becomes a level of its own"
+    return f"text that may mean missing or be a real answer: {named}"
+
+
+def _number_detail(column, codes):
+    values, counts = column.unique
+    parts = []
+    for code, reason in sorted(codes.items()):
+        count = int(counts[np.searchsorted(values, code)])
+        parts.append(f"{_plain(code)} in {count:,} cells ({reason})")
+    return "; ".join(parts)
+
+
+def _plain(code):
+    return f"{code:.0f}" if code == round(code) else f"{code:g}"
+
+
+def judge_code(column, code):
+    """Return (status, reason) for any value as a code at an end of a column, or None.
+
+    The known codes that occur are left out of the values it is compared with.
+    """
+    values, counts = column.unique
+    count = int(counts[np.searchsorted(values, code)])
+    kept = ~np.isin(values, [*column.codes_present[column.codes_present != 0], code])
+    base = values[kept], counts[kept]
+    if len(base[0]) < 2 or base[0][0] < code < base[0][-1]:
+        return None
+    judge = _judge_negative if code < base[0][0] else _judge_high
+    return judge(column, code, count, base)
+
+
+def _judge_column(column):
+    """Return {code: (status, reason)} for one column."""
+    judged = {}
+    base = _without(column, column.codes_present[column.codes_present != 0])
+    for code in column.codes_present:
+        count = int(column.unique[1][np.searchsorted(column.unique[0], code)])
+        if number_codes()[code] == "limit":
+            verdict = (FOUND, "an integer limit") if _is_outside(code, base[0]) else None
+        elif code == 0:
+            verdict = _judge_zero(column, count)
+        elif len(base[0]) < 2:
+            verdict = None
+        elif code < base[0][0]:
+            verdict = _judge_negative(column, code, count, base)
+        else:
+            verdict = _judge_high(column, code, count, base)
+        if verdict:
+            judged[float(code)] = verdict
+    declared = [c for c in column.declared.get("missing_codes", ()) if not isinstance(c, str)]
+    for code in np.intersect1d(column.unique[0], np.array(declared, dtype=float)):
+        judged[float(code)] = FOUND, "declared in the schema"
+    return judged
+
+
+def _without(column, codes):
+    values, counts = column.unique
+    kept = ~np.isin(values, codes)
+    return values[kept], counts[kept]
+
+
+def _is_outside(code, values):
+    return len(values) > 0 and not values[0] <= code <= values[-1]
+
+
+def _judge_negative(column, code, count, base):
+    """Judge a code below every other value."""
+    values, counts = base
+    gap, spread = values[0] - code, values[-1] - values[0]
+    if count >= 2 and _is_impossible_spike(column, code, count):
+        return FOUND, "below what is possible, repeated"
+    if values[0] < 0:
+        far = count >= 2 and gap > spread
+        return (FOUND, "repeated, further away than the others spread") if far else None
+    if code <= -9 and column.n_finite >= 50:
+        return (FOUND if count >= 2 else SUSPECTED), "the only negative value"
+    step = _step(values)
+    off_grid = len(values) <= FEW_DISTINCT and not np.isclose(gap / step, round(gap / step))
+    if count >= SPIKE and (gap >= 1.5 * step or off_grid):
+        return FOUND, "the only negative value, repeated, with a gap"
+    spike = count >= 2 * SPIKE and count >= 5 * counts[:5].mean()
+    if spike and len(values) >= FEW_DISTINCT:
+        return FOUND, "the only negative value, far more often than its neighbours"
+    return None
+
+
+def _judge_high(column, code, count, base):
+    """Judge a positive code against the values below it."""
+    values, counts = base
+    if code < 9 or count < 2:
+        return None
+    if _is_impossible_spike(column, code, count):
+        return FOUND, "above what is possible, repeated"
+    gap, spread = code - values[-1], values[-1] - values[0]
+    if gap <= 0:
+        return _judge_high_inside(code, count, base)
+    enough = 2 if code >= 777 else 3
+    if count >= enough and gap >= max(spread, 1.5 * _step(values)) and spread > 0:
+        return FOUND, "repeated, further away than the others spread"
+    tallest = counts[-10:].max() if len(values) > FEW_DISTINCT else counts[-1]
+    steps = np.diff(values[-10:]).max() if len(values) > FEW_DISTINCT else _step(values)
+    apart = gap >= (3 if len(values) > FEW_DISTINCT else 1.5) * steps
+    if count >= SPIKE and apart and count >= 3 * tallest:
+        return SUSPECTED, "the largest value, repeated, with a gap"
+    return None
+
+
+def _judge_high_inside(code, count, base):
+    """Judge a code with a few still larger values (outliers, other errors) beyond it."""
+    values, counts = base
+    beyond = counts[values > code].sum() / counts.sum()
+    if len(values) <= FEW_DISTINCT or beyond > 0.005 or count < SPIKE or code < 99:
+        return None
+    below = values[values < code]
+    tail = counts[values > np.quantile(values, 0.9)]
+    isolated = len(below) and code - below[-1] > (below[-1] - below[0])
+    if isolated and count >= 3 * tail.max():
+        return SUSPECTED, "repeated, further away than most others spread"
+    return None
+
+
+def _judge_zero(column, count):
+    """Judge zero: by the concept where there is one, else by its distance."""
+    values, counts = _without(column, column.codes_present)
+    if len(values) < 2 or values[0] < 0 or count < 2:
+        return None
+    if column.concept:
+        return _judge_zero_of_concept(column, count, values, counts)
+    share = count / (count + counts.sum())
+    if len(values) <= FEW_DISTINCT or share > 0.5 or count < 3:
+        return None
+    low, q25, middle, q75 = _weighted_quantiles(values, counts, (0.005, 0.25, 0.5, 0.75))
+    apart = middle / max((q75 - q25) / ROBUST_SD, 1e-12) >= 4 and low >= 0.25 * middle
+    if apart and values[0] >= 0.1 * middle:
+        return SUSPECTED, "zero far below an otherwise positive column"
+    return None
+
+
+def _judge_zero_of_concept(column, count, values, counts):
+    concept = column.concept
+    vital = "0 can also be an arrest" if concept["name"] in _STOPS else ""
+    if _is_impossible_spike(column, 0.0, count):
+        return (SUSPECTED if vital else FOUND), vital or "zero is impossible here, repeated"
+    _, factor, offset = concept["unit"]
+    low = (concept["soft"][0] - offset) / factor
+    between = counts[values < low].sum()
+    if low >= 4 * _step(values) and count >= max(SPIKE, 5 * between):
+        return SUSPECTED, vital or "zero repeated, almost nothing between it and the usual range"
+    return None
+
+
+_STOPS = frozenset({"heart_rate", "resp_rate", "sbp", "dbp", "map"})
+
+
+def _is_impossible_spike(column, code, count):
+    """Outside the hard limits in every unit that fits, and not one of many such values."""
+    concept = column.concept
+    if not concept:
+        return False
+    values, counts = _without(column, column.codes_present)
+    beyond = np.ones(len(values) + 1, dtype=bool)
+    for _, factor, offset in concept["agreeing"]:
+        value = np.append(values, code) * factor + offset
+        low, high = concept["hard"]
+        beyond &= value > high if code > 0 else value < low
+    return bool(beyond[-1]) and count >= 3 * counts[beyond[:-1]].max(initial=0)
+
+
+def _step(values):
+    """Smallest distance between neighbouring values."""
+    return np.diff(values).min() if len(values) > 1 else 1.0
+
+
+def _weighted_quantiles(values, counts, levels):
+    position = np.cumsum(counts) / counts.sum()
+    return [values[min(np.searchsorted(position, q), len(values) - 1)] for q in levels]
+
+
+def _judge_by_convention(verdicts):
+    """Suspect a negative code at the edge of a column where two other columns show it."""
+    shown = {}
+    for name, (_, judged) in verdicts.items():
+        for code, (status, _) in judged.items():
+            if status == FOUND and code < 0:
+                shown.setdefault(code, set()).add(name)
+    for name, (column, judged) in verdicts.items():
+        for code, names in shown.items():
+            if len(names - {name}) < 2 or code in judged or code != column.unique[0][0]:
+                continue
+            values, counts = column.unique
+            if len(values) < 2 or values[1] < 0:
+                continue
+            here = column.rows_equal(code)
+            elsewhere = (verdicts[n][0].rows_equal(code) for n in names - {name})
+            if counts[0] >= SPIKE and any(_go_together(here, there) for there in elsewhere):
+                judged[code] = FOUND, f"in the same rows as the code {_plain(code)} elsewhere"
+            elif counts[0] <= RARE * counts.sum():
+                judged[code] = SUSPECTED, f"{_plain(code)} means missing in other columns"
+
+
+def _go_together(a, b):
+    """Two yes/no columns are true in the same rows, clearly more than by chance."""
+    n, in_a, in_b, both = len(a), a.sum(), b.sum(), (a & b).sum()
+    spread = np.sqrt(in_a * (n - in_a) * in_b * (n - in_b))
+    phi = (n * both - in_a * in_b) / spread if spread else 0.0
+    return bool(phi >= 0.3 and n * phi**2 >= 40)  # chi-square beyond any correction for many looks

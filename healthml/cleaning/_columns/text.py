@@ -1,0 +1,124 @@
+"""One level of a category as text: invisible characters, spaces, and the key that ignores case."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+# zero width space, word joiner, byte order mark, soft hyphen, direction marks, control characters
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\x00-\x08\x0e-\x1f\x7f]")
+_JOINERS = re.compile("[\u200c\u200d]")  # letters of some scripts need them
+_SPACES = re.compile(r"\s+")
+_DIGITS = re.compile(r"\d+")
+DIGITS = "\x00"  # no visible text holds it
+_SHORT_KEY = 2  # keys this short may mean something by their case ("Aa", "K" and "k")
+_RARE_CASE = 0.05
+
+
+def visible(text):
+    r"""Return the text without invisible characters; spaces that are not plain become plain.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._columns.text import visible
+    >>> visible("\ufeffWhite\xa0")
+    'White '
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    text = _INVISIBLE.sub("", text)
+    if not any(ord(c) > 0x24F and c.isalpha() for c in text):
+        text = _JOINERS.sub("", text)
+    return "".join(" " if c.isspace() else c for c in text)
+
+
+def tidy(text):
+    r"""Return visible text without spaces at its ends.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._columns.text import tidy
+    >>> tidy("  ex smoker\u200b ")
+    'ex smoker'
+    """
+    return visible(text).strip()
+
+
+@lru_cache(maxsize=65536)
+def key_of(text):
+    """Return what two writings of one level share: width, accents' form, case and spaces ignored.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._columns.text import key_of
+    >>> key_of("NEVER ") == key_of("never") != key_of("n ever")
+    True
+    """
+    text = unicodedata.normalize("NFKC", tidy(text))
+    return _SPACES.sub(" ", tidy(text)).casefold()
+
+
+def template_of(text):
+    r"""Return the text with each run of digits as one placeholder, and the runs.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._columns.text import template_of
+    >>> template_of("6 patients")
+    ('\x00 patients', ('6',))
+    """
+    return _DIGITS.sub(DIGITS, text), tuple(_DIGITS.findall(text))
+
+
+def fill_template(template, digits):
+    r"""Put runs of digits back into a template.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._columns.text import fill_template
+    >>> fill_template("\x00 patients", ("6",))
+    '6 patients'
+    """
+    parts = template.split(DIGITS)
+    return "".join(a + b for a, b in zip(parts, (*digits, ""), strict=True))
+
+
+def usual_spellings(counts, vocabulary=()):
+    """Return which spelling each level takes among those with the same key.
+
+    Parameters
+    ----------
+    counts : dict of str to int
+        Tidy levels and their rows.
+    vocabulary : sequence of str, default=()
+        Declared levels; they win over frequency.
+
+    Returns
+    -------
+    dict of str to str
+        Only levels that change. Two declared words never merge. A key of one or two letters is
+        merged only where it is rare, and a doubled letter never: genotypes are written by case.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._columns.text import usual_spellings
+    >>> usual_spellings({"never": 90, "Never": 6, "AA": 50, "Aa": 40})
+    {'Never': 'never'}
+    """
+    declared = {key_of(word): word for word in reversed(vocabulary)}
+    groups, moved = {}, {}
+    for level in counts:
+        groups.setdefault(key_of(level), []).append(level)
+    for key, levels in groups.items():
+        best = declared.get(key) or max(levels, key=lambda x: (counts[x], x))
+        for level in levels:
+            same = level == best or level in vocabulary
+            if not same and _may_merge(key, counts[level], counts.get(best, 0), key in declared):
+                moved[level] = best
+    return moved
+
+
+def _may_merge(key, n, n_best, is_declared):
+    if len(key) > _SHORT_KEY or is_declared:
+        return True
+    doubled = len(key) == 2 and key[0] == key[1]
+    return not doubled and n <= _RARE_CASE * n_best

@@ -1,0 +1,1 @@
+"""Fields of one row that contradict each other."""

@@ -1,0 +1,119 @@
+"""Birth, admission, discharge, death: which columns they are, and rows out of order."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._knowledge.name_hints import name_words
+
+BIRTH = frozenset(["birth", "dob", "born", "birthdate", "birthday"])
+STARTS = frozenset(
+    ["admission", "admit", "admitted", "adm", "start", "begin", "intime", "admittime", "admitdate"]
+)
+ENDS = frozenset(
+    ["discharge", "discharged", "disch", "end", "stop", "outtime", "dischtime", "dischdate"]
+)
+DEATH = frozenset(["death", "dod", "deathdate", "died", "deceased", "deathtime"])
+_FILLERS = frozenset(["date", "time", "datetime", "dt", "of", "the", "day"])
+_STARTS_OF_LIFE = STARTS - {"start", "begin"}
+FEWEST_STAYS = 30
+LONGEST = 0.99
+TWICE = 2  # an exchanged stay is as long as others; a wrong month or year is not
+DAY = np.timedelta64(1, "D")
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A start and its end, with the longest usual time between them (days; None: unknown)."""
+
+    start: object
+    end: object
+    longest: float | None = None
+
+
+def has_role(name, words):
+    """Say whether a column's name has one of the words.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._dates.event_order import BIRTH, has_role
+    >>> has_role("date_of_birth", BIRTH), has_role("birth_weight", BIRTH), has_role("seen", BIRTH)
+    (True, True, False)
+    """
+    return bool(set(name_words(str(name))) & words)
+
+
+def find_stays(times):
+    """Return the pairs of start and end among columns of dates, with their usual length."""
+    ends = [name for name in times if has_role(name, ENDS)]
+    stays = []
+    for name in (n for n in times if has_role(n, STARTS)):
+        alike = [e for e in ends if _rest(e, ENDS) == _rest(name, STARTS)]
+        exact = [e for e in alike if _fillers(e) == _fillers(name)]
+        other = next(iter(exact or alike), None)
+        if other is None or other == name:
+            continue
+        days = ((times[other] - times[name]) / DAY).astype(float)
+        days = days[np.isfinite(days) & (days >= 0)]
+        enough = len(days) >= FEWEST_STAYS
+        stays.append(Stay(name, other, float(np.quantile(days, LONGEST)) if enough else None))
+    return stays
+
+
+def _rest(name, words):
+    return frozenset(name_words(str(name))) - words - _FILLERS
+
+
+def _fillers(name):
+    return set(name_words(str(name))) & _FILLERS
+
+
+def swapped(stay, times):
+    """Return rows that end before the day they start: (restored by exchange, others)."""
+    with np.errstate(invalid="ignore"):
+        days = _days_between(times[stay.start], times[stay.end])
+        broken = days < 0
+        usual = np.zeros(len(days), dtype=bool)
+        if stay.longest is not None:
+            usual = broken & (-days <= max(TWICE * stay.longest, 1))
+    for name, words in (("birth", BIRTH), ("death", DEATH)):
+        for column in times:
+            if has_role(column, words):
+                other = _days_between(times[column], times[stay.end])
+                late = _days_between(times[stay.start], times[column])
+                usual &= ~((other < 0) if name == "birth" else (late < -1))
+    return np.flatnonzero(usual), np.flatnonzero(broken & ~usual)
+
+
+def impossible_orders(times):
+    """Yield (columns, rows, severity, why): an event before birth, or well after death."""
+    births = [c for c in times if has_role(c, BIRTH)]
+    deaths = [c for c in times if has_role(c, DEATH)]
+    events = [c for c in times if has_role(c, _STARTS_OF_LIFE | ENDS | DEATH)]
+    for birth in births:
+        for event in events:
+            rows = np.flatnonzero(_days_between(times[birth], times[event]) < -1)
+            yield (birth, event), rows, "error", "before the day of birth"
+    for death in deaths:
+        for event in (c for c in times if has_role(c, STARTS)):
+            rows = np.flatnonzero(_days_between(times[event], times[death]) < -1)
+            yield (event, death), rows, "error", "begins after the day of death"
+        for event in (c for c in times if has_role(c, ENDS)):
+            rows = np.flatnonzero(_days_between(times[event], times[death]) < -1)
+            yield (event, death), rows, "verify", "ends more than a day after death"
+
+
+def _days_between(first, second):
+    """Return calendar days from one to the other; NaN where one is missing."""
+    days = second.astype("datetime64[D]") - first.astype("datetime64[D]")
+    out = days.astype(float)
+    out[np.isnat(days)] = np.nan
+    return out
+
+
+def as_naive(series):
+    """Return a datetime column as numpy datetimes without time zone."""
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_convert(None)
+    return series.to_numpy(dtype="datetime64[ns]", na_value=np.datetime64("NaT", "ns"))

@@ -1,0 +1,1 @@
+"""Typed results (numbers with operators, units and words) read as numbers."""

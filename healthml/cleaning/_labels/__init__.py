@@ -1,0 +1,1 @@
+"""Labels that the other patients contradict."""

@@ -1,0 +1,1 @@
+"""Words, levels and numbers that stand for a missing value."""

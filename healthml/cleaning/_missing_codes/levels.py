@@ -1,0 +1,135 @@
+"""Which texts of a column stand for missing: judged by what the column holds besides."""
+
+import re
+
+import numpy as np
+
+from healthml._core._knowledge.facts import text_codes
+from healthml.cleaning._columns.missing_codes import code_meaning, level_key
+from healthml.cleaning._lab_values.words import missing_reason
+
+NUMBER, CODED, CATEGORY, FREE = "number", "coded", "category", "free"
+BLANK, KEEP, ASK = "blank", "keep", "ask"
+
+MOSTLY = 0.8
+RARE = 0.01  # an answer that is a level of the column is seldom rarer
+MANY = 100  # cells from which rarity can be told
+ESTABLISHED = 5  # how many times rarer than the rarest usual level a code must be
+_NOTHING = frozenset({"none", "nil", "no"})
+_CHOSEN = frozenset({"declined", "refused", "prefer not to say", "not applicable", "other/unknown"})
+_GRADED = re.compile(
+    r".*\b(mild|moderate|severe|some|few|many|trace|low|high|present|positive|yes|partial|full|"
+    r"complete|minor|major|slight|once|twice|daily|weekly|one|two|single|multiple|any|normal|"
+    r"abnormal|detected|reactive)\b.*|[<>+].*|.*\+"
+)
+_CONTEXTUAL = ("na", "nd", "-", "--", "---")
+
+
+def column_context(levels, counts, *, is_number):
+    """Return what a text column holds: numbers, codes with digits, categories or free text.
+
+    Parameters
+    ----------
+    levels : list of str
+        Distinct texts of the training rows.
+    counts : ndarray of int
+        How often each occurs.
+    is_number : bool
+        Whether the column is read as numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml.cleaning._missing_codes.levels import column_context
+    >>> column_context(["never", "ever", "?"], np.array([50, 40, 1]), is_number=False)
+    'category'
+    """
+    if is_number:
+        return NUMBER
+    known = np.array([missing_reason(level_key(level)) is not None for level in levels], dtype=bool)
+    total = counts[~known].sum()
+    if not total:
+        return CATEGORY
+    digits = np.array([bool(re.search(r"\d{2}", level)) for level in levels], dtype=bool)
+    if counts[digits & ~known].sum() >= MOSTLY * total:
+        return CODED
+    return FREE if total >= MANY and (~known).sum() > 0.5 * total else CATEGORY
+
+
+def context_answers(levels):
+    """Return {code: meaning} of the codes whose meaning hangs on the column's other levels."""
+    keys = [level_key(level) for level in levels]
+    return {code: code_meaning(code, [*keys, code]) for code in _CONTEXTUAL}
+
+
+def judge_level(key, context, answers):
+    """Return BLANK, KEEP (an answer), ASK (rarity must decide) or None when it is no code.
+
+    Parameters
+    ----------
+    key : str
+        The level, trimmed and in lower case.
+    context : str
+        From `column_context`.
+    answers : dict
+        From `context_answers`.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._missing_codes.levels import judge_level
+    >>> judge_level("not done", "number", {}), judge_level("none", "category", {})
+    ('blank', 'ask')
+    """
+    meaning = answers.get(key, text_codes().get(key))
+    if not key:
+        return BLANK
+    if context == NUMBER:
+        return _judge_in_numbers(key)
+    if meaning is None:
+        return BLANK if context == CODED and missing_reason(key) and key not in _NOTHING else None
+    if context == FREE and re.fullmatch(r"[a-z]{1,4}", key):
+        return KEEP
+    if meaning == "missing":
+        return BLANK
+    if key in _CHOSEN or key in answers or key == "undetermined":
+        return KEEP
+    if context == CODED and key not in _NOTHING:
+        return BLANK
+    return ASK
+
+
+def _judge_in_numbers(key):
+    reason = missing_reason(key)
+    if reason is None or reason == "infinite":
+        return None
+    return ASK if key in _NOTHING else BLANK
+
+
+def is_rare(key, keys, counts):
+    """Say whether a code is far rarer than the usual levels, and no floor of a graded scale.
+
+    Parameters
+    ----------
+    key : str
+        The code.
+    keys : list of str
+        All levels, trimmed and in lower case.
+    counts : ndarray of int
+        How often each occurs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml.cleaning._missing_codes.levels import is_rare
+    >>> is_rare("none", ["never", "former", "none"], np.array([600, 398, 2]))
+    True
+    >>> is_rare("none", ["mild", "severe", "none"], np.array([600, 398, 2]))
+    False
+    """
+    same = np.array([k == key for k in keys], dtype=bool)
+    total, mine = counts.sum(), counts[same].sum()
+    others = [k for k in keys if k != key and missing_reason(k) is None]
+    if total < MANY or mine >= RARE * total or any(_GRADED.fullmatch(k) for k in others):
+        return False
+    usual = counts[~same & (counts >= RARE * total)]
+    return bool(len(usual) > 0 and mine * ESTABLISHED <= usual.min())

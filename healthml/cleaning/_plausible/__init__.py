@@ -1,0 +1,1 @@
+"""Values that no patient can have, and slipped decimal points."""

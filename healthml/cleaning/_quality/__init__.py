@@ -1,0 +1,1 @@
+"""The quality report: what a table looks like before anything is changed."""

@@ -1,0 +1,1 @@
+"""The quality report on tables that are not loaded."""

@@ -1,0 +1,107 @@
+"""Flagged values as a condition on the rows of a lazy table, so that they are counted exactly."""
+
+import narwhals as nw
+import numpy as np
+
+from healthml.cleaning._columns.missing_codes import NUMBER, NUMBER_SUSPECTED, TEXT, TEXT_SUSPECTED
+from healthml.cleaning._columns.view import ROUNDING
+from healthml.cleaning._quality.screens.plausible import IMPOSSIBLE, INFINITE, VERIFY
+
+_COME_FIRST = (TEXT, TEXT_SUSPECTED, NUMBER, NUMBER_SUSPECTED, INFINITE, IMPOSSIBLE)
+MOST_LISTED = 200  # numbers; beyond it neighbours are joined to intervals
+MOST_INTERVALS = 500
+MOST_LEVELS = 5_000
+
+
+def conditions(table, flags, columns):
+    """Return a narwhals condition for each flag, or None where it has none.
+
+    Parameters
+    ----------
+    table : LazyTable
+        The table.
+    flags : list of Flag
+        Flags of counted columns, their masks over distinct values.
+    columns : dict of str to CountedColumn
+        The columns.
+    """
+    found = [None if f.mask is None else condition(table, columns[f.column], f.mask) for f in flags]
+    for k, flag in enumerate(flags):
+        if flag.rule == VERIFY and not columns[flag.column].is_complete:
+            others = [
+                c
+                for c, f in zip(found, flags, strict=True)
+                if f.column == flag.column and f.rule in _COME_FIRST
+            ]
+            found[k] = _outside(table, columns[flag.column], flag.evidence, others)
+    return found
+
+
+def condition(table, column, mask):
+    """Return a condition that holds for the rows whose value is in a mask of distinct values."""
+    kind, cell = table.kinds[column.name], nw.col(column.name)
+    gone = column.series.isna().to_numpy()
+    parts = []
+    if (mask & gone).any():
+        parts.append(cell.is_null())
+        if column.name in table.floats:
+            parts.append(cell.is_nan())
+    rest = mask & ~gone
+    if rest.any():
+        one = _texts(column, rest) if kind == "text" else _numbers(table, column, rest)
+        if kind not in ("text", "number") or one is None:
+            return None
+        parts.append(one)
+    joined = parts[0] if parts else cell.is_null() & ~cell.is_null()
+    for part in parts[1:]:
+        joined = joined | part
+    return joined
+
+
+def _texts(column, mask):
+    """Return a condition on levels; None where sampled levels stand for others."""
+    levels = column.series[mask].tolist()
+    if len(levels) > MOST_LEVELS or not column.exact[mask].all():
+        return None
+    return nw.col(column.name).is_in(levels)
+
+
+def _numbers(table, column, mask):
+    values = column.numbers[mask]
+    if len(values) <= MOST_LISTED and column.exact[mask].all():
+        read = int if column.name in table.whole else float
+        return nw.col(column.name).is_in([read(v) for v in column.series[mask]])
+    joined = None
+    intervals = _intervals(column, mask)
+    if len(intervals) > MOST_INTERVALS:
+        return None
+    for low, high in intervals:
+        one = (nw.col(column.name) >= low) & (nw.col(column.name) <= high)
+        joined = one if joined is None else joined | one
+    return joined
+
+
+def _intervals(column, mask):
+    """Return the runs of flagged values among the sorted distinct ones."""
+    order = np.argsort(column.numbers, kind="stable")
+    order = order[~np.isnan(column.numbers[order])]
+    flagged = np.concatenate([[False], mask[order], [False]]).astype(int)
+    starts, ends = np.flatnonzero(np.diff(flagged) == 1), np.flatnonzero(np.diff(flagged) == -1)
+    values = column.numbers[order]
+    return [(float(values[a]), float(values[b - 1])) for a, b in zip(starts, ends, strict=True)]
+
+
+def _outside(table, column, evidence, others):
+    """Return the condition of values to verify from the limits themselves."""
+    _, factor, offset = next(u for u in column.concept["units"] if u[0] == evidence["unit"])
+    low, high = (
+        limit + sign * ROUNDING * abs(limit)
+        for limit, sign in zip(evidence["limits"], (-1, 1), strict=True)
+    )
+    value = nw.col(column.name) * factor + offset
+    found = (value < low) | (value > high)
+    if column.name in table.floats:
+        found = found & nw.col(column.name).is_finite()
+    for other in others:
+        found = found & ~other if other is not None else found
+    return found

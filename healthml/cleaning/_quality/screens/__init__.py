@@ -1,0 +1,1 @@
+"""Questions about a table that no transformer answers: roles, redundancy, order, keys."""

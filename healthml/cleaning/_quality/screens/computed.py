@@ -1,0 +1,186 @@
+"""Columns computed from others: what the rest of the table predicts out of fold."""
+
+import numpy as np
+from scipy.stats import norm
+from threadpoolctl import threadpool_limits
+
+from healthml._core._numerics import cluster_variance
+from healthml.cleaning._columns.view import FOUND, NOTE, Flag
+from healthml.cleaning._quality.screens.redundant import (
+    MINORITY,
+    level_codes,
+    numeric_columns,
+    sample_rows,
+    screen_pairs,
+)
+
+COMPUTED = "computed_from_others"
+
+WORTH_A_NOTE, NEARLY_DETERMINED = 0.7, 0.95
+FOLDS = 5
+RIDGE = 1e-3
+FEWEST_ROWS = 100
+
+
+def screen_repeated(table, explained, identifiers):
+    """Yield copies, then what the others compute, copies not counted among the others.
+
+    Parameters
+    ----------
+    table : TableView
+        The table.
+    explained : dict of str to ndarray
+        Cells already explained as codes for missing values.
+    identifiers : set of str
+        Columns to leave out.
+    """
+    numeric = numeric_columns(table, explained)
+    numeric = {name: values for name, values in numeric.items() if name not in identifiers}
+    rows, partners = sample_rows(table.n), {}
+    for (a, b), flag in screen_pairs(table, numeric, rows):
+        yield flag
+        partners.setdefault(a, set()).add(b)
+        partners.setdefault(b, set()).add(a)
+    yield from screen_computed(table, numeric, partners, rows)
+
+
+def screen_computed(table, numeric, partners, rows, confidence_level=0.95):
+    """Yield columns that the others predict out of fold, by a ridge on bent lines and levels.
+
+    Parameters
+    ----------
+    table : TableView
+        The table.
+    numeric : dict of str to ndarray
+        Columns of numbers, codes for missing values as NaN.
+    partners : dict of str to set of str
+        Copies of a column; they do not count as others.
+    rows : ndarray of int
+        Rows to use.
+    confidence_level : float, default=0.95
+        Coverage of the interval of R squared.
+    """
+    if len(rows) < FEWEST_ROWS:
+        return
+    design, owner = _design(table, numeric, rows)
+    groups = rows if table.groups is None else table.groups[rows]
+    folds = np.unique(groups, return_inverse=True)[1] % FOLDS
+    targets = [
+        name
+        for name, values in numeric.items()
+        if len(np.unique(values[rows][~np.isnan(values[rows])])) > 10
+    ]
+    with threadpool_limits(limits=1, user_api="blas"):  # small matrices: threads only wait
+        predicted = _predict_out_of_fold(design, owner, folds, targets, numeric, partners, rows)
+    for name in targets:
+        truth = numeric[name][rows]
+        seen = ~np.isnan(truth)
+        if seen.sum() < FEWEST_ROWS:
+            continue
+        r2, lower, upper = _r_squared(
+            truth[seen], predicted[name][seen], groups[seen], confidence_level
+        )
+        if r2 >= WORTH_A_NOTE:
+            status = FOUND if lower >= NEARLY_DETERMINED else NOTE
+            detail = f"the other columns give R2 {r2:.3f} ({lower:.3f} to {upper:.3f}), out of fold"
+            yield Flag(
+                name,
+                COMPUTED,
+                status,
+                detail,
+                int(seen.sum()),
+                estimate=r2,
+                lower=lower,
+                upper=upper,
+            )
+
+
+def _design(table, numeric, rows):
+    """Return standardised predictors and the name of the column that each came from."""
+    parts, owner = [], []
+    for column in table.columns:
+        if column.name in numeric:
+            added = _bent_lines(numeric[column.name][rows])
+        else:
+            codes = level_codes(column)
+            added = [] if codes is None else _one_hot(codes[rows])
+        parts += added
+        owner += [column.name] * len(added)
+    design = np.column_stack(parts) if parts else np.empty((len(rows), 0))
+    spread = design.std(axis=0)
+    kept = spread > 1e-9
+    return (design[:, kept] - design[:, kept].mean(axis=0)) / spread[kept], np.array(owner)[kept]
+
+
+def _bent_lines(values):
+    seen = ~np.isnan(values)
+    if not seen.any():
+        return []
+    low, middle, high = np.quantile(values[seen], [0.2, 0.5, 0.8])
+    filled = np.where(seen, values, middle)
+    parts = [filled]
+    if len(np.unique(values[seen])) > 10:
+        parts += [np.maximum(low - filled, 0), np.maximum(filled - high, 0)]
+    return parts if seen.all() else [*parts, ~seen * 1.0]
+
+
+def _one_hot(codes):
+    counts = np.bincount(codes[codes >= 0])
+    common = np.flatnonzero(counts >= MINORITY)
+    return [(codes == level) * 1.0 for level in common[:12]]
+
+
+def _predict_out_of_fold(design, owner, folds, targets, numeric, partners, rows):
+    """Predict every target from all other columns: one matrix inverse per fold serves them all.
+
+    With P the inverse of the ridge-stabilised covariance, the regression of a block of columns on
+    the rest has coefficients ``-inv(P[block, block]) @ P[block, rest]``.
+    """
+    blocks = {name: _block(owner, name, partners) for name in targets}
+    predicted = {name: np.full(len(rows), np.nan) for name in targets}
+    for fold in range(FOLDS):
+        train, test = folds != fold, folds == fold
+        if train.sum() < 50 or not test.any():
+            continue
+        centre = design[train].mean(axis=0)
+        centred = design - centre
+        covariance = centred[train].T @ centred[train] / train.sum()
+        precision = np.linalg.inv(covariance + RIDGE * np.eye(len(covariance)))
+        coefficients = np.zeros((design.shape[1], len(targets)))
+        for k, name in enumerate(targets):
+            block = blocks[name]
+            solved = -np.linalg.solve(precision[np.ix_(block, block)], precision[block][:, ~block])
+            coefficients[~block, k] = solved[_first(owner[block], name)]
+        score = centred @ coefficients
+        for k, name in enumerate(targets):
+            truth = numeric[name][rows]
+            predicted[name][test] = _recalibrate(truth, score[:, k], train)[test]
+    return predicted
+
+
+def _block(owner, name, partners):
+    return np.isin(owner, [name, *partners.get(name, ())])
+
+
+def _first(owners, name):
+    return int(np.flatnonzero(owners == name)[0])
+
+
+def _recalibrate(truth, score, train):
+    """Put a score on the scale of the truth by a straight line over the training rows."""
+    seen = train & ~np.isnan(truth)
+    if seen.sum() < 20 or np.ptp(score[seen]) == 0:
+        return np.full(len(truth), np.nanmean(truth))
+    slope, intercept = np.polyfit(score[seen], truth[seen], 1)
+    return intercept + slope * score
+
+
+def _r_squared(truth, predicted, groups, confidence_level):
+    """Return R squared with an interval on the scale of log(1 - R squared), whole patients."""
+    error, deviation = (truth - predicted) ** 2, (truth - truth.mean()) ** 2
+    total = deviation.sum()
+    left = error.sum() / total
+    influence = (error - left * deviation) / total
+    half = norm.ppf(0.5 + confidence_level / 2) * np.sqrt(cluster_variance(influence, groups))
+    factor = np.exp(half / left)
+    return float(1 - left), float(1 - left * factor), float(1 - left / factor)

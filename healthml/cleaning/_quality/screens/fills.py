@@ -1,0 +1,95 @@
+"""One value far too often in the middle of a continuous column: perhaps a value filled in."""
+
+import numpy as np
+
+from healthml.cleaning._columns.view import SUSPECTED, Flag
+
+CONSTANT_FILL = "constant_fill"
+
+SMALLEST_COLUMN = 200
+MOST_LIKE_SCALE = 30  # fewer distinct values: a scale
+SMALLEST_SIDE = 0.05  # share of the cells on either side of the value, at least
+SHARE = 0.01
+TIMES_NEIGHBOURS = 3
+TIMES_OTHER_HEAPS = 4
+
+
+def screen_constant_fill(table, codes):
+    """Yield columns with a suspected constant fill-in.
+
+    Natural zeros, values at the edge (detection limits, caps) and heaps at round numbers are not
+    called: the spike must stand in the middle and tower over every other heap, or lie off the
+    grid of decimals that the other values keep to.
+    """
+    for column in table.columns:
+        if column.numbers is None:
+            continue
+        explained = codes.get(column.name, np.zeros(column.n, dtype=bool))
+        values, counts = column.count_numbers(np.isfinite(column.numbers) & ~explained)
+        if counts.sum() < SMALLEST_COLUMN or len(values) < MOST_LIKE_SCALE:
+            continue
+        spike, why = _find_spike(values, counts)
+        if spike is None:
+            continue
+        mask = column.numbers == values[spike]
+        share = counts[spike] / counts.sum()
+        detail = f"one value in {counts[spike]:,} cells ({share:.1%} of those with a number), {why}"
+        evidence = {"near": _nearest_summary(values, counts, spike)}
+        yield Flag.of_cells(column, CONSTANT_FILL, SUSPECTED, detail, mask, evidence=evidence)
+
+
+def _find_spike(values, counts):
+    """Return the position of the filled-in value and why, or (None, "")."""
+    spike = _off_grid(values, counts)
+    if spike is not None and _stands_inside(values, counts, spike):
+        return spike, "with more decimals than the others"
+    spike = int(np.argmax(counts))
+    if not _stands_inside(values, counts, spike):
+        return None, ""
+    count, expected = counts[spike], _expected(counts)
+    ratio = counts / expected
+    clear = count >= expected[spike] + 6 * np.sqrt(expected[spike] + 1)
+    others = np.arange(len(counts)) != spike
+    heaps = others & (counts >= 0.2 * count) & (ratio >= 2)
+    tower = count >= TIMES_OTHER_HEAPS * counts[others].max()
+    if clear and ratio[spike] >= TIMES_NEIGHBOURS and (tower or not heaps.any()):
+        return spike, f"{ratio[spike]:.0f} times its neighbours"
+    return None, ""
+
+
+def _stands_inside(values, counts, spike):
+    """Say whether a value is frequent, is not zero, and has others on both sides."""
+    total = counts.sum()
+    edge = min(counts[:spike].sum(), counts[spike + 1 :].sum())
+    frequent = counts[spike] >= max(10, SHARE * total)
+    return frequent and values[spike] != 0 and edge >= SMALLEST_SIDE * total
+
+
+def _expected(counts):
+    """Return the mean count of the two nearest values on either side."""
+    padded = np.pad(counts.astype(float), 2, mode="reflect")
+    return (padded[:-4] + padded[1:-3] + padded[3:-1] + padded[4:]) / 4
+
+
+def _off_grid(values, counts):
+    """Return the one value with more decimals than nearly all others, or None."""
+    for decimals in (0, 1, 2):
+        off = ~np.isclose(values, np.round(values, decimals), rtol=0, atol=1e-9)
+        if not off.any():
+            return None
+        spike = int(np.argmax(np.where(off, counts, 0)))
+        others = counts.sum() - counts[spike]
+        if counts[~off].sum() >= 0.99 * others:
+            return spike
+    return None
+
+
+def _nearest_summary(values, counts, spike):
+    """Say which summary of the other values the spike equals, if any."""
+    others, kept = np.delete(values, spike), np.delete(counts, spike)
+    position = np.cumsum(kept) / kept.sum()
+    middle = others[np.searchsorted(position, 0.5)]
+    spread = others[np.searchsorted(position, 0.75)] - others[np.searchsorted(position, 0.25)]
+    if abs(values[spike] - np.average(others, weights=kept)) <= 0.01 * spread:
+        return "mean of the others"
+    return "median of the others" if abs(values[spike] - middle) <= 0.01 * spread else ""

@@ -1,0 +1,174 @@
+"""What a column may be beside a measurement: a code, an identifier, a risk, a count of rows."""
+
+import re
+
+import numpy as np
+from scipy.stats import rankdata
+
+from healthml._core._knowledge.name_hints import score_hint
+from healthml.cleaning._columns.shapes import NEARLY_ALL, has_code_name
+from healthml.cleaning._columns.view import FOUND, NOTE, SUSPECTED, Flag
+
+CODE, IDENTIFIER = "looks_like_code", "identifier"
+ROW_NUMBER, UNIQUE_TEXT = "row_number", "unique_text"
+PROBABILITY, FUTURE_COUNT, SORTED = "probability_like", "future_count", "sorted_by_row"
+
+MOST_CODES = 200
+_DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|\s*\d{1,2}:\d{2}.*")
+
+
+def screen_codes(table):
+    """Yield whole-number columns that look like codes: labels, not amounts."""
+    for column in table.columns:
+        if not column.is_number_type or not column.is_integer or column.concept:
+            continue
+        values = column.unique[0]
+        if not 3 <= len(values) <= MOST_CODES or len(values) > 0.5 * column.n_finite:
+            continue
+        if has_code_name(column.name):
+            detail = f"{len(values)} whole numbers, and the name says code"
+            yield Flag(column.name, CODE, SUSPECTED, detail, evidence={"n_levels": len(values)})
+        elif _skips_numbers(values) and table.y is not None and _turns(column, table.y):
+            detail = (
+                f"{len(values)} whole numbers with gaps, and the event rate rises and falls "
+                "along them: may be labels, not amounts"
+            )
+            yield Flag(column.name, CODE, NOTE, detail, evidence={"n_levels": len(values)})
+
+
+def _skips_numbers(values):
+    steps = np.diff(values)
+    return len(values) <= 12 and values[0] >= 0 and steps.max() > steps.min()
+
+
+def _turns(column, y):
+    """Say whether the event rate turns at least twice between common levels, beyond chance."""
+    values, counts = column.unique
+    common = values[counts >= 30]
+    if len(common) < 4:
+        return False
+    rows = [column.numbers == v for v in common]
+    rate = np.array([y[r].mean() for r in rows])
+    size = np.array([r.sum() for r in rows])
+    se2 = rate.mean() * (1 - rate.mean()) / size
+    steps = np.diff(rate) / np.sqrt(se2[1:] + se2[:-1])
+    clear = np.sign(steps[np.abs(steps) > 3])
+    return bool((np.diff(clear) != 0).sum() >= 2)
+
+
+def screen_identifiers(table):
+    """Yield row numbers, identifiers and unique text left among the features."""
+    for column in table.columns:
+        present = np.flatnonzero(~column.missing)
+        if len(present) < 30:
+            continue
+        if column.is_text:
+            yield from _unique_text(column, len(present))
+        elif column.is_number_type and len(column.finite) == len(present):
+            yield from _numeric_identifier(column, present)
+
+
+def _unique_text(column, n_present):
+    dates = sum(bool(_DATE.fullmatch(level)) for level in column.levels[:200])
+    if len(column.levels) < 0.95 * n_present or dates > 0.5 * min(len(column.levels), 200):
+        return
+    if column.numbers is not None and not column.is_integer:
+        return
+    detail = f"{len(column.levels):,} different texts in {n_present:,} cells: names or free text"
+    yield Flag(column.name, UNIQUE_TEXT, FOUND, detail, n_present)
+
+
+def _numeric_identifier(column, present):
+    values, n = column.numbers[present], len(present)
+    n_distinct = len(column.unique[0])
+    if n_distinct < 0.99 * n:
+        return
+    rho = np.corrcoef(rankdata(values), present)[0, 1]
+    unique_integers = n_distinct >= NEARLY_ALL * n and column.is_integer
+    steady = unique_integers and np.ptp(np.diff(values)) == 0
+    if unique_integers and (abs(rho) > 0.999 or steady):
+        status = FOUND if steady or has_code_name(column.name) else SUSPECTED
+        detail = (
+            f"a different whole number in every row, in file order (rank correlation {rho:.3f})"
+        )
+        yield Flag(column.name, ROW_NUMBER, status, detail, n, estimate=float(rho))
+    elif unique_integers and has_code_name(column.name):
+        yield Flag(column.name, IDENTIFIER, FOUND, "a different whole number in every row", n)
+    elif unique_integers and _ties_expected(column.unique[0]) >= 10:
+        detail = "a different whole number in every row, where chance would repeat some"
+        yield Flag(column.name, IDENTIFIER, SUSPECTED, detail, n)
+    elif abs(rho) > 0.99:
+        detail = f"the rows are sorted by this column (rank correlation {rho:.3f})"
+        yield Flag(column.name, SORTED, NOTE, detail, n, estimate=float(rho))
+
+
+def _ties_expected(values):
+    """Return the number of equal pairs if the middle half were drawn at random."""
+    middle = values[len(values) // 4 : 3 * len(values) // 4]
+    return len(middle) ** 2 / 2 / max(np.ptp(middle), 1.0)
+
+
+def screen_probabilities(table):
+    """Yield columns that may be another model's risk: fractions that order the outcome."""
+    for column in table.columns:
+        if not column.is_number_type or column.concept or column.is_yes_no:
+            continue
+        values, counts = column.unique
+        coded = np.isin(values, column.codes_present)
+        judged, n_judged = values[~coded], int(counts[~coded].sum())
+        inner = values[(values > 0) & (values < 1)]
+        inside = n_judged and (judged >= 0).all() and (judged <= 1).all()
+        if len(inner) <= 10 or not inside:
+            continue
+        named = score_hint(column.name) is not None
+        auc = _auc(column, table)
+        orders = auc is not None and abs(auc - 0.5) >= 0.1 and _is_calibrated(column, table.y)
+        if named or orders:
+            detail = "values between 0 and 1: may be another model's risk"
+            if auc is not None:
+                detail += f" (alone it orders the outcome with AUC {max(auc, 1 - auc):.2f})"
+            status = SUSPECTED if named else NOTE
+            estimate = np.nan if auc is None else float(auc)
+            yield Flag(column.name, PROBABILITY, status, detail, n_judged, estimate=estimate)
+
+
+def _fractions(column):
+    return (column.numbers >= 0) & (column.numbers <= 1)
+
+
+def _auc(column, table):
+    if table.y is None:
+        return None
+    rows = _fractions(column)
+    y, n_events = table.y[rows], int(table.y[rows].sum())
+    if min(n_events, len(y) - n_events) < 10:
+        return None
+    ranks = rankdata(column.numbers[rows])
+    return (ranks[y == 1].sum() - n_events * (n_events + 1) / 2) / (n_events * (len(y) - n_events))
+
+
+def _is_calibrated(column, y):
+    """Say whether the event rate follows the value, or one minus it, over fifths."""
+    rows = np.flatnonzero(_fractions(column))
+    parts = np.array_split(rows[np.argsort(column.numbers[rows], kind="stable")], 5)
+    value = np.array([column.numbers[part].mean() for part in parts])
+    rate = np.array([y[part].mean() for part in parts])
+    return bool(min(np.abs(value - rate).max(), np.abs(1 - value - rate).max()) < 0.1)
+
+
+def screen_future_counts(table):
+    """Yield whole-number columns equal to the number of the patient's rows in this file."""
+    if table.groups is None:
+        return
+    size = np.bincount(table.groups)[table.groups]
+    repeated = size > 1
+    if len(np.unique(table.groups[repeated])) < 10:
+        return
+    for column in table.columns:
+        if not column.is_number_type or not column.is_integer:
+            continue
+        for less, what in ((0, "rows"), (1, "other rows")):
+            same = column.numbers == size - less
+            if same.mean() > 0.99 and same[repeated].mean() > 0.99:
+                detail = f"equals the number of {what} of the patient in this file, later ones too"
+                yield Flag.of_cells(column, FUTURE_COUNT, FOUND, detail, repeated)

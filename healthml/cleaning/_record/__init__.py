@@ -1,0 +1,1 @@
+"""The record of every changed cell: counted, summarised, undone."""

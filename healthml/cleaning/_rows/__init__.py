@@ -1,0 +1,1 @@
+"""Rows that stand twice, link to another table or are dropped before the pipeline."""

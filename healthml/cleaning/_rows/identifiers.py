@@ -1,0 +1,138 @@
+"""Identifiers that repeat, or are one identifier in two spellings."""
+
+import re
+import unicodedata
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from healthml._core._knowledge.name_hints import contains_word, has_word, id_hint, site_hint
+
+MOSTLY_DISTINCT = 0.8  # share of different values in a column whose name says one id per row
+ONE_CASE = 0.95  # share of ids in one case before case is taken as a matter of typing
+_UNSEEN = re.compile(r"[\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+
+
+def identifier_columns(frame):
+    """Return the columns whose name and values are those of an identifier.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table.
+
+    Returns
+    -------
+    list
+        Names; columns of a site's number, of dates or with few different values are left out.
+    """
+    return [name for name in frame if _is_identifier(frame[name])]
+
+
+def _is_identifier(series):
+    dtype = series.dtype
+    if id_hint(series.name) is None or site_hint(series.name) is not None:
+        return False
+    if has_word(series.name, "name") not in (None, "mrn", "ssn"):  # families share names, phones
+        return False
+    if types.is_bool_dtype(dtype) or types.is_datetime64_any_dtype(dtype):
+        return False
+    known = series.dropna()
+    return len(known) > 0 and known.nunique() >= 0.1 * len(known)
+
+
+def should_be_unique(frame, columns):
+    """Return the identifiers that ought to differ in every row, judged by name and values.
+
+    A patient's identifier may well repeat, and so may any other one where a column of the table
+    numbers the rows already.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table.
+    columns : list
+        Of `identifier_columns`.
+
+    Returns
+    -------
+    list
+    """
+    distinct = {name: frame[name].nunique() / max(frame[name].count(), 1) for name in columns}
+    complete = (name for name in columns if distinct[name] == 1 and frame[name].notna().all())
+    if any(complete):
+        return []
+    return [
+        name
+        for name in columns
+        if distinct[name] >= MOSTLY_DISTINCT and contains_word(name, "patient") is None
+    ]
+
+
+def repeated_pairs(series):
+    """Return each later row of an identifier with the first row that has it.
+
+    Parameters
+    ----------
+    series : pandas.Series
+        The identifiers; missing ones are no identifier.
+
+    Returns
+    -------
+    first, second : ndarray of int
+        Row positions.
+    """
+    return _with_first(pd.factorize(series)[0])
+
+
+def spelling_pairs(series):
+    """Return rows whose identifiers are different as written and the same as meant.
+
+    Spaces, invisible characters, full-width letters and, where the column is written in one case,
+    case do not count; nor do zeros in front of a number.
+
+    Parameters
+    ----------
+    series : pandas.Series
+        The identifiers.
+
+    Returns
+    -------
+    first, second : ndarray of int
+        Positions: the first row of another spelling, with the first row of each spelling before it.
+    """
+    codes, levels = pd.factorize(series)
+    if types.is_numeric_dtype(series.dtype) or not len(levels):
+        return np.empty(0, int), np.empty(0, int)
+    plain = pd.Series([_plain(level) for level in levels], dtype=object)
+    if _case_is_typing(plain):
+        plain = plain.str.casefold()
+    first_row = np.full(len(levels), len(codes))
+    known = np.flatnonzero(codes >= 0)
+    np.minimum.at(first_row, codes[known], known)
+    one, other = _with_first(pd.factorize(plain.where(plain != ""))[0])
+    return first_row[one], first_row[other]
+
+
+def _plain(level):
+    text = _UNSEEN.sub("", unicodedata.normalize("NFKC", str(level)))
+    return text.lstrip("0") or "0" if text.isdecimal() else text
+
+
+def _case_is_typing(texts):
+    """Whether nearly all identifiers with letters are in upper, or nearly all in lower case."""
+    lettered = texts[texts.str.lower() != texts.str.upper()]
+    if lettered.empty:
+        return False
+    upper, lower = lettered.str.isupper().mean(), lettered.str.islower().mean()
+    return max(upper, lower) >= ONE_CASE
+
+
+def _with_first(codes):
+    """Return positions with a code, each with the first position of that code, if another."""
+    known = np.flatnonzero(codes >= 0)
+    first = np.full(int(codes.max(initial=-1)) + 1, len(codes))
+    np.minimum.at(first, codes[known], known)
+    later = known[first[codes[known]] < known]
+    return first[codes[later]], later

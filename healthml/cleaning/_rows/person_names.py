@@ -1,0 +1,105 @@
+"""Names of people, compared as a clerk would: accents, case, order and a slip of the pen aside."""
+
+import unicodedata
+from itertools import chain
+
+import pandas as pd
+
+
+def name_tokens(frame):
+    """Return the words of each row's names, in plain capitals.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The columns that hold names.
+
+    Returns
+    -------
+    list of tuple of str
+        One tuple for each row, empty where no name is known.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._rows.person_names import name_tokens
+    >>> name_tokens(pd.DataFrame({"first": ["José", None], "last": ["O'Neil Díaz", "Ek"]}))
+    [('JOSE', 'ONEIL', 'DIAZ'), ('EK',)]
+    """
+    columns = []
+    for name in frame:
+        codes, levels = pd.factorize(frame[name])
+        words = [_words(level) for level in levels] + [()]
+        columns.append([words[code] for code in codes])
+    return [
+        tuple(dict.fromkeys(chain.from_iterable(parts))) for parts in zip(*columns, strict=True)
+    ]
+
+
+def _words(level):
+    letters = unicodedata.normalize("NFKD", str(level)).replace("'", "").replace("\u2019", "")
+    kept = (c if c.isalpha() else " " for c in letters if not unicodedata.combining(c))
+    return tuple("".join(kept).upper().split())
+
+
+def matched_tokens(one, other):
+    """Return the pairs of words by which two names are alike, or None when they are not.
+
+    Every word of the shorter name must stand in the other one, in any order; a word of five
+    letters may differ by one slip (a letter more, less, other or changed places), of nine by two.
+    Two words must match, or the only word that both have.
+
+    Parameters
+    ----------
+    one, other : tuple of str
+        Of `name_tokens`.
+
+    Returns
+    -------
+    list of (str, str) or None
+
+    Examples
+    --------
+    >>> matched_tokens(("MARIA", "GOMEZ"), ("GOMES", "MARIA", "LUZ"))
+    [('MARIA', 'MARIA'), ('GOMEZ', 'GOMES')]
+    >>> matched_tokens(("MARIA", "GOMEZ"), ("MARTA", "LOPEZ")) is None
+    True
+    """
+    short, long = sorted((one, other), key=len)
+    left, pairs = list(long), []
+    for word in short:
+        found = word if word in left else next((w for w in left if alike(word, w)), None)
+        if found is None:
+            return None
+        left.remove(found)
+        pairs.append((word, found))
+    enough = min(2, len(long))
+    return pairs if len(pairs) >= enough and pairs else None
+
+
+def alike(word, other):
+    """Whether two words are one but for slips: one from five letters on, two from nine.
+
+    Examples
+    --------
+    >>> alike("SCHMIDT", "SCHMITD"), alike("ANNA", "HANNA")
+    (True, False)
+    """
+    shorter = min(len(word), len(other))
+    allowed = 0 if shorter < 5 else 1 if shorter < 9 else 2
+    return abs(len(word) - len(other)) <= allowed and _slips(word, other, allowed) <= allowed
+
+
+def _slips(a, b, most):
+    """Return the edit distance with neighbours changed, or more than `most` when it is larger."""
+    before, last = None, list(range(len(b) + 1))
+    for i, letter in enumerate(a, start=1):
+        row = [i]
+        for j, other in enumerate(b, start=1):
+            cost = min(last[j] + 1, row[-1] + 1, last[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+        before, last = last, row
+    return last[-1]

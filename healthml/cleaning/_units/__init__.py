@@ -1,0 +1,1 @@
+"""Units of measurement: which one a column is in, and cells in another one."""

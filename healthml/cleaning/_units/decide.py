@@ -1,0 +1,266 @@
+"""Learning the units of a column, and deciding which sets of its cells are in another unit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from healthml._core._knowledge.facts import concept_limits, is_ambiguous, match_concept
+from healthml.cleaning._units.column import BODY, ColumnUnits, logs, usable_numbers
+from healthml.cleaning._units.convert import distinct_units, find_unit
+from healthml.cleaning._units.evidence import FEWEST, Cells, Evidence, weigh
+from healthml.cleaning._units.mixture import Grid, Mixture
+
+MOST_PER_GROUP = 20_000  # cells looked at when learning; more of a group are thinned evenly
+MOST_COUNTS = 2**21  # counts of distinct values by group, beyond which cells are sorted instead
+FEWEST_CELLS = 20
+AGREES, AGREES_AMBIGUOUS = 0.8, 0.95  # share of values that must agree with a column's name
+FEW_SURE = 3  # cells below which a decision is taken back
+AS_GOOD, AS_GOOD_IN_TABLE = 0.4, 0.1  # shares at which the canonical unit is the usual one
+PLAIN = 0.9  # share of a column that is in one unit
+BODY_FACTOR = np.log(20)  # units of body measures closer than this need a second column
+
+
+def concept_of(column, variable):
+    """Return the concept of a column, declared or by its name, or None."""
+    return getattr(variable, "concept", None) or match_concept(str(column))
+
+
+def learn_column(column, variable, x, groups, n_groups):
+    """Learn the units of a column of numbers, or return None where its concept is not known.
+
+    Parameters
+    ----------
+    column : hashable
+        Label of the column.
+    variable : Variable or None
+        What a schema says about it: concept, unit, limits.
+    x : ndarray of float
+        The numbers, NaN where there is none.
+    groups : ndarray of int
+        Group of each row, -1 where unknown.
+    n_groups : int
+        Number of groups.
+
+    Returns
+    -------
+    ColumnUnits or None
+    """
+    concept = concept_of(column, variable)
+    if concept is None:
+        return None
+    limits = concept_limits(concept)
+    units = _units_to_tell(limits)
+    if len(units) < 2:
+        return None
+    kept = np.flatnonzero(usable_numbers(x))
+    if len(kept) < FEWEST_CELLS:
+        return None
+    cells, group = _thinned(x[kept], np.maximum(groups[kept], 0), n_groups)
+    if not _name_fits(column, variable, cells, limits, units):
+        return None
+    found = ColumnUnits(column, concept, limits)
+    declared = _declared_unit(units, concept, variable)
+    found.mixture = Mixture(units, limits["hard"], limits["soft"]).fit(
+        Grid.of(cells, group, n_groups), declared=declared
+    )
+    if found.mixture is None:
+        return None
+    counts = np.bincount(group, minlength=n_groups).astype(float)
+    found.counts["cells"] = counts
+    share = (counts @ found.mixture.shares_)[: len(units)] / counts.sum()
+    found.shares, found.home = share, int(share.argmax()) if declared is None else declared
+    found.declared = declared is not None
+    found.seen = cells, group
+    return found
+
+
+def settle(columns, n_groups):
+    """Choose each column's usual unit, and decide on the cells in others.
+
+    The usual unit is the declared one, else the one that most cells are in; where it is close,
+    and most columns of the table are in the canonical unit, that one.
+
+    Parameters
+    ----------
+    columns : list of ColumnUnits
+        What `learn_column` learnt.
+    n_groups : int
+        Number of groups.
+    """
+    plain = [c.shares[0] >= PLAIN for c in columns if c.shares.max() >= PLAIN]
+    enough = AS_GOOD if 2 * sum(plain) <= len(plain) else AS_GOOD_IN_TABLE
+    for column in columns:
+        if not column.declared and column.shares[0] >= enough * column.shares.sum():
+            column.home = 0
+        _decide(column, *column.seen, n_groups)
+        column.seen = None
+
+
+def _units_to_tell(limits):
+    """Return the units that values alone can tell apart; pounds need a second column."""
+    units = distinct_units(limits["name"])
+    if limits["category"] not in BODY:
+        return units
+    if limits["category"] == "demographic":
+        return units[:1]
+    return [units[0], *(u for u in units[1:] if abs(np.log(u[1])) > BODY_FACTOR)]
+
+
+def _name_fits(column, variable, x, limits, units):
+    """Say whether the values agree with the name, read in one of the units."""
+    low, high = limits["soft"] if limits["category"] not in BODY else limits["hard"]
+    inside = np.zeros(len(x), dtype=bool)
+    for _, factor, offset in units:
+        value = x * factor + offset
+        inside |= (value >= low) & (value <= high)
+    declared = getattr(variable, "concept", None) is not None
+    unsure = not declared and is_ambiguous(str(column))
+    return inside.mean() >= (AGREES_AMBIGUOUS if unsure else AGREES)
+
+
+def _declared_unit(units, concept, variable):
+    """Return the place of the declared unit, or None."""
+    declared = getattr(variable, "unit", None)
+    unit = find_unit(concept, declared) if declared else None
+    return next((k for k, u in enumerate(units) if unit is not None and u[1:] == unit[1:]), None)
+
+
+def _decide(found, x, groups, n_groups):
+    """Put the sets of cells that are in another unit into ``decisions``."""
+    mixture, home = found.mixture, found.home
+    expected = found.counts["cells"] @ mixture.shares_[:, : len(mixture.units)]
+    candidates = [k for k in np.argsort(-expected) if k != home and expected[k] >= FEWEST - 1]
+    if not candidates:
+        return
+    joint = mixture.log_densities(x) + np.log(mixture.shares_[groups].T)
+    part, y = joint.argmax(axis=0), mixture.readings(x)[0]
+    limits = logs(found.judged), logs(found.limits["hard"])
+
+    def reference(here):
+        """Return the usual cells of other groups, or all where there are few."""
+        usual = part == home
+        elsewhere = usual & ~here
+        chosen = elsewhere if elsewhere.sum() >= 20 * FEWEST else usual
+        return _cells(chosen, x, y[home], y[home])
+
+    for unit in candidates:
+        whole = (part == home).sum() < 4 * FEWEST
+        if found.declared and whole:
+            _decide_whole(found, unit, y[home], y[unit], limits[0])
+            continue
+        mine, factor = part == unit, mixture.units[unit][1] / mixture.units[home][1]
+        left = np.ones(len(x), dtype=bool)
+        for group in range(n_groups) if n_groups > 1 else ():
+            here = groups == group
+            shares = _shares_of(mine, groups, group, n_groups)
+            suspects = _cells(mine & here, x, y[home], y[unit])
+            evidence = weigh(suspects, reference(here), limits, shares, factor)
+            if evidence.decides():
+                found.decisions[group, unit] = evidence
+                left &= ~here
+        rest = _cells(mine & left, x, y[home], y[unit])
+        evidence = weigh(rest, reference(~left), limits, (0, 0, 0, 0), factor)
+        if evidence.decides():
+            for group in range(n_groups) if n_groups > 1 else ():
+                found.decisions.setdefault((group, unit), evidence)
+            if n_groups == 1:
+                found.decisions[-1, unit] = evidence
+    _share_again(found, x, groups)
+    _forget_empty(found, x, groups)
+
+
+def _shares_of(mine, groups, group, n_groups):
+    """Return cells of the set and all cells, here and in the other groups but the likest one."""
+    n_mine = np.bincount(groups[mine], minlength=n_groups)
+    n_all = np.bincount(groups, minlength=n_groups)
+    others = np.flatnonzero((np.arange(n_groups) != group) & (n_all > 0))
+    if len(others) > 1:
+        others = np.delete(others, (n_mine[others] / n_all[others]).argmax())
+    return n_mine[group], n_all[group], n_mine[others].sum(), n_all[others].sum()
+
+
+def _share_again(found, x, groups):
+    """Estimate the shares of the decided units again, now that digits count as well."""
+    for group, unit in found.decisions:
+        rows = np.flatnonzero((groups == group) | (group == -1))
+        place = max(group, 0)
+        parts = found.mixture.log_densities(x[rows])[[found.home, unit]]
+        parts = parts + np.array(found.decisions[group, unit].digits(x[rows]))[::-1]
+        shares = found.mixture.shares_[place]
+        both, share = shares[[found.home, unit]].sum(), 0.5
+        for _ in range(20):
+            odds = parts[1] - parts[0] + np.log(share) - np.log1p(-share)
+            share = np.clip(expit(odds).mean(), 1e-6, 1 - 1e-6)
+        shares[found.home], shares[unit] = both * (1 - share), both * share
+
+
+def _forget_empty(found, x, groups):
+    """Take back decisions by which hardly a cell would be converted."""
+    sure = {}
+    for unit, kind, rows in found.verdicts(x, groups):
+        for group in {g for g, u in found.decisions if u == unit and kind == "sure"}:
+            here = (groups[rows] == group) | (group == -1)
+            sure[group, unit] = sure.get((group, unit), 0) + here.sum()
+    pooled = {u: sum(n for (_, v), n in sure.items() if v == u) for _, u in found.decisions}
+    found.decisions = {k: e for k, e in found.decisions.items() if pooled[k[1]] >= FEW_SURE}
+
+
+def _decide_whole(found, unit, home, other, limits):
+    """Decide on a column none of which is in its declared unit."""
+    low, high = limits
+    outside = ((home < low) | (home > high)).mean()
+    inside = ((other >= low) & (other <= high)).mean()
+    if outside >= 0.8 and inside >= 0.98:
+        kinds = {"declared": {}, "range": {"share_outside": outside, "share_after": 1 - inside}}
+        found.decisions[-1, unit] = Evidence(kinds)
+
+
+def _cells(mask, x, home, other):
+    return Cells(x[mask], home[mask], other[mask])
+
+
+def _thinned(x, groups, n_groups):
+    """Return at most so many cells per group, evenly over its sorted values."""
+    if len(x) <= MOST_PER_GROUP:
+        return x, groups
+    cells, codes = [], []
+    for group, in_order in enumerate(_sorted_groups(x, groups, n_groups)):
+        n = in_order.n
+        places = np.linspace(0, n - 1, min(n, MOST_PER_GROUP)).astype(np.int64)
+        cells.append(in_order.at(places))
+        codes.append(np.full(len(places), group))
+    return np.concatenate(cells), np.concatenate(codes)
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """Values in order, each with how many cells hold it or a smaller one."""
+
+    values: np.ndarray
+    upto: np.ndarray | None = None  # None: every cell by itself
+
+    @property
+    def n(self):
+        return len(self.values) if self.upto is None else int(self.upto[-1])
+
+    def at(self, places):
+        """Return the cells at some places of the order."""
+        if self.upto is None:
+            return self.values[places]
+        return self.values[np.searchsorted(self.upto, places, side="right")]
+
+
+def _sorted_groups(x, groups, n_groups):
+    """Return the cells of every group in order; few distinct values are counted, not sorted."""
+    if len(np.unique(x[:: max(1, len(x) // 2_000)])) < 1_000:
+        place, values = pd.factorize(x)
+        if n_groups * len(values) <= MOST_COUNTS:
+            order = np.argsort(values)
+            rank = np.empty(len(values), dtype=np.int64)
+            rank[order] = np.arange(len(values))
+            both = np.bincount(groups * len(values) + rank[place], minlength=n_groups * len(values))
+            upto = np.cumsum(both.reshape(n_groups, len(values)), axis=1)
+            return [_Sorted(values[order], one) for one in upto]
+    return [_Sorted(np.sort(x[groups == group])) for group in range(n_groups)]

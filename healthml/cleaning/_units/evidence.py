@@ -1,0 +1,272 @@
+"""Is a set of cells in another unit? Kinds of evidence, each with its numbers.
+
+One kind alone never decides, since for each there are real patients who look like it: a dialysis
+unit has its own level, a children's ward stands at a sharp ratio, an outlier is out of range.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.stats import fisher_exact
+
+from healthml._core._intervals import wilson
+from healthml.cleaning._units.mixture import ALIKE, SLIPS, Shape
+
+FEWEST = 5  # cells that make a set
+REAL_OUTSIDE = 0.02  # share of a real table that may lie outside the soft limits
+ILL_OUTSIDE = 0.05  # the same of a group of very ill patients
+NEARLY_ALL = 0.8
+SURE = 1e-6  # of chance, for what is tested
+ODDS = 1000.0  # of one explanation against another
+OFTEN = 0.05  # share of cells above which a set is no collection of slips
+LIKE_TEN = 0.06  # log10 factors this close to a whole number cannot be told by digits alone
+WIDE = 5.0  # ratio of large to small values that shows how a column is rounded
+STEPS = range(5)  # decimals looked at
+
+
+@dataclass
+class Evidence:
+    """What speaks for one set of cells being in another unit: numbers by kind."""
+
+    kinds: dict = field(default_factory=dict)
+    grid: tuple | None = None
+
+    def decides(self):
+        """Say whether at least two kinds agree, one of them more than a ratio or a place."""
+        kinds, reach = set(self.kinds), self.kinds.get("range", {})
+        if "factor" not in kinds:
+            return False
+        if reach.get("share_impossible", 0) >= NEARLY_ALL:
+            return True
+        if reach.get("share_outside", 0) >= NEARLY_ALL and reach["share_of_all"] > REAL_OUTSIDE:
+            return True
+        return bool(kinds & {"group", "gap"}) and bool(kinds & {"range", "digits"})
+
+    def digits(self, raw):
+        """Return log probabilities of each cell's digits: in the other unit, in the usual one.
+
+        Where nothing is known of the usual unit, digits can speak against the other one only.
+        """
+        if self.grid is None:
+            return np.zeros(len(raw)), np.zeros(len(raw))
+        decimals, on_other, on_home = self.grid
+        on = on_step(raw, decimals)
+        other = np.where(on, np.log(on_other), np.log1p(-on_other))
+        if on_home is None:
+            return np.where(on, 0.0, other - np.log(0.5)), np.zeros(len(raw))
+        return other, np.where(on, np.log(on_home), np.log1p(-on_home))
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Raw numbers of a set of cells with their log values read in the home unit and the other."""
+
+    raw: np.ndarray
+    home: np.ndarray
+    other: np.ndarray
+
+
+def weigh(suspects, reference, limits, shares, factor):
+    """Return the evidence for a set of cells, by kind.
+
+    Parameters
+    ----------
+    suspects, reference : Cells
+        The set, and the cells taken to be as they should; logs are of canonical values.
+    limits : tuple of (pair, pair)
+        Logs of the limits outside of which hardly any real patient lies, and no living one.
+    shares : tuple of int
+        Cells of the set and all cells in its groups, then the same elsewhere.
+    factor : float
+        Size of the other unit in the usual one.
+
+    Returns
+    -------
+    Evidence
+    """
+    found = Evidence()
+    if len(suspects.raw) < FEWEST:
+        return found
+    group = in_group(*shares)
+    often = len(suspects.raw) > OFTEN * (len(suspects.raw) + len(reference.raw))
+    looks = {
+        "factor": factor_fits(suspects, reference, may_slip=not (group or often)),
+        "range": outside_range(suspects, reference, *limits),
+        "gap": free_gap(suspects, reference),
+        "group": group,
+    }
+    found.kinds = {kind: numbers for kind, numbers in looks.items() if numbers}
+    found.grid = other_digits(suspects.raw, reference.raw)
+    if found.grid:
+        decimals, on_set, on_rest = found.grid
+        found.kinds["digits"] = {"decimals": decimals, "share": on_set, "share_others": on_rest}
+        return found
+    found.grid = own_step(suspects.raw)
+    power = np.log10(factor)
+    if abs(power - round(power)) > LIKE_TEN:
+        odd = odd_digits(suspects.raw, reference.raw)
+        if odd:
+            found.kinds["digits"] = odd
+            step = min(odd["decimals"], odd["decimals_others"])
+            shares = (share_on_step(r, step) for r in (suspects.raw, reference.raw))
+            found.grid = step, *shares
+    return found
+
+
+def factor_fits(suspects, reference, *, may_slip=True):
+    """Return centre and spread after conversion where both agree with the others, else None.
+
+    The centres may differ by half a standard deviation of the population (case mix) and three
+    standard errors. Where slips may be, a set that they explain as well does not count: slips
+    are few and anywhere.
+    """
+    if len(reference.raw) < 4 * FEWEST:
+        return None
+    n, m = len(suspects.raw), len(reference.raw)
+    centre, spread = _robust(suspects.other)
+    usual, width = _robust(reference.home)
+    error = 1.2533 * np.hypot(spread / np.sqrt(n), width / np.sqrt(m))
+    off, moved = abs(centre - usual), abs(np.median(suspects.home) - usual)
+    allowed = 0.5 * width + 3 * error
+    ratio, slack = spread / width, 1 + 3 / np.sqrt(2 * n)
+    if off > allowed or moved < 2 * allowed or not 0.5 / slack < ratio < 2 * slack:
+        return None
+    if may_slip and not _beats_slip(suspects, Shape(usual, width, width)):
+        return None
+    return {"centre_off": off, "standard_error": error, "factor_log": moved, "spread_ratio": ratio}
+
+
+def _beats_slip(suspects, shape):
+    """Say whether the factor explains the set better than a decimal point in the wrong place."""
+    score = shape.log_density(suspects.other).sum()
+    for slip in SLIPS:
+        slipped = suspects.home + slip
+        same = np.abs(slipped - suspects.other).max() < ALIKE
+        needed = np.log(ODDS) if abs(slip) < np.log(20) else 0.0  # two places at once are rare
+        if not same and score - shape.log_density(slipped).sum() < needed:
+            return False
+    return True
+
+
+def outside_range(suspects, reference, limits, hard):
+    """Return the share outside the limits where no real population has it, else None."""
+    low, high = limits
+    outside = (suspects.home < low) | (suspects.home > high)
+    after = ((suspects.other < low) | (suspects.other > high)).mean()
+    usual = ((reference.home < low) | (reference.home > high)).mean() if len(reference.raw) else 0
+    lower = wilson(int(outside.sum()), len(outside), 0.999)[0]
+    if lower <= ILL_OUTSIDE + usual or after > REAL_OUTSIDE + usual:
+        return None
+    impossible = ((suspects.home < hard[0]) | (suspects.home > hard[1])).mean()
+    everywhere = wilson(int(outside.sum()), len(outside) + len(reference.raw), 0.999)[0]
+    return {
+        "share_outside": float(outside.mean()),
+        "share_of_all": float(everywhere),
+        "share_impossible": float(impossible),
+        "share_after": float(after),
+    }
+
+
+def free_gap(suspects, reference):
+    """Return the share of cells in the middle third between two clusters if it is small."""
+    if len(reference.raw) < 4 * FEWEST:
+        return None
+    first, second = np.median(suspects.home), np.median(reference.home)
+    low, high = sorted((first + (second - first) / 3, first + 2 * (second - first) / 3))
+    between = sum(int(((c.home > low) & (c.home < high)).sum()) for c in (suspects, reference))
+    share = between / min(len(suspects.raw), len(reference.raw))
+    return {"share_between": share} if share <= 0.05 else None
+
+
+def in_group(n_set, n_here, n_set_elsewhere, n_elsewhere):
+    """Return the shares here and elsewhere where the set belongs to some groups, else None."""
+    if not n_here or not n_elsewhere:
+        return None
+    here, elsewhere = n_set / n_here, n_set_elsewhere / n_elsewhere
+    table = [[n_set, n_here - n_set], [n_set_elsewhere, n_elsewhere - n_set_elsewhere]]
+    if here < 5 * elsewhere or fisher_exact(table, alternative="greater")[1] > SURE:
+        return None
+    return {"share": here, "share_elsewhere": elsewhere}
+
+
+def other_digits(raw, reference):
+    """Return (decimals, share of the set, share of the others) where digits tell them apart.
+
+    Compared is with cells of the same size, for the number of decimals often depends on it: a set
+    is coarser if its cells keep to a step that others of their size do not keep to, finer if it
+    uses decimals that others of its size do not use.
+    """
+    low, high = np.quantile(raw, [0.1, 0.9])
+    alike = reference[(reference >= low) & (reference <= high)]
+    if len(alike) < FEWEST:
+        return None
+    for decimals in STEPS:
+        on_set, on_rest = on_step(raw, decimals), on_step(alike, decimals)
+        table = [[on_set.sum(), (~on_set).sum()], [on_rest.sum(), (~on_rest).sum()]]
+        if fisher_exact(table)[1] < SURE and abs(on_set.mean() - on_rest.mean()) > 0.3:
+            return decimals, share_on_step(raw, decimals), share_on_step(alike, decimals)
+    return None
+
+
+def odd_digits(raw, reference):
+    """Return the digits of a set that no usual way of rounding the others would give it.
+
+    Where no others are of its size: with a fixed number of decimals larger values have more
+    significant digits, with a fixed number of significant digits they have fewer decimals. A set
+    that is coarser or finer than both ways is in another unit, or from a very different device.
+    """
+    if len(raw) < 4 * FEWEST or len(reference) < 20 * FEWEST:
+        return None
+    fine, others = decimals_of(raw), decimals_of(reference)
+    if np.median(raw) > np.median(reference):
+        odd = fine > others or (fine < others and _keeps_decimals(reference))
+    else:
+        odd = fine < others or (fine > others and _has_more_digits(raw, reference, fine, others))
+    return {"decimals": fine, "decimals_others": others} if odd else None
+
+
+def decimals_of(raw):
+    """Return with how many decimals nearly all numbers are written."""
+    return next((d for d in STEPS if on_step(raw, d).mean() >= 0.98), max(STEPS))
+
+
+def _keeps_decimals(reference):
+    """Say whether large and small values have the same decimals, over a wide range."""
+    low, middle, high = np.quantile(reference, [0.05, 0.5, 0.95])
+    if high < WIDE * low:
+        return False
+    return decimals_of(reference[reference >= middle]) == decimals_of(reference)
+
+
+def _has_more_digits(raw, reference, fine, others):
+    """Say whether many of a set have more significant digits than any of the others."""
+    most = np.floor(np.log10(np.quantile(reference, 0.99))) + 1 + others
+    used = ~on_step(raw, fine - 1)
+    digits = np.floor(np.log10(raw)) + 1 + fine
+    n_more = int((used & (digits > most)).sum())
+    return wilson(n_more, len(raw), 0.999)[0] > 0.05
+
+
+def own_step(raw):
+    """Return the step that a set keeps to: a cell that does not is less likely to belong to it."""
+    for decimals in STEPS:
+        share = share_on_step(raw, decimals)
+        if share > 0.98:
+            return decimals, share, None
+    return None
+
+
+def share_on_step(raw, decimals):
+    """Return the share of numbers with no more than so many decimals, never quite 0 or 1."""
+    return float((on_step(raw, decimals).sum() + 0.5) / (len(raw) + 1))
+
+
+def on_step(raw, decimals):
+    """Say which numbers have no more than so many decimals."""
+    scaled = raw * 10.0**decimals
+    return np.abs(scaled - np.round(scaled)) < 1e-6 * np.maximum(1.0, np.abs(scaled))
+
+
+def _robust(y):
+    low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
+    return middle, max((high - low) / 1.349, 0.02)

@@ -1,0 +1,237 @@
+"""All looks at the units of a table, in order of their weight, and the verdict on each cell."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._tables.frames import parse_numbers
+from healthml.cleaning._units.body_size import BodyUnits
+from healthml.cleaning._units.column import six_digits
+from healthml.cleaning._units.convert import between, distinct_units
+from healthml.cleaning._units.decide import concept_of, learn_column, settle
+from healthml.cleaning._units.pairs import PairUnits
+from healthml.cleaning._units.units_explicit import learn_unit_column, units_in_cells
+
+BODY = ("height", "weight")
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """Some cells of a column in another unit, and how sure that is.
+
+    ``kind`` is "unit_column" or "unit_in_cell" (written down), "sure", "unsure", "new", or
+    "unknown" (a unit that is not known).
+    """
+
+    column: object
+    kind: str
+    rows: np.ndarray
+    source: str = ""
+    target: str = ""
+    values: np.ndarray | None = None
+    unit_column: object = None
+
+
+@dataclass(eq=False)
+class TableUnits:
+    """What was learnt about the units of all columns of a table."""
+
+    concepts: dict = field(default_factory=dict)
+    beside: dict = field(default_factory=dict)
+    columns: dict = field(default_factory=dict)
+    pairs: list = field(default_factory=list)
+    bodies: list = field(default_factory=list)
+
+    def learn(self, frame, variables, groups, n_groups):
+        """Learn from the training rows."""
+        numbers = {}
+        for column in frame.columns:
+            variable = variables.get(column)
+            concept = concept_of(column, variable)
+            if concept is None or (len(distinct_units(concept)) < 2 and concept != "bmi"):
+                continue
+            x = numbers_of(frame[column])
+            if x is None:
+                continue
+            self.concepts[column], numbers[column] = concept, x
+            declared = getattr(variable, "unit", None)
+            found = learn_unit_column(frame, column, concept, declared, x)
+            if found is not None:
+                self.beside[column] = found
+        self._written(frame, numbers)
+        for column, x in numbers.items():
+            found = learn_column(column, variables.get(column), x, groups, n_groups)
+            if found is not None:
+                self.columns[column] = found
+        settle(list(self.columns.values()), n_groups)
+        concepts = list(self.concepts.values())
+        for column in self.columns:
+            concept = self.concepts[column]
+            if concept in BODY or concepts.count(concept) > 1:
+                for verdict in self._by_column(column, numbers[column], groups):
+                    if verdict.kind == "sure":
+                        _put(numbers, column, verdict.rows, verdict.values)
+        self._learn_pairs(numbers, groups, n_groups)
+        self._learn_bodies(numbers)
+        return self
+
+    def verdicts(self, frame, groups):
+        """Return the verdicts on the cells of a table; each cell is converted at most once."""
+        numbers = {c: numbers_of(frame[c]) for c in self._needed()}
+        numbers = {c: x for c, x in numbers.items() if x is not None}
+        found = self._written(frame, numbers)
+        sure = {}
+        for verdict in found:
+            sure.setdefault(verdict.column, []).append(verdict.rows)
+        for column in self.columns:
+            if column in numbers:
+                for verdict in self._by_column(column, numbers[column], groups):
+                    _keep(verdict, found, sure)
+        for look in (*self.pairs, *self.bodies):
+            given = (numbers, groups) if isinstance(look, PairUnits) else (numbers,)
+            if not look.columns <= set(numbers):
+                continue
+            parts = list(look.verdicts(*given))
+            for column, unit, factor, kind, rows in parts:
+                values = numbers[column][rows] * factor
+                home = self._home(column)[0]
+                verdict = Verdict(column, kind, rows, unit, home, six_digits(values))
+                verdict = _keep(verdict, found, sure)
+                if kind == "sure":
+                    _put(numbers, column, verdict.rows, verdict.values)
+        return found
+
+    def found(self):
+        """Yield what was found: column, group, unit, its target, factor, offset, evidence."""
+        for column, beside in self.beside.items():
+            for unit in distinct_units(beside.concept):
+                if unit[1:] != beside.target[1:]:
+                    yield column, -1, *_step(unit, beside.target), {"explicit": {}}
+        for column, learnt in self.columns.items():
+            for (group, k), evidence in learnt.decisions.items():
+                step = _step(learnt.mixture.units[k], learnt.home_unit)
+                yield column, group, *step, evidence.kinds
+        for pair in self.pairs:
+            for (column, unit, group), kinds in pair.found.items():
+                yield column, group, unit, self._home(column)[0], pair.factor(unit), 0.0, kinds
+        for body in self.bodies:
+            for (column, unit), kinds in body.decided.items():
+                yield column, -1, unit, self._home(column)[0], body.factor(unit), 0.0, kinds
+
+    def _needed(self):
+        pairs = {c for look in (*self.pairs, *self.bodies) for c in look.columns}
+        return dict.fromkeys([*self.beside, *self.columns, *sorted(pairs, key=str)])
+
+    def _home(self, column):
+        found = self.columns.get(column)
+        return found.home_unit if found else distinct_units(self.concepts[column])[0]
+
+    def _written(self, frame, numbers):
+        """Return the verdicts by units that are written down, and convert the numbers."""
+        out = []
+        for column, beside in self.beside.items():
+            if column not in numbers or beside.units not in frame.columns:
+                continue
+            x = numbers[column]
+            rows, units, lost = beside.look(frame, x)
+            if len(lost):
+                out.append(Verdict(beside.units, "unknown", lost))
+            for unit in dict.fromkeys(units):
+                mine = rows[[u == unit for u in units]]
+                values = six_digits(between(x[mine], unit, beside.target))
+                out.append(
+                    Verdict(
+                        column, "unit_column", mine, unit[0], beside.written, values, beside.units
+                    )
+                )
+                _put(numbers, column, mine, values)
+        for column in numbers:
+            if pd.api.types.is_numeric_dtype(frame[column].dtype):
+                continue
+            home = self._home(column)
+            rows, values, units = units_in_cells(frame[column], self.concepts[column], home)
+            for unit in dict.fromkeys(units):
+                mine = np.array([u == unit for u in units])
+                new = six_digits(values[mine])
+                out.append(Verdict(column, "unit_in_cell", rows[mine], unit, home[0], new))
+                _put(numbers, column, rows[mine], new)
+        return out
+
+    def _by_column(self, column, x, groups):
+        found, out = self.columns[column], []
+        for unit, kind, rows in found.verdicts(x, groups):
+            values = found.converted(x[rows], unit)
+            source = found.mixture.units[unit][0]
+            out.append(Verdict(column, kind, rows, source, found.home_unit[0], values))
+        return out
+
+    def _learn_pairs(self, numbers, groups, n_groups):
+        height = self._first(numbers, "height")
+        for concept in dict.fromkeys(self.concepts.values()):
+            first, *others = (c for c in numbers if self.concepts[c] == concept)
+            for second in others:
+                scale = None
+                if concept == "weight" and height is not None:
+                    scale = (numbers[height] / 100) ** 2
+                look = PairUnits(first, second, concept).learn(numbers, groups, n_groups, scale)
+                if look is not None and look.found:
+                    self.pairs.append(look)
+
+    def _learn_bodies(self, numbers):
+        height, bmi = self._first(numbers, "height"), self._first(numbers, "bmi")
+        weights = [c for c in numbers if self.concepts[c] == "weight"]
+        if height is not None and weights:
+            look = BodyUnits(height, weights[0], bmi).learn(numbers)
+            if look is not None:
+                self.bodies.append(look)
+
+    def _first(self, numbers, concept):
+        return next((c for c in numbers if self.concepts[c] == concept), None)
+
+
+def _step(source, target):
+    return source[0], target[0], source[1] / target[1], (source[2] - target[2]) / target[1]
+
+
+def numbers_of(series):
+    """Return a column as floats, NaN where there is no number, or None for dates and truths."""
+    dtype = series.dtype
+    if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype):
+        return None
+    if pd.api.types.is_numeric_dtype(dtype):
+        x = series.to_numpy(dtype=float, na_value=np.nan)
+        return np.where(np.isinf(x), np.nan, x)
+    if pd.api.types.is_timedelta64_dtype(dtype):
+        return None
+    codes, levels = pd.factorize(series)
+    if not len(levels):
+        return None
+    numbers = parse_numbers(pd.Series(levels).astype(object))[0].to_numpy()
+    return np.append(np.where(np.isinf(numbers), np.nan, numbers), np.nan)[codes]
+
+
+def _put(numbers, column, rows, values):
+    if len(rows):
+        numbers[column] = numbers[column].copy()
+        numbers[column][rows] = values
+
+
+def _keep(verdict, found, sure):
+    """Add a verdict without the cells that already have one."""
+    before = sure.get(verdict.column)
+    if before:
+        left = ~np.isin(verdict.rows, np.concatenate(before))
+        verdict = Verdict(
+            verdict.column,
+            verdict.kind,
+            verdict.rows[left],
+            verdict.source,
+            verdict.target,
+            verdict.values[left],
+        )
+    if len(verdict.rows):
+        found.append(verdict)
+        if verdict.kind == "sure":
+            sure.setdefault(verdict.column, []).append(verdict.rows)
+    return verdict

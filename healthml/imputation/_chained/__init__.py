@@ -1,0 +1,1 @@
+"""Chained equations: the imputer, its plan and its new rows."""

@@ -1,0 +1,1 @@
+"""Ways of filling gaps compared on the same patients."""

@@ -1,0 +1,272 @@
+"""Whether one way to fill in missing cells predicts better than another, as it is deployed."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._checks import check_random_seeds
+from healthml._core._parallel import run_parallel
+from healthml._core._tables.frames import to_pandas
+from healthml.exceptions import InputError, MissingIndicatorWarning
+from healthml.imputation._compare.compare_result import ImputerComparisonResult
+from healthml.imputation._compare.scores import (
+    METHOD,
+    counts,
+    difference_row,
+    ends,
+    gather,
+    make_splits,
+    score_row,
+)
+from healthml.imputation._compare.strategies import (
+    INDICATORS,
+    MEAN,
+    named_strategies,
+    predict_split,
+    simple_strategies,
+)
+from healthml.imputation._compare.task import DIRECTIONS, make_task
+from healthml.imputation._missingness.signal import indicator_auc
+
+MAX_AUC = 0.6  # of indicators alone, as MissingIndicators has it
+
+
+def compare_imputers(
+    estimator,
+    X,
+    y,
+    imputers,
+    *,
+    reference=None,
+    simple_references=True,
+    measures=None,
+    thresholds=None,
+    cv=5,
+    repeats=None,
+    groups=None,
+    event=None,
+    confidence_level=0.95,
+    n_jobs=None,
+    verbose=0,
+    random_state=None,
+) -> ImputerComparisonResult:
+    """Compare imputers by what they are for: predictions for patients with missing values.
+
+    Each imputer is fitted on training rows, without the outcome of any other, and fills in the test
+    rows as it would those of new patients; a copy of the model is fitted on the completed training
+    rows. All see the same splits, so that what they share cancels out of the differences.
+
+    Parameters
+    ----------
+    estimator : classifier or regressor
+        Model that gets the completed tables; a pipeline that encodes levels, where there are any.
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        The table, with missing cells.
+    y : array-like of shape (n_samples,)
+        Outcome: for a classifier 0/1, boolean, or any labels when `event` names the event.
+    imputers : dict of str to transformer, model or None
+        Imputers by name. A model that predicts (``MultiplyImputedClassifier``) is compared as a
+        whole; None hands the missing values on to the estimator.
+    reference : str, default=None
+        What the others are compared with; "mean or mode" when it is there, else the first.
+    simple_references : bool or list of str, default=True
+        Simple ways to add: "mean or mode", "mean or mode with indicators" (of every column with
+        gaps), "complete cases" (fitted, scored and compared on complete rows alone), "left missing"
+        (where the estimator takes missing values); all that can be had when True.
+    measures : sequence of str, default=None
+        For a classifier of "auroc", "scaled_brier", "brier" and "net_benefit", for a regressor of
+        "r_squared" and "mse". By default "auroc" and "scaled_brier", with thresholds also
+        "net_benefit"; or "r_squared".
+    thresholds : float or sequence of float, default=None
+        Decision thresholds over which net benefit is averaged.
+    cv : int, splitter or iterable, default=5
+        Folds of whole patients, dealt by outcome, or a splitter or (train, test) pairs.
+    repeats : int, default=None
+        How often folds are dealt: 5 times up to 3,000 rows, 3 times up to 10,000, else twice.
+    groups : array-like of shape (n_samples,), default=None
+        Patient of each row.
+    event : scalar or str, default=None
+        Level of `y` that is the event.
+    confidence_level : float, default=0.95
+        Coverage of the intervals.
+    n_jobs : int, default=None
+        Splits worked on at the same time.
+    verbose : int, default=0
+        Report finished fits.
+    random_state : int, RandomState or None, default=None
+        Deals the folds, and seeds imputers and models that have no seed.
+
+    Returns
+    -------
+    ImputerComparisonResult
+
+    Raises
+    ------
+    InputError
+        If nothing is missing, an imputer needs the outcome, or one fails in a split.
+
+    Warns
+    -----
+    MissingIndicatorWarning
+        If the missing indicators alone predict the outcome: what uses them is then scored by how
+        the gaps came about.
+
+    Notes
+    -----
+    The AUC compares rows of one fold only. A difference on new patients holds for the same kinds
+    of gaps; where gaps will arise in another way, no split of these data can tell.
+
+    References
+    ----------
+    .. [1] Sisk R, Sperrin M, Peek N, van Smeden M, Martin GP. Imputation and missing indicators for
+       handling missing data in the development and deployment of clinical prediction models: a
+       simulation study. Stat Methods Med Res 2023;32:1461-1477.
+    .. [2] Bates S, Hastie T, Tibshirani R. Cross-validation: what does it estimate and how well
+       does it do it? J Am Stat Assoc. 2024;119:1434-1445.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from healthml.imputation import ChainedImputer, compare_imputers
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=300)
+    >>> X = pd.DataFrame({"a": a, "b": a + 0.3 * rng.normal(size=300)})
+    >>> died = rng.random(300) < 1 / (1 + np.exp(-2 * a))
+    >>> X.loc[rng.random(300) < 0.4, "a"] = np.nan
+    >>> imputers = {"chained": ChainedImputer(m=1, n_iter=1)}
+    >>> options = {"repeats": 1, "random_state": 0}
+    >>> result = compare_imputers(LogisticRegression(), X, died, imputers, **options)
+    >>> result.scores["imputer"].unique().tolist()
+    ['chained', 'mean or mode', 'mean or mode with indicators', 'complete cases']
+    """
+    frame = to_pandas(X)
+    gone = frame.isna().to_numpy()
+    if not gone.any():
+        raise InputError("X has no missing cell, so there is nothing to compare.")
+    task = make_task(
+        estimator, y, len(frame), groups, measures, thresholds, event, confidence_level
+    )
+    simple, remarks = simple_strategies(
+        simple_references, estimator, ~gone.any(axis=1), task.y, is_classes=task.is_classes
+    )
+    strategies = named_strategies(estimator, dict(imputers)) + simple
+    names = [strategy.name for strategy in strategies]
+    reference = _reference(reference, names)
+    of_splits, of_models, of_signal = check_random_seeds(random_state, 3)
+    splits = make_splits(X, task, cv, _repeats(repeats, len(frame)), of_splits)
+    answers = _answers(strategies, X, task, splits, of_models, n_jobs, verbose)
+    found = {name: gather(part, splits, len(frame)) for name, part in answers.items()}
+    folds = cv if isinstance(cv, int | np.integer) else 5
+    signal = {"reason": "the outcome has not two classes"}
+    if task.is_classes:
+        signal = indicator_auc(gone, task.y, task.groups, folds, task.level, of_signal)
+    remarks = (_how(splits, task), *remarks, *_heard(answers), *_told(signal, names))
+    scores = [
+        {"imputer": name, "measure": measure, **score_row(task, found[name], measure)}
+        for name in names
+        for measure in task.measures
+    ]
+    predictions = pd.DataFrame({name: one.mean() for name, one in found.items()}, frame.index)
+    return ImputerComparisonResult(
+        _differences(task, found, reference),
+        pd.DataFrame(scores).astype({"n_events": "Int64"}),
+        predictions,
+        remarks,
+        signal,
+        task.level,
+    )
+
+
+def _answers(strategies, X, task, splits, seed, n_jobs, verbose):
+    """Return {name: the answers of `predict_split` for each split}."""
+    tasks = [
+        (strategy, X, task.y, train, test, (seed + number) % 2**31, number)
+        for strategy in strategies
+        for number, (_, train, test) in enumerate(splits)
+    ]
+    answers = run_parallel(predict_split, tasks, n_jobs=n_jobs, verbose=verbose, what="fits")
+    k = len(splits)
+    return {one.name: answers[k * i : k * (i + 1)] for i, one in enumerate(strategies)}
+
+
+def _how(splits, task):
+    repeats = 1 + max(repeat for repeat, _, _ in splits)
+    whole = "rows" if task.groups is None else "whole patients"
+    return (
+        f"{len(splits)} splits in {repeats} repeats, {whole} left out; imputer and model refitted "
+        "in each."
+    )
+
+
+def _reference(reference, names):
+    if len(set(names)) < 2:
+        raise InputError("there is nothing to compare with; pass two imputers, or a reference.")
+    if reference is None:
+        return MEAN if MEAN in names else names[0]
+    if reference not in names:
+        raise InputError(f"reference={reference!r} is not compared; there are {', '.join(names)}.")
+    return reference
+
+
+def _repeats(repeats, n):
+    if repeats is None:
+        return 5 if n <= 3_000 else 3 if n <= 10_000 else 2
+    if not isinstance(repeats, int | np.integer) or repeats < 1:
+        raise InputError(f"repeats={repeats!r} is not a whole number of at least 1.")
+    return int(repeats)
+
+
+def _differences(task, found, reference):
+    rows, spreads = [], []
+    for name, one in found.items():
+        for measure in task.measures if name != reference else ():
+            other = found[reference]
+            estimate, variance, df, value, base = difference_row(task, one, other, measure)
+            row = {"imputer": name, "reference": reference, "measure": measure}
+            row |= {"estimate": estimate, "value": value, "reference_value": base}
+            row["direction"] = DIRECTIONS[measure]
+            rows.append({**row, **counts(task, one.rows & other.rows), "method": METHOD})
+            spreads.append((estimate, variance, df))
+    table, tail = pd.DataFrame(rows).astype({"n_events": "Int64"}), (1 - task.level) / 2
+    for place, (suffix, share) in enumerate((("", tail), ("_adjusted", tail / len(rows)))):
+        limits = np.array([ends(*spread, share) for spread in spreads])
+        table.insert(4 + 2 * place, f"lower{suffix}", limits[:, 0])
+        table.insert(5 + 2 * place, f"upper{suffix}", limits[:, 1])
+    return table
+
+
+def _heard(parts):
+    """Return a remark for each imputer and kind of warning."""
+    remarks = []
+    for name, answers in parts.items():
+        for kind in sorted(set().union(*(heard for _, _, heard in answers))):
+            times = sum(kind in heard for _, _, heard in answers)
+            remarks.append(f"{name}: {kind} in {times} of {len(answers)} splits.")
+    return remarks
+
+
+def _told(signal, names):
+    """Return a remark on what the gaps alone tell, and warn where that is much."""
+    if "estimate" not in signal:
+        return [f"what the missing indicators alone tell is not assessable: {signal['reason']}."]
+    text = (
+        f"the missing indicators alone reach an out-of-fold AUC of {signal['estimate']:.2f} "
+        f"({signal['lower']:.2f} to {signal['upper']:.2f})"
+    )
+    if signal["lower"] <= MAX_AUC:
+        return [f"{text}."]
+    text += (
+        "; gaps may have come about through the outcome, and what is gained from them does not "
+        "transport to where values are measured for other reasons"
+    )
+    if INDICATORS in names:
+        warnings.warn(
+            f"{text}. Do not choose {INDICATORS!r} by its score, nor what learns from gaps in "
+            "other ways; leave it out of simple_references, and see MissingIndicators.",
+            MissingIndicatorWarning,
+            stacklevel=3,
+        )
+    return [f"{text}."]

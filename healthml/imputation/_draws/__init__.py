@@ -1,0 +1,1 @@
+"""Draws for one column given the others: linear, logistic, trees, random intercepts."""

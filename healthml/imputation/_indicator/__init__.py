@@ -1,0 +1,1 @@
+"""Columns that say what was missing."""

@@ -1,0 +1,1 @@
+"""Repeated visits: carried forward, interpolated, summarised."""

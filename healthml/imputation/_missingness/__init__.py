@@ -1,0 +1,1 @@
+"""What is missing, in which patterns, and what tells of it."""

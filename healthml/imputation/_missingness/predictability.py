@@ -1,0 +1,175 @@
+"""How well the other columns tell where a column is missing, and Little's test for a report."""
+
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+from sklearn.utils import check_random_state
+
+from healthml._core._tables.frames import column_kind, parse_numbers
+from healthml.exceptions import InputError
+from healthml.imputation._missingness.little import little_of
+from healthml.imputation._missingness.signal import FEWEST_EVENTS, auc_over_folds
+
+MOST_ROWS = 10_000  # rows looked at: an AUC within 0.01, in a second
+MOST_LEVELS = 20
+EM_ROUNDS = 500
+RIDGE = 1.0
+PREDICTORS = ("values", "values and gaps")
+
+
+def sample_rows(n, random_state):
+    """Return the rows that are looked at: all of them, or 10,000 drawn at random."""
+    if n <= MOST_ROWS:
+        return np.arange(n)
+    drawn = check_random_state(random_state).choice(n, MOST_ROWS, replace=False)
+    return np.sort(drawn)
+
+
+def little_in_brief(frame, gone):
+    """Return Little's test of the columns of numbers as a dict, or the reason why there is none."""
+    kept = [
+        j
+        for j, name in enumerate(frame.columns)
+        if column_kind(frame[name].mask(gone[:, j])) in ("numeric", "boolean")
+    ]
+    if not gone[:, kept].any():
+        return {"reason": "no column of numbers has a missing cell"}
+    cells = np.column_stack([_numbers(frame.iloc[:, j], gone[:, j]) for j in kept])
+    try:
+        result = little_of([str(frame.columns[j]) for j in kept], cells, EM_ROUNDS, 1e-7)
+    except InputError as error:
+        return {"reason": str(error)}
+    row = result.table.iloc[0]
+    if not row["converged"]:
+        return {"reason": f"EM did not settle in {EM_ROUNDS} rounds"}
+    whole = {name: int(row[name]) for name in ("df", "n_patterns", "n_samples")}
+    numbers = {name: float(row[name]) for name in ("statistic", "p_value")}
+    return numbers | whole | {"n_columns": len(kept)}
+
+
+def predictability(frame, gone, groups, cv, confidence_level, random_state):
+    """Return the out-of-fold AUC of each column's gaps from the other columns, in two ways.
+
+    A linear discriminant of ranks, their squares and levels, ridge-penalised; one matrix per fold
+    is inverted for all columns, and a column's own features are taken out of the inverse.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    gone : ndarray of bool, shape of `frame`
+    groups : ndarray of shape (n_samples,) or None
+        Patient of each row, as integers.
+    cv : int or splitter
+        Number of random parts of whole patients; 5 for a splitter.
+    confidence_level : float
+    random_state : int, RandomState or None
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``column``, ``predictors``, ``estimate``, ``lower``, ``upper``, ``n_samples``,
+        ``n_missing``, ``reason``.
+    """
+    targets = np.flatnonzero(gone.any(axis=0))
+    n_folds = int(cv) if isinstance(cv, Integral) else 5
+    patient = np.arange(len(gone)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    fold = check_random_state(random_state).permutation(patient.max() + 1)[patient] % n_folds
+    features, owner = _features(frame, gone)
+    flags = gone[:, gone.any(axis=0) & ~gone.all(axis=0)]
+    gaps = (flags - flags.mean(axis=0)) / np.maximum(flags.std(axis=0), 1e-12)
+    gap_owner = np.flatnonzero(gone.any(axis=0) & ~gone.all(axis=0))
+    both = np.column_stack([features, gaps]), np.concatenate([owner, gap_owner])
+    rows = []
+    for predictors, (design, owners) in zip(PREDICTORS, ((features, owner), both), strict=True):
+        scores = _out_of_fold(design, owners, gone[:, targets].astype(float), targets, fold)
+        for k, j in enumerate(targets):
+            found = _auc_of(gone[:, j], scores[:, k], fold, groups, confidence_level)
+            rows.append((str(frame.columns[j]), predictors, *found))
+    columns = ["column", "predictors", "estimate", "lower", "upper"]
+    table = pd.DataFrame(rows, columns=[*columns, "n_samples", "n_missing", "reason"])
+    return table.astype(dict.fromkeys(columns[2:], float) | {"reason": str})
+
+
+def _auc_of(gone, score, fold, groups, confidence_level):
+    y, n_missing = gone.astype(int), int(gone.sum())
+    found = {"reason": f"fewer than {FEWEST_EVENTS} missing or observed cells"}
+    if min(n_missing, len(y) - n_missing) >= FEWEST_EVENTS:
+        pieces = []
+        for k in np.unique(fold):
+            test = np.flatnonzero(fold == k)
+            pieces.append((len(fold) - len(test), test, score[test]))
+        found = auc_over_folds(y, pieces, groups, confidence_level)
+    numbers = [found.get(name, np.nan) for name in ("estimate", "lower", "upper")]
+    return (*numbers, len(y), n_missing, found.get("reason", ""))
+
+
+def _out_of_fold(design, owner, targets, column, fold):
+    """Return out-of-fold scores of every target from all features that its column does not own."""
+    design = np.column_stack([np.ones(len(design)), design])
+    owner = np.concatenate([[-1], owner])
+    penalty = np.full(len(owner), RIDGE)
+    penalty[0] = 1e-6
+    gram, cross = design.T @ design, design.T @ targets
+    scores = np.empty(targets.shape)
+    for k in np.unique(fold):
+        test = fold == k
+        held = design[test]
+        inverse = np.linalg.inv(gram - held.T @ held + np.diag(penalty))
+        coef = inverse @ (cross - held.T @ targets[test])
+        for t, j in enumerate(column):
+            own = np.flatnonzero(owner == j)
+            if len(own):
+                inside = inverse[np.ix_(own, own)]
+                coef[:, t] -= inverse[:, own] @ np.linalg.solve(inside, coef[own, t])
+        scores[test] = held @ coef
+    return scores
+
+
+def _features(frame, gone):
+    """Return features of the observed values, 0 in the gaps, and the column that owns each."""
+    features, owner = [np.empty((len(frame), 0))], []
+    for j, name in enumerate(frame.columns):
+        found = _column_features(frame[name], gone[:, j])
+        features.append(found)
+        owner += [j] * found.shape[1]
+    return np.column_stack(features), np.array(owner, dtype=int)
+
+
+def _column_features(series, gone):
+    kind = column_kind(series.mask(gone))
+    if kind in ("numeric", "boolean") or (
+        kind == "datetime" and not pd.api.types.is_object_dtype(series.dtype)
+    ):
+        found = _rank_features(_numbers(series, gone))
+    elif kind == "categorical":
+        found = _level_features(series, gone)
+    else:  # free text, constants and empty columns say nothing that can be learnt
+        return np.empty((len(series), 0))
+    found = found - found[~gone].mean(axis=0)
+    spread = found[~gone].std(axis=0)
+    found = found[:, spread > 0] / spread[spread > 0]
+    return np.where(gone[:, None], 0.0, found)
+
+
+def _rank_features(number):
+    known = ~np.isnan(number)
+    rank = np.zeros(len(number))
+    rank[known] = (rankdata(number[known]) - 0.5) / known.sum() - 0.5
+    return np.column_stack([rank, rank**2])
+
+
+def _level_features(series, gone):
+    codes, levels = pd.factorize(series.reset_index(drop=True))
+    size = np.bincount(codes[(codes >= 0) & ~gone], minlength=len(levels))
+    common = np.argsort(-size, kind="stable")[:MOST_LEVELS]
+    return (codes[:, None] == common).astype(float)
+
+
+def _numbers(series, gone):
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        codes = pd.factorize(series, sort=True)[0].astype(float)
+        return np.where(gone | (codes < 0), np.nan, codes)
+    number = parse_numbers(series)[0].to_numpy(copy=True)
+    return np.where(gone | ~np.isfinite(number), np.nan, number)

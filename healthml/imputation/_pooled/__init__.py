@@ -1,0 +1,1 @@
+"""Rubin's rules: estimates of several completed tables as one."""

@@ -1,0 +1,1 @@
+"""Results when the missing values differ from those that are seen."""

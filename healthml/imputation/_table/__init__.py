@@ -1,0 +1,1 @@
+"""The table of an imputer: its cells, design matrices, groups and skewed columns."""

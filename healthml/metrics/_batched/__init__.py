@@ -1,0 +1,1 @@
+"""Measures of many resamples at once."""

@@ -1,0 +1,1 @@
+"""Curves: calibration, ROC, decision, thresholds, distribution of risks."""

@@ -1,0 +1,1 @@
+"""The measures one by one, and their registry."""

@@ -1,0 +1,1 @@
+"""Smooth curves of an outcome over a risk."""

@@ -1,0 +1,1 @@
+"""Intervals of measures: closed forms, DeLong, bootstrap."""

@@ -1,0 +1,1 @@
+"""The audit's checks: each asks a room and words the answer."""

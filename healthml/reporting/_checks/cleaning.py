@@ -1,0 +1,224 @@
+"""What the cleaning room finds: units, slips, contradicting fields, names of levels, labels."""
+
+import re
+
+import numpy as np
+from scipy.special import logit
+
+from healthml._core._findings import NOTE, Finding
+from healthml.cleaning._categories.renamed_levels import renamed_levels
+from healthml.cleaning._labels.noise import noise_posterior
+from healthml.cleaning._labels.result import result_of
+from healthml.cleaning._record.record import Change
+from healthml.reporting._checks.cleaning_steps import counts_of, measured, records
+from healthml.reporting._checks.look import Look, base_risk, names_in_words
+from healthml.reporting._report import NotAssessed, Section
+
+_ONCE_TOO_OFTEN = re.compile(r"^(.+)\*([\d.e+-]+)$")  # "kg*0.45359", but not "10*9/L"
+_SPELLING = ("invisible_characters", "spaces", "case", "synonym", "typo", "smudge", "dependency")
+_SURE_OF_NOISE = 0.95  # chance that there are wrong labels at all, before any is counted
+_FALSE_FLAGS = 0.2
+_FARTHEST = 1e-5  # of a risk from 0 or 1, before it is taken as log odds
+
+
+def check_units(case):
+    """Compare values with those of other units, site by site, and refit with them converted."""
+    record = records(case)["units"]
+    counts = counts_of(record, "unit_mixup", "unit_column", "unit_in_cell")
+    written = counts_of(records(case)["results"], "unit_differs")
+    if counts.empty and written.empty:
+        return Look()
+    found = case.cache["unit_proposals"]
+    words = [_unit_words(rows) for _, rows in found.groupby(["column", "from_unit"], sort=False)]
+    words += [
+        f"{r.column}: another unit written in {r.n_cells:,} cells" for r in written.itertuples()
+    ]
+    columns = list(dict.fromkeys([*counts["column"], *written["column"]]))
+    finding = measured(
+        case,
+        "HM215",
+        record,
+        "units converted",
+        f"{names_in_words(columns, 4)} {_hold(columns)} values in another unit",
+        f"{'; '.join(words)}.",
+        "Ask the laboratory; then convert, with the same rule where the model is used "
+        "(healthml.cleaning.UnitHarmonizer).",
+        columns,
+    )
+    shown = found[["column", "group", "from_unit", "to_unit", "n_cells", "n_unsure", "kinds"]]
+    section = Section(
+        "units",
+        "data",
+        "Are all values of a column in one unit?",
+        finding.evidence,
+        (("Values in another unit than the rest of their column", shown),) if len(shown) else (),
+    )
+    return Look((finding,), (section,))
+
+
+def _unit_words(rows):
+    """Return what was found of one column and unit, sites counted and not named."""
+    one, n = rows.iloc[0], int(rows["n_cells"].sum())
+    places = f" at {len(rows)} site{'s' if len(rows) > 1 else ''}"
+    where = "" if rows["group"].eq("all").all() else places
+    kinds = ", ".join(sorted({k for kinds in rows["kinds"] for k in kinds.split(", ")}))
+    unit = re.sub(_ONCE_TOO_OFTEN, r"\1 multiplied by \2 once too often", one.from_unit)
+    return f"{one.column}: {n:,} cells in {unit}{where} (by {kinds})"
+
+
+def check_decimal_slips(case):
+    """Look for values that are ordinary with the point moved, and refit with it moved back."""
+    record = records(case)["slips"]
+    counts = counts_of(record, "decimal_slip", "decimal_shift_alike")
+    if counts.empty:
+        return Look()
+    columns = list(dict.fromkeys(counts["column"]))
+    finding = measured(
+        case,
+        "HM216",
+        record,
+        "points moved back (cells in doubt made missing)",
+        f"{names_in_words(columns, 4)} {_hold(columns)} slipped decimal points",
+        f"{_cells_in_words(counts)}.",
+        "Look them up at the source; then move the point back "
+        "(healthml.cleaning.DecimalSlips), never clip.",
+        columns,
+    )
+    return Look((finding,))
+
+
+def check_fields(case):
+    """Compare columns that must agree, and refit with the cells repaired that must be wrong."""
+    record = records(case)["fields"]
+    counts = record.counts()
+    counts = counts[counts["severity"] == "error"]
+    if counts.empty:
+        return Look()
+    columns = list(dict.fromkeys(counts["column"]))
+    finding = measured(
+        case,
+        "HM217",
+        record,
+        "contradicting fields repaired or made missing",
+        f"{names_in_words(columns, 4)} contradict{'s' * (len(columns) == 1)} the rest of the row",
+        f"{_cells_in_words(counts)}.",
+        "Look up which cell is wrong; healthml.cleaning.CrossFieldCheck names it where the rest "
+        "of the row tells.",
+        columns,
+    )
+    return Look((finding,))
+
+
+def check_level_names(case):
+    """Look for one level under several names, and refit with one name each."""
+    record = records(case)["levels"]
+    counts = counts_of(record, *_SPELLING)
+    counts = counts[counts["column"].isin(case.cache["closed"])]
+    variants = case.cache["quality"].select("level_variants")
+    renamed = []
+    if case.roles.time is not None:
+        renamed = renamed_levels(case.cache["levels"], case.roles.time)
+    words = [_cells_in_words(counts)] if len(counts) else []
+    seen = set(counts["column"])
+    words += [f"{r.column}: {r.detail}" for r in variants.itertuples() if r.column not in seen]
+    words += [_renamed_words(one) for one in renamed]
+    if not words:
+        return Look()
+    columns = [*counts["column"], *variants["column"], *(str(one.column) for one in renamed)]
+    columns = list(dict.fromkeys(columns))
+    return Look(
+        (
+            measured(
+                case,
+                "HM218",
+                record,
+                "one name for each level",
+                f"{names_in_words(columns, 4)} {_hold(columns)} one level under several names",
+                f"{'; '.join(words)}.",
+                "Ask whether they are one thing; then give it one name, the same where the model "
+                "is used (healthml.cleaning.CategoryNormalizer).",
+                columns,
+                changes=_one_name(case, renamed),
+                cause_known=not renamed,
+            ),
+        )
+    )
+
+
+def _renamed_words(one):
+    ends, begins = len(one.old), len(one.new)
+    return (
+        f"{one.column}: {ends} level{'s' if ends > 1 else ''} ({one.n_old:,} rows, "
+        f"{100 * one.share_before:.0f}% before) end, and {begins} other{'s' if begins > 1 else ''} "
+        f"({one.n_new:,} rows, {100 * one.share_after:.0f}% after) begin in their place: one thing "
+        "with a new code, or a new practice"
+    )
+
+
+def _one_name(case, renamed):
+    """Return the changes that give a level its later name, where one level became one other."""
+    changes = []
+    for one in renamed:
+        if len(one.old) == len(one.new) == 1:
+            rows = np.flatnonzero(case.cache["levels"][one.column].eq(one.old[0]).fillna(False))
+            new = np.full(len(rows), one.new[0], dtype=object)
+            changes.append(Change(str(one.column), "renamed", rows, new))
+    return changes
+
+
+def check_labels(case):
+    """Weigh by the risks of the audit's own refits whether labels are wrong, and how many."""
+    topic = "Are single outcomes recorded wrongly?"
+    if not case.refit:
+        why = "the risks judged here are given, and may have been made with these outcomes"
+        return Look(not_assessed=(_read_some(topic, why),))
+    risks = base_risk(case)
+    rows = np.isfinite(risks).any(axis=0)
+    risk = np.nanmean(risks[:, rows], axis=0)
+    odds = logit(np.clip(risk, _FARTHEST, 1 - _FARTHEST))
+    units = None if case.units is None else case.units[rows]
+    posterior = noise_posterior(odds, case.y[rows], units)
+    found = result_of(
+        posterior,
+        risk=risk,
+        label=case.y[rows],
+        max_false_discovery=_FALSE_FLAGS,
+        confidence_level=0.95,
+    )
+    flagged = int(found.table["suspected"].sum())
+    if posterior.p_any < _SURE_OF_NOISE or not flagged:
+        why = "a model of this strength cannot tell a wrong outcome from a surprising patient"
+        return Look(not_assessed=(_read_some(topic, why),))
+    finding = Finding(
+        "HM219",
+        NOTE,
+        "Some outcomes may be recorded wrongly",
+        f"{flagged:,} of {len(risk):,} outcomes contradict the rest of the table, more than "
+        f"surprising patients would: at most {_FALSE_FLAGS:.0%} of them should turn out right when "
+        "read again, and there may be more.",
+        "Read the records of the suspects that healthml.cleaning.LabelAudit ranks; correct from "
+        "the source, never by the model.",
+    )
+    return Look((finding,))
+
+
+def _read_some(topic, why):
+    return NotAssessed(
+        topic,
+        f"{why}; no flag does not mean that all are right",
+        "Have a random sample of records read again, blind to the first reading.",
+        "HM219",
+    )
+
+
+def _cells_in_words(counts):
+    parts = [
+        f"{r.column}: {r.rule.replace('_', ' ')} ({r.n_cells:,})"
+        for r in counts.head(12).itertuples()
+    ]
+    more = f"; and {len(counts) - 12} more" if len(counts) > 12 else ""
+    return "; ".join(parts) + more
+
+
+def _hold(columns):
+    return "holds" if len(columns) == 1 else "hold"

@@ -1,0 +1,373 @@
+"""What is in the columns: codes, impossible values, copies, missing values, file order."""
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._findings import NOTE, Finding
+from healthml.imputation import missingness_report
+from healthml.reporting._checks.look import (
+    Look,
+    auc_effect,
+    base_columns,
+    compare_variant,
+    graded,
+    interval_words,
+    names_in_words,
+    without_columns,
+)
+from healthml.reporting._report import Figure, NotAssessed, Section
+from healthml.validation._leakage.screen_columns import screen_columns
+
+_INDICATORS_TELL = 0.55
+_SINGULAR = {"count": "counts", "hold": "holds", "say": "says", "look": "looks", "are": "is"}
+
+
+def quality(case):
+    """Return the quality report of the features."""
+    return case.cache["quality"]
+
+
+def check_columns(case):
+    """Report constant columns, numbers written as text, codes read as numbers, filled-in values."""
+    report = quality(case)
+    plan = (
+        (
+            "HM206",
+            ("constant", "near_constant"),
+            "say nothing: constant or nearly so",
+            "Leave them out.",
+        ),
+        (
+            "HM207",
+            ("numbers_as_text",),
+            "hold numbers written as text",
+            "Parse them with a stated rule, the same at prediction (healthml.cleaning."
+            "LabValueParser).",
+        ),
+        (
+            "HM208",
+            ("looks_like_code",),
+            "look like codes, and are read as numbers",
+            "Declare them categorical (kind) and map the codes that mean unknown.",
+        ),
+        (
+            "HM214",
+            ("constant_fill",),
+            "hold one value far too often: perhaps filled in",
+            "Ask whether a fixed value was written where nothing was measured.",
+        ),
+    )
+    findings = [
+        f
+        for code, rules, what, remedy in plan
+        if (f := _counted(report, code, rules, what, remedy))
+    ]
+    table = report.table[report.table["rule"] != "missing"]
+    shown = ["column", "rule", "status", "n_cells", "share", "related", "detail", "reviewed"]
+    section = Section(
+        "quality",
+        "data",
+        "What is in the columns?",
+        f"{len(table)} things to look at in {table['column'].nunique()} columns; limits come from "
+        "shipped facts, which say where no clinician has reviewed them. Nothing was changed.",
+        (("Columns to look at", table[shown]),),
+    )
+    missing = ()
+    if len(report.select("looks_like_code")):
+        missing = (
+            NotAssessed(
+                "Which levels of the code columns mean unknown?",
+                "the list of codes is not in the table",
+                "Declare the missing codes of each code column in a Schema.",
+                "HM208",
+            ),
+        )
+    return Look(tuple(findings), (section,), missing)
+
+
+def _counted(report, code, rules, what, remedy):
+    """Return a note that names columns with their counts, or None."""
+    rows = report.select(*rules)
+    if rows.empty:
+        return None
+    columns = list(dict.fromkeys(rows["column"]))
+    details = "; ".join(_detail(r) for r in rows.head(12).itertuples())
+    verb, _, rest = what.partition(" ")
+    verb = _SINGULAR.get(verb, verb) if len(columns) == 1 else verb
+    title = f"{names_in_words(columns, 4)} {verb} {rest}"
+    more = f"; and {len(rows) - 12} more" if len(rows) > 12 else ""
+    return Finding(code, NOTE, title, f"{details}{more}.", remedy, columns=tuple(columns))
+
+
+def _detail(row):
+    cells = f" ({row.n_cells:,} cells)" if row.rule in ("impossible_value", "verify_value") else ""
+    return f"{row.column}: {row.detail}{cells}"
+
+
+def check_missing_codes(case):
+    """Refit with suspected missing codes made missing."""
+    report = quality(case)
+    numbers = ("missing_code_number", "missing_code_number_suspected")
+    texts = ("missing_code_text", "missing_code_text_suspected")
+    findings = []
+    note = _counted(
+        report,
+        "HM201",
+        numbers,
+        "hold numbers that look like missing codes",
+        "Confirm with the data's owner, then declare them (missing codes).",
+    )
+    if note is not None:
+        findings.append(_with_repair(case, report, note, numbers, "codes made missing"))
+    note = _counted(
+        report,
+        "HM202",
+        texts,
+        "hold words that look like missing codes",
+        "Confirm what the words mean, then declare them (missing codes).",
+    )
+    if note is not None:
+        findings.append(note)
+    return Look(tuple(findings))
+
+
+def check_impossible(case):
+    """Refit with impossible values made missing."""
+    report = quality(case)
+    findings = []
+    impossible = report.select("impossible_value")
+    note = _counted(
+        report,
+        "HM203",
+        ("impossible_value", "verify_value", "few_negatives"),
+        "hold values to verify, or that no living patient can have",
+        "Look them up; correct units and slips; do not delete unusual patients.",
+    )
+    if note is not None:
+        repaired = len(impossible) > 0
+        findings.append(
+            _with_repair(
+                case, report, note, ("impossible_value",), "impossible values made missing"
+            )
+            if repaired
+            else note
+        )
+    return Look(tuple(findings))
+
+
+def _with_repair(case, report, note, rules, label):
+    """Grade a note by the AUC that the cells in question lend to the model."""
+    rows = report.select(*rules)
+    rows = rows[rows["column"].isin([str(c) for c in base_columns(case)])]
+    if not case.refit or rows.empty:
+        return note
+    repaired = case.X
+    for row in rows.itertuples():
+        repaired = report.repaired(repaired, row.column, row.rule)
+    changed = [c for c in case.X.columns if str(c) in set(rows["column"])]
+    table = case.table.copy(deep=False)
+    table[changed] = repaired[changed]
+    change, _, _ = compare_variant(case, table[base_columns(case)], label=label)
+    effect = auc_effect(case, *change, f"AUC as it is minus AUC with the {label}")
+    return graded(
+        case, note.code, effect, note.title, note.evidence, note.remedy, columns=note.columns
+    )
+
+
+def check_not_features(case):
+    """Refit without columns that should not be features: risks, counts of the file, name tags."""
+    report = quality(case)
+    plan = (
+        (
+            "HM306",
+            ("future_count",),
+            "count the patient's rows in this file, later ones too",
+            "Count earlier rows only, or leave it out.",
+        ),
+        (
+            "HM307",
+            ("probability_like",),
+            "may be another model's risk, used as a plain feature",
+            "Declare it as the existing score (score), so that it is compared instead.",
+        ),
+        (
+            "HM308",
+            ("identifier", "row_number", "unique_text"),
+            "are identifiers, row numbers or free text, not measurements",
+            "Declare it as identifier, or exclude it.",
+        ),
+    )
+    findings = []
+    for code, rules, what, remedy in plan:
+        note = _counted(report, code, rules, what, remedy)
+        if note is None:
+            continue
+        base = base_columns(case)
+        columns = [c for c in base if str(c) in note.columns]
+        if not case.refit or not columns or len(columns) == len(base):
+            findings.append(note)
+            continue
+        change, _, _ = without_columns(case, columns, label=f"without {names_in_words(columns)}")
+        effect = auc_effect(case, *change, f"AUC with {names_in_words(columns, 4)} minus without")
+        findings.append(
+            graded(
+                case,
+                code,
+                effect,
+                note.title,
+                note.evidence,
+                remedy,
+                columns=columns,
+                cause_known=code == "HM306",
+            )
+        )
+    return Look(tuple(findings))
+
+
+def check_redundancy(case):
+    """Report copies and columns computed from others."""
+    rules = (
+        "equal_columns",
+        "filled_copy",
+        "linear_copy",
+        "near_copy",
+        "nested_levels",
+        "computed_from_others",
+    )
+    note = _counted(
+        quality(case),
+        "HM212",
+        rules,
+        "are copies of, or largely determined by, other columns",
+        "Keep one of each; a filled-in copy belongs inside the pipeline.",
+    )
+    return Look(() if note is None else (note,))
+
+
+def check_missingness(case):
+    """Report how much is missing, what goes missing together, and whether it tells the outcome."""
+    report = missingness_report(
+        case.X,
+        case.y,
+        groups=case.roles.groups,
+        site=case.roles.site,
+        time=case.roles.time,
+        missing=quality(case).missing_mask(case.X),
+        random_state=case.seed,
+    )
+    case.cache["missingness"] = report
+    if report.table.empty:
+        return Look()
+    findings = [_how_much(report)]
+    findings += [f for f in (_telling(case, report), _place_and_time(report)) if f]
+    missing = NotAssessed(
+        "Are values missing because of what they would have been (MNAR)?",
+        "a table cannot show it: the values in question are not there",
+        "Ask why each column was not measured; try a sensitivity analysis.",
+        "HM209",
+    )
+    section = Section(
+        "missingness",
+        "data",
+        "What is missing, and with what does it go?",
+        findings[0].evidence,
+        (
+            ("Missing values by column, known codes counted", report.table),
+            ("Columns missing together", report.blocks),
+        ),
+        (Figure(report.plot, "Share of missing values by column"),),
+    )
+    return Look(tuple(findings), (section,), (missing,))
+
+
+def _how_much(report):
+    table = report.table.sort_values("share", ascending=False)
+    top = "; ".join(f"{r.column} {100 * r.share:.1f}%" for r in table.head(8).itertuples())
+    blocks = [
+        f"{names} (phi at least {phi:.2f})"
+        for names, phi in zip(report.blocks["columns"], report.blocks["phi_min"], strict=True)
+    ]
+    words = f"{top}." + (f" Missing together: {'; '.join(map(str, blocks))}." if blocks else "")
+    return Finding(
+        "HM209",
+        NOTE,
+        f"{len(table)} columns have missing values, up to {100 * table['share'].max():.0f}%",
+        words,
+        "Impute inside the pipeline, and say how; see who was not measured.",
+        columns=tuple(table["column"]),
+    )
+
+
+def _telling(case, report):
+    """Report when who was measured alone tells the outcome."""
+    alone = report.indicator_auc
+    if alone.get("lower", 0.0) <= _INDICATORS_TELL:
+        return None
+    return Finding(
+        "HM210",
+        NOTE,
+        "Who was measured tells the outcome",
+        f"The missing indicators alone, without any value, reach an AUC of {interval_words(alone)} "
+        "out of sample.",
+        "Ask who orders these measurements and whether that will stay so where the model is used; "
+        "such a model follows the clinicians' worry.",
+        auc_effect(
+            case,
+            alone["estimate"] - 0.5,
+            alone["lower"] - 0.5,
+            alone["upper"] - 0.5,
+            "AUC of the missing indicators alone above 0.5",
+        ),
+    )
+
+
+def _place_and_time(report):
+    """Report columns whose missingness differs by site, time or file order."""
+    words, columns = [], []
+    for where, name in (("site", "site"), ("time", "time"), ("order", "place in the file")):
+        found = _differing(report.table, where)
+        if len(found):
+            low, high = found.iloc[0][[f"{where}_low", f"{where}_high"]]
+            ends = f" ({found.iloc[0]['column']} from {100 * low:.0f}% to {100 * high:.0f}%)"
+            shown = ends if np.isfinite(low) else ""
+            words.append(f"by {name}: {names_in_words(found['column'])}{shown}")
+            columns += list(found["column"])
+    if not words:
+        return None
+    return Finding(
+        "HM211",
+        NOTE,
+        "Missingness differs by site, time or place in the file",
+        "; ".join(words) + ".",
+        "Ask whether sites or years measured or recorded differently; do not split by file order.",
+        columns=tuple(dict.fromkeys(columns)),
+    )
+
+
+def _differing(table, where):
+    """Return the columns whose missingness differs by place beyond chance and by a real size."""
+    p_name, v_name = f"{where}_p_value", f"{where}_cramers_v"
+    if p_name not in table:
+        return table.iloc[:0]
+    real = (table[p_name] * len(table) < 0.001) & (table[v_name] >= 0.1)
+    return table[real].sort_values(v_name, ascending=False)
+
+
+def check_row_order(case):
+    """Report when the place of a row in the file tells the outcome or what is missing."""
+    rows = quality(case).select("row_order_outcome", "row_order_missing")
+    if rows.empty:
+        return Look()
+    place = pd.DataFrame({"row position": np.arange(len(case.y))})
+    alone = screen_columns(place, case.y, fold=case.judge.folds[0], groups=case.units).table.iloc[0]
+    names = [c or "the outcome" for c in rows["column"]]
+    finding = Finding(
+        "HM213",
+        NOTE,
+        "The order of the file carries information",
+        f"{names_in_words(names)} depend on the place in the file; the row position alone reaches "
+        f"an AUC of {interval_words(alone)}.",
+        "Never split by file order nor use the row number; ask what the order stands for.",
+        columns=tuple(n for n in names if n != "the outcome"),
+    )
+    return Look((finding,))

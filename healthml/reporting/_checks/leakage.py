@@ -1,0 +1,393 @@
+"""Whether the table holds the answer, or the same patient twice."""
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._findings import NOTE, Finding
+from healthml.reporting._case import join_units
+from healthml.reporting._checks.look import (
+    Look,
+    auc_effect,
+    base_columns,
+    base_risk,
+    compare_variant,
+    graded,
+    headline_risk,
+    interval_words,
+    looks_like,
+    names_in_words,
+    proposed,
+)
+from healthml.reporting._report import Figure, NotAssessed, Section
+from healthml.validation._leakage.late_columns import REPEATS_OUTCOME, suspect_columns
+from healthml.validation._leakage.repeated_rows import (
+    copy_counts,
+    crossing_sets,
+    patients_with_both,
+)
+from healthml.validation._leakage.screen_columns import screen_columns
+from healthml.validation._reference_models import boosted_trees
+from healthml.validation._scoring.evaluator import Evaluator
+
+_MOST_ADDED_BACK = 12
+
+
+def check_leaks(case):
+    """Screen every column alone, refit without the suspects, and add each one back."""
+    screen = screen_columns(
+        case.features,
+        case.y,
+        fold=case.judge.folds[0],
+        groups=case.units,
+        outcome=None if case.raw_outcome.name is None else str(case.raw_outcome.name),
+    )
+    case.cache["screen"] = screen
+    suspects = suspect_columns(screen.table)
+    case.cache["suspects"] = suspects
+    names = list(suspects)
+    tables = [("Each column alone, out of sample (strongest 20)", screen.table.head(20))]
+    figure = Figure(screen.plot, "AUC of each column alone, strongest first")
+    lead = _screen_lead(screen.table, suspects)
+    findings, missing = [], []
+    if names and case.refit:
+        found, ladder = _refit_without(case, names, suspects, screen.table)
+        findings += found
+        tables += ladder
+    elif names:
+        missing.append(
+            NotAssessed(
+                f"What is the model without {names_in_words(names)}?",
+                "a fitted model cannot be refitted here",
+                "Run the audit with refit=True; ask when these columns become known.",
+                "HM302",
+            )
+        )
+    section = Section(
+        "leaks", "leakage", "Does a column hold the answer?", lead, tuple(tables), (figure,)
+    )
+    return Look(tuple(findings), (section,), tuple(missing))
+
+
+def _screen_lead(table, suspects):
+    best = table.iloc[0]
+    text = f"The strongest column alone is {best['column']}, AUC {interval_words(best)}."
+    if not suspects:
+        return text + " No column is too strong alone or named for a later time."
+    return text + f" Suspects: {names_in_words(list(suspects))}."
+
+
+def _refit_without(case, names, suspects, screen):
+    """Measure what the suspects together, and each alone, add to the AUC."""
+    if len(names) == len(case.model_columns):
+        return [_only_suspects(case, names)], []
+    rest = [c for c in case.model_columns if c not in names]
+    risk = case.judge.risks(case.model, case.table[rest], label="without the suspect columns")
+    scores = case.judge.score({"model": headline_risk(case), "variant": risk})
+    drop = scores.difference("model", "variant")
+    case.cache["without_suspects"] = scores.get("variant", "auroc")
+    effect = auc_effect(
+        case,
+        *drop,
+        f"AUC with {names_in_words(names, 4)} minus AUC without"
+        if len(names) <= 4
+        else f"AUC with the {len(names)} suspect columns minus AUC without",
+    )
+    headline = scores.get("model", "auroc")
+    alone = screen.set_index("column").loc[names]
+    repeats = alone["lower"].max() >= REPEATS_OUTCOME or headline["lower"] >= REPEATS_OUTCOME
+    clean = scores.get("variant", "auroc")
+    evidence = (
+        f"AUC {interval_words(headline)} with {'it' if len(names) == 1 else 'them'}, "
+        f"{interval_words(clean)} without. "
+        + "; ".join(
+            f"{name}: AUC {interval_words(alone.loc[name])} alone, {suspects[name]}"
+            for name in names[:_MOST_ADDED_BACK]
+        )
+        + "."
+    )
+    remedy = (
+        f"Ask when {names_in_words(names)} {'becomes' if len(names) == 1 else 'become'} known; "
+        "declare what is known only after the prediction (known_after) and leave it out."
+    )
+    code = "HM301" if repeats else "HM302"
+    title = _suspect_title(names, repeats, effect, case)
+    finding = graded(
+        case, code, effect, title, evidence, remedy, columns=names, cause_known=bool(repeats)
+    )
+    case.cache["clean_risk"] = risk
+    gains = _added_back(case, names, suspects)
+    return [finding], [("Each suspect added back to the others", gains)]
+
+
+def _suspect_title(names, repeats, effect, case):
+    """Say that the performance rests on the suspects only where that was measured."""
+    some = names_in_words(names, 4)
+    if repeats:
+        return f"{some} repeat{'s' if len(names) == 1 else ''} the outcome"
+    when = "when is it known?" if len(names) == 1 else "when are they known?"
+    if effect.lower > case.rules["auroc"].harm:
+        return f"The performance rests on {some}: {when}"
+    return f"{some}: named for a later time, or strong alone; {when}"
+
+
+def _only_suspects(case, names):
+    """Grade the whole AUC when there is nothing but suspects: without them stands a coin toss."""
+    auc = case.judge.score({"model": headline_risk(case)}).get("model", "auroc")
+    effect = auc_effect(
+        case, *(auc[["estimate", "lower", "upper"]] - 0.5), "AUC above 0.5, all of it from suspects"
+    )
+    repeats = bool(auc["lower"] >= REPEATS_OUTCOME)
+    return graded(
+        case,
+        "HM301" if repeats else "HM302",
+        effect,
+        "Every column is a suspect",
+        "Nothing is left to refit without them.",
+        f"Ask when {names_in_words(names)} become known.",
+        columns=names,
+        cause_known=repeats,
+    )
+
+
+def _added_back(case, names, suspects):
+    """Return the AUC gained when one suspect is added to the columns without suspects."""
+    rows = []
+    rest = [c for c in case.model_columns if c not in names]
+    for name in names[:_MOST_ADDED_BACK]:
+        gain, scores, _ = compare_variant(case, case.table[[*rest, name]], label=f"adding {name}")
+        auc = scores.get("variant", "auroc")
+        more = (-gain[0], -gain[2], -gain[1])
+        rows.append((name, suspects[name], auc["estimate"], *more, *auc[["n_samples", "n_events"]]))
+    columns = ["column", "why", "auc_with_it", "gain", "lower", "upper", "n_samples", "n_events"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def check_known_after(case):
+    """Show what the declared known-after columns would have pretended."""
+    later = case.roles.known_after
+    if later is None or later.shape[1] == 0:
+        missing = NotAssessed(
+            "Which columns become known only after the prediction?",
+            "none was declared, and a table does not say when a cell was filled in",
+            "Declare the columns known only after the prediction (known_after), or confirm that "
+            "all are known in time.",
+            "HM303",
+        )
+        return Look(not_assessed=(missing,))
+    if not case.refit:
+        return Look()
+    base = case.table[base_columns(case)]
+    table = pd.concat([base, later.set_axis(case.X.index)], axis=1)
+    change, scores, _ = compare_variant(case, table, label="with the known-after columns")
+    gain = (-change[0], -change[2], -change[1])
+    names = list(later.columns)
+    finding = Finding(
+        "HM303",
+        NOTE,
+        f"{names_in_words(names, 4)} {'was' if len(names) == 1 else 'were'} left out: known only "
+        "after the prediction",
+        f"With them the AUC would read {interval_words(scores.get('variant', 'auroc'))} instead of "
+        f"{interval_words(scores.get('model', 'auroc'))}; the audit left them out.",
+        "Keep them out of the model; any earlier number that used them is too good.",
+        auc_effect(case, *gain, "AUC with the declared known-after columns minus AUC without"),
+        tuple(names),
+    )
+    return Look((finding,))
+
+
+def check_rows_against_patients(case):
+    """Compare a split by rows with the split by patients."""
+    groups = case.roles.groups
+    if groups is None:
+        missing = NotAssessed(
+            "Would a split by rows have flattered the model?",
+            "no patient was declared: every row was taken for a different patient"
+            + looks_like(case, "patient")
+            + _near_words(case),
+            "Declare the patient of each row (groups=, --patient).",
+            "HM304",
+        )
+        undeclared = _undeclared_patients(case)
+        return Look(() if undeclared is None else (undeclared,), not_assessed=(missing,))
+    counts = np.bincount(groups)
+    repeated = int((counts > 1).sum())
+    if not repeated or not case.refit:
+        return Look()
+    n_repeats = min(len(case.judge.folds), 3)
+    by_rows = case.judge.deal(None, n_repeats=n_repeats)
+    table = case.table[base_columns(case)]
+    risk = case.judge.risks(case.model, table, folds=by_rows, label="split by rows")
+    by_patient = base_risk(case)[:n_repeats]
+    scores = case.judge.score(
+        {"rows": risk, "patients": by_patient},
+        folds={"rows": by_rows, "patients": case.judge.folds[:n_repeats]},
+    )
+    effect = auc_effect(
+        case,
+        *scores.difference("rows", "patients"),
+        "AUC of a split by rows minus AUC of the split by patients",
+    )
+    shown = scores.table[scores.table["measure"].isin(["auroc", "scaled_brier"])]
+    probe, words = _flexible_probe(case)
+    finding = Finding(
+        "HM304",
+        NOTE,
+        "Patients repeat; the audit split by patient",
+        f"{repeated:,} patients own {int(counts[counts > 1].sum()):,} of {len(groups):,} rows (at "
+        f"most {int(counts.max())}); {patients_with_both(groups, case.y):,} of them have rows "
+        "with and without the event. A split by rows would have read "
+        f"{interval_words(scores.get('rows', 'auroc'))} instead of "
+        f"{interval_words(scores.get('patients', 'auroc'))}. {words}",
+        "Split by patient in every later analysis too.",
+        effect,
+    )
+    section = Section(
+        "rows_patients",
+        "leakage",
+        "Would a split by rows have flattered the model?",
+        f"{effect.in_words()}. {words}",
+        (("Same model, two ways to split", shown), ("Boosted trees, two ways to split", probe)),
+    )
+    return Look((finding,), (section,))
+
+
+def _undeclared_patients(case):
+    """Measure what a column that looks like a patient number would change, if it is one."""
+    name = proposed(case, "patient")
+    if name is None or not case.refit or name not in case.X:
+        return None
+    codes = pd.factorize(case.X[name], use_na_sentinel=False)[0]
+    folds = case.judge.deal(join_units(codes, case.duplicates), n_repeats=1)
+    table = case.table[[c for c in base_columns(case) if c != name] or base_columns(case)]
+    own = case.judge.folds[:1]
+    scores = case.judge.score(
+        {
+            "rows": case.judge.risks(case.model, table, folds=own, label="split by rows"),
+            "patients": case.judge.risks(case.model, table, folds=folds, label=f"split by {name}"),
+        },
+        folds={"rows": own, "patients": folds},
+        groups=codes,
+    )
+    effect = auc_effect(
+        case,
+        *scores.difference("rows", "patients"),
+        f"AUC of the split by rows minus AUC of a split by {name}",
+    )
+    counts = np.bincount(codes)
+    return graded(
+        case,
+        "HM304",
+        effect,
+        f"{name} looks like a patient number, and no patient was declared",
+        f"{int((counts > 1).sum()):,} of its values stand in several rows (at most "
+        f"{int(counts.max())}).",
+        f"If {name} names the patient, declare it (groups=, --patient); else exclude it.",
+        columns=(name,),
+        cause_known=False,
+    )
+
+
+def _flexible_probe(case, most=20_000):
+    """Measure the same gap for boosted trees, which can remember a patient as no line can."""
+    groups, rng = case.roles.groups, np.random.RandomState(case.seed)
+    order = rng.permutation(int(groups.max()) + 1)
+    rank = np.empty(len(order), dtype=int)
+    rank[order] = np.cumsum(np.bincount(groups)[order])
+    rows = np.flatnonzero(rank[groups] <= max(most, np.bincount(groups).max()))
+    units = np.unique(case.units[rows], return_inverse=True)[1]
+    judge = Evaluator(
+        case.y[rows],
+        groups=units,
+        n_splits=3,
+        n_repeats=1,
+        n_jobs=case.n_jobs,
+        random_state=case.seed,
+    )
+    table = case.table[base_columns(case)].iloc[rows]
+    by_rows, trees = judge.deal(None), boosted_trees()
+    risks = {
+        "rows": judge.risks(trees, table, folds=by_rows),
+        "patients": judge.risks(trees, table),
+    }
+    scores = judge.score(risks, folds={"rows": by_rows, "patients": judge.folds})
+    gap = scores.difference("rows", "patients")
+    words = (
+        f"Boosted trees on {len(rows):,} rows would have read "
+        f"{interval_words(scores.get('rows', 'auroc'))} by rows and "
+        f"{interval_words(scores.get('patients', 'auroc'))} by patients, a gap of "
+        f"{gap[0]:.3f} ({gap[1]:.3f} to {gap[2]:.3f})."
+    )
+    return scores.table[scores.table["measure"] == "auroc"], words
+
+
+def _near_words(case):
+    dup = case.duplicates
+    if dup is not None and not dup.n_near + dup.n_exact and dup.n_withheld:
+        return f"; {dup.n_withheld:,} rows resemble another so much that patients may repeat"
+    if dup is None or not dup.n_near + dup.n_exact:
+        return ""
+    return f"; {dup.n_exact + dup.n_near:,} rows are copies, or nearly so, of another"
+
+
+def check_repeated_rows(case):
+    """Measure what exact and nearly identical rows would have done to the headline."""
+    dup = case.duplicates
+    if dup is None:
+        return Look()
+    looks = []
+    if dup.n_exact:
+        looks.append(_repeats(case, "HM204", dup.exact_id, "exact copies of another row"))
+    if dup.n_near:
+        looks.append(_repeats(case, "HM305", dup.near_id, "nearly identical to another row"))
+    missing = ()
+    if not getattr(dup, "assessable", True) and not dup.n_near:
+        missing = (
+            NotAssessed(
+                "Are there nearly identical rows?",
+                str(getattr(dup, "reason", "too few columns with many different values")),
+                "Check on identifiers outside this table.",
+                "HM305",
+            ),
+        )
+    return Look(tuple(looks), not_assessed=missing)
+
+
+def _repeats(case, code, cluster, what):
+    extra, clusters, largest = copy_counts(cluster)
+    crossing = crossing_sets(case.roles.groups, cluster)
+    effect = _repeat_effect(case) if case.refit and crossing else None
+    words = (
+        f"{extra:,} of {len(cluster):,} rows are {what} ({clusters:,} sets of up to {largest} rows)"
+    )
+    whose = (
+        "all within one patient, so the split by patient kept them together"
+        if not crossing
+        else f"{crossing:,} sets stand under different patients or no patient was declared; the "
+        "audit kept them on one side of every split"
+    )
+    title = (
+        "Rows that appear more than once" if code == "HM204" else "Rows that are nearly the same"
+    )
+    remedy = "Find out why (a join that multiplied rows, a second registration) and keep one each."
+    if effect is None:
+        return Finding(code, NOTE, title, f"{words}; {whose}.", remedy)
+    return graded(case, code, effect, title, f"{words}; {whose}.", remedy)
+
+
+def _repeat_effect(case):
+    """Return the AUC of a split that ignores the copies minus the audit's own."""
+    if "repeat_effect" not in case.cache:
+        n_repeats = min(len(case.judge.folds), 3)
+        naive = case.judge.deal(case.roles.groups, n_repeats=n_repeats)
+        table = case.table[base_columns(case)]
+        risk = case.judge.risks(case.model, table, folds=naive, label="copies ignored")
+        scores = case.judge.score(
+            {"naive": risk, "model": base_risk(case)[:n_repeats]},
+            folds={"naive": naive, "model": case.judge.folds[:n_repeats]},
+        )
+        case.cache["repeat_effect"] = auc_effect(
+            case,
+            *scores.difference("naive", "model"),
+            "AUC of a split that separates copies minus AUC of one that does not",
+        )
+    return case.cache["repeat_effect"]

@@ -1,0 +1,292 @@
+"""Whether it holds at another site, later, and for every group."""
+
+import numpy as np
+
+from healthml._core._findings import NOTE, SERIOUS, Effect, Finding
+from healthml.exceptions import InputError
+from healthml.fairness._groups import group_performance
+from healthml.reporting._checks.look import (
+    Look,
+    auc_effect,
+    base_columns,
+    base_risk,
+    graded,
+    headline_folds,
+    headline_risk,
+    interval_words,
+    looks_like,
+)
+from healthml.reporting._report import Figure, NotAssessed, Section
+from healthml.validation._leakage.screen_columns import screen_columns
+from healthml.validation._transport.leave_out import later_time, leave_site_out
+
+
+def check_sites(case):
+    """Predict every site by a model that never saw it."""
+    topic = "Does it hold at another site?"
+    if case.roles.site is None or len(np.unique(case.roles.site)) < 2:
+        reason = "no site was declared" + looks_like(case, "site")
+        if case.roles.site is not None:
+            reason = "there is one site only"
+        return _not_assessed(topic, reason, "Validate it at another site.", "HM404")
+    if not case.refit:
+        return _site_as_is(case)
+    X = _without_role(case, "site")
+    try:
+        result = leave_site_out(case.judge, case.model, X, case.roles.site)
+    except InputError as error:
+        return _not_assessed(topic, str(error), "Validate it at another site.", "HM404")
+    site_alone = _alone(case, case.roles.site)
+    lead = (
+        f"Each site predicted by a model that never saw it. {result.note} The site alone reaches "
+        f"an AUC of {interval_words(site_alone)}."
+    )
+    findings = [_auc_at_new_sites(case, result), *_worst_place(case, result, "HM404", "site")]
+    return Look(tuple(findings), (_place_section("sites", topic, lead, result),))
+
+
+def _auc_at_new_sites(case, result):
+    """Return how much ranking inside a site is lost when the site took no part in the model."""
+    site = np.unique(case.roles.site, return_inverse=True)[1]
+    risk = base_risk(case)[:1]
+    parts = site[None, :] * (int(case.judge.folds.max()) + 1) + case.judge.folds[:1]
+    scores = case.judge.score(
+        {"known": risk, "new": result.risk[None, :]}, folds={"known": parts, "new": site[None, :]}
+    )
+    loss = scores.difference("known", "new")
+    effect = auc_effect(case, *loss, "AUC inside sites that took part minus AUC at sites left out")
+    known, new = (interval_words(scores.get(name, "auroc")) for name in ("known", "new"))
+    return graded(
+        case,
+        "HM404",
+        effect,
+        "Ranking of patients at a site the model was not made with",
+        f"Patients of one site are ranked with an AUC of {known} when the site took part and {new} "
+        "when it was left out. An AUC over all sites also counts the differences between sites.",
+        "Report performance at sites left out beside the headline.",
+    )
+
+
+def _site_as_is(case):
+    """Judge a fitted model or a score as it is at every site."""
+    risk = headline_risk(case)[0]
+    found = group_performance(
+        case.y, risk, {"site": case.roles.site}, groups=case.units, thresholds=case.thresholds
+    )
+    section = Section(
+        "sites",
+        "transport",
+        "How does it do at each site?",
+        "The model as it is, by site; a site that took part in its making is no proof for others.",
+        (("Performance by site", found.table),),
+        (Figure(found.plot, "Observed over expected events by site"),),
+    )
+    return Look((), (section,))
+
+
+def check_later(case):
+    """Predict later rows by a model made on earlier rows of other patients."""
+    topic = "Does it hold at a later time?"
+    needed = "Validate it on patients of a later period."
+    if case.roles.time is None:
+        reason = (
+            f"no time was declared{looks_like(case, 'time')}; the order of the rows is no clock"
+        )
+        return _not_assessed(topic, reason, needed, "HM405")
+    if not case.refit:
+        return _not_assessed(
+            topic, "a fitted model cannot be refitted on earlier rows", needed, "HM405"
+        )
+    try:
+        result = later_time(case.judge, case.model, _without_role(case, "time"), case.roles.time)
+    except InputError as error:
+        return _not_assessed(topic, str(error), needed, "HM405")
+    findings = _worst_place(case, result, "HM405", "period")
+    return Look(tuple(findings), (_place_section("later", topic, result.note, result),))
+
+
+def _not_assessed(topic, reason, needed, code):
+    return Look(not_assessed=(NotAssessed(topic, reason, needed, code),))
+
+
+def _without_role(case, role):
+    """Return the base columns without those that repeat the role's values."""
+    from healthml.reporting._case import _same_values
+
+    array = getattr(case.roles, role)
+    keep = [c for c in base_columns(case) if not _same_values(case.X[c], array)]
+    return case.table[keep or base_columns(case)]
+
+
+def _alone(case, values):
+    frame = case.X.iloc[:, :0].assign(site=np.asarray(values, dtype=object))
+    return screen_columns(frame, case.y, fold=case.judge.folds[0], groups=case.units).table.iloc[0]
+
+
+def _place_section(key, topic, lead, result):
+    return Section(
+        key,
+        "transport",
+        topic,
+        lead,
+        (("Performance where the model was not made", result.table),),
+        (
+            Figure(
+                result.plot, "Observed over expected events by place, intervals for all together"
+            ),
+        ),
+    )
+
+
+def _worst_place(case, result, code, what):
+    """Return one finding for the place whose risks are furthest off, by its interval."""
+    rows = result.table[result.table["measure"] == "oe_ratio"].dropna(subset=["estimate"])
+    if code == "HM404":
+        rows = rows.iloc[1:]  # the first line pools all sites
+    effects = [
+        Effect(
+            "oe_ratio",
+            r.estimate,
+            r.lower,
+            r.upper,
+            f"Observed over expected events, {what} {r.place}"
+            if what == "site"
+            else "Observed over expected events in the later period",
+            int(r.n_samples),
+            int(r.n_events),
+            f"log-Wald, for {result.n_compared} places together",
+        )
+        for r in rows.itertuples()
+        if np.isfinite(r.lower)
+    ]
+    if not effects:
+        return []
+    cutoff = case.rules["oe_ratio"]
+    worst = max(effects, key=lambda e: e.harm_interval(cutoff)[0])
+    off = sum(e.harm_interval(cutoff)[0] > cutoff.harm for e in effects)
+    finding = graded(
+        case,
+        code,
+        worst,
+        f"Risks are wrong at a {what} the model was not made with",
+        f"{off} of {len(effects)} {what}s have risks wrong beyond the cut-off.",
+        f"Recalibrate before use at a new {what}, and validate there.",
+    )
+    return [finding] if finding.severity == SERIOUS else _held(finding, len(effects), what)
+
+
+def _held(finding, n, what):
+    """Say that nothing beyond the cut-off was shown, with the furthest place as evidence."""
+    note = Finding(
+        finding.code,
+        finding.severity,
+        f"No {what} with risks wrong beyond the cut-off was shown"
+        if finding.severity == NOTE
+        else f"Too few events to judge a new {what}",
+        f"{n} {what}s compared; the furthest is given.",
+        finding.remedy,
+        finding.effect,
+    )
+    return [note]
+
+
+def check_groups_performance(case):
+    """Measure performance in every sensitive group."""
+    topic = "For whom does it work?"
+    if case.roles.sensitive is None:
+        return _not_assessed(
+            topic, "no sensitive feature was declared", "Declare sensitive_features.", "HM501"
+        )
+    found = group_performance(
+        case.y,
+        headline_risk(case),
+        case.roles.sensitive,
+        fold=headline_folds(case),
+        groups=case.units,
+        thresholds=case.thresholds,
+    )
+    section = Section(
+        "groups",
+        "groups",
+        topic,
+        "Out-of-sample performance by group; groups below 11 patients are suppressed, and without "
+        "10 rows with and without the event nothing is estimated. A different event rate is not "
+        "in itself a fault of the model.",
+        (
+            ("Performance by group", found.table),
+            ("Gaps, intervals for all groups together", found.gaps),
+        ),
+        (Figure(found.plot, "Observed over expected events by group"),),
+    )
+    findings = [
+        f
+        for m, c in (("oe_ratio", "HM501"), ("auroc", "HM502"))
+        if (f := _worst_gap(case, found.gaps, m, c))
+    ]
+    findings += _too_small(found.table)
+    return Look(tuple(findings), (section,), (_label_bias(),))
+
+
+def _worst_gap(case, gaps, measure, code):
+    """Return a finding for the group furthest off, or none without groups."""
+    cutoff = case.rules[measure]
+    meaning = (
+        "Observed over expected events in {feature}: {group}"
+        if measure == "oe_ratio"
+        else "AUC of the others minus AUC in {feature}: {group}"
+    )
+    effects = [
+        Effect(
+            measure,
+            r.estimate,
+            r.lower,
+            r.upper,
+            meaning.format(feature=r.feature, group=r.group),
+            int(r.n_samples),
+            int(r.n_events),
+            "Wald, for all groups together",
+        )
+        for r in gaps[gaps["measure"] == measure].itertuples()
+    ]
+    if not effects:
+        return None
+    worst = max(effects, key=lambda e: e.harm_interval(cutoff)[0])
+    title = (
+        "Risks are wrong for a group" if code == "HM501" else "Patients of a group are ranked worse"
+    )
+    finding = graded(
+        case,
+        code,
+        worst,
+        title,
+        f"{len(effects)} groups compared; the furthest is given.",
+        "Look at calibration and missing data of this group, and validate there.",
+    )
+    return finding if finding.severity == SERIOUS else None
+
+
+def _too_small(table):
+    small = table[table["reason"] != ""]
+    if small.empty:
+        return []
+    suppressed = int(small["n_samples"].isna().sum())
+    return [
+        Finding(
+            "HM503",
+            "not assessable",
+            f"{len(small)} groups are too small to judge",
+            f"{suppressed} below 11 patients (suppressed), {len(small) - suppressed} with fewer "
+            "than 10 rows with or without the event.",
+            "Collect more patients of these groups before anything is said about them.",
+            columns=tuple(dict.fromkeys(small["feature"])),
+        )
+    ]
+
+
+def _label_bias():
+    return NotAssessed(
+        "Is the outcome recorded equally well in every group?",
+        "a model trained on recorded labels looks calibrated where events are under-recorded",
+        "Check the outcome against an independent source in every group.",
+        "HM501",
+    )

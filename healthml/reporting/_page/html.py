@@ -1,0 +1,185 @@
+"""A report as one page that needs nothing else: no network, no script, no font, no second file."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from healthml._core._displays import figure_svg, new_figure
+from healthml._core._findings import CODES, MODERATE, NOT_ASSESSABLE, NOTE, SERIOUS
+from healthml.reporting._page.words import measure_name, number_text, view_table
+
+CHAPTERS = {
+    "cohort": "Patients",
+    "data": "Data",
+    "performance": "Performance",
+    "leakage": "Leaks of the answer",
+    "transport": "Other sites and later years",
+    "groups": "Groups of patients",
+}
+# severity -> name and sign; the sign tells them apart without colour
+BADGES = {
+    SERIOUS: ("Serious", "▲"),
+    MODERATE: ("Moderate", "◆"),
+    NOTE: ("Note", "●"),
+    NOT_ASSESSABLE: ("Not assessable", "?"),
+}
+_LONG_TABLE = 12
+_NUMBER = re.compile(r"(.*?)\s*(\d\.\d+) (\(.* to .*\))")
+
+
+def render(report):
+    """Return a report as one self-contained page of HTML.
+
+    Parameters
+    ----------
+    report : AuditReport
+        What to show.
+
+    Returns
+    -------
+    str
+        Text, tables and pictures (as inline SVG); nothing is loaded from anywhere.
+    """
+    return _template().render(
+        report=report,
+        headline=[_tile(part) for part in report.headline.rstrip(".").split(";")],
+        settle=[_card(finding, report) for finding in report.must_settle],
+        notes=[_card(finding, report) for finding in report.notes],
+        chapters=_chapters(report),
+        rules=_rules(report.about.get("severity_rules") or {}),
+        facts=_facts(report.about),
+        codes=_codes(report),
+        size=_size(report.about),
+    )
+
+
+def _template():
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("healthml.reporting", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
+
+
+def _tile(part):
+    """Return what was measured, the number, and its interval; words alone where there is none."""
+    found = _NUMBER.fullmatch(part.strip())
+    words, number, interval = found.groups() if found else (part.strip(), "", "")
+    return words[:1].upper() + words[1:], number, interval
+
+
+@dataclass(frozen=True)
+class _Card:
+    """A finding with the words that its severity is shown by."""
+
+    finding: object
+    badge: str
+    sign: str
+    kind: str
+    cutoff: str
+
+    @property
+    def effect(self):
+        return "" if self.finding.effect is None else self.finding.effect.in_words()
+
+
+def _card(finding, report):
+    name, sign = BADGES[finding.severity]
+    rules = report.about.get("severity_rules") or {}
+    cutoff = rules.get(finding.effect.measure) if finding.effect is not None else None
+    said = "" if cutoff is None else f"Counts as harm: {_harm_words(cutoff)}."
+    return _Card(finding, name, sign, finding.severity.replace(" ", "-"), said)
+
+
+def _harm_words(cutoff):
+    """Say from where on an effect is a harm."""
+    if cutoff.scale == "log":
+        low, high = cutoff.target * math.exp(-cutoff.harm), cutoff.target * math.exp(cutoff.harm)
+        return f"below {low:.2f} or above {high:.2f}"
+    if cutoff.target:
+        return f"below {cutoff.target - cutoff.harm:.2f} or above {cutoff.target + cutoff.harm:.2f}"
+    return f"more than {cutoff.harm:g}"
+
+
+def _rules(rules):
+    """Return the cut-offs as lines: measure, harm, too wide."""
+    return [
+        (
+            measure_name(measure),
+            _harm_words(cutoff),
+            f"a factor of {math.exp(cutoff.too_wide):.3g}"
+            if cutoff.scale == "log"
+            else f"{cutoff.too_wide:g}",
+        )
+        for measure, cutoff in rules.items()
+    ]
+
+
+def _chapters(report):
+    """Return (key, name, sections) for each part that has a section, in reading order."""
+    parts = list(dict.fromkeys([*CHAPTERS, *(s.part for s in report.sections)]))
+    number, chapters = iter(range(10_000)), []
+    for part in parts:
+        sections = [_section(s, number) for s in report.sections if s.part == part]
+        if sections:
+            chapters.append((part, CHAPTERS.get(part, part), sections))
+    return chapters
+
+
+def _section(section, number):
+    tables = [(caption, view_table(table)) for caption, table in section.tables if len(table)]
+    return {
+        "title": section.title,
+        "lead": section.lead,
+        "figures": [(_picture(f, f"p{next(number)}"), f.alt) for f in section.figures],
+        "tables": [(caption, view, view.n_rows > _LONG_TABLE) for caption, view in tables],
+    }
+
+
+def _picture(figure, prefix):
+    """Return the picture as SVG, whose words are drawn as shapes or escaped."""
+    drawing, ax = new_figure()
+    figure.draw(ax)
+    return figure_svg(drawing, prefix=prefix, alt=figure.alt)
+
+
+def _size(about):
+    """Say in one line how much was looked at."""
+    words = (("n_samples", "rows"), ("n_patients", "patients"), ("n_events", "events"))
+    return ", ".join(f"{about[key]:,} {word}" for key, word in words if about.get(key) is not None)
+
+
+def _facts(about):
+    """Return what the report rests on as (name, value), in words."""
+    facts = [("Size", _size(about)), ("Event", about.get("event"))]
+    if about.get("n_patients") is None:
+        facts.append(("Patients", "not declared: each row was taken for a different patient"))
+    facts.append(("Columns", about.get("n_columns")))
+    if about.get("refit", True) and about.get("folds"):
+        text = f"{about['folds']} folds, {about.get('repeats', 1)} repeats, whole patients"
+        facts.append(("Splits", text))
+    if about.get("thresholds"):
+        low, high = (number_text(100 * t, 1) for t in about["thresholds"])
+        declared = (
+            "declared"
+            if about.get("thresholds_declared")
+            else "not declared: half to twice the event rate"
+        )
+        facts.append(("Decision thresholds", f"{low}% to {high}% ({declared})"))
+    facts += [("Seed", about.get("seed")), ("healthml", about.get("version"))]
+    return [(name, value) for name, value in facts if value not in (None, "")]
+
+
+def _codes(report):
+    """Return (code, question, measure, page) of every code on the page."""
+    shown = {f.code for f in report.findings} | {n.code for n in report.not_assessed}
+    return [
+        (code, CODES[code].question, measure_name(CODES[code].measure), f"docs/checks/{code}")
+        for code in CODES
+        if code in shown
+    ]

@@ -1,0 +1,1 @@
+"""Procedures compared: with rivals, with simple references, with more patients, with chance."""

@@ -1,0 +1,230 @@
+"""Is there any signal at all? The same procedure on outcomes that were dealt anew to patients."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._checks import check_random_seeds
+from healthml._core._parallel import run_parallel
+from healthml._core._results import Result
+from healthml.exceptions import InputError
+from healthml.metrics._measures.registry import get_measure
+from healthml.validation._compare.exchange import Exchange
+from healthml.validation._refits.plans import check_count, folds
+from healthml.validation._scoring.refit_many import score_splits
+from healthml.validation._task import is_fast, make_task
+
+
+@dataclass(frozen=True, repr=False)
+class PermutationResult(Result):
+    """A test of any signal at all; made by `permutation_test`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row: measure, estimate (out of fold), null_mean, null_lower, null_upper (quantiles of
+        the same with permuted outcomes), p_value, mcse (Monte Carlo standard error of the p value),
+        permutations_asked, permutations_used, n_samples, n_events, n_patients, n_exchanged
+        (patients whose outcome could move), method.
+    null : ndarray
+        Value of the measure in every permutation.
+    confidence_level : float
+        Share of the permuted values between null_lower and null_upper.
+    """
+
+    null: np.ndarray = None
+    confidence_level: float = 0.95
+
+    @property
+    def p_value(self):
+        """Probability of so good a value, or a better one, without any signal."""
+        return float(self.table["p_value"].iloc[0])
+
+    def summary(self):
+        """Return the test in words."""
+        row = self.table.iloc[0]
+        return (
+            f"{get_measure(row['measure']).label} out of fold {row['estimate']:.3f}; with permuted "
+            f"outcomes {row['null_mean']:.3f}, {self.confidence_level:.0%} of them from "
+            f"{row['null_lower']:.3f} to {row['null_upper']:.3f}.\n"
+            f"p = {row['p_value']:.4f} (Monte Carlo error {row['mcse']:.4f}, "
+            f"{row['permutations_used']} permutations, {row['method']}).\n"
+            "A small p says that there is some signal, not that there is enough of it to be useful."
+        )
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the permuted values and the observed one; returns the matplotlib axes."""
+        from healthml._core._style import GREY, RED, new_axes
+
+        ax, row = new_axes(ax, height=3.4), self.table.iloc[0]
+        ax.hist(
+            self.null, **{"bins": 30, "color": GREY, "alpha": 0.6, "label": "permuted", **kwargs}
+        )
+        ax.axvline(row["estimate"], color=RED, lw=1.8, label=f"observed, p = {row['p_value']:.3g}")
+        label = get_measure(row["measure"]).label
+        ax.set(xlabel=f"{label}, out of fold", ylabel="Permutations")
+        ax.set_ylim(top=1.25 * ax.get_ylim()[1])
+        ax.legend(frameon=False, loc="upper left")
+        return ax
+
+
+def permutation_test(
+    estimator,
+    X,
+    y,
+    *,
+    measure="auroc",
+    permutations=200,
+    n_splits=5,
+    groups=None,
+    sample_weight=None,
+    confidence_level=0.95,
+    event=None,
+    n_jobs=None,
+    verbose=0,
+    random_state=None,
+) -> PermutationResult:
+    """Test whether a procedure finds any signal at all in patients that it has not seen.
+
+    The outcomes are dealt anew to the patients, and the whole cross-validation is repeated with
+    them: folds, refits, measure. ``p = (1 + b) / (1 + B)`` where b of B permutations do at least as
+    well as the true outcomes.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier or Pipeline
+        The procedure, refitted whole in every fold of every permutation.
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        The table.
+    y : array-like of shape (n_samples,)
+        Outcome: 0/1, boolean, or any labels when `event` names the event.
+    measure : str, default="auroc"
+        Out-of-fold measure that the test is made with: "auroc", "brier", "scaled_brier", "log_loss"
+        or "nagelkerke_r2_recalibrated".
+    permutations : int, default=200
+        Number of permutations; the smallest possible p is 1 / (1 + permutations).
+    n_splits : int, default=5
+        Folds, by whole patients.
+    groups : array-like of shape (n_samples,), optional
+        Patient of each row. A patient's outcomes move together: among all patients where no patient
+        has two different outcomes, else among patients with the same number of rows.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weight of each row; it stays with the row.
+    confidence_level : float, default=0.95
+        Share of the permuted values between null_lower and null_upper.
+    event : scalar or str, optional
+        The level of `y` that is the event.
+    n_jobs : int, optional
+        Parallel permutations, as in joblib.
+    verbose : int, default=0
+        Above 0, progress on standard error.
+    random_state : int, RandomState or None, default=None
+        Randomness of permutations, folds and refits. Folds and refits use the same in all
+        permutations, so that the measure is one function of the outcomes and the test is exact.
+
+    Returns
+    -------
+    PermutationResult
+
+    Raises
+    ------
+    InputError
+        If the measure has no better and worse, or no patient's outcome can move.
+
+    References
+    ----------
+    .. [1] Ojala M, Garriga GC. Permutation tests for studying classifier performance. J Mach Learn
+       Res. 2010;11:1833-1863.
+    .. [2] Phipson B, Smyth GK. Permutation p-values should never be zero. Stat Appl Genet Mol Biol.
+       2010;9:39.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from healthml.validation import permutation_test
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(100, 3))
+    >>> y = (X[:, 0] + rng.normal(size=100) > 0).astype(int)
+    >>> result = permutation_test(LogisticRegression(), X, y, permutations=39, random_state=0)
+    >>> result.p_value
+    0.025
+    """
+    task = make_task(
+        estimator,
+        X,
+        y,
+        groups=groups,
+        sample_weight=sample_weight,
+        metrics=[measure],
+        threshold_range=None,
+        confidence_level=confidence_level,
+        event=event,
+    )
+    best = _check_measure(measure)
+    count = check_count(permutations)
+    fold_seed, *seeds = check_random_seeds(random_state, count + 1)
+    exchange = Exchange(task.y, task.units)
+    score = _Score(task, measure, n_splits, fold_seed)
+    observed = score(task.y)
+    null = run_parallel(
+        lambda seed: score(exchange.draw(seed)),
+        seeds,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        what="permutations",
+    )
+    null = np.array([value for value in null if np.isfinite(value)])
+    if not len(null):
+        raise InputError(f"{measure} could not be computed in any permutation; use more patients.")
+    table = pd.DataFrame([_row(task, measure, observed, null, best, count, exchange)])
+    return PermutationResult(table, null, task.confidence_level)
+
+
+@dataclass(frozen=True)
+class _Score:
+    """The out-of-fold measure as a function of the outcomes alone."""
+
+    task: object
+    measure: str
+    n_splits: int
+    seed: int
+
+    def __call__(self, y):
+        task = replace(self.task, y=y)
+        scores = score_splits(task, folds(task, self.n_splits, 1, self.seed))
+        return scores.estimate(self.measure)
+
+
+def _check_measure(measure):
+    found = get_measure(measure)
+    if not is_fast(measure) or found.direction == "target" or found.needs_threshold:
+        raise InputError(
+            f"measure is {measure!r}; pass auroc, brier, scaled_brier, log_loss or "
+            "nagelkerke_r2_recalibrated."
+        )
+    return 1 if found.direction == "higher" else -1
+
+
+def _row(task, measure, observed, null, best, asked, exchange):
+    reached = int(np.sum(best * null >= best * observed - 1e-12))
+    p = (1 + reached) / (1 + len(null))
+    tail = (1 - task.confidence_level) / 2
+    lower, upper = np.quantile(null, [tail, 1 - tail])
+    return {
+        "measure": measure,
+        "estimate": observed,
+        "null_mean": null.mean(),
+        "null_lower": lower,
+        "null_upper": upper,
+        "p_value": p,
+        "mcse": float(np.sqrt(p * (1 - p) / len(null))),
+        "permutations_asked": asked,
+        "permutations_used": len(null),
+        "n_samples": task.n,
+        "n_events": int(task.y.sum()),
+        "n_patients": len(np.unique(task.units)),
+        "n_exchanged": exchange.n_exchanged,
+        "method": exchange.text,
+    }

@@ -1,0 +1,1 @@
+"""What would make a performance look better than it is."""

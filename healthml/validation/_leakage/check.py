@@ -1,0 +1,303 @@
+"""Whether anything tells the model what it could not know, or shows it the rows of its test."""
+
+from dataclasses import dataclass, field
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._intervals import check_confidence_level
+from healthml._core._results import Result
+from healthml.exceptions import InputError
+from healthml.validation._leakage.case import ASK, LEAK, NOTED, Leak
+from healthml.validation._leakage.event_free import look_at_eligibility, look_at_missingness
+from healthml.validation._leakage.inputs import make_case
+from healthml.validation._leakage.late_columns import look_at_columns, screen
+from healthml.validation._leakage.prepared import look_at_prepared
+from healthml.validation._leakage.repeated_rows import look_at_rows
+from healthml.validation._leakage.row_order import look_at_order, number_columns
+from healthml.validation._leakage.target_encoded import encoded_columns, look_at_encoded
+
+_SEVERE = ("serious", "moderate", "not assessable", "note")
+_COLOURS = {LEAK: "#D55E00", ASK: "#0072B2", NOTED: "#6b7683"}
+
+
+@dataclass(frozen=True, repr=False)
+class LeakageResult(Result):
+    """What leaks, what must be asked, and what could not be told; made by `check_leakage`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per finding, the gravest first: ``code``, ``verdict`` ("leak", "ask" or "note"),
+        ``severity``, ``title``, ``columns``, the measured change in AUC as ``estimate``,
+        ``lower``, ``upper`` with ``n_samples``, ``n_events`` and its ``meaning``, ``evidence``
+        and ``remedy``.
+    findings : tuple of Finding
+        The same as objects, in the same order.
+    not_assessed : pandas.DataFrame
+        ``topic``, ``reason``, ``remedy`` and ``code`` of what the table, split and transformer
+        cannot tell.
+    screen : pandas.DataFrame
+        AUC of each column alone, out of sample.
+    estimand : str
+        What the effects are effects on.
+    """
+
+    findings: tuple = ()
+    not_assessed: pd.DataFrame = field(default_factory=pd.DataFrame)
+    screen: pd.DataFrame = field(default_factory=pd.DataFrame)
+    estimand: str = ""
+
+    @property
+    def above_note(self):
+        """Rows of the table that are serious or moderate."""
+        return self.table[self.table["severity"].isin(["serious", "moderate"])]
+
+    def summary(self):
+        """Return the findings and the open questions as text."""
+        lines = [self.estimand]
+        for row in self.table.itertuples():
+            size = ""
+            if np.isfinite(row.estimate):
+                size = f" {row.meaning}: {row.estimate:.3f} ({row.lower:.3f} to {row.upper:.3f})."
+            lines.append(f"[{row.verdict}, {row.severity}] {row.code} {row.title}.{size}")
+        if not len(self.table):
+            lines.append("Nothing was found.")
+        unknown = [
+            f"[not assessable] {row.topic} {row.reason[:1].upper()}{row.reason[1:].rstrip('.')}."
+            for row in self.not_assessed.itertuples()
+        ]
+        return "\n".join([*lines, *unknown])
+
+    def plot(self, ax=None):
+        """Draw the measured changes in AUC with their intervals.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            Axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        matplotlib axes
+        """
+        import matplotlib.pyplot as plt
+
+        shown = self.table[self.table["estimate"].notna()].iloc[::-1].reset_index(drop=True)
+        ax = plt.subplots(figsize=(7, 1.2 + 0.4 * len(shown)))[1] if ax is None else ax
+        for verdict, colour in _COLOURS.items():
+            rows = shown[shown["verdict"] == verdict]
+            spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
+            ax.errorbar(
+                rows["estimate"], rows.index, xerr=spread, fmt="o", color=colour, label=verdict
+            )
+        ax.axvline(0, color="0.7", linewidth=1)
+        ax.set_yticks(range(len(shown)), [t[:60] for t in shown["title"]])
+        ax.set_xlabel("Change in AUC")
+        ax.legend(frameon=False)
+        return ax
+
+
+def check_leakage(
+    X,
+    y=None,
+    *,
+    groups=None,
+    site=None,
+    time=None,
+    schema=None,
+    split=None,
+    test=None,
+    estimator=None,
+    transformer=None,
+    known_after=None,
+    event=None,
+    severity_rules=None,
+    n_repeats=None,
+    confidence_level=0.95,
+    n_jobs=None,
+    verbose=0,
+    random_state=None,
+):
+    """Look for leaks in a table, a split or a fitted step, and measure what they do to the AUC.
+
+    A finding is called a leak only where the time is declared or observed (`known_after`, a date
+    after the prediction, a count of later rows, values computed from the very outcomes) or where
+    changing the split, or fitting the step on training rows, lowers the AUC beyond the cut-off of
+    harm even at the conservative end of its interval. Anything else is a question, "ask when this
+    becomes known", at most moderate, or a note.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        The table; with a `schema` and no `y`, the whole table.
+    y : array-like of shape (n_samples,) or str, optional
+        Outcome, or the name of its column.
+    groups, site, time : array-like of shape (n_samples,) or str, optional
+        Patient, site and time of the prediction of each row. Without `groups` copies of rows are
+        looked for all the same.
+    schema : Schema, optional
+        Declares the roles.
+    split : array-like, tuple, list or splitter, optional
+        The split to be judged: the fold of each row (-1: always training), ``(train, test)``
+        positions, a list of such pairs, or a splitter.
+    test : tuple, optional
+        ``(X_test, y_test)`` or ``(X_test, y_test, groups_test)``: the split is that between the
+        table and this one.
+    estimator : scikit-learn classifier, optional
+        The procedure on which leaks are measured. By default penalised logistic regression for
+        columns, and for repeated rows a small forest, which can remember rows.
+    transformer : fitted scikit-learn transformer, optional
+        A step that was fitted beforehand; it is compared with the same step fitted on the
+        training rows of `split`.
+    known_after : str or list of str, optional
+        Columns known only after the prediction.
+    event : scalar or str, optional
+        Which outcome is the event, for anything but 0/1.
+    severity_rules : dict, optional
+        Other cut-offs of harm, such as ``{"auroc": 0.05}``.
+    n_repeats : int, optional
+        Repeats of the 5-fold cross-validation for columns; by default by size (2, 1).
+    confidence_level : float, default=0.95
+        Level of the intervals.
+    n_jobs : int, optional
+        Parallel refits, as in joblib.
+    verbose : int, default=0
+        Progress on standard error.
+    random_state : int, RandomState or None, default=None
+        Randomness of the splits.
+
+    Returns
+    -------
+    LeakageResult
+
+    Raises
+    ------
+    InputError
+        If the inputs cannot be used.
+
+    Notes
+    -----
+    Nothing found is no proof. What no table can show is listed in `not_assessed`. Intervals take
+    the refitted models as given, with patients (joined where rows are copies) as independent.
+
+    References
+    ----------
+    .. [1] Kaufman S, Rosset S, Perlich C. Leakage in data mining: formulation, detection, and
+       avoidance. ACM Trans Knowl Discov Data. 2012;6(4):15.
+    .. [2] Kapoor S, Narayanan A. Leakage and the reproducibility crisis in machine-learning-based
+       science. Patterns. 2023;4(9):100804.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml.datasets import make_ehr_cohort
+    >>> from healthml.validation import check_leakage
+    >>> cohort = make_ehr_cohort(400, encounters_per_patient=1, random_state=0)
+    >>> drawn = np.random.default_rng(0).integers(0, 400, 800)
+    >>> result = check_leakage(cohort.X.iloc[drawn], cohort.y.iloc[drawn], random_state=0)
+    >>> result.table[["code", "verdict", "severity"]].head(1).values.tolist()
+    [['HM204', 'leak', 'serious']]
+    """
+    case = make_case(
+        X,
+        y,
+        groups=groups,
+        site=site,
+        time=time,
+        schema=schema,
+        split=split,
+        test=test,
+        estimator=estimator,
+        known_after=known_after,
+        event=event if schema is None or y is not None else None,
+        transformer=transformer,
+        severity_rules=severity_rules,
+        n_repeats=n_repeats,
+        confidence_level=check_confidence_level(confidence_level),
+        n_jobs=n_jobs,
+        verbose=verbose,
+        seed=_seed(random_state),
+    )
+    _prepare(case)
+    answers = [one for look in _LOOKS for one in look(case)]
+    return _result(case, answers)
+
+
+_LOOKS = (
+    look_at_columns,
+    look_at_encoded,
+    look_at_prepared,
+    look_at_order,
+    look_at_rows,
+    look_at_eligibility,
+    look_at_missingness,
+)
+
+
+def _prepare(case):
+    """Find the columns that the base model must do without, before anything is measured."""
+    screen(case)
+    encoded = encoded_columns(case.X, case.y, case.groups)
+    case.cache["encoded"] = {c: v for c, v in encoded.items() if c not in case.known_after}
+    numbered = number_columns(case)
+    for name in [*encoded, *numbered]:
+        case.cache["suspects"].pop(name, None)
+    case.cache["out"] |= set(encoded) | set(numbered)
+
+
+def _seed(random_state):
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    if not isinstance(random_state, Integral) or not 0 <= random_state < 2**32:
+        raise InputError("random_state must be None, a RandomState or a whole number from 0 on.")
+    return int(random_state)
+
+
+def _result(case, answers):
+    found = [one for one in answers if isinstance(one, Leak)]
+    found.sort(key=lambda one: _SEVERE.index(one.finding.severity))
+    open_ = [vars(one) for one in answers if not isinstance(one, Leak)]
+    model = (
+        "the default models" if case.is_default else f"the procedure {type(case.model).__name__}"
+    )
+    if case.cache.get("fallback"):
+        model += " (the default one where it could not be refitted on fewer columns)"
+    return LeakageResult(
+        pd.DataFrame([_row(one) for one in found], columns=list(_COLUMNS)).astype(_COLUMNS),
+        findings=tuple(one.finding for one in found),
+        not_assessed=pd.DataFrame(open_, columns=["topic", "reason", "remedy", "code"]),
+        screen=case.cache["screen"],
+        estimand=f"Change in the AUC of {model}, refitted, for new patients of the same kind.",
+    )
+
+
+_COLUMNS = {
+    "code": str,
+    "verdict": str,
+    "severity": str,
+    "title": str,
+    "columns": object,
+    "estimate": float,
+    "lower": float,
+    "upper": float,
+    "n_samples": "Int64",
+    "n_events": "Int64",
+    "meaning": str,
+    "evidence": str,
+    "remedy": str,
+}
+
+
+def _row(leak):
+    finding, effect = leak.finding, leak.finding.effect
+    row = {"code": finding.code, "verdict": leak.verdict, "severity": finding.severity}
+    row |= {"title": finding.title, "columns": finding.columns}
+    names = ("estimate", "lower", "upper", "n_samples", "n_events", "meaning")
+    blank = (np.nan, np.nan, np.nan, pd.NA, pd.NA, "")
+    for name, empty in zip(names, blank, strict=True):
+        row[name] = empty if effect is None else getattr(effect, name)
+    return row | {"evidence": finding.evidence, "remedy": finding.remedy}

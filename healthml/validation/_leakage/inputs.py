@@ -1,0 +1,134 @@
+"""Inputs of `check_leakage`, checked once: tables, roles, the split."""
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._checks import check_event, check_groups
+from healthml._core._findings import check_rules
+from healthml._core._fingerprints.duplicates import duplicate_clusters
+from healthml._core._tables.frames import check_table, to_pandas
+from healthml.exceptions import InputError
+from healthml.validation._leakage.case import LeakCase, join_units
+from healthml.validation._leakage.split import read_split
+from healthml.validation._reference_models import as_read, default_model
+from healthml.validation._scoring.evaluator import Evaluator
+
+MANY_COLUMNS = 200  # columns that are plenty to recognise a row by
+
+
+def make_case(X, y, *, groups, site, time, schema, split, test, estimator, known_after, **options):
+    """Check the inputs of `check_leakage` and draw its splits."""
+    X, y, split, groups = _with_test(X, y, split, test, groups)
+    if schema is not None and y is None:
+        X, y, groups, site, time, known_after = _from_schema(X, schema, known_after)
+    elif schema is not None:
+        known_after = _listed(known_after) + _listed(schema.known_after)
+    if y is None:
+        raise InputError("y is missing; pass the outcome, the name of its column, or a schema.")
+    frame = check_table(X, "X")
+    outcome = y if isinstance(y, str) else getattr(y, "name", None)
+    taken = {}
+    for name, value in (("y", y), ("groups", groups), ("site", site), ("time", time)):
+        taken[name] = _role(frame, value, name)
+    drop = [v for v in (y, groups) if isinstance(v, str)]
+    frame = frame.drop(columns=drop)
+    y01 = check_event(taken["y"], event=options["event"], name="the outcome")[1]
+    if len(y01) != len(frame):
+        raise InputError(f"y has {len(y01)} values for {len(frame)} rows; pass one for each row.")
+    later = tuple(c for c in _listed(known_after) if c in frame.columns)
+    unknown = [c for c in _listed(known_after) if c not in frame.columns]
+    if unknown and schema is None:
+        raise InputError(f"known_after names {unknown[0]!r}, which is not a column of X.")
+    return _assemble(frame, y01, taken, later, split, estimator, outcome, options)
+
+
+def _assemble(frame, y, taken, later, split, estimator, outcome, options):
+    groups = None if taken["groups"] is None else check_groups(taken["groups"], len(frame))
+    duplicates = _copies(frame)
+    units = join_units(groups, duplicates)
+    units = np.arange(len(frame)) if units is None else units
+    judge = Evaluator(
+        y,
+        groups=units,
+        n_repeats=options["n_repeats"] or (2 if len(y) <= 1_000 else 1),
+        confidence_level=options["confidence_level"],
+        n_jobs=options["n_jobs"],
+        verbose=options["verbose"],
+        random_state=options["seed"],
+    )
+    return LeakCase(
+        X=frame,
+        table=as_read(frame) if estimator is None else frame,
+        y=y,
+        groups=groups,
+        site=None if taken["site"] is None else pd.Series(taken["site"]).to_numpy(dtype=object),
+        time=taken["time"],
+        known_after=later,
+        split=read_split(split, y, groups),
+        model=default_model() if estimator is None else estimator,
+        is_default=estimator is None,
+        duplicates=duplicates,
+        units=units,
+        judge=judge,
+        rules=check_rules(options["severity_rules"]),
+        outcome=None if outcome is None else str(outcome),
+        transformer=options["transformer"],
+        n_jobs=options["n_jobs"],
+        seed=options["seed"],
+        level=options["confidence_level"],
+    )
+
+
+def _copies(frame):
+    """Look for copies of rows, in a wide table by as many of its columns as are plenty."""
+    if frame.shape[1] < 2:
+        return None
+    some = np.unique(np.linspace(0, frame.shape[1] - 1, MANY_COLUMNS).astype(int))
+    return duplicate_clusters(frame.iloc[:, some] if frame.shape[1] > MANY_COLUMNS else frame)
+
+
+def _with_test(X, y, split, test, groups):
+    """Put training and test tables together; the split between them is the one to judge."""
+    if test is None:
+        return X, y, split, groups
+    if split is not None:
+        raise InputError("Give test or split, not both: test is the split.")
+    if not isinstance(test, tuple) or len(test) not in (2, 3):
+        raise InputError("test must be (X_test, y_test) or (X_test, y_test, groups_test).")
+    if isinstance(y, str) or y is None:
+        raise InputError("With test, pass y as an array for the training rows.")
+    first, second = to_pandas(X), to_pandas(test[0])
+    if list(first.columns) != list(second.columns):
+        raise InputError("The training and the test table have different columns.")
+    if (groups is None) != (len(test) == 2):
+        raise InputError("Give the patients of both tables, or of neither.")
+    joined = pd.concat([first, second], ignore_index=True)
+    rows = (np.arange(len(first)), np.arange(len(first), len(joined)))
+    both = lambda a, b: np.concatenate([np.asarray(a), np.asarray(b)])  # noqa: E731
+    groups = None if groups is None else both(groups, test[2])
+    return joined, both(y, test[1]), rows, groups
+
+
+def _from_schema(X, schema, known_after):
+    """Take the roles from a schema; columns that it declares as known later are put back."""
+    table = to_pandas(X)
+    parts = schema.split(table)
+    kept = table.iloc[parts.kept]
+    later = [c for c in _listed(schema.known_after) if c in kept.columns]
+    frame = pd.concat([parts.X, kept[later].set_axis(parts.X.index)], axis=1)
+    names = _listed(known_after) + tuple(later)
+    return frame, parts.y, parts.groups, parts.site, parts.time, names
+
+
+def _listed(value):
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _role(frame, value, name):
+    if not isinstance(value, str):
+        return value
+    if value not in frame.columns:
+        raise InputError(f"{name}={value!r} is not a column of X; give a column or an array.")
+    return frame[value]

@@ -1,0 +1,263 @@
+"""The same patient, or the same row, on both sides of a split: counted and measured."""
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from healthml.schema import Schema
+from healthml.validation._leakage.case import ASK, LEAK, NOTED, Unknown
+from healthml.validation._leakage.split import compare_splits, matching_split, split_from_folds
+
+_FEW_ROWS = 1_000  # below it two deals, to steady the comparison
+
+
+def look_at_rows(case):
+    """Return what repeated patients and copied rows do to the split."""
+    base = case.table[base_columns(case)]
+    if case.duplicates is not None:
+        yield from _copies(case, base)
+    if case.groups is None:
+        yield from _undeclared(case, base)
+    else:
+        yield from _patients(case, base)
+
+
+def clean_columns(case):
+    """Return the columns that are neither suspect nor proven to be late."""
+    return [c for c in case.table.columns if c not in case.cache.get("out", ())]
+
+
+def base_columns(case):
+    """Return the clean columns, or all where none is left."""
+    return clean_columns(case) or list(case.table.columns)
+
+
+def gap_between(case, table, split, units, meaning):
+    """Return the AUC of a split minus that of one that keeps units together, and the scores.
+
+    Parameters
+    ----------
+    case : LeakCase
+        Rows, outcome and procedure.
+    table : DataFrame
+        Columns for the procedure.
+    split : GivenSplit
+        The split in question.
+    units : ndarray of int
+        What the other split keeps together.
+    meaning : str
+        What is compared, in words.
+
+    Returns
+    -------
+    effect : Effect or None
+        None where too few units have, or have not, an event.
+    scores : PairedScores or None
+    """
+    rows = case.part()
+    y, units = case.y[rows], np.unique(units[rows], return_inverse=True)[1]
+    split = split.among(rows)
+    if len(np.unique(y)) < 2 or not split.pairs:
+        return None, None
+    repeats = 2 if len(y) <= _FEW_ROWS else 1
+    other = matching_split(split, y, units, n_repeats=repeats, seed=case.seed)
+    if other is None:
+        return None, None
+    options = {"seed": case.seed, "n_jobs": case.n_jobs, "level": case.level}
+    scores = compare_splits(case.row_model, table.iloc[rows], y, split, other, units, **options)
+    difference = scores.difference("given", "kept together")
+    return case.effect(*difference, meaning, rows=rows), scores
+
+
+def _naive(case, units):
+    """Return a split of all rows that ignores what belongs together."""
+    repeats = 2 if len(case.y) <= _FEW_ROWS else 1
+    return split_from_folds(case.judge.deal(units, n_repeats=repeats))
+
+
+def gap_words(scores):
+    """Return both AUCs of a comparison of splits in words."""
+    if scores is None:
+        return "Too few of them have, or have not, the event to measure it."
+    told = []
+    for name in ("given", "kept together"):
+        row = scores.get(name, "auroc")
+        told.append(f"{row['estimate']:.3f} ({row['lower']:.3f} to {row['upper']:.3f})")
+    return f"AUC {told[0]} in that split, {told[1]} with them on one side."
+
+
+# copies of rows
+
+
+def crossing_sets(groups, cluster):
+    """Return how many sets of copies do not lie inside one patient."""
+    code = np.unique(cluster, return_inverse=True)[1]
+    counts = np.bincount(code)
+    if groups is None:
+        return int((counts > 1).sum())
+    pairs = np.unique(np.column_stack([code, groups]), axis=0)
+    return int((np.bincount(pairs[:, 0]) > 1).sum())
+
+
+def copy_counts(cluster):
+    """Return the rows beyond the first of their set, the sets, and the largest set."""
+    counts = np.bincount(np.unique(cluster, return_inverse=True)[1])
+    return int((counts - 1)[counts > 1].sum()), int((counts > 1).sum()), int(counts.max())
+
+
+def _copies(case, base):
+    found = case.duplicates
+    plan = (
+        ("HM204", found.n_exact_evident, found.exact_id, "exact copies of another row"),
+        ("HM305", found.n_near, found.near_id, "nearly identical to another row"),
+    )
+    told = [(code, cluster, what) for code, n, cluster, what in plan if n]
+    if not told:
+        if not found.assessable or found.n_withheld:
+            yield Unknown(
+                "Are there nearly identical rows?",
+                found.reason or "too few columns hold many different values",
+                "Check on identifiers outside this table.",
+                "HM305",
+            )
+        return
+    effect, scores = _copy_effect(case, base)
+    for code, cluster, what in told:
+        yield _copy_leak(case, code, cluster, what, effect, scores)
+
+
+def _copy_effect(case, base):
+    """Measure a split that separates copies, unless all lie within one patient."""
+    if case.groups is not None and not crossing_sets(case.groups, case.duplicates.near_id):
+        return None, None
+    if case.split is not None:
+        shared = case.split.sharing(np.unique(case.duplicates.near_id, return_inverse=True)[1])
+        split = case.split if any(len(s) for s in shared) else None
+    else:
+        split = _naive(case, case.groups)
+    if split is None:
+        return None, None
+    meaning = "AUC of a split that separates copies minus AUC of one that keeps them together"
+    return gap_between(case, base, split, case.units, meaning)
+
+
+def _copy_leak(case, code, cluster, what, effect, scores):
+    extra, sets, largest = copy_counts(cluster)
+    words = f"{extra:,} of {len(cluster):,} rows are {what} ({sets:,} sets of up to {largest})"
+    crossing = crossing_sets(case.groups, cluster)
+    verdict = LEAK if effect is not None and crossing else NOTED
+    if effect is None and case.groups is not None and not crossing:
+        whose = "all within one patient: a split by patient keeps them together"
+    elif effect is None and case.split is not None:
+        whose = "the split that was handed in keeps them together"
+    else:
+        unit = "no patient was declared" if case.groups is None else "under different patients"
+        whose = (
+            f"{crossing:,} sets can stand on both sides of a split ({unit}). {gap_words(scores)}"
+        )
+    return case.leak(
+        code,
+        verdict,
+        effect,
+        "Rows that appear more than once" if code == "HM204" else "Rows that are nearly the same",
+        f"{words}; {whose}",
+        "Find out why (a join that multiplied rows, a second registration, rows drawn again before "
+        "the split), keep one each, and split before any drawing.",
+        columns=_differing(case) if code == "HM305" else (),
+        by_change=True,
+    )
+
+
+def _differing(case, most=4):
+    """Return the columns in which near copies differ most."""
+    found = case.duplicates.differing
+    return tuple(found.index[found >= 0.5][:most])
+
+
+# patients
+
+
+def patients_with_both(groups, y):
+    """Return how many patients have rows with and rows without the event."""
+    events, rows = np.bincount(groups, y), np.bincount(groups)
+    return int(np.sum((events > 0) & (events < rows)))
+
+
+def _patients(case, base):
+    counts = np.bincount(case.groups)
+    if counts.max() < 2:
+        return
+    told = (
+        f"{int((counts > 1).sum()):,} patients own {int(counts[counts > 1].sum()):,} of "
+        f"{len(case.y):,} rows (at most {int(counts.max())}); "
+        f"{patients_with_both(case.groups, case.y):,} have rows with and without the event"
+    )
+    remedy = "Split by patient, in tuning and feature selection too."
+    if case.split is None:
+        meaning = "AUC of a split by rows minus AUC of a split by patients"
+        effect, scores = gap_between(case, base, _naive(case, None), case.units, meaning)
+        yield case.leak(
+            "HM304",
+            NOTED,
+            effect,
+            "Patients repeat",
+            f"{told}. A split by rows: {gap_words(scores)}",
+            remedy,
+        )
+        return
+    shared = [len(s) for s in case.split.sharing(case.groups)]
+    if not any(shared):
+        words = f"{told}; none stands on both sides of the split"
+        yield case.leak("HM304", NOTED, None, "Patients repeat, on one side each", words, remedy)
+        return
+    meaning = "AUC of the split that was handed in minus AUC of a split by patients"
+    effect, scores = gap_between(case, base, case.split, case.units, meaning)
+    yield case.leak(
+        "HM304",
+        LEAK,
+        effect,
+        "The same patients on both sides of the split",
+        f"{told}; up to {max(shared):,} patients stand on both sides. {gap_words(scores)}",
+        remedy,
+        by_change=True,
+    )
+
+
+def _undeclared(case, base):
+    """Look for a column that names the patient, and measure what it would change."""
+    name = Schema.infer(case.X).patient
+    repeated = name is not None and case.X[name].duplicated().any()
+    if not repeated:
+        yield Unknown(
+            "Does the same patient stand on both sides of a split?",
+            "no patient was declared, and no column looks like a number that patients repeat",
+            "Declare the patient of each row (groups), or confirm that no patient has two rows.",
+            "HM304",
+        )
+        return
+    codes = case.X.groupby(name, sort=False, dropna=False).ngroup().to_numpy()
+    units = join_codes(codes, case.units)
+    split = case.split if case.split is not None else _naive(case, None)
+    kept = [c for c in base.columns if c != name] or list(base.columns)
+    meaning = f"AUC of a split by rows minus AUC of a split by {name}"
+    effect, scores = gap_between(case, base[kept], split, units, meaning)
+    counts = np.bincount(codes)
+    yield case.leak(
+        "HM304",
+        ASK,
+        effect,
+        f"{name} looks like a patient number, and no patient was declared",
+        f"{int((counts > 1).sum()):,} of its values stand in several rows (at most "
+        f"{int(counts.max())}). {gap_words(scores)}",
+        f"If {name} names the patient, declare it (groups); else leave it out.",
+        columns=(name,),
+    )
+
+
+def join_codes(first, second):
+    """Return the units that two groupings of the rows together may not separate."""
+    size = int(first.max()) + int(second.max()) + 2
+    ends = (first, int(first.max()) + 1 + second)
+    links = coo_matrix((np.ones(len(first)), ends), shape=(size, size))
+    label = connected_components(links, directed=False)[1][first]
+    return np.unique(label, return_inverse=True)[1]

@@ -1,0 +1,130 @@
+"""The place of a row in the file, and columns that number rows or count a patient's."""
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._contingency import row_blocks
+from healthml.cleaning._columns.view import TableView
+from healthml.cleaning._quality.screens.roles import (
+    FUTURE_COUNT,
+    IDENTIFIER,
+    ROW_NUMBER,
+    UNIQUE_TEXT,
+    screen_future_counts,
+    screen_identifiers,
+)
+from healthml.cleaning._quality.screens.row_order import ORDER_OUTCOME, screen_row_order
+from healthml.validation._leakage.case import ASK, LEAK
+from healthml.validation._leakage.late_columns import (
+    added,
+    as_dates,
+    auc_words,
+    base_columns,
+    names_in_words,
+    refitted,
+)
+
+_PLACES, _STRETCH = 20, 50  # stretches of the file, and rows in one, at least
+_MOST_SITES = 50
+
+
+def number_columns(case):
+    """Return the columns that number rows and those that count a patient's rows, by rule."""
+    view = TableView(case.X, y=case.y, groups=case.groups)
+    found = {}
+    for flag in (*screen_identifiers(view), *screen_future_counts(view)):
+        if flag.rule in (ROW_NUMBER, IDENTIFIER, UNIQUE_TEXT, FUTURE_COUNT):
+            found[flag.column] = (flag.rule, flag.detail)
+    names = {str(c): c for c in case.X.columns}
+    case.cache["numbered"] = {names[c]: told for c, told in found.items() if c in names}
+    outcome_flags = [f for f in screen_row_order(view, {}) if f.rule == ORDER_OUTCOME]
+    case.cache["order"] = outcome_flags
+    return case.cache["numbered"]
+
+
+def look_at_order(case):
+    """Return what the place in the file and numbering columns add to the AUC."""
+    numbered = case.cache["numbered"]
+    counted = [c for c, (rule, _) in numbered.items() if rule == FUTURE_COUNT]
+    others = [c for c in numbered if c not in counted]
+    for code, verdict, names, title, remedy in (
+        (
+            "HM306",
+            LEAK,
+            counted,
+            "counts the patient's rows in this file, later ones too",
+            "Count earlier rows only, or leave it out.",
+        ),
+        (
+            "HM308",
+            ASK,
+            others,
+            "names or numbers rows; ask what its order stands for",
+            "Declare it as an identifier, or leave it out.",
+        ),
+    ):
+        if names:
+            yield _numbering(case, code, verdict, names, title, remedy)
+    if case.cache["order"]:
+        yield _order(case, case.cache["order"][0])
+
+
+def _numbering(case, code, verdict, names, title, remedy):
+    effect, scores = added(case, names, f"AUC with {names_in_words(names)} minus AUC without")
+    details = "; ".join(f"{c}: {case.cache['numbered'][c][1]}" for c in names)
+    return case.leak(
+        code,
+        verdict,
+        effect,
+        f"{names_in_words(names)}: {title}",
+        f"{details}. {auc_words(scores)}",
+        remedy,
+        columns=names,
+    )
+
+
+def _order(case, flag):
+    """Measure what the place in the file adds to the columns, site and time."""
+    table = case.table[base_columns(case)].copy(deep=False)
+    for name, values in (("site", case.site), ("time", case.time)):
+        if values is not None:
+            table[_free(table, name)] = _role_column(values)
+    n = len(case.y)
+    place = pd.Series(row_blocks(n, smallest=_STRETCH, most=_PLACES), index=table.index).astype(str)
+    more = table.assign(**{_free(table, "place in the file"): place.astype("category")})
+    risks = {"without": refitted(case, table), "with": refitted(case, more)}
+    used = np.isfinite(risks["with"]).all(axis=0)
+    scores = case.judge.score(risks, rows=dict.fromkeys(risks, used))
+    effect = case.effect(
+        *scores.difference("with", "without"),
+        "AUC with the place in the file minus AUC without",
+        rows=np.flatnonzero(used),
+    )
+    return case.leak(
+        "HM213",
+        ASK,
+        effect,
+        "The order of the file tells the outcome: ask what the order stands for",
+        f"The {flag.detail}. {auc_words(scores)}",
+        "Never split by file order nor use the row number; declare the time or the site if the "
+        "order is theirs.",
+    )
+
+
+def _role_column(values):
+    """Return a role as a column that any of the models here can read."""
+    column = pd.Series(np.asarray(values))
+    if column.dtype.kind in "iufM":
+        return column.to_numpy()
+    dates = as_dates(column)
+    if dates is not None:
+        return dates.to_numpy()
+    kept = column.astype(str)
+    common = kept.value_counts().index[:_MOST_SITES]
+    return kept.where(kept.isin(common), "other").astype("category").to_numpy()
+
+
+def _free(table, name):
+    while name in table.columns:
+        name += " "
+    return name

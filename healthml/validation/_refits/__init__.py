@@ -1,0 +1,1 @@
+"""A procedure refitted on resamples: seeded, counted, its failures kept."""

@@ -1,0 +1,1 @@
+"""Logistic regressions of many resamples at once."""

@@ -1,0 +1,1 @@
+"""How many patients are needed."""

@@ -1,0 +1,1 @@
+"""Scores of resamples and folds, and their intervals."""

@@ -1,0 +1,1 @@
+"""Splits that keep a patient on one side."""

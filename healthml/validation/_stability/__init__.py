@@ -1,0 +1,1 @@
+"""How much the risks change when other patients had been sampled."""

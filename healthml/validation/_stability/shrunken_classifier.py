@@ -1,0 +1,209 @@
+"""A classifier that takes back the overconfidence it shows on rows it was not fitted on."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
+
+from healthml._core._checks import check_event, check_groups, check_patient_cv
+from healthml._core._inputs import log_odds
+from healthml._core._numerics import expit, fit_logistic
+from healthml._core._routing import RoutesFit
+from healthml.exceptions import InputError, OutcomeError
+from healthml.validation._refits.procedure import Procedure, predict_risk
+
+_FLAT = 1e-8  # log odds that differ less are one risk for all
+
+
+class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Classifier whose risks are shrunk by its own out-of-fold calibration slope.
+
+    Overfitted risks are too extreme for new patients. The inner classifier predicts, fold by fold,
+    rows that it was not fitted on; a logistic regression of the outcome on these log odds gives an
+    intercept and a slope (below 1 when overfitted); the classifier fitted on all rows is then
+    recalibrated by both. Ranking does not change.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier
+        Has `predict_proba`; two classes.
+    cv : int, splitter or iterable, default=5
+        Inner folds. A number means stratified folds, by whole patients when `fit` gets `groups`;
+        fewer where fewer patients have, or have not, the event.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        Fitted on all rows.
+    slope_, intercept_ : float
+        Of the recalibration. A slope that would be negative, so that the classifier ranks worse
+        than chance out of fold, is set to 0: everybody gets the prevalence. Where out-of-fold risks
+        separate the classes or are all the same there is no slope to estimate and it is 1.
+    classes_ : ndarray of shape (2,)
+        The labels, the event last.
+
+    References
+    ----------
+    .. [1] van Houwelingen JC, Le Cessie S. Predictive value of statistical models. Stat Med.
+       1990;9:1303-1325.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from healthml.validation import ShrunkenClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(80, 10))
+    >>> y = (X[:, 0] + rng.normal(size=80) > 0).astype(int)
+    >>> model = ShrunkenClassifier(LogisticRegression(C=np.inf)).fit(X, y)
+    >>> 0 < model.slope_ < 1
+    True
+    """
+
+    __metadata_request__fit = {"groups": True}
+
+    def __init__(self, estimator, *, cv=5):
+        self.estimator = estimator
+        self.cv = cv
+
+    def fit(self, X, y, *, groups=None, sample_weight=None, **params):
+        """Fit on all rows and recalibrate by out-of-fold risks.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Training rows; handed to the inner classifier as they are.
+        y : array-like of shape (n_samples,)
+            Outcome, two classes; the later one in sorted order is the event.
+        groups : array-like of shape (n_samples,), optional
+            Patient of each row: the folds keep patients whole, and the inner classifier gets the
+            patients where its `fit` asks for them.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weight of each row in the recalibration, and in the inner fits: with metadata routing
+            where it is requested, without where the classifier takes weights.
+        **params : dict
+            Further metadata of the inner `fit`, one value for each row.
+
+        Returns
+        -------
+        ShrunkenClassifier
+        """
+        self.classes_, event = check_event(y, any_two_classes=True)
+        X, event = indexable(X, event)
+        groups = None if groups is None else check_groups(groups, len(event))
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            if len(np.unique(event[sample_weight > 0])) < 2:
+                raise OutcomeError("y has one class only among rows with a positive sample_weight.")
+        fits = self._inner_fits(groups, sample_weight, params)
+        splitter = check_patient_cv(_fold_count(self.cv, event, groups), event, groups)
+        risk = np.full(len(event), np.nan)
+        for train, test in splitter.split(X, event, groups):
+            model = fits(X, event, train)
+            risk[test] = predict_risk(model, _safe_indexing(X, test))
+        self.intercept_, self.slope_ = _recalibration(risk, event, sample_weight)
+        self.estimator_ = fits(X, event, np.arange(len(event)))
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+        return self
+
+    def predict_proba(self, X):
+        """Return the shrunken risks.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Probabilities in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        risk = predict_risk(self.estimator_, X)
+        shrunken = expit(self.intercept_ + self.slope_ * log_odds(risk))
+        return np.column_stack([1 - shrunken, shrunken])
+
+    def predict(self, X):
+        """Return the likelier class of each row.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[likeliest]
+
+    def __sklearn_tags__(self):
+        """Take what the inner classifier takes, with two classes."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def _inner_fits(self, groups, sample_weight, params):
+        """Return function(X, event, rows) that fits a copy with its share of the metadata."""
+        if get_config()["enable_metadata_routing"]:
+            given = {"groups": groups, "sample_weight": sample_weight, **params}
+            given = {name: value for name, value in given.items() if value is not None}
+            params = (
+                dict(process_routing(self, "fit", **given)["estimator"]["fit"]) if given else {}
+            )
+            sample_weight = None  # the routing decides whether the inner fits get it
+        procedure = Procedure(self.estimator, groups, sample_weight)
+
+        def fits(X, event, rows):
+            model = clone(self.estimator)
+            own = {name: _safe_indexing(value, rows) for name, value in params.items()}
+            own |= procedure.fit_params(model, rows)
+            return model.fit(_safe_indexing(X, rows), event[rows], **own)
+
+        return fits
+
+
+def _fold_count(cv, event, groups):
+    """Return the folds, a number no larger than the patients with or without the event."""
+    if not (cv is None or isinstance(cv, Integral)):
+        return cv
+    codes = np.arange(len(event)) if groups is None else groups
+    events, rows = np.bincount(codes, event), np.bincount(codes)
+    scarcest = int(min(np.sum(events > 0), np.sum(events < rows)))
+    if scarcest < 2:
+        raise InputError(
+            f"Only {scarcest} patient has (or has not) the event; at least 2 of each are needed "
+            "to predict patients out of fold."
+        )
+    return min(5 if cv is None else int(cv), scarcest)
+
+
+def _recalibration(risk, event, weight):
+    """Return intercept and slope of the outcome on out-of-fold log odds."""
+    rows = np.isfinite(risk)  # a splitter may test some rows only
+    if weight is not None:
+        rows &= weight > 0
+    odds, event = log_odds(risk[rows]), event[rows]
+    weight = None if weight is None else weight[rows]
+    if np.ptp(odds) < _FLAT:
+        return _intercept(odds, event, weight), 1.0
+    fit = fit_logistic(odds, event, weight=weight)
+    upside_down = odds[event == 1].mean() < odds[event == 0].mean()
+    if fit.separated and not upside_down:
+        return 0.0, 1.0
+    if fit.separated or fit.coef[1] < 0:
+        return _intercept(np.zeros(len(odds)), event, weight), 0.0
+    return float(fit.coef[0]), float(fit.coef[1])
+
+
+def _intercept(offset, event, weight):
+    return float(fit_logistic(None, event, offset=offset, weight=weight).coef[0])

@@ -1,0 +1,1 @@
+"""Other sites and later years."""

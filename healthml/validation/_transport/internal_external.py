@@ -1,0 +1,222 @@
+"""Internal-external validation: leave out every site in turn, then ask how far sites differ."""
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import _num_samples
+
+from healthml._core._checks import check_event, check_groups, check_random_seeds
+from healthml._core._intervals import check_confidence_level
+from healthml.exceptions import InputError
+from healthml.meta_analysis._poisson import pool_events
+from healthml.meta_analysis._random_effects import FEW, FEWEST, check_words
+from healthml.validation._refits.failures import failure_of, warn_failed
+from healthml.validation._refits.refit import Resample, refit
+from healthml.validation._splits.leave_one_site_out import LeaveOneSiteOut
+from healthml.validation._splits.times import column_or_values
+from healthml.validation._transport.internal_external_result import InternalExternalResult
+from healthml.validation._transport.site_measures import SCALES
+from healthml.validation._transport.site_pooling import COLUMNS, pool_sites, site_lines
+
+__all__ = ["InternalExternalResult", "internal_external"]
+
+MEASURES = ("auroc", "oe_ratio", "calibration_slope")
+
+
+def internal_external(
+    estimator,
+    X,
+    y,
+    *,
+    site,
+    groups=None,
+    measures=MEASURES,
+    method="REML",
+    test="knha",
+    prediction="t(k-2)",
+    oe_interval="binomial",
+    event=None,
+    confidence_level=0.95,
+    n_jobs=None,
+    verbose=0,
+    random_state=None,
+) -> InternalExternalResult:
+    """Predict every site by a model refitted without it, and pool what was found.
+
+    The mean says how the procedure does at an average new site; the prediction interval says where
+    it may end up at the next one.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier or Pipeline
+        The procedure; cloned and refitted whole without each site.
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        The table, without the site itself unless the procedure leaves it out.
+    y : array-like of shape (n_samples,)
+        Outcome: 0/1, boolean, or any labels when `event` names the event.
+    site : str or array-like of shape (n_samples,)
+        Site of each row, or the name of the column of `X` that holds it.
+    groups : array-like of shape (n_samples,), default=None
+        The patient of each row. Rows at other sites of a patient who was also at the site left out
+        train no model for it, and intervals are for patients.
+    measures : sequence of {"auroc", "oe_ratio", "calibration_slope", "calibration_in_the_large"}
+        The first three by default. Sites are pooled on the logit scale (AUC), the log scale (O:E)
+        or as they are.
+    method, test, prediction
+        Pooling, as in `random_effects`.
+    oe_interval : {"binomial", "influence"}, default="binomial"
+        Variance of log O:E at a site: events as binomial (Debray), or that of the influence
+        function as in `healthml.metrics.performance`, which is always taken with `groups`.
+    event : scalar or str, default=None
+        The level of `y` that is the event.
+    confidence_level : float, default=0.95
+        Level of all intervals.
+    n_jobs, verbose
+        Parallel refits and progress on standard error, as in joblib.
+    random_state : int, RandomState or None, default=None
+        Seed of the refits.
+
+    Returns
+    -------
+    InternalExternalResult
+
+    Raises
+    ------
+    InputError
+        With fewer than 3 sites.
+
+    Notes
+    -----
+    A site with an AUC of 1, or without events, has no place on the logit or log scale: it is
+    listed with the reason and takes no part in that mean. This favours sites with many events;
+    `events` holds the O:E ratio of all sites from a one-stage Poisson model where it matters.
+
+    References
+    ----------
+    .. [1] Steyerberg EW, Harrell FE. Prediction models need appropriate internal,
+       internal-external, and external validation. J Clin Epidemiol. 2016;69:245-247.
+    .. [2] Debray TPA, et al. A guide to systematic review and meta-analysis of prediction model
+       performance. BMJ. 2017;356:i6460.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from healthml.validation import internal_external
+    >>> rng = np.random.default_rng(0)
+    >>> site = np.repeat(["a", "b", "c", "d", "e", "f"], 150)
+    >>> X = rng.normal(size=(900, 2))
+    >>> y = (X[:, 0] + rng.normal(size=900) > 0.5).astype(int)
+    >>> found = internal_external(LogisticRegression(), X, y, site=site)
+    >>> found.get("auroc")[["estimate", "lower", "upper"]].astype(float).round(2).tolist()
+    [0.81, 0.79, 0.84]
+    """
+    words = {"method": method, "test": test, "prediction": prediction}
+    check_words(**words)
+    measures = _check_measures(measures, oe_interval)
+    level = check_confidence_level(confidence_level)
+    y01 = check_event(y, event=event)[1]
+    codes = None if groups is None else check_groups(groups, len(y01))
+    parts = _site_parts(column_or_values(site, X, "site"), X, y01, codes)
+    run = {"n_jobs": n_jobs, "verbose": verbose, "random_state": random_state}
+    risk, reasons = _risks(estimator, X, y01, codes, parts, run)
+    sites = _site_table(parts, reasons, y01, codes)
+    places = [(part.name, part.test, why) for part, why in zip(parts, reasons, strict=True)]
+    tables, pooled = [], {}
+    for measure in measures:
+        lines = site_lines(measure, places, y01, risk, codes, oe_interval, level)
+        table, found = pool_sites(measure, lines, words, level)
+        tables.append(table)
+        pooled |= {} if found is None else {measure: found}
+    events = _one_stage(parts, y01, risk, level) if "oe_ratio" in measures else None
+    return InternalExternalResult(
+        pd.concat(tables, ignore_index=True)[COLUMNS],
+        sites,
+        pooled,
+        events,
+        risk,
+        _note(sites, pooled, measures, events),
+        "procedure refitted without the site, judged at a site it has not seen",
+        level,
+    )
+
+
+def _check_measures(measures, oe_interval):
+    names = [measures] if isinstance(measures, str) else list(dict.fromkeys(measures))
+    unknown = [name for name in names if name not in SCALES]
+    if unknown or not names:
+        raise InputError(f"measures has {unknown}; choose from {', '.join(SCALES)}.")
+    if oe_interval not in ("binomial", "influence"):
+        raise InputError(f"oe_interval is {oe_interval!r}; choose 'binomial' or 'influence'.")
+    return names
+
+
+def _site_parts(site, X, y, codes):
+    if _num_samples(X) != len(y):
+        raise InputError(f"X has {_num_samples(X)} rows and y has {len(y)}; pass the same rows.")
+    parts = LeaveOneSiteOut(site, min_rows=0, min_events=0).parts(X, y, codes)
+    if len(parts) < FEWEST:
+        raise InputError(
+            f"site has {len(parts)} values; at least {FEWEST} sites are needed to say how far "
+            "sites differ. Report each site left out with LeaveOneSiteOut instead."
+        )
+    return parts
+
+
+def _risks(estimator, X, y, codes, parts, run):
+    """Return the risk of each row from a model without its site, and why there is none."""
+    seeds = check_random_seeds(run.pop("random_state"), len(parts))
+    fitted = [(k, part) for k, part in enumerate(parts) if not part.reason]
+    resamples = [
+        Resample(part.train, part.test, k, seeds[k], f"the fit without site number {k + 1}")
+        for k, part in fitted
+    ]
+    options = {"groups": codes, "on_error": "record", "what": "sites left out", **run}
+    fits = refit(estimator, X, y, resamples, **options)
+    warn_failed(resamples, fits, stacklevel=3)
+    risk, reasons = np.full(len(y), np.nan), [part.reason for part in parts]
+    for (k, part), fit in zip(fitted, fits, strict=True):
+        if fit.risk is None:
+            reasons[k] = f"no model without it: {failure_of(fit, seeds[k])}"
+        else:
+            risk[part.test] = fit.risk
+    return risk, reasons
+
+
+def _site_table(parts, reasons, y, codes):
+    table = pd.DataFrame([part.line(y, codes) for part in parts]).assign(reason=reasons)
+    table.insert(4, "prevalence", table["n_events"] / table["n_samples"])
+    return table
+
+
+def _one_stage(parts, y, risk, level):
+    """Pool O:E over all sites in one model where one of them has no events."""
+    sites = [part.test for part in parts if np.isfinite(risk[part.test]).all()]
+    observed = np.array([y[rows].sum() for rows in sites])
+    expected = np.array([risk[rows].sum() for rows in sites])
+    if len(sites) < FEWEST or observed.all() or not observed.any() or not expected.all():
+        return None
+    return pool_events(observed, expected, confidence_level=level)
+
+
+def _note(sites, pooled, measures, events):
+    said = []
+    not_fitted = int((sites["reason"] != "").sum())
+    if not_fitted:
+        said.append(f"{not_fitted} of {len(sites)} sites have no model of their own; see `sites`.")
+    for measure in measures:
+        k = pooled[measure].n_studies if measure in pooled else 0
+        if measure in pooled and k < len(sites):
+            said.append(f"{measure}: {len(sites) - k} of {len(sites)} sites listed, not pooled.")
+    fewest = min((found.n_studies for found in pooled.values()), default=0)
+    if 0 < fewest < FEW:
+        said.append(
+            f"Only {fewest} sites: how far sites differ is little more than a guess, and so is "
+            "the prediction interval."
+        )
+    if events is not None:
+        row = events.table.iloc[0]
+        said.append(
+            f"O:E of all sites in one stage: {row['estimate']:.2f} ({row['lower']:.2f} to "
+            f"{row['upper']:.2f})."
+        )
+    return " ".join(said)

@@ -1,0 +1,1 @@
+"""Optimism-corrected performance: methods, corrections, tables."""

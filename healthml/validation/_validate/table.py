@@ -1,0 +1,125 @@
+"""The tidy table of a validation, whatever the method."""
+
+import numpy as np
+import pandas as pd
+
+from healthml.validation._scoring.interval_variances import by_patient
+from healthml.validation._scoring.skewed_intervals import emax_logistic, largest_change
+
+_ORDER = (
+    "measure",
+    "apparent",
+    "optimism",
+    "corrected",
+    "estimate",
+    "se",
+    "lower",
+    "upper",
+    "method",
+    "ci_method",
+    "estimand",
+    "n_samples",
+    "n_events",
+    "n_patients",
+    "resamples_asked",
+    "resamples_used",
+    "resamples_failed",
+    "mcse",
+    "reasons",
+)
+
+
+def finish_table(task, rows, details, judged, estimand):
+    """Return the table of the wanted measures and that of their details.
+
+    Parameters
+    ----------
+    task : Task
+        What is asked.
+    rows : list of dict
+        measure, apparent, corrected, ends (of the interval), method, asked, used, mcse, reasons.
+    details : list of dict
+        What each corrected value was made of.
+    judged : ndarray of bool
+        Rows that were judged out of sample.
+    estimand : str
+        What is estimated.
+    """
+    known = {row["measure"]: row for row in rows}
+    derive = {"dxy": _dxy, "emax_logistic": _emax}
+    rows = [derive[name](task, known) if name in derive else known[name] for name in task.wanted]
+    counts = {
+        "estimand": estimand,
+        "n_samples": int(judged.sum()),
+        "n_events": int(task.y[judged].sum()),
+        "n_patients": len(np.unique(task.units[judged])),
+    }
+    table = pd.DataFrame([_flat(row) | counts for row in rows])[list(_ORDER)]
+    details = pd.DataFrame(details)
+    return table, details[details["measure"].isin([*task.wanted, "auroc"])].reset_index(drop=True)
+
+
+def predictions_of(task, risk, count, apparent):
+    """Return the out-of-sample risk of each row beside the apparent one."""
+    return pd.DataFrame(
+        {
+            "position": np.arange(task.n),
+            "y": task.y,
+            "risk": risk,
+            "n_resamples": count,
+            "apparent_risk": apparent,
+        }
+    )
+
+
+def say_reasons(reasons):
+    """Return counted reasons as text."""
+    return "; ".join(f"{count} with {words}" for words, count in reasons.items())
+
+
+def _flat(row):
+    ends, corrected = row["ends"], float(row["corrected"])
+    return {
+        "measure": row["measure"],
+        "apparent": float(row["apparent"]),
+        "optimism": float(row["apparent"]) - corrected,
+        "corrected": corrected,
+        "estimate": corrected,
+        "se": ends.se,
+        "lower": ends.lower,
+        "upper": ends.upper,
+        "method": row["method"],
+        "ci_method": ends.method,
+        "resamples_asked": int(row["asked"]),
+        "resamples_used": int(row["used"]),
+        "resamples_failed": int(row["asked"] - row["used"]),
+        "mcse": float(row["mcse"]),
+        "reasons": say_reasons(row["reasons"]),
+    }
+
+
+def _dxy(task, known):
+    """Somers' D of outcome and risk: twice the AUC less one."""
+    row = known["auroc"]
+    ends = row["ends"]
+    ends = type(ends)(2 * ends.se, 2 * ends.lower - 1, 2 * ends.upper - 1, ends.method)
+    turned = {"apparent": 2 * row["apparent"] - 1, "corrected": 2 * row["corrected"] - 1}
+    return row | turned | {"measure": "dxy", "ends": ends, "mcse": 2 * row["mcse"]}
+
+
+def _emax(task, known):
+    """Largest difference that the corrected recalibration makes to any risk."""
+    both = known["calibration_intercept"], known["calibration_slope"]
+    values = {
+        key: float(emax_logistic(*(one[key] for one in both))) for key in ("apparent", "corrected")
+    }
+    ends, centre = both[1]["ends"], [one["corrected"] for one in both]
+    se = np.array([one["ends"].se for one in both])
+    found = type(ends)(method=ends.method if ends.method.startswith("none") else "none")
+    if np.isfinite([*centre, *se]).all() and all(one["moved"] is not None for one in both):
+        moved = [by_patient(one["moved"], task.groups) for one in both]
+        correlation = np.corrcoef(moved)[0, 1]
+        lower, upper = largest_change(centre, se, correlation, task.confidence_level)
+        method = "smallest and largest in the joint confidence region of intercept and slope"
+        found = type(ends)(np.nan, lower, upper, method)
+    return both[1] | values | {"measure": "emax_logistic", "ends": found, "mcse": np.nan}
