@@ -159,3 +159,13 @@ def _counts(n_events, n, confidence_level):
 def _ends(lower, upper, defined):
     lower, upper = np.where(defined, lower, np.nan), np.where(defined, upper, np.nan)
     return (float(lower), float(upper)) if lower.ndim == 0 else (lower, upper)
+
+
+def simultaneous_level(confidence_level, n_comparisons):
+    """Return the level of each of several intervals that together hold at `confidence_level`."""
+    return 1 - (1 - confidence_level) / max(n_comparisons, 1)
+
+
+def z_value(confidence_level):
+    """Return the two-sided normal quantile of a confidence level."""
+    return float(norm.ppf(0.5 + confidence_level / 2))

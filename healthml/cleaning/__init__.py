@@ -20,8 +20,7 @@ from healthml.cleaning._rows.drop import drop_rows
 from healthml.cleaning._rows.dropped import DroppedRows
 from healthml.cleaning._rows.duplicate_report import DuplicateReport
 from healthml.cleaning._rows.find_duplicates import find_duplicates
-from healthml.cleaning._rows.link import link_records
-from healthml.cleaning._rows.linkage_result import LinkageResult
+from healthml.cleaning._rows.link import LinkageResult, link_records
 from healthml.cleaning._units.convert import convert
 from healthml.cleaning._units.harmonizer import UnitHarmonizer
 

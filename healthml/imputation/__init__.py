@@ -1,8 +1,7 @@
 """What is missing, where and for whom; and how to fill it inside a pipeline."""
 
 from healthml.imputation._chained.imputer import ChainedImputer
-from healthml.imputation._compare.compare import compare_imputers
-from healthml.imputation._compare.compare_result import ImputerComparisonResult
+from healthml.imputation._compare.compare import ImputerComparisonResult, compare_imputers
 from healthml.imputation._indicator.transformer import MissingIndicators
 from healthml.imputation._longitudinal.transformers import CarriedForward, TimeInterpolation
 from healthml.imputation._missingness.ampute import ampute

@@ -37,8 +37,7 @@ def draw_forest(
     **kwargs
         Options of the intervals' lines.
     """
-    from healthml._core._displays import shorten
-    from healthml._core._style import BLUE, GREY, RED, new_axes
+    from healthml._core._displays import BLUE, GREY, VERMILION, new_axes, shorten
 
     rows = table.reset_index(drop=True)
     place = len(rows) - 1 - np.arange(len(rows))
@@ -48,14 +47,14 @@ def draw_forest(
         ax.axvline(ideal, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     pooled = rows.loc[rows["kind"] == "pooled", "estimate"]
     if len(pooled) and np.isfinite(pooled.iloc[0]):
-        ax.axvline(pooled.iloc[0], color=RED, linewidth=0.6, zorder=0)
+        ax.axvline(pooled.iloc[0], color=VERMILION, linewidth=0.6, zorder=0)
     size = _sizes(rows["weight"].to_numpy(dtype=float))
     for y, row, area in zip(place, rows.itertuples(), size, strict=True):
         inside = (low, high)
         if row.kind == "pooled" and np.isfinite(row.lower):
-            _diamond(ax, row, y, RED, inside)
+            _diamond(ax, row, y, VERMILION, inside)
         elif row.kind == "prediction" and np.isfinite(row.lower):
-            _bar(ax, row, y, RED, inside, linewidth=3.5)
+            _bar(ax, row, y, VERMILION, inside, linewidth=3.5)
         elif np.isfinite(row.lower) and not row.reason:
             _bar(ax, row, y, BLUE, inside, **{"linewidth": 1.2, **kwargs})
             ax.scatter(np.clip(row.estimate, low, high), y, s=area, color=BLUE, marker="s")

@@ -69,7 +69,7 @@ class ComparisonResult(Result):
 
     def plot(self, ax=None, *, measure="auroc", **kwargs):
         """Draw the differences in one measure."""
-        from healthml._core._style import BLUE, GREY, new_axes
+        from healthml._core._displays import BLUE, GREY, new_axes
 
         table = self.table[self.table["measure"] == measure].iloc[::-1]
         ax = new_axes(ax, height=1.4 + 0.4 * len(table))

@@ -34,7 +34,7 @@ class DelongResult(Result):
 
     def plot(self, ax=None, **kwargs):
         """Draw the difference with its interval."""
-        from healthml._core._style import BLUE, GREY, new_axes
+        from healthml._core._displays import BLUE, GREY, new_axes
 
         row, ax = self.table.iloc[0], new_axes(ax, height=1.6)
         ends = [[row.estimate - row.lower], [row.upper - row.estimate]]

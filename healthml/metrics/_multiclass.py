@@ -29,7 +29,7 @@ class OneVsRestResult(Result):
 
     def plot(self, ax=None, **kwargs):
         """Draw each class; `ax` is an array with one axes per class, made when None."""
-        from healthml._core._style import new_grid
+        from healthml._core._displays import new_grid
 
         axes = new_grid(len(self.results)) if ax is None else np.ravel(ax)
         for one, (label, result) in zip(axes, self.results.items(), strict=False):

@@ -89,7 +89,7 @@ class PerformanceResult(Result):
 
     def plot(self, ax=None, *, measures=None, **kwargs):
         """Draw measures between 0 and 1 with their intervals; returns the matplotlib axes."""
-        from healthml._core._style import BLUE, new_axes
+        from healthml._core._displays import BLUE, new_axes
 
         table = self.table.dropna(subset=["lower"])
         unit = [name for name in table["measure"] if MEASURES[name].limits in ((0, 1), (-1, 1))]

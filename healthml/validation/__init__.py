@@ -16,8 +16,11 @@ from healthml.validation._splits.group_bootstrap import GroupBootstrap
 from healthml.validation._splits.group_k_fold import RepeatedStratifiedGroupKFold
 from healthml.validation._splits.leave_one_site_out import LeaveOneSiteOut
 from healthml.validation._splits.patient_time_split import PatientTimeSplit
-from healthml.validation._stability.bootstrap_shrinkage import ShrinkageResult, bootstrap_shrinkage
-from healthml.validation._stability.heuristic_shrinkage import heuristic_shrinkage
+from healthml.validation._stability.bootstrap_shrinkage import (
+    ShrinkageResult,
+    bootstrap_shrinkage,
+    heuristic_shrinkage,
+)
 from healthml.validation._stability.instability import InstabilityResult, prediction_instability
 from healthml.validation._stability.shrunken_classifier import ShrunkenClassifier
 from healthml.validation._transport.encounters import EncounterResult, encounter_performance

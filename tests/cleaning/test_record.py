@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from healthml.cleaning._record.base import CellCleaner
 from healthml.cleaning._record.record import Change, CleaningRecord, Retyped, write_cells
-from healthml.cleaning._record.record_drift import compare_counts, newcombe
+from healthml.cleaning._record.summary import compare_counts, newcombe
 from healthml.exceptions import InputError
 
 SECRET = -98_765.0

@@ -7,7 +7,8 @@ from scipy.stats import kstest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from healthml.imputation import ChainedImputer
-from healthml.imputation._chained.new_rows import chance_of, row_keys
+from healthml.imputation._chained.new_rows import row_keys
+from healthml.imputation._draws.chance import chance_of
 from healthml.imputation._draws.linear import by_row
 
 

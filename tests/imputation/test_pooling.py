@@ -114,7 +114,7 @@ def test_monte_carlo_errors_and_wanted_imputations_agree_with_r(r):
         close(found[name], value, rtol=1e-6)
     # the jackknife of a mean is its standard error
     close(result.table["mc_error"], np.std(Q, ddof=1) / np.sqrt(5))
-    from healthml.imputation._pooled.rubin import imputations_wanted
+    from healthml.imputation._pooled.table import imputations_wanted
 
     w = r["wanted"]
     assert imputations_wanted(w["fmi"], w["m"], w["cv"]).tolist() == w["out"]

@@ -14,7 +14,7 @@ from healthml.metrics._batched.measures import (
     SEPARATED,
     Block,
 )
-from healthml.metrics._batched.recalibrate_rough import approach
+from healthml.metrics._batched.recalibration import approach
 
 RANDOM = np.random.default_rng(3)
 N, K = 130, 8

@@ -18,8 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from healthml.exceptions import InputError
 from healthml.validation._refits.procedure import Procedure, weight_keyword
-from healthml.validation._refits.recorder import recorded
-from healthml.validation._refits.refit import ONE_CLASS, Resample, iterate_refits, refit
+from healthml.validation._refits.refit import ONE_CLASS, Resample, iterate_refits, recorded, refit
 from healthml.validation._refits.separation import is_separated
 
 RANDOM = np.random.default_rng(1)

@@ -14,8 +14,10 @@ from sklearn.preprocessing import StandardScaler
 
 from healthml.exceptions import InputError
 from healthml.validation._refits.procedure import Procedure
-from healthml.validation._stability.bootstrap_shrinkage import bootstrap_shrinkage
-from healthml.validation._stability.heuristic_shrinkage import heuristic_shrinkage
+from healthml.validation._stability.bootstrap_shrinkage import (
+    bootstrap_shrinkage,
+    heuristic_shrinkage,
+)
 from healthml.validation._stability.shrunken_classifier import ShrunkenClassifier
 
 PLAIN = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-10)

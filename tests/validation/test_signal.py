@@ -9,8 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from healthml.exceptions import InputError
-from healthml.validation._compare.exchange import Exchange
-from healthml.validation._compare.permutation_test import permutation_test
+from healthml.validation._compare.permutation_test import Exchange, permutation_test
 from healthml.validation._leakage.membership import membership_inference
 
 

@@ -9,7 +9,7 @@ from healthml.metrics import list_measures
 from healthml.metrics._batched.measures import Block
 from healthml.validation import validate
 from healthml.validation._scoring.block_influence import N_BLOCKS, block_influence, deal_blocks
-from healthml.validation._scoring.interval_variances import sum_of_squares
+from healthml.validation._scoring.intervals import sum_of_squares
 from healthml.validation._scoring.skewed_intervals import (
     above_zero,
     emax_logistic,

@@ -16,8 +16,9 @@ from healthml.cleaning._categories.code_shapes import (
     is_typical,
     is_valid,
 )
-from healthml.cleaning._categories.columns import is_text, is_wide, text_levels
-from healthml.cleaning._categories.levels import is_missing_code
+from healthml.cleaning._categories.columns import is_wide, text_levels
+from healthml.cleaning._columns.missing_codes import is_missing_code
+from healthml.cleaning._columns.shapes import is_text
 from healthml.cleaning._columns.text import tidy
 from healthml.cleaning._record.base import CellCleaner
 from healthml.cleaning._record.record import Change

@@ -11,15 +11,25 @@ from healthml.cleaning._columns.shapes import has_code_name
 from healthml.cleaning._columns.text import key_of, template_of
 
 MOSTLY = 0.8
+
 MOST_DISTINCT = 0.5  # distinct templates per row: above, free text or names
+
 NEARLY_UNIQUE = 0.9
+
 FEWEST_ROWS = 20
+
 LONG_TABLE = 20_000
+
 SAMPLE = 2000
+
 SAMPLE_DISTINCT = 400
+
 _NUMBERISH = re.compile(r"\s*[<>=~≤≥]*\s*[+-]?\d[\d.,:/\-T ]*\s*%?\s*")
+
 _PERSON = frozenset({"first", "last", "family", "given", "maiden", "patient", "full", "middle"})
+
 _FREE = frozenset({"comment", "comments", "note", "notes", "text", "narrative", "free", "remark"})
+
 _UNITS = frozenset({"unit", "units", "uom", "ucum"})  # mg and Mg are two units
 
 
@@ -58,14 +68,6 @@ class TextColumn:
         self.codes = self.codes.copy()
         self.codes[rows] = self.levels.index(level)
         self._add(rule, rows)
-
-
-def is_text(series):
-    """Say whether a column is stored as text, objects or categories."""
-    dtype = series.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return True
-    return types.is_object_dtype(dtype) or types.is_string_dtype(dtype)
 
 
 def text_levels(series):

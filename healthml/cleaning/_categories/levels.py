@@ -6,9 +6,9 @@ import numpy as np
 
 from healthml._core._intervals import wilson
 from healthml._core._knowledge.category_words import synonym_table
-from healthml._core._knowledge.facts import text_codes
 from healthml._core._tables.frames import MOST_LEVELS
 from healthml.cleaning._categories.typos import is_abbreviated, is_slip_of_level
+from healthml.cleaning._columns.missing_codes import is_missing_code
 from healthml.cleaning._columns.text import (
     fill_template,
     key_of,
@@ -19,13 +19,21 @@ from healthml.cleaning._columns.text import (
 )
 
 ESTABLISHED = 20  # rows from which a level counts as real
+
 MOST_SLIPS = 0.02  # share of the writings of one word that slips of one kind can make up
+
 MOST_RATIO = 0.1
+
 MOST_NEIGHBOURS = 0.02  # established levels that are slips of each other: then near is no proof
+
 MOST_TAIL = 0.1  # rows in levels that are not established: more is an open vocabulary
+
 MOST_UNSEEN = 0.05  # Good-Turing chance that the next row brings a new level
+
 CONCEPT_SHARE = 0.8
+
 INVISIBLE, SPACES, CASE = "invisible_characters", "spaces", "case"
+
 SYNONYM, TYPO = "synonym", "typo"
 
 
@@ -168,11 +176,6 @@ def _by_key(way):
         if keys.setdefault(key, (new, None if rule == CASE else rule))[0] != new:
             unclear.add(key)
     return {key: said for key, said in keys.items() if key not in unclear}
-
-
-def is_missing_code(text):
-    """Say whether a text is a shipped code for a missing value, which is another step's work."""
-    return text_codes().get(text.casefold()) == "missing"
 
 
 def _user_moves(counts, synonyms):

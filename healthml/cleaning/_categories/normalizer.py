@@ -4,7 +4,6 @@ import numpy as np
 
 from healthml.cleaning._categories.columns import (
     TextColumn,
-    is_text,
     is_wide,
     kind_of,
     needs_look,
@@ -20,6 +19,7 @@ from healthml.cleaning._categories.levels import (
     LevelPlan,
 )
 from healthml.cleaning._categories.rounds import Round, learn_round, level_counts, rows_changed
+from healthml.cleaning._columns.shapes import is_text
 from healthml.cleaning._record.base import CellCleaner
 from healthml.cleaning._record.record import Change
 from healthml.exceptions import InputError

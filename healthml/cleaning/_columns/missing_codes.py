@@ -10,73 +10,20 @@ import unicodedata
 
 import numpy as np
 
-from healthml._core._knowledge.facts import NOT_REVIEWED, number_codes, text_codes
-from healthml.cleaning._columns.view import FOUND, SUSPECTED, Flag
-
-TEXT, TEXT_SUSPECTED = "missing_code_text", "missing_code_text_suspected"
-NUMBER, NUMBER_SUSPECTED = "missing_code_number", "missing_code_number_suspected"
+from healthml._core._knowledge.facts import number_codes, text_codes
+from healthml.cleaning._columns.view import FOUND, SUSPECTED
 
 FEW_DISTINCT = 20  # at most this many distinct values: a scale, not a measurement
+
 SPIKE = 5  # how many cells make a repeated value a spike
+
 RARE = 0.05
+
 ROBUST_SD = 1.349  # interquartile range of a standard normal
+
 _TWO_LETTER = frozenset({"na", "nd"})
+
 _SIGNS = frozenset({"+", "++", "+++", "(+)"})
-
-
-def screen_text_codes(table):
-    """Yield text cells that say "missing", per column: sure ones, and possible real answers."""
-    for column in table.columns:
-        if not column.is_text:
-            continue
-        keys = [level_key(level) for level in column.levels]
-        declared = {level_key(str(code)) for code in column.declared.get("missing_codes", ())}
-        meanings = np.array(
-            ["missing" if key in declared else code_meaning(key, keys) for key in keys],
-            dtype=object,
-        )
-        for meaning, rule, status in (
-            ("missing", TEXT, FOUND),
-            ("answer", TEXT_SUSPECTED, SUSPECTED),
-        ):
-            levels = meanings == meaning
-            if not levels.any():
-                continue
-            mask = column.cells_of_levels(levels)
-            counts = np.where(levels, column.level_counts, 0)
-            codes = {}
-            for key, count in zip(keys, counts, strict=True):
-                if count:
-                    codes[key or "(blank)"] = codes.get(key or "(blank)", 0) + int(count)
-            yield Flag.of_cells(
-                column,
-                rule,
-                status,
-                _text_detail(codes, meaning),
-                mask,
-                reviewed=NOT_REVIEWED,
-                evidence={"codes": codes},
-            )
-
-
-def screen_number_codes(table):
-    """Yield numeric codes for missing values, per column: sure ones and suspected ones."""
-    verdicts = judge_number_codes(table)
-    for column, judged in verdicts.values():
-        for status, rule in ((FOUND, NUMBER), (SUSPECTED, NUMBER_SUSPECTED)):
-            codes = {code: reason for code, (s, reason) in judged.items() if s == status}
-            if not codes:
-                continue
-            mask = np.isin(column.numbers, list(codes))
-            yield Flag.of_cells(
-                column,
-                rule,
-                status,
-                _number_detail(column, codes),
-                mask,
-                reviewed=NOT_REVIEWED,
-                evidence={"codes": {_plain(c): r for c, r in codes.items()}},
-            )
 
 
 def judge_number_codes(table):
@@ -107,26 +54,6 @@ def code_meaning(key, keys):
     if set(key) == {"-"} and _SIGNS & set(keys):
         return "answer"
     return meaning
-
-
-def _text_detail(codes, meaning):
-    named = ", ".join(f'"{code}" {count:,}' for code, count in sorted(codes.items()))
-    if meaning == "missing":
-        return f"text that means missing: {named}; it becomes a level of its own"
-    return f"text that may mean missing or be a real answer: {named}"
-
-
-def _number_detail(column, codes):
-    values, counts = column.unique
-    parts = []
-    for code, reason in sorted(codes.items()):
-        count = int(counts[np.searchsorted(values, code)])
-        parts.append(f"{_plain(code)} in {count:,} cells ({reason})")
-    return "; ".join(parts)
-
-
-def _plain(code):
-    return f"{code:.0f}" if code == round(code) else f"{code:g}"
 
 
 def judge_code(column, code):
@@ -308,9 +235,9 @@ def _judge_by_convention(verdicts):
             here = column.rows_equal(code)
             elsewhere = (verdicts[n][0].rows_equal(code) for n in names - {name})
             if counts[0] >= SPIKE and any(_go_together(here, there) for there in elsewhere):
-                judged[code] = FOUND, f"in the same rows as the code {_plain(code)} elsewhere"
+                judged[code] = FOUND, f"in the same rows as the code {plain_code(code)} elsewhere"
             elif counts[0] <= RARE * counts.sum():
-                judged[code] = SUSPECTED, f"{_plain(code)} means missing in other columns"
+                judged[code] = SUSPECTED, f"{plain_code(code)} means missing in other columns"
 
 
 def _go_together(a, b):
@@ -319,3 +246,12 @@ def _go_together(a, b):
     spread = np.sqrt(in_a * (n - in_a) * in_b * (n - in_b))
     phi = (n * both - in_a * in_b) / spread if spread else 0.0
     return bool(phi >= 0.3 and n * phi**2 >= 40)  # chi-square beyond any correction for many looks
+
+
+def is_missing_code(text):
+    """Say whether a text is a shipped code for a missing value, which is another step's work."""
+    return text_codes().get(text.casefold()) == "missing"
+
+
+def plain_code(code):
+    return f"{code:.0f}" if code == round(code) else f"{code:g}"

@@ -8,7 +8,7 @@ from healthml.cleaning._columns.populations import find_age, populations_present
 from healthml.cleaning._cross_field.age import AgeRule
 from healthml.cleaning._cross_field.body_size import BodyRule
 from healthml.cleaning._cross_field.columns import find_fields, partner
-from healthml.cleaning._cross_field.cross_field_user import user_rules
+from healthml.cleaning._cross_field.rule import user_rules
 from healthml.cleaning._cross_field.vital_signs import (
     ComaSumRule,
     DirectBilirubinRule,

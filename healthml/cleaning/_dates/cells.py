@@ -5,7 +5,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._knowledge.name_hints import name_words
-from healthml.cleaning._categories.columns import is_text
+from healthml.cleaning._columns.shapes import is_text
 from healthml.cleaning._dates.column import DateColumn, as_times
 from healthml.cleaning._dates.one_date import COMPACT, SERIAL, read_date
 

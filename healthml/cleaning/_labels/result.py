@@ -95,13 +95,13 @@ class LabelAuditResult(Result):
 
     def plot(self, ax=None, **kwargs):
         """Draw the scores from the most suspect label on; returns the matplotlib axes."""
-        from healthml._core._style import GREY, RED, new_axes
+        from healthml._core._displays import GREY, VERMILION, new_axes
 
         ax = new_axes(ax, height=3.4)
         ranked = self.table.sort_values("rank")
         n_flagged = int(ranked["suspected"].sum())
         shown = ranked.head(max(20, 3 * n_flagged))
-        colours = np.where(shown["suspected"], RED, GREY)
+        colours = np.where(shown["suspected"], VERMILION, GREY)
         ax.scatter(shown["rank"], shown["score"], **{"c": colours, "s": 14, **kwargs})
         ax.set(xlabel="Rank of the label", ylabel="Chance that it is wrong", ylim=(0, 1.02))
         ax.set_title(f"{n_flagged} of {len(ranked):,} flagged", fontsize=10)

@@ -16,8 +16,6 @@ References
 from types import MappingProxyType
 from typing import NamedTuple
 
-from healthml.cleaning._columns import missing_codes as codes
-from healthml.cleaning._columns import shapes as kinds
 from healthml.cleaning._quality.screens import (
     computed,
     dates,
@@ -25,8 +23,10 @@ from healthml.cleaning._quality.screens import (
     keys,
     plausible,
     roles,
+    storage,
 )
 from healthml.cleaning._quality.screens import fills as fill
+from healthml.cleaning._quality.screens import missing_codes as codes
 from healthml.cleaning._quality.screens import redundant as redundancy
 from healthml.cleaning._quality.screens import row_order as order
 
@@ -53,10 +53,10 @@ _TEMPORAL = Kahn("plausibility", "temporal", VERIFICATION)
 
 KAHN = MappingProxyType(
     {
-        kinds.MISSING: _COMPLETE._replace(dqd_check="measureValueCompleteness"),
-        kinds.ALL_MISSING: _COMPLETE._replace(dqd_check="measureValueCompleteness"),
-        kinds.CONSTANT: _ATEMPORAL,
-        kinds.NEAR_CONSTANT: _ATEMPORAL,
+        storage.MISSING: _COMPLETE._replace(dqd_check="measureValueCompleteness"),
+        storage.ALL_MISSING: _COMPLETE._replace(dqd_check="measureValueCompleteness"),
+        storage.CONSTANT: _ATEMPORAL,
+        storage.NEAR_CONSTANT: _ATEMPORAL,
         codes.TEXT: _COMPLETE._replace(context=VALIDATION),
         codes.TEXT_SUSPECTED: _COMPLETE._replace(context=VALIDATION),
         codes.NUMBER: _COMPLETE._replace(context=VALIDATION),
@@ -65,9 +65,9 @@ KAHN = MappingProxyType(
         plausible.IMPOSSIBLE: _ATEMPORAL._replace(context=VALIDATION, dqd_check=f"{LOW}, {HIGH}"),
         plausible.VERIFY: _ATEMPORAL._replace(context=VALIDATION, dqd_check=f"{LOW}, {HIGH}"),
         plausible.NEGATIVE: _ATEMPORAL,
-        kinds.NUMBERS_AS_TEXT: _VALUE._replace(dqd_check="cdmDatatype"),
-        kinds.LEVEL_VARIANTS: _VALUE,
-        kinds.LEVEL_SYNONYMS: _VALUE._replace(context=VALIDATION),
+        storage.NUMBERS_AS_TEXT: _VALUE._replace(dqd_check="cdmDatatype"),
+        storage.LEVEL_VARIANTS: _VALUE,
+        storage.LEVEL_SYNONYMS: _VALUE._replace(context=VALIDATION),
         roles.CODE: _VALUE,
         roles.IDENTIFIER: _RELATIONAL,
         roles.ROW_NUMBER: _RELATIONAL,

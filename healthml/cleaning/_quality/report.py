@@ -8,8 +8,6 @@ import pandas as pd
 from healthml._core._checks import check_event
 from healthml._core._contingency import chi_square_by_group, hide_small_groups
 from healthml._core._tables.frames import to_pandas
-from healthml.cleaning._columns import missing_codes as codes
-from healthml.cleaning._columns import shapes as kinds
 from healthml.cleaning._columns.view import FOUND, TableView
 from healthml.cleaning._quality.lazy.report import lazy_report
 from healthml.cleaning._quality.lazy.table import lazy_table
@@ -22,8 +20,10 @@ from healthml.cleaning._quality.screens import (
     keys,
     plausible,
     roles,
+    storage,
 )
 from healthml.cleaning._quality.screens import fills as fill
+from healthml.cleaning._quality.screens import missing_codes as codes
 from healthml.cleaning._quality.screens import row_order as order
 from healthml.cleaning._quality.table import RoleColumn, name_roles, not_assessed, tidy
 from healthml.exceptions import InputError
@@ -138,7 +138,7 @@ def _by_place(flags, view, site, time):
 def _look(view, schema):
     """Run every screen; cells explained as codes are left out of the later ones."""
     yield from declared.screen_declared(view, schema)
-    yield from kinds.screen_emptiness(view)
+    yield from storage.screen_emptiness(view)
     coded = [*codes.screen_text_codes(view), *codes.screen_number_codes(view)]
     yield from coded
     explained, sure = {}, {}
@@ -147,9 +147,9 @@ def _look(view, schema):
         if flag.status == FOUND:
             sure[flag.column] = sure.get(flag.column, False) | flag.mask
     yield from plausible.screen_plausibility(view, explained)
-    yield from kinds.screen_text_numbers(view)
-    yield from kinds.screen_level_variants(view)
-    yield from kinds.screen_level_synonyms(view)
+    yield from storage.screen_text_numbers(view)
+    yield from storage.screen_level_variants(view)
+    yield from storage.screen_level_synonyms(view)
     yield from dates.screen_date_columns(view)
     yield from dates.screen_date_order(view)
     yield from roles.screen_codes(view)

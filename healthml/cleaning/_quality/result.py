@@ -9,12 +9,10 @@ import pandas as pd
 
 from healthml._core._results import Result, plain
 from healthml._core._tables.frames import to_pandas
-from healthml.cleaning._columns import missing_codes as codes
 from healthml.cleaning._columns import shapes as kinds
 from healthml.cleaning._columns.view import ColumnView
-from healthml.cleaning._quality.html import report_fragment, report_page
+from healthml.cleaning._quality.html import plot_report, report_fragment, report_page
 from healthml.cleaning._quality.places import no_places
-from healthml.cleaning._quality.quality_plots import plot_report
 from healthml.cleaning._quality.screens import (
     computed,
     dates,
@@ -22,8 +20,10 @@ from healthml.cleaning._quality.screens import (
     keys,
     plausible,
     roles,
+    storage,
 )
 from healthml.cleaning._quality.screens import fills as fill
+from healthml.cleaning._quality.screens import missing_codes as codes
 from healthml.cleaning._quality.screens import redundant as redundancy
 from healthml.cleaning._quality.screens import row_order as order
 from healthml.cleaning._quality.table import nothing_left_out
@@ -32,10 +32,10 @@ from healthml.exceptions import InputError
 # rule -> (what a repair does, what the rule says)
 RULES = MappingProxyType(
     {
-        kinds.MISSING: ("", "cells without a value"),
-        kinds.ALL_MISSING: ("drop", "no value at all"),
-        kinds.CONSTANT: ("drop", "one value only"),
-        kinds.NEAR_CONSTANT: ("drop", "one value in more than 99.9 % of the cells"),
+        storage.MISSING: ("", "cells without a value"),
+        storage.ALL_MISSING: ("drop", "no value at all"),
+        storage.CONSTANT: ("drop", "one value only"),
+        storage.NEAR_CONSTANT: ("drop", "one value in more than 99.9 % of the cells"),
         codes.TEXT: ("blank", "a word that means missing"),
         codes.TEXT_SUSPECTED: ("blank", "a word that may mean missing or be an answer"),
         codes.NUMBER: ("blank", "a number that stands for missing"),
@@ -44,9 +44,9 @@ RULES = MappingProxyType(
         plausible.IMPOSSIBLE: ("blank", "outside what a living person can have"),
         plausible.VERIFY: ("", "unusual: verify, never delete unseen"),
         plausible.NEGATIVE: ("", "a few negative values beside many zeros"),
-        kinds.NUMBERS_AS_TEXT: ("number", "numbers stored as text"),
-        kinds.LEVEL_VARIANTS: ("merge", "levels that differ by case or space only"),
-        kinds.LEVEL_SYNONYMS: ("", "one answer in several words"),
+        storage.NUMBERS_AS_TEXT: ("number", "numbers stored as text"),
+        storage.LEVEL_VARIANTS: ("merge", "levels that differ by case or space only"),
+        storage.LEVEL_SYNONYMS: ("", "one answer in several words"),
         dates.DATE_FORMATS: ("", "dates in several formats"),
         dates.NO_SUCH_DAY: ("", "days that no calendar has"),
         dates.START_AFTER_END: ("", "the end lies before the start"),
@@ -163,7 +163,7 @@ class QualityReport(Result):
             Boolean, the shape of `X`.
         """
         frame = self._same_rows(X)
-        rules = (kinds.MISSING, kinds.ALL_MISSING, *CODE_RULES)
+        rules = (storage.MISSING, storage.ALL_MISSING, *CODE_RULES)
         rules += SUSPECTED_CODE_RULES if suspected else ()
         gone = frame.isna().to_numpy().copy()
         for i, column in enumerate(frame.columns):

@@ -90,7 +90,7 @@ class CellCleaner(TransformerMixin, BaseEstimator):
             interval (Newcombe's hybrid score), and ``is_new`` where the rule never applied in
             the training rows.
         """
-        from healthml.cleaning._record.record_drift import compare_counts
+        from healthml.cleaning._record.summary import compare_counts
 
         check_is_fitted(self)
         now = self.record_

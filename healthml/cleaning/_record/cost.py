@@ -10,8 +10,7 @@ from scipy.stats import t
 from healthml._core._checks import check_event, check_groups
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
-from healthml.cleaning._record.record_drift import newcombe
-from healthml.cleaning._record.summary import cells_by_rule, group_codes
+from healthml.cleaning._record.summary import cells_by_rule, group_codes, newcombe
 from healthml.exceptions import CostOfCleaningWarning, InputError
 
 LEAST = 0.02

@@ -85,7 +85,7 @@ def draw_flow(table, ax=None, **kwargs):
     -------
     matplotlib axes
     """
-    from healthml._core._style import GREY, new_axes
+    from healthml._core._displays import GREY, new_axes
 
     reasons = table.iloc[1:-1]
     ax = new_axes(ax, width=7.0, height=1.2 + 0.9 * len(reasons))

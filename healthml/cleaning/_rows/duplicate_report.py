@@ -119,7 +119,7 @@ class DuplicateReport(Result):
 
     def plot(self, ax=None, **kwargs):
         """Draw the number of repeated rows of each kind; returns the matplotlib axes."""
-        from healthml._core._style import BLUE, new_axes
+        from healthml._core._displays import BLUE, new_axes
 
         ax = new_axes(ax, height=2.6)
         bars = ax.barh(self.table["kind"], self.table["n_rows"], **{"color": BLUE, **kwargs})

@@ -7,12 +7,13 @@ so that rounding does not depend on the neighbours either.
 
 import numpy as np
 
+from healthml.imputation._draws.chance import _STEP, _mixed, chance_of
 from healthml.imputation._table.groups import GroupMeans
 
-_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
-_STEP = np.uint64(0x9E3779B97F4A7C15)
 _GONE = np.uint64(0x7FF8DEAD)
+
 CELLS_AT_ONCE = 100_000
+
 SETTLED = 1e-6  # standard deviations
 
 
@@ -39,33 +40,6 @@ def row_keys(values, missing):
         salt = np.arange(first + 1, first + 1 + len(bits), dtype=np.uint64)[:, None] * _STEP
         key += _mixed(bits + salt).sum(axis=0, dtype=np.uint64)
     return key
-
-
-def chance_of(keys, *place):
-    """Return one uniform number in [0, 1) per row for a place: seed, chain, round, column.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.imputation._chained.new_rows import chance_of
-    >>> keys = np.array([7, 8], dtype=np.uint64)
-    >>> bool(chance_of(keys, 1, 2)[0] == chance_of(keys[:1], 1, 2)[0])
-    True
-    """
-    with np.errstate(over="ignore"):
-        salt = np.uint64(0)
-        for number in place:
-            salt = _mixed(salt + np.uint64(number) * _STEP + _STEP)
-        mixed = _mixed(keys ^ salt)
-    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
-
-
-def _mixed(x):
-    """Scramble 64 bits (the finaliser of splitmix64)."""
-    x = np.asarray(x, dtype=np.uint64)
-    x = (x ^ (x >> np.uint64(30))) * _MIX[0]
-    x = (x ^ (x >> np.uint64(27))) * _MIX[1]
-    return x ^ (x >> np.uint64(31))
 
 
 class NewRows:

@@ -8,8 +8,7 @@ from sklearn.base import BaseEstimator
 from healthml.exceptions import InputError
 from healthml.imputation._chained.chain import Plan
 from healthml.imputation._chained.predictors import choose_predictors
-from healthml.imputation._chained.products import NO_PAIRS, choose_pairs
-from healthml.imputation._chained.squares import choose_squares
+from healthml.imputation._chained.products import NO_PAIRS, choose_pairs, choose_squares
 from healthml.imputation._draws.methods import PMM, Constant, Levels, Norm
 from healthml.imputation._draws.random_intercept import RandomIntercept
 from healthml.imputation._table.design import BOOLEAN, GROUP, NOMINAL, ORDERED

@@ -8,8 +8,7 @@ from sklearn.model_selection import check_cv
 
 from healthml._core._checks import check_random_seeds
 from healthml._core._numerics import cluster_variance
-from healthml._core._paired import paired_scores
-from healthml._core._paired_difference import freedom, paired_training
+from healthml._core._paired import freedom, paired_scores, paired_training
 from healthml.imputation._missingness.signal import _folds
 
 METHOD = "paired, t: influence of each patient, and variance over refitted models"

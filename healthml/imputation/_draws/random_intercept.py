@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from healthml.imputation._chained.new_rows import chance_of
+from healthml.imputation._draws.chance import chance_of
 from healthml.imputation._draws.linear import (
     by_row,
     nearest_donors,

@@ -99,7 +99,7 @@ class PooledResult(Result):
         White IR, Royston P, Wood AM. Multiple imputation using chained equations: issues and
         guidance for practice. Stat Med 2011;30:377-399.
         """
-        from healthml.imputation._pooled.rubin import monte_carlo_table
+        from healthml.imputation._pooled.table import monte_carlo_table
 
         Q, U = self.estimates.to_numpy(), diagonal(self.within)
         table = monte_carlo_table(Q, U, self.dfcom, self.confidence_level, self.scale)

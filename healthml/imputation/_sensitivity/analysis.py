@@ -77,16 +77,16 @@ class SensitivityResult(Result):
         -------
         matplotlib axes
         """
-        from healthml._core._style import BLUE, GREY, RED, new_axes
+        from healthml._core._displays import BLUE, GREY, VERMILION, new_axes
 
         ax, table = new_axes(ax), self.table
         ax.plot(table["delta"], table["estimate"], **{"color": BLUE, "marker": "o", **kwargs})
         ax.fill_between(table["delta"], table["lower"], table["upper"], color=BLUE, alpha=0.15)
         ax.axhline(self.null, color=GREY, lw=0.9)
         for delta in self.tipping["delta"].dropna():
-            ax.axvline(delta, color=RED, ls="--", lw=1)
+            ax.axvline(delta, color=VERMILION, ls="--", lw=1)
             note = {"xycoords": ("data", "axes fraction"), "rotation": 90, "va": "top"}
-            ax.annotate(f"tips at {delta:.3g}", (delta, 0.98), ha="right", color=RED, **note)
+            ax.annotate(f"tips at {delta:.3g}", (delta, 0.98), ha="right", color=VERMILION, **note)
         ax.set(
             xlabel=f"delta: {self.unit}, imputed cells of {self.column}",
             ylabel=f"{self.term}, {self.confidence_level:.0%} CI",

@@ -283,7 +283,7 @@ class CalibrationDisplay:
 
     def plot(self, ax=None, *, histogram=True, limit=None, **kwargs):
         """Draw into `ax`, or into new axes; further options go to the lines."""
-        from healthml._core._style import GREY, line_style, new_axes
+        from healthml._core._displays import GREY, line_style, new_axes
 
         table = self.result.table
         n_curves = table["curve"].nunique()
@@ -310,7 +310,7 @@ class CalibrationDisplay:
         return self
 
     def _draw(self, ax, table, name, number, kwargs):
-        from healthml._core._style import line_style, point_style
+        from healthml._core._displays import line_style, point_style
 
         style = line_style(number)
         if self.result.method[name].endswith("groups of equal size"):

@@ -13,7 +13,7 @@ from healthml._core._sample import as_models, make_sample
 from healthml.exceptions import InputError
 from healthml.metrics._measures.classification import check_prevalence
 from healthml.metrics._multiclass import one_vs_rest, risk_of_event
-from healthml.metrics._uncertainty.contrast import contrast_of_counts, contrast_of_rates
+from healthml.metrics._uncertainty.closed_form import contrast_of_counts, contrast_of_rates
 
 __all__ = ["DecisionCurveDisplay", "DecisionCurveResult", "decision_curve"]
 
@@ -332,7 +332,7 @@ class DecisionCurveDisplay:
 
     def plot(self, ax=None, *, band=True, **kwargs):
         """Draw into `ax`, or into new axes; further options go to the models' lines."""
-        from healthml._core._style import GREY, line_style, new_axes
+        from healthml._core._displays import GREY, line_style, new_axes
 
         self.ax_ = ax = new_axes(ax, width=5.5)
         table, number = self.result.table, 0

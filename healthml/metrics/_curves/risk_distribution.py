@@ -32,10 +32,13 @@ class RiskDistributionResult(Result):
 
     def plot(self, ax=None, **kwargs):
         """Draw one histogram up (events) and one down (no event); returns the axes."""
-        from healthml._core._style import BLUE, GREY, RED, new_axes
+        from healthml._core._displays import BLUE, GREY, VERMILION, new_axes
 
         ax = new_axes(ax, width=5.5, height=4.0)
-        for outcome, sign, colour, hatch in (("event", 1, RED, "//"), ("no event", -1, BLUE, "")):
+        for outcome, sign, colour, hatch in (
+            ("event", 1, VERMILION, "//"),
+            ("no event", -1, BLUE, ""),
+        ):
             part = self.histogram[self.histogram["outcome"] == outcome]
             style = {"color": colour, "alpha": 0.75, "edgecolor": "white", "hatch": hatch, **kwargs}
             width = part["high"] - part["low"]
@@ -44,7 +47,7 @@ class RiskDistributionResult(Result):
             )
         middle = self.table.set_index("outcome")["p50"]
         top = 100 * self.histogram["share"].max()
-        ax.plot([middle["event"]] * 2, [0, top], color=RED, lw=1.2, ls="--")
+        ax.plot([middle["event"]] * 2, [0, top], color=VERMILION, lw=1.2, ls="--")
         ax.plot([middle["no event"]] * 2, [-top, 0], color=BLUE, lw=1.2, ls="--")
         ax.axhline(0, color=GREY, lw=0.8)
         ax.yaxis.set_major_formatter(lambda value, place: f"{abs(value):g}")

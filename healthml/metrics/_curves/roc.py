@@ -243,7 +243,7 @@ class CurveDisplay:
 
     def plot(self, ax=None, *, band=True, **kwargs):
         """Draw into `ax`, or into new axes; further options go to the lines."""
-        from healthml._core._style import GREY, line_style, new_axes
+        from healthml._core._displays import GREY, line_style, new_axes
 
         self.ax_ = ax = new_axes(ax, width=4.6)
         result, roc = self.result, self.result.kind == "roc"

@@ -38,7 +38,7 @@ class ThresholdResult(Result):
         self, ax=None, *, measures=("sensitivity", "specificity", "alerts_per_1000"), **kwargs
     ):
         """Draw measures against the threshold; alerts as a share, their number on the right."""
-        from healthml._core._style import line_style, new_axes
+        from healthml._core._displays import line_style, new_axes
 
         ax = new_axes(ax, width=5.8)
         for number, name in enumerate(measures):

@@ -48,7 +48,7 @@ class LearningCurveResult(Result):
 
     def plot(self, ax=None, *, measure=None, **kwargs):
         """Draw out-of-sample and apparent values by number of patients; returns the axes."""
-        from healthml._core._style import BLUE, GREY, new_axes
+        from healthml._core._displays import BLUE, GREY, new_axes
 
         measure = self.table["measure"].iloc[0] if measure is None else measure
         rows = self.table[self.table["measure"] == measure]

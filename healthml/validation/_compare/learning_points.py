@@ -7,9 +7,8 @@ import numpy as np
 from healthml.exceptions import InputError
 from healthml.metrics._batched.measures import Block
 from healthml.validation._refits.refit import Refit, Resample
-from healthml.validation._scoring.folds import FoldScores
+from healthml.validation._scoring.folds import FoldScores, refit_many
 from healthml.validation._scoring.interval_choice import folds_interval
-from healthml.validation._scoring.refit_many import refit_many
 
 _SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)
 _FEWEST, _DEFAULT_FEWEST = 2, 5  # patients with (and without) the event to fit on

@@ -68,7 +68,7 @@ class ModelComparisonResult(Result):
 
     def plot(self, ax=None, *, measure="auroc", **kwargs):
         """Draw the differences in one measure; returns the matplotlib axes."""
-        from healthml._core._style import BLUE, GREY, new_axes
+        from healthml._core._displays import BLUE, GREY, new_axes
 
         rows = self.table[self.table["measure"] == measure].iloc[::-1]
         if rows.empty:

@@ -10,9 +10,8 @@ from healthml._core._parallel import run_parallel
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics._measures.registry import get_measure
-from healthml.validation._compare.exchange import Exchange
 from healthml.validation._refits.plans import check_count, folds
-from healthml.validation._scoring.refit_many import score_splits
+from healthml.validation._scoring.folds import score_splits
 from healthml.validation._task import is_fast, make_task
 
 
@@ -55,13 +54,15 @@ class PermutationResult(Result):
 
     def plot(self, ax=None, **kwargs):
         """Draw the permuted values and the observed one; returns the matplotlib axes."""
-        from healthml._core._style import GREY, RED, new_axes
+        from healthml._core._displays import GREY, VERMILION, new_axes
 
         ax, row = new_axes(ax, height=3.4), self.table.iloc[0]
         ax.hist(
             self.null, **{"bins": 30, "color": GREY, "alpha": 0.6, "label": "permuted", **kwargs}
         )
-        ax.axvline(row["estimate"], color=RED, lw=1.8, label=f"observed, p = {row['p_value']:.3g}")
+        ax.axvline(
+            row["estimate"], color=VERMILION, lw=1.8, label=f"observed, p = {row['p_value']:.3g}"
+        )
         label = get_measure(row["measure"]).label
         ax.set(xlabel=f"{label}, out of fold", ylabel="Permutations")
         ax.set_ylim(top=1.25 * ax.get_ylim()[1])
@@ -228,3 +229,53 @@ def _row(task, measure, observed, null, best, asked, exchange):
         "n_exchanged": exchange.n_exchanged,
         "method": exchange.text,
     }
+
+
+class Exchange:
+    """Deals outcomes anew to patients, the outcomes of one patient together.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Outcome as 0/1.
+    units : ndarray of int, shape (n_samples,)
+        Patient of each row.
+    """
+
+    def __init__(self, y, units):
+        self.y, self.units = y, units
+        size, events = np.bincount(units), np.bincount(units, y)
+        self.whole = bool(np.all((events == 0) | (events == size)))
+        self.of_patient = (events > 0).astype(y.dtype)
+        self.blocks = [] if self.whole else _blocks(units, size)
+        movable = len(size) if self.whole else sum(len(block) for block in self.blocks)
+        if not self.whole and all(len(np.unique(y[b], axis=0)) < 2 for b in self.blocks):
+            raise InputError(
+                "No two patients with the same number of rows have different outcomes, so that "
+                "outcomes cannot be dealt anew; make one row for each patient."
+            )
+        self.n_exchanged = int(movable)
+        among = "all patients" if self.whole else "patients with the same number of rows"
+        alone = len(size) == len(y)
+        self.text = "rows exchanged" if alone else f"outcomes of {among} exchanged"
+
+    def draw(self, seed):
+        """Return permuted outcomes."""
+        random = np.random.RandomState(seed)
+        if self.whole:
+            return self.of_patient[random.permutation(len(self.of_patient))][self.units]
+        permuted = self.y.copy()
+        for block in self.blocks:
+            permuted[block] = self.y[block[random.permutation(len(block))]]
+        return permuted
+
+
+def _blocks(units, size):
+    """Return the rows of the patients with equally many rows, a line for each patient."""
+    order, start = np.argsort(units, kind="stable"), np.cumsum(size) - size
+    blocks = []
+    for rows in np.unique(size[size > 0]):
+        patients = np.flatnonzero(size == rows)
+        if len(patients) > 1:
+            blocks.append(order[start[patients][:, None] + np.arange(rows)])
+    return blocks

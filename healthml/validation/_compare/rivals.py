@@ -16,9 +16,8 @@ from healthml.validation._compare.simple_references import (
 )
 from healthml.validation._reference_models import default_model
 from healthml.validation._refits.refit import Refit
-from healthml.validation._scoring.folds import FoldScores
+from healthml.validation._scoring.folds import FoldScores, refit_many
 from healthml.validation._scoring.interval_choice import folds_interval
-from healthml.validation._scoring.refit_many import refit_many
 
 _FLAT = 1e-8
 

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import poisson
 
+from healthml._core._intervals import z_value
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import auroc_influence
 from healthml._core._results import plain
@@ -14,7 +15,7 @@ from healthml.validation._leakage.late_columns import (
     names_in_words,
     refitted,
 )
-from healthml.validation._leakage.screen_columns import event_free_strata, z_value
+from healthml.validation._leakage.screen_columns import event_free_strata
 
 ALPHA = 0.001  # chance of so few (or so many) events at the risks that the other columns give
 RARE = 0.25

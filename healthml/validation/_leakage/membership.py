@@ -13,7 +13,7 @@ from healthml._core._paired import auroc_influence
 from healthml._core._results import Result
 from healthml.validation._refits.plans import check_count
 from healthml.validation._refits.refit import Resample
-from healthml.validation._scoring.refit_many import refit_many
+from healthml.validation._scoring.folds import refit_many
 from healthml.validation._splits.group_k_fold import RepeatedStratifiedGroupKFold
 from healthml.validation._task import make_task
 
@@ -60,10 +60,12 @@ class MembershipResult(Result):
 
     def plot(self, ax=None, **kwargs):
         """Draw the losses of training and new patients; returns the matplotlib axes."""
-        from healthml._core._style import BLUE, RED, new_axes
+        from healthml._core._displays import BLUE, VERMILION, new_axes
 
         ax, table = new_axes(ax, height=3.6), self.losses
-        ax.plot(table["members"], table["share"], **{"color": RED, "label": "fitted on", **kwargs})
+        ax.plot(
+            table["members"], table["share"], **{"color": VERMILION, "label": "fitted on", **kwargs}
+        )
         new = {"color": BLUE, "ls": (0, (5, 1.5)), "label": "not fitted on", **kwargs}
         ax.plot(table["new"], table["share"], **new)
         ax.set(xlabel="Log loss of a patient", ylabel="Share of patients with at most this loss")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom, norm, rankdata
+from scipy.stats import binom, rankdata
 
 from healthml._core._knowledge.name_hints import known_at_discharge, later_hint
 from healthml._core._paired import _interval, auroc_influence
@@ -248,13 +248,3 @@ def _count_levels(codes, n_levels, y, groups):
     pairs = np.unique(codes[seen].astype(np.int64) * (int(groups.max()) + 1) + groups[seen])
     patients = np.bincount(pairs // (int(groups.max()) + 1), minlength=n_levels)
     return n, events, patients
-
-
-def simultaneous_level(confidence_level, n_comparisons):
-    """Return the level of each of several intervals that together hold at `confidence_level`."""
-    return 1 - (1 - confidence_level) / max(n_comparisons, 1)
-
-
-def z_value(confidence_level):
-    """Return the two-sided normal quantile of a confidence level."""
-    return float(norm.ppf(0.5 + confidence_level / 2))

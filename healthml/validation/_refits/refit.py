@@ -1,8 +1,9 @@
 """Refit a procedure on resamples of the rows: seeded, counted, the same for any number of jobs."""
 
+import threading
 import warnings
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +13,21 @@ from sklearn.utils import _safe_indexing
 from healthml._core._parallel import iterate_parallel
 from healthml.exceptions import InputError
 from healthml.validation._refits.procedure import Procedure, predict_risk
-from healthml.validation._refits.recorder import recorded
 from healthml.validation._refits.separation import is_separated
 
-__all__ = ["ONE_CLASS", "Refit", "Resample", "iterate_refits", "predict_risk", "reemit", "refit"]
+__all__ = [
+    "ONE_CLASS",
+    "Refit",
+    "Resample",
+    "iterate_refits",
+    "predict_risk",
+    "recorded",
+    "reemit",
+    "refit",
+]
 
 ONE_CLASS = "one class among the training rows"
+
 _AS_IS = nullcontext()
 
 
@@ -279,3 +289,68 @@ def _take(X, rows):
 def _is_named(kind, name):
     """Say whether a category is one of this name: scikit-learn's, statsmodels' or our own."""
     return any(one.__name__ == name for one in kind.__mro__)
+
+
+_lock, _here = threading.Lock(), threading.local()
+
+_state = {"depth": 0, "guard": None}
+
+
+@contextmanager
+def recorded():
+    """Collect the warnings of this thread, all of them, without showing any.
+
+    `warnings.catch_warnings` changes what all threads share and breaks when blocks of several
+    threads overlap, as refits in threads do. Here the first block to open sets up and the last to
+    close takes down, and every warning goes to the list of the thread that gave it.
+
+    Yields
+    ------
+    list of warnings.WarningMessage
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with recorded() as caught:
+    ...     warnings.warn("look")
+    >>> [str(one.message) for one in caught]
+    ['look']
+    """
+    caught = []
+    outer, _here.caught = getattr(_here, "caught", None), caught
+    _open()
+    try:
+        yield caught
+    finally:
+        _here.caught = outer
+        _close()
+
+
+def _open():
+    with _lock:
+        if _state["depth"] == 0:
+            guard = warnings.catch_warnings()
+            guard.__enter__()
+            _state["guard"], usual = guard, warnings.showwarning
+            warnings.showwarning = _keeper(usual)
+            warnings.simplefilter("always")
+        _state["depth"] += 1
+
+
+def _close():
+    with _lock:
+        _state["depth"] -= 1
+        if _state["depth"] == 0:
+            _state["guard"].__exit__(None, None, None)
+            _state["guard"] = None
+
+
+def _keeper(usual):
+    def keep(message, category, filename, lineno, file=None, line=None):
+        caught = getattr(_here, "caught", None)
+        if caught is None:  # a thread that is not refitting
+            usual(message, category, filename, lineno, file, line)
+        else:
+            caught.append(warnings.WarningMessage(message, category, filename, lineno, file, line))
+
+    return keep

@@ -1,14 +1,18 @@
 """Score out-of-fold risks: ranking and losses within each fold, calibration over all of them."""
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from healthml.exceptions import InputError
 from healthml.metrics._batched.measures import FINE, NO_ROWS, WHY, Block
+from healthml.validation._refits.batched.logistic import batched_refit
+from healthml.validation._refits.refit import refit
 from healthml.validation._scoring.block_influence import block_influence, deal_blocks
 from healthml.validation._scoring.intervals import between_folds
 from healthml.validation._task import is_fast, slow_function
 
 _BLOCKED = 4  # repeats in which blocks are left out, for measures without an influence function
+
 WITHIN = ("auroc", "brier", "log_loss", "net_benefit")
 
 
@@ -173,3 +177,39 @@ class FoldScores:
         count = (self.fold >= 0).sum(axis=0)
         total = np.nansum(self.risk, axis=0)
         return np.where(count > 0, total / np.maximum(count, 1), np.nan), count
+
+
+_SMALL = (
+    30_000  # rows up to which several threads in one linear algebra call do more harm than good
+)
+
+
+def refit_many(task, resamples, **options):
+    """Return one `Refit` for each resample.
+
+    Parameters
+    ----------
+    task : Task
+        Procedure, table, outcome, patients and weights.
+    resamples : list of Resample
+        What to fit and predict.
+    **options
+        As in `iterate_refits`: on_error, fit_one_class, label, n_jobs, verbose, what.
+
+    Returns
+    -------
+    list of Refit
+    """
+    resamples = list(resamples)
+    options = {"sample_weight": task.weight, **options}
+    with threadpool_limits(limits=1 if task.n <= _SMALL else None):
+        found = batched_refit(task.estimator, task.X, task.y, resamples, **options)
+        if found is None:
+            options |= {"groups": task.groups, "total": len(resamples)}
+            found = refit(task.estimator, task.X, task.y, resamples, **options)
+    return found
+
+
+def score_splits(task, splits, **options):
+    """Refit in every split and score the rows left out; returns `FoldScores`."""
+    return FoldScores(task, splits, refit_many(task, splits.resamples, **options))

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import t
 
 from healthml._core._numerics import cluster_variance
-from healthml._core._paired_difference import freedom, paired_training
+from healthml._core._paired import freedom, paired_training
 
 
 class Difference(NamedTuple):

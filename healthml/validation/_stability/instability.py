@@ -8,11 +8,7 @@ import pandas as pd
 from healthml._core._inputs import check_threshold
 from healthml._core._results import Result
 from healthml.validation._stability.bootstrap_models import BootstrapModels, bootstrap_models
-from healthml.validation._stability.stability_curves import (
-    calibration_curves,
-    decision_curves,
-    switching,
-)
+from healthml.validation._stability.plots import calibration_curves, decision_curves, switching
 from healthml.validation._task import make_task
 
 _WORDS = "mean absolute prediction error over bootstrap models"

@@ -1,19 +1,15 @@
 """The instability plots: what one sees when the same patients meet other samples' models."""
 
 import numpy as np
+import pandas as pd
 
+from healthml._core._displays import BLUE, GREY, VERMILION, new_axes
 from healthml._core._inputs import check_threshold
-from healthml._core._style import BLUE, GREY, RED, new_axes
 from healthml.exceptions import InputError
-from healthml.validation._stability.stability_curves import (
-    ALL_ROWS,
-    TREAT_ALL,
-    calibration_curves,
-    decision_curves,
-    switching,
-)
+from healthml.metrics._measures.calibration import SMOOTHERS, fit_smooth
 
 KINDS = ("risk", "instability", "classification", "calibration", "net_benefit")
+
 _MOST_POINTS, _MOST_CURVES = 40_000, 100
 
 
@@ -50,7 +46,7 @@ def _risk(result, ax, _, options):
     at, lower, upper = (table[name].to_numpy()[order] for name in ("risk", "lower", "upper"))
     words = f"{result.confidence_level:.0%} range, running median"
     for ends, label in ((lower, words), (upper, None)):
-        ax.plot(at, _smoothed(ends), color=RED, lw=1.4, ls=(0, (5, 2)), label=label)
+        ax.plot(at, _smoothed(ends), color=VERMILION, lw=1.4, ls=(0, (5, 2)), label=label)
     ax.set(
         xlim=(0, 1),
         ylim=(0, 1),
@@ -72,7 +68,7 @@ def _instability(result, ax, _, options):
     table, mean = result.table, result.overall["estimate"].iloc[0]
     dots = {"color": BLUE, "alpha": 0.4, "s": 12, "label": "one row", **options}
     ax.scatter("risk", "instability", data=table, **dots)
-    ax.axhline(mean, color=RED, lw=1.2, ls=(0, (5, 2)), label=f"mean {mean:.3f}")
+    ax.axhline(mean, color=VERMILION, lw=1.2, ls=(0, (5, 2)), label=f"mean {mean:.3f}")
     ax.set(xlim=(0, 1), xlabel="Risk by the model", ylabel="Mean absolute difference of risks")
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False)
@@ -84,7 +80,7 @@ def _classification(result, ax, threshold, options):
     ax.scatter(result.table["risk"], share, **dots)
     ax.axvline(threshold, color=GREY, lw=0.8, ls=(0, (1, 1)), label=f"threshold {threshold:g}")
     mean = np.average(share, weights=result.models.weight)
-    ax.axhline(mean, color=RED, lw=1.2, ls=(0, (5, 2)), label=f"mean {mean:.3f}")
+    ax.axhline(mean, color=VERMILION, lw=1.2, ls=(0, (5, 2)), label=f"mean {mean:.3f}")
     ax.set(
         xlim=(0, 1),
         ylim=(0, 1),
@@ -146,3 +142,64 @@ _DRAW = {
     "calibration": _calibration,
     "net_benefit": _net_benefit,
 }
+
+ALL_ROWS, TREAT_ALL = "all rows", "treat all"
+
+_FEWEST_RISKS = 4
+
+
+def switching(models, threshold):
+    """Return for each row the share of bootstrap models that put it into the other class."""
+    return ((models.risks > threshold) != (models.risk > threshold)).mean(axis=0)
+
+
+def calibration_curves(models, smooth, n_points):
+    """Return one smooth calibration curve per model, each over its own range of risks."""
+    if smooth not in SMOOTHERS:
+        raise InputError(f"smooth is {smooth!r}; pass one of {', '.join(SMOOTHERS)}.")
+    parts = [
+        _calibration_curves(name, models.task.y, risk, models.weight, smooth, n_points)
+        for name, risk in _named(models)
+    ]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def decision_curves(models, thresholds=None):
+    """Return the net benefit of every model, and of treating all, at every threshold."""
+    at = np.arange(1, 100) / 100 if thresholds is None else np.atleast_1d(thresholds).astype(float)
+    for one in at:
+        check_threshold(float(one), "thresholds")
+    weight = models.weight / models.weight.sum()
+    gain, harm = weight * models.task.y, weight * (1 - models.task.y)
+    risks = np.vstack([models.risk, models.risks, np.ones(models.task.n)])
+    values = [_net_benefit_curves(risks, gain, harm, t) for t in at]
+    names = [*(name for name, _ in _named(models)), TREAT_ALL]
+    return pd.DataFrame(
+        {
+            "model": np.repeat(np.array(names, dtype=object), len(at)),
+            "threshold": np.tile(at, len(names)),
+            "estimate": np.array(values).T.ravel(),
+        }
+    )
+
+
+def _net_benefit_curves(risks, gain, harm, threshold):
+    treated = (risks >= threshold).astype(float)
+    return treated @ gain - treated @ harm * threshold / (1 - threshold)
+
+
+def _named(models):
+    yield ALL_ROWS, models.risk
+    for number, risk in zip(models.numbers, models.risks, strict=True):
+        yield str(number), risk
+
+
+def _calibration_curves(name, y, risk, weight, smooth, n_points):
+    """Return a curve, empty where the risks are too few to smooth."""
+    used = weight > 0
+    y, risk, weight = y[used].astype(float), risk[used], weight[used]
+    if len(np.unique(risk)) < _FEWEST_RISKS:
+        return pd.DataFrame()
+    at = np.linspace(risk.min(), risk.max(), n_points)
+    height = np.clip(fit_smooth(y, risk, weight, smooth).estimate(at), 0, 1)
+    return pd.DataFrame({"model": name, "risk": at, "estimate": height})

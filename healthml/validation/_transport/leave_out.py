@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from healthml._core._intervals import simultaneous_level
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import paired_scores
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.meta_analysis._random_effects import FEWEST
-from healthml.validation._leakage.screen_columns import simultaneous_level
 from healthml.validation._splits.leave_one_site_out import rows_of_others
 from healthml.validation._splits.times import time_values
-from healthml.validation._transport.site_pooling import pool_sites, site_lines
+from healthml.validation._transport.site_measures import pool_sites, site_lines
 
 __all__ = ["TransportResult", "later_time", "leave_site_out", "time_values"]
 

@@ -126,7 +126,7 @@ class ValidationResult(Result):
 
     def plot(self, ax=None, *, measures=None, **kwargs):
         """Draw apparent and corrected values with their intervals; returns the matplotlib axes."""
-        from healthml._core._style import BLUE, GREY, new_axes
+        from healthml._core._displays import BLUE, GREY, new_axes
 
         table = self.table.dropna(subset=["corrected"])
         unit = [n for n in table["measure"] if n in MEASURES and MEASURES[n].limits[1] == 1]

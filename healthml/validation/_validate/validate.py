@@ -18,10 +18,8 @@ from healthml.validation._scoring.folds import FoldScores
 from healthml.validation._scoring.interval_choice import check_ci
 from healthml.validation._task import Task, make_task, slow_value
 from healthml.validation._validate import choose_method as _auto
-from healthml.validation._validate.assemble import draws_result
+from healthml.validation._validate.assemble import draws_result, folds_result, later_result
 from healthml.validation._validate.corrections import BOOTSTRAP
-from healthml.validation._validate.folds_result import folds_result
-from healthml.validation._validate.later_result import later_result
 from healthml.validation._validate.result import ValidationResult
 
 FOLDS = ("cv", "repeated_cv", "nested_cv")

@@ -3,8 +3,13 @@
 import narwhals as nw
 import numpy as np
 
-from healthml.cleaning._columns.missing_codes import NUMBER, NUMBER_SUSPECTED, TEXT, TEXT_SUSPECTED
 from healthml.cleaning._columns.view import ROUNDING
+from healthml.cleaning._quality.screens.missing_codes import (
+    NUMBER,
+    NUMBER_SUSPECTED,
+    TEXT,
+    TEXT_SUSPECTED,
+)
 from healthml.cleaning._quality.screens.plausible import IMPOSSIBLE, INFINITE, VERIFY
 
 _COME_FIRST = (TEXT, TEXT_SUSPECTED, NUMBER, NUMBER_SUSPECTED, INFINITE, IMPOSSIBLE)

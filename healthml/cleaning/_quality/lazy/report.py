@@ -4,14 +4,12 @@ from dataclasses import replace
 
 import narwhals as nw
 
-from healthml.cleaning._columns import missing_codes as codes
-from healthml.cleaning._columns import shapes as kinds
 from healthml.cleaning._columns.view import FOUND, SUSPECTED, TableView
 from healthml.cleaning._quality.lazy.cells import conditions
 from healthml.cleaning._quality.lazy.columns import counted_columns
 from healthml.cleaning._quality.lazy.keys import date_order_flags, repeated_identifiers
-from healthml.cleaning._quality.lazy.lazy_roles import read_roles
 from healthml.cleaning._quality.lazy.places import count_places, count_rows, period_key
+from healthml.cleaning._quality.lazy.table import read_roles
 from healthml.cleaning._quality.places import group_name
 from healthml.cleaning._quality.result import CODE_RULES, SUSPECTED_CODE_RULES, QualityReport
 from healthml.cleaning._quality.screens import (
@@ -21,8 +19,10 @@ from healthml.cleaning._quality.screens import (
     keys,
     plausible,
     roles,
+    storage,
 )
 from healthml.cleaning._quality.screens import fills as fill
+from healthml.cleaning._quality.screens import missing_codes as codes
 from healthml.cleaning._quality.screens import row_order as order
 from healthml.cleaning._quality.table import not_assessed, tidy
 
@@ -70,15 +70,15 @@ def lazy_report(table, schema, given):
 def _columns_judged(view, schema):
     """Run the screens that look at one column at a time, as the report of rows does."""
     yield from declared.screen_declared(view, schema)
-    yield from kinds.screen_emptiness(view)
+    yield from storage.screen_emptiness(view)
     coded = [*codes.screen_text_codes(view), *codes.screen_number_codes(view)]
     yield from coded
     explained = _explained(coded)
     yield from plausible.screen_plausibility(view, explained)
     for screen in (
-        kinds.screen_text_numbers,
-        kinds.screen_level_variants,
-        kinds.screen_level_synonyms,
+        storage.screen_text_numbers,
+        storage.screen_level_variants,
+        storage.screen_level_synonyms,
         dates.screen_date_columns,
     ):
         yield from screen(view)

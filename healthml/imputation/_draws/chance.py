@@ -1,0 +1,34 @@
+"""Chance that belongs to a cell: the same numbers for a row alone and in a batch."""
+
+import numpy as np
+
+_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+def chance_of(keys, *place):
+    """Return one uniform number in [0, 1) per row for a place: seed, chain, round, column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml.imputation._draws.chance import chance_of
+    >>> keys = np.array([7, 8], dtype=np.uint64)
+    >>> bool(chance_of(keys, 1, 2)[0] == chance_of(keys[:1], 1, 2)[0])
+    True
+    """
+    with np.errstate(over="ignore"):
+        salt = np.uint64(0)
+        for number in place:
+            salt = _mixed(salt + np.uint64(number) * _STEP + _STEP)
+        mixed = _mixed(keys ^ salt)
+    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mixed(x):
+    """Scramble 64 bits (the finaliser of splitmix64)."""
+    x = np.asarray(x, dtype=np.uint64)
+    x = (x ^ (x >> np.uint64(30))) * _MIX[0]
+    x = (x ^ (x >> np.uint64(27))) * _MIX[1]
+    return x ^ (x >> np.uint64(31))
