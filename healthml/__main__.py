@@ -218,11 +218,11 @@ def _natural(text):
 
 def _audit(options):
     import healthml
-    from healthml._core._tables.read_file import read_table
+    from healthml._core._tables import read_file
 
     schema = _schema(options)
     targets = _targets(options, taken=[options.table, options.schema])
-    table = read_table(
+    table = read_file(
         options.table, missing=options.missing, sep=options.sep, encoding=options.encoding
     )
     table = _without(table, options, schema)

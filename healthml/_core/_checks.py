@@ -9,7 +9,7 @@ from pandas.api import types
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import check_random_state, column_or_1d
 
-from healthml._core._tables.frames import parse_numbers
+from healthml._core._tables import parse_numbers
 from healthml.exceptions import InputError, OutcomeError
 
 MOST_LEVELS_SHOWN = 20

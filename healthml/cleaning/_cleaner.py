@@ -2,19 +2,19 @@
 
 from sklearn.base import clone
 
-from healthml.cleaning._categories.code_checker import CodeChecker
-from healthml.cleaning._categories.normalizer import CategoryNormalizer
-from healthml.cleaning._cross_field.check import CrossFieldCheck
-from healthml.cleaning._dates.parser import DateParser
-from healthml.cleaning._lab_values.parser import LabValueParser
-from healthml.cleaning._missing_codes.transformer import MissingCodes
-from healthml.cleaning._plausible.decimal_slips import DecimalSlips
-from healthml.cleaning._plausible.ranges import PlausibleRange
-from healthml.cleaning._record.base import CellCleaner
-from healthml.cleaning._record.cost import cost_of_cleaning
-from healthml.cleaning._record.record import CleaningRecord
-from healthml.cleaning._record.summary import summarise_record
-from healthml.cleaning._units.harmonizer import UnitHarmonizer
+from healthml.cleaning._categories import CategoryNormalizer, CodeChecker
+from healthml.cleaning._cross_field import CrossFieldCheck
+from healthml.cleaning._dates import DateParser
+from healthml.cleaning._lab_values import LabValueParser
+from healthml.cleaning._missing_codes import MissingCodes
+from healthml.cleaning._plausible import DecimalSlips, PlausibleRange
+from healthml.cleaning._record import (
+    CellCleaner,
+    CleaningRecord,
+    cost_of_cleaning,
+    summarise_record,
+)
+from healthml.cleaning._units import UnitHarmonizer
 from healthml.exceptions import InputError
 
 ORDER = (

@@ -6,7 +6,7 @@ streams.
 
 import numpy as np
 
-from healthml._core._knowledge.facts import load_units
+from healthml._core._knowledge import load_units
 from healthml.datasets._encounters import MEASURE
 from healthml.exceptions import InputError
 

@@ -13,9 +13,9 @@ from healthml._core._checks import check_event, check_groups
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import auroc_influence
 from healthml._core._results import Result
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
-from healthml.validation._scoring.evaluator import predict_risk
+from healthml.validation._scoring import predict_risk
 
 _ROWS_AT_ONCE = 50_000
 

@@ -9,11 +9,11 @@ import pandas as pd
 from scipy.stats import norm
 
 from healthml._core._checks import check_event, check_groups
-from healthml._core._knowledge.name_hints import name_words
+from healthml._core._knowledge import name_words
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import paired_scores
 from healthml._core._results import Result
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 from healthml.validation._reference_models import TableEncoder, _numbers
 

@@ -12,12 +12,12 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml._core._sample import Sample, as_models, both_outcomes, make_sample
 from healthml.exceptions import InputError
-from healthml.metrics._measures.registry import MEASURES, get_measure
+from healthml.metrics._measures import MEASURES, get_measure
 from healthml.metrics._multiclass import refuse_multiclass
-from healthml.metrics._uncertainty.closed_form import MEANS
-from healthml.metrics._uncertainty.resampled import (
+from healthml.metrics._uncertainty import (
     BOUNDED,
     COSTS,
+    MEANS,
     OF_COUNTS,
     RECALIBRATED,
     count_statistic,

@@ -12,7 +12,7 @@ from healthml._core._results import Result
 from healthml._core._sample import both_outcomes, make_sample
 from healthml.exceptions import InputError
 from healthml.metrics._multiclass import refuse_multiclass
-from healthml.metrics._uncertainty.delong import delong_covariance, placements
+from healthml.metrics._uncertainty import delong_covariance, placements
 
 __all__ = ["DelongResult", "delong_test"]
 

@@ -12,22 +12,30 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml._core._sample import Sample, make_sample
 from healthml.exceptions import InputError, OutcomeError
-from healthml.metrics._measures.calibration import SMOOTHERS, errors_of, fit_smooth, quantile_groups
-from healthml.metrics._measures.classification import check_prevalence
-from healthml.metrics._measures.registry import MEASURES, get_measure
-from healthml.metrics._measures.utility import lowest_cost_of
+from healthml.metrics._measures import (
+    MEASURES,
+    SMOOTHERS,
+    check_prevalence,
+    errors_of,
+    fit_smooth,
+    get_measure,
+    lowest_cost_of,
+    quantile_groups,
+)
 from healthml.metrics._multiclass import one_vs_rest
-from healthml.metrics._smoothers.local import distinct_cells
-from healthml.metrics._uncertainty.closed_form import NORMAL, Interval, direct_interval
-from healthml.metrics._uncertainty.resampled import (
+from healthml.metrics._smoothers import distinct_cells
+from healthml.metrics._uncertainty import (
     BOUNDED,
     COSTS,
     IRREGULAR,
+    NORMAL,
     OF_COUNTS,
     RESAMPLED,
     SMOOTH,
+    Interval,
     bounded_interval,
     count_statistic,
+    direct_interval,
     lowest_cost_interval,
     resample,
     under_perfect_calibration,

@@ -6,7 +6,7 @@ from sklearn.metrics import make_scorer
 from healthml._core._checks import check_event
 from healthml._core._inputs import check_threshold
 from healthml.exceptions import InputError
-from healthml.metrics._measures.registry import get_measure
+from healthml.metrics._measures import get_measure
 
 __all__ = ["get_scorer"]
 

@@ -9,13 +9,13 @@ from scipy.sparse.csgraph import connected_components
 
 from healthml._core._checks import check_event, check_groups
 from healthml._core._findings import check_rules
-from healthml._core._fingerprints.duplicates import duplicate_clusters
-from healthml._core._tables.frames import check_table, to_pandas
+from healthml._core._fingerprints import duplicate_clusters
+from healthml._core._tables import check_table, to_pandas
 from healthml.cleaning import quality_report
 from healthml.exceptions import InputError
 from healthml.fairness._groups import sensitive_frame
 from healthml.validation._reference_models import as_read, default_model
-from healthml.validation._scoring.evaluator import Evaluator
+from healthml.validation._scoring import Evaluator
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,7 @@ class AuditReport(Result):
 
     def to_html(self, path=None):
         """Return the report as one self-contained page, and write it to `path` when given."""
-        from healthml.reporting._page.html import render
+        from healthml.reporting._page import render
 
         page = render(self)
         if path is not None:

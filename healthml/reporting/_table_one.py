@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_event, check_groups
-from healthml._core._tables.frames import column_kind, to_pandas
+from healthml._core._tables import column_kind, to_pandas
 from healthml.exceptions import InputError
 
 SMALLEST_SHOWN = 11

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._tables.frames import parse_numbers
+from healthml._core._tables import parse_numbers
 from healthml.exceptions import SchemaError
 from healthml.schema._variable import as_tuple, check_keys
 

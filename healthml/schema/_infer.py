@@ -4,18 +4,21 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import list_levels
-from healthml._core._knowledge import facts as knowledge
-from healthml._core._knowledge.name_hints import (
+from healthml._core._knowledge import (
+    concept_limits,
     contains_word,
     has_word,
     id_hint,
+    is_ambiguous,
     known_at_discharge,
     later_hint,
+    match_concept,
     name_words,
+    number_codes,
     score_hint,
     site_hint,
 )
-from healthml._core._tables.frames import column_kind, parse_numbers
+from healthml._core._tables import column_kind, parse_numbers
 from healthml.schema._variable import KINDS, Variable, as_tuple
 
 MOST_OUTCOME_LEVELS = 20
@@ -303,7 +306,7 @@ def _variables(proposal):
 
 def _limits(proposal, column):
     """Shipped limits of the concept that the name means, if the numbers fit its usual unit."""
-    concept = knowledge.match_concept(str(column.name))
+    concept = match_concept(str(column.name))
     if concept is None or column.kind not in ("numeric", "categorical", "text"):
         return {}
     if isinstance(column.values.dtype, pd.CategoricalDtype):
@@ -311,7 +314,7 @@ def _limits(proposal, column):
     numbers = _real_numbers(column)
     if len(numbers) < SHARE_NUMBERS * (column.n - column.n_missing) or not len(numbers):
         return {}
-    facts = knowledge.concept_limits(concept)
+    facts = concept_limits(concept)
     unit, hard, soft = facts["units"][0][0], facts["hard"], facts["soft"]
     n_inside = int(numbers.between(*_closed(hard)).sum())
     low, high = _closed(soft)
@@ -320,7 +323,7 @@ def _limits(proposal, column):
         f"in {unit or 'its unit'} ({facts['reviewed']})"
     )
     fits = n_inside >= SHARE_IN_LIMITS * len(numbers) and low <= numbers.median() <= high
-    sure = fits and not knowledge.is_ambiguous(str(column.name))
+    sure = fits and not is_ambiguous(str(column.name))
     if not sure:
         evidence += "; the unit or the meaning is not sure, so no limits are set"
     proposal.add(column, "limits", evidence, adopt=sure and "variables" not in proposal.known)
@@ -332,7 +335,7 @@ def _limits(proposal, column):
 def _real_numbers(column):
     """Numbers of a column without missing ones and shipped codes for missing below zero."""
     numbers = parse_numbers(column.values)[0].dropna()
-    codes = [code for code in knowledge.number_codes() if code < 0]
+    codes = [code for code in number_codes() if code < 0]
     return numbers[~numbers.isin(codes)]
 
 

@@ -6,7 +6,7 @@ from numbers import Real
 
 import pandas as pd
 
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import SchemaError
 from healthml.schema._eligibility import read_eligibility
 from healthml.schema._split import Parts, split_table

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_event
-from healthml._core._tables.frames import blank_codes, parse_numbers, refuse_infinite
+from healthml._core._tables import blank_codes, parse_numbers, refuse_infinite
 from healthml.exceptions import SchemaError
 
 

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 
 _MISSING_LEVEL = "\x00missing"

@@ -9,8 +9,8 @@ from healthml._core._checks import check_event, check_groups
 from healthml._core._inputs import check_threshold, check_weight
 from healthml._core._intervals import check_confidence_level
 from healthml.exceptions import InputError
-from healthml.metrics._batched.measures import FAST
-from healthml.metrics._measures.registry import MEASURES, get_measure
+from healthml.metrics._batched import FAST
+from healthml.metrics._measures import MEASURES, get_measure
 
 DEFAULT = (
     "auroc",

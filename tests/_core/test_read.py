@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthml._core._tables.read_file import read_table
+from healthml._core._tables.read_file import read_file
 from healthml.exceptions import ReadError
 
 
@@ -22,14 +22,14 @@ def write(tmp_path):
 
 
 def test_mixed_columns_stay_as_written(write):
-    table = read_table(write("lab,note\n1.50,None\n<5,NA\n 7 ,nan\n,null\n"))
+    table = read_file(write("lab,note\n1.50,None\n<5,NA\n 7 ,nan\n,null\n"))
     assert table["lab"].tolist()[:3] == ["1.50", "<5", " 7 "]
     assert table["note"].tolist() == ["None", "NA", "nan", "null"]
     assert table["lab"].isna().tolist() == [False, False, False, True]
 
 
 def test_missing_names_the_codes_of_missing(write):
-    table = read_table(write("a,b,c\nNA,?,-1\n3,x,4\n,,5\n"), missing=["NA", "?", "-1"])
+    table = read_file(write("a,b,c\nNA,?,-1\n3,x,4\n,,5\n"), missing=["NA", "?", "-1"])
     assert table["a"].dtype == float
     assert table["a"].isna().tolist() == [True, False, True]
     assert table["b"].isna().tolist() == [True, False, True]
@@ -37,7 +37,7 @@ def test_missing_names_the_codes_of_missing(write):
 
 
 def test_numbers_are_numbers_and_exact(write):
-    table = read_table(write("a,b,c\n1,0.1,3\n-2,1e-3,\n"))
+    table = read_file(write("a,b,c\n1,0.1,3\n-2,1e-3,\n"))
     assert table["a"].tolist() == [1, -2]
     assert table["a"].dtype == np.int64
     assert table["b"].tolist() == [0.1, 0.001]
@@ -54,14 +54,14 @@ def test_numbers_are_numbers_and_exact(write):
     ],
 )
 def test_large_identifiers_are_exact(write, cells, dtype):
-    column = read_table(write("id,x\n" + "".join(f"{cell},1\n" for cell in cells)))["id"]
+    column = read_file(write("id,x\n" + "".join(f"{cell},1\n" for cell in cells)))["id"]
     assert str(column.dtype) == dtype
     assert [str(cell) for cell in column.dropna()] == [cell for cell in cells if cell]
 
 
 def test_integers_beyond_64_bits_and_leading_zeros_stay_text(write):
     text = "huge,zip,code,time\n123456789012345678901234567890,00123,1,08:00\n5,4,10,09:30\n"
-    table = read_table(write(text))
+    table = read_file(write(text))
     assert table["huge"].tolist() == ["123456789012345678901234567890", "5"]
     assert table["zip"].tolist() == ["00123", "4"]
     assert table["code"].tolist() == [1, 10]
@@ -71,7 +71,7 @@ def test_integers_beyond_64_bits_and_leading_zeros_stay_text(write):
 def test_every_64_bit_integer_survives(tmp_path_factory, cells):
     path = tmp_path_factory.mktemp("read") / "ids.csv"
     path.write_text("id,x\n" + "".join(f"{'' if c is None else c},1\n" for c in cells))
-    read = read_table(path)["id"]
+    read = read_file(path)["id"]
     assert [None if pd.isna(c) else int(c) for c in read] == cells
 
 
@@ -87,24 +87,24 @@ def test_text_survives(tmp_path_factory, cells):
     cells = [*cells, "not a number"]
     quoted = "".join('"{}",1\n'.format(cell.replace('"', '""')) for cell in cells)
     path.write_bytes(("note,x\n" + quoted).encode())
-    assert read_table(path)["note"].tolist() == cells
+    assert read_file(path)["note"].tolist() == cells
 
 
 def test_true_and_false_are_boolean(write):
-    table = read_table(write("a,b,c\nTrue,TRUE,true\nFalse,,maybe\n"))
+    table = read_file(write("a,b,c\nTrue,TRUE,true\nFalse,,maybe\n"))
     assert table["a"].dtype == bool
     assert str(table["b"].dtype) == "boolean"
     assert table["c"].tolist() == ["true", "maybe"]
 
 
 def test_tabs_gzip_byte_order_mark_and_blank_lines(write):
-    assert read_table(write("a\tb\n1\t2\n", "t.tsv")).shape == (1, 2)
-    assert read_table(write(gzip.compress(b"a\tb\n1\t2\n"), "t.tsv.gz")).shape == (1, 2)
-    assert read_table(write("\ufeffa,b\r\n1,2\r\n\r\n3,4\r\n"))["a"].tolist() == [1, 3]
+    assert read_file(write("a\tb\n1\t2\n", "t.tsv")).shape == (1, 2)
+    assert read_file(write(gzip.compress(b"a\tb\n1\t2\n"), "t.tsv.gz")).shape == (1, 2)
+    assert read_file(write("\ufeffa,b\r\n1,2\r\n\r\n3,4\r\n"))["a"].tolist() == [1, 3]
 
 
 def test_a_quoted_cell_holds_delimiters_and_lines(write):
-    table = read_table(write('a,b\n"x, y",1\n"two\nlines",2\n'))
+    table = read_file(write('a,b\n"x, y",1\n"two\nlines",2\n'))
     assert table["a"].tolist() == ["x, y", "two\nlines"]
 
 
@@ -113,7 +113,7 @@ def test_parquet_keeps_its_types_and_loses_its_codes(tmp_path):
     path = tmp_path / "t.parquet"
     kind = pd.Categorical(["a", "?", "b"])
     pd.DataFrame({"id": [2**60 + 1, -1, 3], "kind": kind}).to_parquet(path)
-    table = read_table(path, missing=["-1", "?"])
+    table = read_file(path, missing=["-1", "?"])
     assert table["id"].iloc[0] == 2**60 + 1
     assert table["id"].isna().tolist() == [False, True, False]
     assert table["kind"].cat.categories.tolist() == ["a", "b"]
@@ -124,7 +124,7 @@ def test_a_workbook_reads_like_a_csv(tmp_path):
     path = tmp_path / "t.xlsx"
     cells = {"id": ["007", "012", "3"], "x": [1, 2.5, None], "lab": [5, "<3", "NA"]}
     pd.DataFrame(cells).to_excel(path, index=False)
-    table = read_table(path)
+    table = read_file(path)
     assert table["id"].tolist() == ["007", "012", "3"]
     assert table["x"].tolist()[:2] == [1.0, 2.5]
     assert table["lab"].tolist() == ["5", "<3", "NA"]
@@ -153,21 +153,21 @@ def test_a_workbook_reads_like_a_csv(tmp_path):
 )
 def test_a_bad_file_is_told_in_one_sentence(write, content, name, says):
     with pytest.raises(ReadError, match=says) as caught:
-        read_table(write(content, name))
+        read_file(write(content, name))
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
 
 
 def test_an_absent_file_and_a_folder(tmp_path):
     with pytest.raises(ReadError, match="there is no file"):
-        read_table(tmp_path / "absent.csv")
+        read_file(tmp_path / "absent.csv")
     with pytest.raises(ReadError, match="folder"):
-        read_table(tmp_path)
+        read_file(tmp_path)
 
 
 def test_no_cell_is_quoted_in_an_error(write):
     with pytest.raises(ReadError) as caught:
-        read_table(write("a,b\nMary Smith,2,3\nJoe Doe,1\n"))
+        read_file(write("a,b\nMary Smith,2,3\nJoe Doe,1\n"))
     assert "Mary" not in str(caught.value)
 
 
@@ -178,5 +178,5 @@ def test_a_large_file_is_read_in_seconds(tmp_path):
     columns |= {f"c{i}": rng.choice(["No", "Up", "007"], 100_000) for i in range(25)}
     pd.DataFrame(columns).to_csv(tmp_path / "t.csv", index=False)
     start = time.perf_counter()
-    assert read_table(tmp_path / "t.csv").shape == (100_000, 50)
+    assert read_file(tmp_path / "t.csv").shape == (100_000, 50)
     assert time.perf_counter() - start < 6

@@ -1,1 +1,48 @@
 """Clinical facts with their sources: ranges, units, concepts of columns, words of categories."""
+
+from healthml._core._knowledge.category_words import confusable_pairs, synonym_table
+from healthml._core._knowledge.facts import (
+    NOT_REVIEWED,
+    concept_limits,
+    concept_names,
+    is_ambiguous,
+    load_ranges,
+    load_units,
+    match_concept,
+    number_codes,
+    population_soft,
+    text_codes,
+)
+from healthml._core._knowledge.name_hints import (
+    contains_word,
+    has_word,
+    id_hint,
+    known_at_discharge,
+    later_hint,
+    name_words,
+    score_hint,
+    site_hint,
+)
+
+__all__ = [
+    "NOT_REVIEWED",
+    "concept_limits",
+    "concept_names",
+    "confusable_pairs",
+    "contains_word",
+    "has_word",
+    "id_hint",
+    "is_ambiguous",
+    "known_at_discharge",
+    "later_hint",
+    "load_ranges",
+    "load_units",
+    "match_concept",
+    "name_words",
+    "number_codes",
+    "population_soft",
+    "score_hint",
+    "site_hint",
+    "synonym_table",
+    "text_codes",
+]

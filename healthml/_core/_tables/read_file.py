@@ -26,7 +26,7 @@ _PANDAS = tuple(int(part) for part in re.findall(r"\d+", pd.__version__)[:2])
 _EXACT_FLOATS = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
 
 
-def read_table(path, *, missing=(), sep=None, encoding=None):
+def read_file(path, *, missing=(), sep=None, encoding=None):
     r"""Read a CSV, TSV (also .gz), parquet or xlsx file.
 
     A column is numeric only if every cell that is not empty is a number; otherwise each cell
@@ -60,11 +60,11 @@ def read_table(path, *, missing=(), sep=None, encoding=None):
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from healthml._core._tables.read_file import read_table
+    >>> from healthml._core._tables.read_file import read_file
     >>> folder = tempfile.TemporaryDirectory()
     >>> path = pathlib.Path(folder.name, "labs.csv")
     >>> _ = path.write_text("id,crp\n007,NA\n012,3.5\n")
-    >>> read_table(path, missing=["NA"]).to_dict("list")
+    >>> read_file(path, missing=["NA"]).to_dict("list")
     {'id': ['007', '012'], 'crp': [nan, 3.5]}
     >>> folder.cleanup()
     """

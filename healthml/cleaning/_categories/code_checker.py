@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from healthml._core._knowledge.name_hints import name_words
+from healthml._core._knowledge import name_words
 from healthml.cleaning._categories.code_shapes import (
     ATC,
     ICD9,
@@ -17,11 +17,8 @@ from healthml.cleaning._categories.code_shapes import (
     is_valid,
 )
 from healthml.cleaning._categories.columns import is_wide, text_levels
-from healthml.cleaning._columns.missing_codes import is_missing_code
-from healthml.cleaning._columns.shapes import is_text
-from healthml.cleaning._columns.text import tidy
-from healthml.cleaning._record.base import CellCleaner
-from healthml.cleaning._record.record import Change
+from healthml.cleaning._columns import is_missing_code, is_text, tidy
+from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
 
 CODE_FORMAT, CODE_SHAPE, CHECK_DIGIT = "code_format", "code_shape", "check_digit"

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge.name_hints import id_hint, name_words
-from healthml.cleaning._columns.shapes import has_code_name
-from healthml.cleaning._columns.text import key_of, template_of
+from healthml._core._knowledge import id_hint, name_words
+from healthml.cleaning._columns import has_code_name, key_of, template_of
 
 MOSTLY = 0.8
 

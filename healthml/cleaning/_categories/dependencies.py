@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from healthml.cleaning._categories.typos import is_blotted, is_slip_of_level, is_smudge
-from healthml.cleaning._columns.text import key_of
+from healthml.cleaning._columns import key_of
 
 HOLDS = 0.9  # share of rows in which the determinant's usual level must stand
 FEWEST_IN_GROUP = 5

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from healthml._core._intervals import wilson
-from healthml._core._knowledge.category_words import synonym_table
-from healthml._core._tables.frames import MOST_LEVELS
+from healthml._core._knowledge import synonym_table
+from healthml._core._tables import MOST_LEVELS
 from healthml.cleaning._categories.typos import is_abbreviated, is_slip_of_level
-from healthml.cleaning._columns.missing_codes import is_missing_code
-from healthml.cleaning._columns.text import (
+from healthml.cleaning._columns import (
     fill_template,
+    is_missing_code,
     key_of,
     template_of,
     tidy,

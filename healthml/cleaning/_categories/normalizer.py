@@ -19,9 +19,8 @@ from healthml.cleaning._categories.levels import (
     LevelPlan,
 )
 from healthml.cleaning._categories.rounds import Round, learn_round, level_counts, rows_changed
-from healthml.cleaning._columns.shapes import is_text
-from healthml.cleaning._record.base import CellCleaner
-from healthml.cleaning._record.record import Change
+from healthml.cleaning._columns import is_text
+from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
 from healthml.schema._variable import as_tuple
 

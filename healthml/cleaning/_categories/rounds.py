@@ -13,7 +13,7 @@ from healthml.cleaning._categories.dependencies import (
 )
 from healthml.cleaning._categories.levels import TYPO, LevelPlan, learn_levels
 from healthml.cleaning._categories.smudges import Smudges, learn_mark
-from healthml.cleaning._columns.text import tidy
+from healthml.cleaning._columns import tidy
 
 
 @dataclass

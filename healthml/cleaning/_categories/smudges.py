@@ -4,7 +4,7 @@ from collections import Counter
 
 from healthml.cleaning._categories.levels import ESTABLISHED, group_templates, is_rare
 from healthml.cleaning._categories.typos import is_smudge
-from healthml.cleaning._columns.text import DIGITS, fill_template, key_of, template_of
+from healthml.cleaning._columns import DIGITS, fill_template, key_of, template_of
 
 FEWEST = 20  # replaced characters in distinct pairs of levels
 DOMINATES = 0.8

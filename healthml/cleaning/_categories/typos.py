@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from healthml._core._knowledge.category_words import confusable_pairs
+from healthml._core._knowledge import confusable_pairs
 
 SHORTEST_WORD = 4  # shorter words have too many real neighbours
 LONG_WORD = 8  # from here two slips in one word are believed when other columns agree

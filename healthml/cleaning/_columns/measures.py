@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge.facts import (
+from healthml._core._knowledge import (
     concept_limits,
     concept_names,
     is_ambiguous,
@@ -19,7 +19,7 @@ from healthml._core._knowledge.facts import (
     number_codes,
     population_soft,
 )
-from healthml._core._tables.frames import parse_numbers
+from healthml._core._tables import parse_numbers
 from healthml.cleaning._columns.view import AGREES, AGREES_AMBIGUOUS, ROUNDING, ColumnView
 
 POPULATIONS = ("adult", "child", "neonate")

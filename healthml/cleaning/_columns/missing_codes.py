@@ -10,7 +10,7 @@ import unicodedata
 
 import numpy as np
 
-from healthml._core._knowledge.facts import number_codes, text_codes
+from healthml._core._knowledge import number_codes, text_codes
 from healthml.cleaning._columns.view import FOUND, SUSPECTED
 
 FEW_DISTINCT = 20  # at most this many distinct values: a scale, not a measurement

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge.name_hints import id_hint, name_words
+from healthml._core._knowledge import id_hint, name_words
 from healthml.cleaning._columns.missing_codes import level_key
 
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
@@ -24,7 +24,7 @@ _SHAPES = (
     ("code", re.compile(r"\s*[A-Za-z]{1,3}[-.]?\d[\w.-]*\s*")),
 )
 
-_READABLE = ("comparator", "decimal comma", "thousands", "number with unit", "about")
+READABLE_SHAPES = ("comparator", "decimal comma", "thousands", "number with unit", "about")
 
 _CODE_WORDS = frozenset({"code", "codes", "cd", "type", "zip", "zipcode"})
 
@@ -56,7 +56,7 @@ def read_numbers(column):
 
 def _read_number(text):
     shape = shape_of(text)
-    if shape != "number" and shape not in _READABLE:
+    if shape != "number" and shape not in READABLE_SHAPES:
         return np.nan
     text = text.replace(",", "") if shape == "thousands" else text.replace(",", ".")
     found = re.search(_NUMBER, text)
@@ -71,7 +71,7 @@ def spelling_keys(column):
     return [" ".join(level.split()) for level in visible]
 
 
-def usual_spellings(column):
+def level_spellings(column):
     """Return, for each level, the position of its most frequent spelling."""
     keys, counts = spelling_keys(column), column.level_counts
     best = {}

@@ -8,13 +8,8 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._checks import check_event, check_groups
-from healthml._core._knowledge.facts import (
-    concept_limits,
-    is_ambiguous,
-    match_concept,
-    number_codes,
-)
-from healthml._core._tables.frames import parse_numbers, to_pandas
+from healthml._core._knowledge import concept_limits, is_ambiguous, match_concept, number_codes
+from healthml._core._tables import parse_numbers, to_pandas
 from healthml.exceptions import InputError
 
 FOUND, SUSPECTED, NOTE = "found", "suspected", "note"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from healthml.cleaning._columns.populations import BEYOND, OLDEST, TOP_CODES
+from healthml.cleaning._columns import BEYOND, OLDEST, TOP_CODES
 from healthml.cleaning._cross_field.columns import dates_of
 from healthml.cleaning._cross_field.rule import FieldRule
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from healthml._core._knowledge.facts import concept_limits
+from healthml._core._knowledge import concept_limits
 from healthml.cleaning._cross_field.columns import soft_hull
 from healthml.cleaning._cross_field.rule import FieldRule, inside, robust, spread
-from healthml.cleaning._plausible.decimal_evidence import usual_decimals
+from healthml.cleaning._plausible import usual_decimals
 
 SWAP, BMI, BODY = "height_weight_swapped", "bmi_inconsistent", "body_size"
 UNIT, SLIP = "unit_suspected", "decimal_slip"

@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml.cleaning._columns.measures import read_measures, thinned
-from healthml.cleaning._columns.populations import find_age, populations_present
+from healthml.cleaning._columns import find_age, populations_present, read_measures, thinned
 from healthml.cleaning._cross_field.age import AgeRule
 from healthml.cleaning._cross_field.body_size import BodyRule
 from healthml.cleaning._cross_field.columns import find_fields, partner
@@ -16,7 +15,7 @@ from healthml.cleaning._cross_field.vital_signs import (
     OxygenRatioRule,
     PressureRule,
 )
-from healthml.cleaning._record.base import CellCleaner
+from healthml.cleaning._record import CellCleaner
 from healthml.exceptions import InputError
 
 COMA = ("gcs_eye", "gcs_verbal", "gcs_motor", "gcs_total")

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge.facts import concept_limits, concept_names, population_soft
-from healthml._core._knowledge.name_hints import has_word
-from healthml.cleaning._columns.measures import POPULATIONS, Measure, hull, numbers_of
+from healthml._core._knowledge import concept_limits, concept_names, has_word, population_soft
+from healthml.cleaning._columns import POPULATIONS, Measure, hull, numbers_of
 from healthml.exceptions import InputError
 
 ROLES = ("birth_date", "reference_date", "pf_ratio")  # beside the concepts

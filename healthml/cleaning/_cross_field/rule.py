@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from healthml.cleaning._columns.measures import as_written
+from healthml.cleaning._columns import as_written
 from healthml.cleaning._cross_field.columns import Field
-from healthml.cleaning._record.record import Change
+from healthml.cleaning._record import Change
 from healthml.exceptions import InputError
 
 HOLDS = 0.8  # share of training rows in which a rule must hold before it says anything

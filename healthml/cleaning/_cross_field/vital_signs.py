@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from healthml.cleaning._columns.measures import POPULATIONS
+from healthml.cleaning._columns import POPULATIONS
 from healthml.cleaning._cross_field.columns import soft_hull
 from healthml.cleaning._cross_field.rule import FieldRule, inside, robust, spread
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge.name_hints import name_words
-from healthml.cleaning._columns.shapes import is_text
+from healthml._core._knowledge import name_words
+from healthml.cleaning._columns import is_text
 from healthml.cleaning._dates.column import DateColumn, as_times
 from healthml.cleaning._dates.one_date import COMPACT, SERIAL, read_date
 

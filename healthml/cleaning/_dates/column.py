@@ -7,8 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from healthml.cleaning._columns.missing_codes import is_missing_code
-from healthml.cleaning._columns.text import tidy
+from healthml.cleaning._columns import is_missing_code, tidy
 from healthml.cleaning._dates.one_date import COMPACT, ISO, NAMED, SERIAL, is_day, read_date
 
 FORMAT, IMPOSSIBLE, PLACEHOLDER = "date_format", "impossible_date", "placeholder_date"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from healthml._core._knowledge.name_hints import name_words
+from healthml._core._knowledge import name_words
 
 BIRTH = frozenset(["birth", "dob", "born", "birthdate", "birthday"])
 STARTS = frozenset(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml.cleaning._columns.text import tidy
+from healthml.cleaning._columns import tidy
 from healthml.cleaning._dates.cells import (
     Settled,
     distinct_cells,
@@ -36,8 +36,7 @@ from healthml.cleaning._dates.event_order import (
     impossible_orders,
     swapped,
 )
-from healthml.cleaning._record.base import CellCleaner
-from healthml.cleaning._record.record import Change, Retyped
+from healthml.cleaning._record import CellCleaner, Change, Retyped
 from healthml.exceptions import InputError
 
 ORDER = "date_order"

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge.facts import concept_limits, is_ambiguous, match_concept
-from healthml.cleaning._columns.shapes import has_code_name
-from healthml.cleaning._columns.view import MOSTLY_NUMBERS
+from healthml._core._knowledge import concept_limits, is_ambiguous, match_concept
+from healthml.cleaning._columns import MOSTLY_NUMBERS, has_code_name
 from healthml.cleaning._lab_values.grammar import LabValue, read_cell
 
 NUMBERS, TITRES, PAIRS = "numbers", "titres", "pairs"

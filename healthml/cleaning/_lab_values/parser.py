@@ -14,8 +14,7 @@ from healthml.cleaning._lab_values.column import (
 )
 from healthml.cleaning._lab_values.grammar import LabValue
 from healthml.cleaning._lab_values.numerals import decimal_mark
-from healthml.cleaning._record.base import CellCleaner
-from healthml.cleaning._record.record import Change, Retyped
+from healthml.cleaning._record import CellCleaner, Change, Retyped
 from healthml.exceptions import InputError
 
 _WORDS = {

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from healthml._core._knowledge.facts import load_units
+from healthml._core._knowledge import load_units
 
 _WHOLE = {
     "Cel": "°c|ºc|c|degc|deg c|celsius|degrees c|degrees celsius|centigrade|°",

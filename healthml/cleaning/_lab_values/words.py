@@ -2,7 +2,7 @@
 
 import re
 
-from healthml._core._knowledge.facts import text_codes
+from healthml._core._knowledge import text_codes
 
 _REASONS = re.compile(
     r"(?:sample |specimen |grossly |gross |moderately |slightly |result )?"

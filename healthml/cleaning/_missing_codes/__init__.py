@@ -1,1 +1,5 @@
 """Words, levels and numbers that stand for a missing value."""
+
+from healthml.cleaning._missing_codes.transformer import MissingCodes
+
+__all__ = ["MissingCodes"]

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 
-from healthml._core._knowledge.facts import text_codes
-from healthml.cleaning._columns.missing_codes import code_meaning, level_key
-from healthml.cleaning._lab_values.words import missing_reason
+from healthml._core._knowledge import text_codes
+from healthml.cleaning._columns import code_meaning, level_key
+from healthml.cleaning._lab_values import missing_reason
 
 NUMBER, CODED, CATEGORY, FREE = "number", "coded", "category", "free"
 BLANK, KEEP, ASK = "blank", "keep", "ask"

@@ -5,19 +5,15 @@ import re
 import numpy as np
 from scipy.stats import poisson
 
-from healthml._core._knowledge.facts import (
-    concept_limits,
-    is_ambiguous,
-    match_concept,
-    number_codes,
-)
-from healthml.cleaning._columns.missing_codes import (
+from healthml._core._knowledge import concept_limits, is_ambiguous, match_concept, number_codes
+from healthml.cleaning._columns import (
     FEW_DISTINCT,
+    FOUND,
     SPIKE,
+    SUSPECTED,
     judge_code,
     judge_number_codes,
 )
-from healthml.cleaning._columns.view import FOUND, SUSPECTED
 
 STOPS = frozenset({"heart_rate", "resp_rate", "spo2"})  # zero is an arrest or a code
 VITALS = STOPS | {"sbp", "dbp", "map"}

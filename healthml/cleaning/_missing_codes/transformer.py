@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml.cleaning._lab_values.column import is_text, read_levels
+from healthml.cleaning._lab_values import is_text, read_levels
 from healthml.cleaning._missing_codes.levels import NUMBER
 from healthml.cleaning._missing_codes.numbers import learn_numbers, new_codes
 from healthml.cleaning._missing_codes.sentinels import STOPS, VITALS, zeros_at_odds
@@ -19,8 +19,7 @@ from healthml.cleaning._missing_codes.words import (
     table_of_words,
     word_rules,
 )
-from healthml.cleaning._record.base import CellCleaner
-from healthml.cleaning._record.record import Change
+from healthml.cleaning._record import CellCleaner, Change
 
 CODE = "missing_code_number"
 _CODE_TABLE = ["column", "code", "decision", "reason", "n_cells"]

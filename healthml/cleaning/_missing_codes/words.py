@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from healthml._core._knowledge.facts import match_concept
-from healthml.cleaning._columns.missing_codes import level_key
-from healthml.cleaning._lab_values.column import learn_column
+from healthml._core._knowledge import match_concept
+from healthml.cleaning._columns import level_key
+from healthml.cleaning._lab_values import learn_column
 from healthml.cleaning._missing_codes.levels import (
     ASK,
     BLANK,

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from healthml._core._knowledge.facts import concept_limits, number_codes
-from healthml.cleaning._columns.measures import outside, thinned
+from healthml._core._knowledge import concept_limits, number_codes
+from healthml.cleaning._columns import outside, thinned
 from healthml.cleaning._plausible.limits import bulk_of, shipped_limits
 
 SHIFTS = (10.0, 0.1, 100.0, 0.01)

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from healthml.cleaning._columns.measures import as_written, numbers_of, outside, read_measures
-from healthml.cleaning._columns.populations import (
+from healthml.cleaning._columns import (
     GROUPS,
+    as_written,
     find_age,
+    numbers_of,
+    outside,
     population_groups,
     populations_present,
+    read_measures,
 )
 from healthml.cleaning._plausible.decimal_evidence import (
     FEWEST,
@@ -20,8 +23,7 @@ from healthml.cleaning._plausible.decimal_evidence import (
     shifted_back,
 )
 from healthml.cleaning._plausible.ranges import doubtful
-from healthml.cleaning._record.base import CellCleaner
-from healthml.cleaning._record.record import Change
+from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
 
 SLIP, ALIKE, POSSIBLE = "decimal_slip", "decimal_shift_alike", "decimal_slip_possible"

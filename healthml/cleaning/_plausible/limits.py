@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import norm
 
-from healthml._core._knowledge.facts import concept_limits
-from healthml.cleaning._columns.measures import POPULATIONS, UNLIMITED, outside, thinned
+from healthml._core._knowledge import concept_limits
+from healthml.cleaning._columns import POPULATIONS, UNLIMITED, outside, thinned
 from healthml.exceptions import InputError
 
 FAR, VERY_FAR = 5.0, 7.5  # standard deviations of the column's own tail

@@ -5,24 +5,21 @@ from dataclasses import replace
 import numpy as np
 from pandas.api import types
 
-from healthml._core._knowledge.facts import match_concept
-from healthml.cleaning._columns.measures import (
+from healthml._core._knowledge import match_concept
+from healthml.cleaning._columns import (
+    GROUPS,
     POPULATIONS,
+    find_age,
     hull,
+    learn_top_codes,
     numbers_of,
     outside,
-    read_measures,
-)
-from healthml.cleaning._columns.populations import (
-    GROUPS,
-    find_age,
-    learn_top_codes,
     population_groups,
     populations_present,
+    read_measures,
 )
 from healthml.cleaning._plausible.limits import shipped_limits, user_limits
-from healthml.cleaning._record.base import CellCleaner
-from healthml.cleaning._record.record import Change
+from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
 
 INFINITE, TOP_CODE = "infinite", "age_top_coded"

@@ -7,8 +7,8 @@ import pandas as pd
 
 from healthml._core._checks import check_event
 from healthml._core._contingency import chi_square_by_group, hide_small_groups
-from healthml._core._tables.frames import to_pandas
-from healthml.cleaning._columns.view import FOUND, TableView
+from healthml._core._tables import to_pandas
+from healthml.cleaning._columns import FOUND, TableView
 from healthml.cleaning._quality.lazy.report import lazy_report
 from healthml.cleaning._quality.lazy.table import lazy_table
 from healthml.cleaning._quality.places import count_by_group, read_groups, read_periods

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._results import Result, plain
-from healthml._core._tables.frames import to_pandas
-from healthml.cleaning._columns import shapes as kinds
-from healthml.cleaning._columns.view import ColumnView
+from healthml._core._tables import to_pandas
+from healthml.cleaning._columns import ColumnView, level_spellings, read_numbers
 from healthml.cleaning._quality.html import plot_report, report_fragment, report_page
 from healthml.cleaning._quality.places import no_places
 from healthml.cleaning._quality.screens import (
@@ -272,7 +271,7 @@ def _repair(series, action, mask):
     if action == "blank":
         return series.mask(mask)
     if action == "number":
-        return pd.Series(kinds.read_numbers(view), index=series.index, name=series.name)
+        return pd.Series(read_numbers(view), index=series.index, name=series.name)
     if action == "text":
         text = series.astype("Int64").astype(str)
         return text.mask(series.isna())
@@ -280,6 +279,6 @@ def _repair(series, action, mask):
 
 
 def _merge_spellings(view):
-    usual = [view.levels[best] for best in kinds.usual_spellings(view)]
+    usual = [view.levels[best] for best in level_spellings(view)]
     merged = np.array([*usual, None], dtype=object)
     return pd.Series(merged[view.level_codes], index=view.series.index, name=view.series.name)

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from healthml._core._tables.containers import read_table, write_table
+from healthml._core._tables import read_table, write_table
 from healthml.cleaning._record.record import CleaningRecord, Retyped, write_cells
 
 

@@ -9,7 +9,7 @@ from pandas.api import types
 from sklearn.utils import _safe_indexing
 
 from healthml._core._checks import check_event
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.cleaning._rows.dropped import DroppedRows
 from healthml.exceptions import InputError, OutcomeError
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_groups
-from healthml._core._fingerprints.duplicates import duplicate_clusters
-from healthml._core._tables.frames import to_pandas
+from healthml._core._fingerprints import duplicate_clusters
+from healthml._core._tables import to_pandas
 from healthml.cleaning._rows.duplicate_report import DuplicateReport, PairList, count_kinds
 from healthml.cleaning._rows.identifiers import (
     identifier_columns,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge.name_hints import contains_word, has_word, id_hint, site_hint
+from healthml._core._knowledge import contains_word, has_word, id_hint, site_hint
 
 MOSTLY_DISTINCT = 0.8  # share of different values in a column whose name says one id per row
 ONE_CASE = 0.95  # share of ids in one case before case is taken as a matter of typing

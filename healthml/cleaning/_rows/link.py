@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from healthml._core._checks import check_groups
 from healthml._core._results import Result, plain
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.cleaning._rows.persons import REPEATED, person_columns
 from healthml.exceptions import InputError
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge.name_hints import has_word, name_words
+from healthml._core._knowledge import has_word, name_words
 from healthml.cleaning._rows.person_names import matched_tokens, name_tokens
 
 SAME = 0.95  # chance that a birth date, or a word of the name, is the same in two records of one

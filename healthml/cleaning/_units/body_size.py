@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from healthml._core._knowledge.facts import concept_limits
+from healthml._core._knowledge import concept_limits
 from healthml.cleaning._units.evidence import FEWEST, ODDS, on_step
 from healthml.cleaning._units.mixture import Shape
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from healthml._core._knowledge.facts import number_codes
+from healthml._core._knowledge import number_codes
 from healthml.cleaning._units.convert import between
 from healthml.cleaning._units.evidence import ODDS
 from healthml.cleaning._units.mixture import LEAST_HOME, MOST_SLIPS, Mixture

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from healthml._core._knowledge.facts import concept_limits, load_ranges, match_concept
+from healthml._core._knowledge import concept_limits, load_ranges, match_concept
 from healthml.exceptions import InputError
 
 _SAME = {

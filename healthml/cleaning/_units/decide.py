@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from healthml._core._knowledge.facts import concept_limits, is_ambiguous, match_concept
+from healthml._core._knowledge import concept_limits, is_ambiguous, match_concept
 from healthml.cleaning._units.column import BODY, ColumnUnits, logs, usable_numbers
 from healthml.cleaning._units.convert import distinct_units, find_unit
 from healthml.cleaning._units.evidence import FEWEST, Cells, Evidence, weigh

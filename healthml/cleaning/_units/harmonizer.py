@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._knowledge.name_hints import site_hint
-from healthml.cleaning._record.base import CellCleaner
-from healthml.cleaning._record.record import Change
+from healthml._core._knowledge import site_hint
+from healthml.cleaning._record import CellCleaner, Change
 from healthml.cleaning._units.table import TableUnits
 from healthml.exceptions import InputError
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from healthml._core._tables.frames import parse_numbers
+from healthml._core._tables import parse_numbers
 from healthml.cleaning._units.body_size import BodyUnits
 from healthml.cleaning._units.column import six_digits
 from healthml.cleaning._units.convert import between, distinct_units, find_unit

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from healthml.imputation._table.groups import GroupMeans, Groups
+from healthml.imputation._table import GroupMeans, Groups
 
 _NONE = np.empty(0, dtype=np.int64)
 

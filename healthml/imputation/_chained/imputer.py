@@ -9,19 +9,19 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from healthml._core._parallel import run_parallel
-from healthml._core._tables.containers import read_table, write_table
+from healthml._core._tables import read_table, write_table
 from healthml.exceptions import ImputationWarning, InputError
 from healthml.imputation._chained.chain import Chain
 from healthml.imputation._chained.convergence import convergence_table, draw_traces, trace_table
 from healthml.imputation._chained.new_rows import NewRows, mean_models
 from healthml.imputation._chained.plan import automatic_columns, check_names, make_plan
-from healthml.imputation._table.cells import (
+from healthml.imputation._table import (
     as_completed,
     as_observed,
+    learn_columns,
     observed_support,
     read_columns,
 )
-from healthml.imputation._table.design import learn_columns
 
 OUTCOME = "__outcome__"
 

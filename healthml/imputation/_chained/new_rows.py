@@ -7,8 +7,8 @@ so that rounding does not depend on the neighbours either.
 
 import numpy as np
 
-from healthml.imputation._draws.chance import _STEP, _mixed, chance_of
-from healthml.imputation._table.groups import GroupMeans
+from healthml.imputation._draws import GOLDEN_STEP, chance_of, mixed_bits
+from healthml.imputation._table import GroupMeans
 
 _GONE = np.uint64(0x7FF8DEAD)
 
@@ -37,8 +37,8 @@ def row_keys(values, missing):
         part = slice(first, first + together)
         bits = (np.stack(values[part]).astype(np.float64) + 0.0).view(np.uint64)
         bits[np.stack(missing[part])] = _GONE
-        salt = np.arange(first + 1, first + 1 + len(bits), dtype=np.uint64)[:, None] * _STEP
-        key += _mixed(bits + salt).sum(axis=0, dtype=np.uint64)
+        salt = np.arange(first + 1, first + 1 + len(bits), dtype=np.uint64)[:, None] * GOLDEN_STEP
+        key += mixed_bits(bits + salt).sum(axis=0, dtype=np.uint64)
     return key
 
 

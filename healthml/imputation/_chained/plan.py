@@ -9,9 +9,8 @@ from healthml.exceptions import InputError
 from healthml.imputation._chained.chain import Plan
 from healthml.imputation._chained.predictors import choose_predictors
 from healthml.imputation._chained.products import NO_PAIRS, choose_pairs, choose_squares
-from healthml.imputation._draws.methods import PMM, Constant, Levels, Norm
-from healthml.imputation._draws.random_intercept import RandomIntercept
-from healthml.imputation._table.design import BOOLEAN, GROUP, NOMINAL, ORDERED
+from healthml.imputation._draws import PMM, Constant, Levels, Norm, RandomIntercept
+from healthml.imputation._table import BOOLEAN, GROUP, NOMINAL, ORDERED
 
 NUMBER_METHODS = ("pmm", "norm", "2l.pmm", "2l.norm", "cart", "rf")
 LEVEL_METHODS = {
@@ -157,13 +156,13 @@ def _level_method(column, wanted, asked):
 
 
 def _trees(wanted):
-    from healthml.imputation._draws.learners import Cart
+    from healthml.imputation._draws import Cart
 
     return Cart(n_trees=10 if wanted == "rf" else 1)
 
 
 def _learner(column, wanted, asked):
-    from healthml.imputation._draws.learners import Learner, check_learner
+    from healthml.imputation._draws import Learner, check_learner
 
     if wanted in ("cart", "rf"):
         return _trees(wanted)

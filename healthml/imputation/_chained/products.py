@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from healthml.imputation._draws.logistic import draw_nominal, draw_ordered
+from healthml.imputation._draws import draw_nominal, draw_ordered
 
 MOST_COLUMNS = 30  # of the design; more would cost more products than they are worth
 

@@ -9,7 +9,7 @@ import pandas as pd
 from healthml._core._checks import check_random_seeds
 from healthml._core._parallel import run_parallel
 from healthml._core._results import Result
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError, MissingIndicatorWarning
 from healthml.imputation._compare.scores import (
     METHOD,
@@ -28,7 +28,7 @@ from healthml.imputation._compare.strategies import (
     simple_strategies,
 )
 from healthml.imputation._compare.task import DIRECTIONS, make_task
-from healthml.imputation._missingness.signal import indicator_auc
+from healthml.imputation._missingness import indicator_auc
 
 LABELS = {"auroc": "AUC", "scaled_brier": "scaled Brier score", "r_squared": "R squared"}
 

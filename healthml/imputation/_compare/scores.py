@@ -9,7 +9,7 @@ from sklearn.model_selection import check_cv
 from healthml._core._checks import check_random_seeds
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import freedom, paired_scores, paired_training
-from healthml.imputation._missingness.signal import _folds
+from healthml.imputation._missingness import patient_folds
 
 METHOD = "paired, t: influence of each patient, and variance over refitted models"
 ONE_METHOD = "t: influence of each patient; refitted models as they are"
@@ -62,7 +62,7 @@ def make_splits(X, task, cv, repeats, random_state):
     y = task.y if task.is_classes else (task.y > np.median(task.y)).astype(np.int64)
     if isinstance(cv, int | np.integer):
         seeds = check_random_seeds(random_state, repeats)
-        parts = [_folds(y, task.groups, int(cv), seed) for seed in seeds]
+        parts = [patient_folds(y, task.groups, int(cv), seed) for seed in seeds]
         return [(r, a, b) for r, folds in enumerate(parts) for a, b in folds if len(b)]
     found, taken = [], []
     for train, test in check_cv(cv, y, classifier=task.is_classes).split(X, y, task.groups):

@@ -6,9 +6,9 @@ from pandas.api import types
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from healthml._core._tables.containers import read_table, write_table
+from healthml._core._tables import read_table, write_table
 from healthml.exceptions import InputError
-from healthml.imputation._table.cells import write_filled
+from healthml.imputation._table import write_filled
 
 
 class SimpleFill(TransformerMixin, BaseEstimator):

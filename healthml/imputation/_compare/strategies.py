@@ -10,7 +10,7 @@ from sklearn.utils import _safe_indexing, get_tags
 
 from healthml.exceptions import InputError
 from healthml.imputation._compare.simple_fill import SimpleFill
-from healthml.imputation._missingness.signal import FEWEST_EVENTS
+from healthml.imputation._missingness import FEWEST_EVENTS
 
 MEAN, INDICATORS, COMPLETE, LEFT = (
     "mean or mode",

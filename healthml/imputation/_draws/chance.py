@@ -4,7 +4,7 @@ import numpy as np
 
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def chance_of(keys, *place):
@@ -21,12 +21,12 @@ def chance_of(keys, *place):
     with np.errstate(over="ignore"):
         salt = np.uint64(0)
         for number in place:
-            salt = _mixed(salt + np.uint64(number) * _STEP + _STEP)
-        mixed = _mixed(keys ^ salt)
+            salt = mixed_bits(salt + np.uint64(number) * GOLDEN_STEP + GOLDEN_STEP)
+        mixed = mixed_bits(keys ^ salt)
     return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def _mixed(x):
+def mixed_bits(x):
     """Scramble 64 bits (the finaliser of splitmix64)."""
     x = np.asarray(x, dtype=np.uint64)
     x = (x ^ (x >> np.uint64(30))) * _MIX[0]

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from healthml._core._numerics import cluster_variance
-from healthml.imputation._missingness.signal import FEWEST_EVENTS, indicator_auc
+from healthml.imputation._missingness import FEWEST_EVENTS, indicator_auc
 
 
 class Candidates:

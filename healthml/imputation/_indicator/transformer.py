@@ -15,7 +15,7 @@ from sklearn.utils.validation import (
 
 from healthml._core._checks import check_event, check_groups
 from healthml._core._intervals import check_confidence_level
-from healthml._core._tables.containers import read_table, write_table
+from healthml._core._tables import read_table, write_table
 from healthml.exceptions import InputError, MissingIndicatorWarning
 from healthml.imputation._indicator.rule import Candidates
 

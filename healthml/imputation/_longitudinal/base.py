@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from healthml._core._tables.containers import backend_of, read_table
+from healthml._core._tables import backend_of, read_table
 from healthml.exceptions import InputError
 from healthml.imputation._longitudinal.rows import HOURS, PatientRows, limit_in_hours
 

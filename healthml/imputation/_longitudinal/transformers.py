@@ -6,7 +6,7 @@ from pandas.api import types
 
 from healthml.exceptions import InputError
 from healthml.imputation._longitudinal.base import Fill, WithinPatient, new_column
-from healthml.imputation._table.cells import write_filled
+from healthml.imputation._table import write_filled
 
 
 class CarriedForward(WithinPatient):

@@ -10,8 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.utils import check_random_state
 
-from healthml._core._tables.containers import backend_of
-from healthml._core._tables.frames import LARGEST_EXACT_FLOAT, parse_numbers, to_pandas
+from healthml._core._tables import LARGEST_EXACT_FLOAT, backend_of, parse_numbers, to_pandas
 from healthml.exceptions import InputError
 
 MECHANISMS = ("mcar", "mar", "mnar")

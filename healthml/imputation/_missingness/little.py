@@ -9,7 +9,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.stats import chi2
 
 from healthml._core._results import Result
-from healthml._core._tables.frames import parse_numbers, refuse_infinite, to_pandas
+from healthml._core._tables import parse_numbers, refuse_infinite, to_pandas
 from healthml.exceptions import ConvergenceWarning, InputError
 from healthml.imputation._missingness.patterns import distinct_patterns, missing_cells
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._results import Result
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 
 MOST_DRAWN = 30

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import rankdata
 from sklearn.utils import check_random_state
 
-from healthml._core._tables.frames import column_kind, parse_numbers
+from healthml._core._tables import column_kind, parse_numbers
 from healthml.exceptions import InputError
 from healthml.imputation._missingness.little import little_of
 from healthml.imputation._missingness.signal import FEWEST_EVENTS, auc_over_folds

@@ -7,7 +7,7 @@ import pandas as pd
 
 from healthml._core._checks import check_event, check_groups
 from healthml._core._results import Result
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 from healthml.imputation._missingness.little import NOTE as MCAR
 from healthml.imputation._missingness.patterns import (

@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 from healthml._core._contingency import chi_square_by_group, hide_small_groups, row_blocks
 from healthml._core._intervals import wilson
 from healthml._core._numerics import cluster_variance
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 
 PERIODS = 10

@@ -37,7 +37,7 @@ def indicator_auc(gone, y, groups, cv, confidence_level, random_state):
         return {"reason": f"fewer than {FEWEST_EVENTS} events or non-events"}
     patterns, row = distinct_patterns(indicators)
     patterns, pieces = patterns.astype(float), []
-    for train, test in _folds(y, groups, cv, random_state):
+    for train, test in patient_folds(y, groups, cv, random_state):
         if len(np.unique(y[train])) == 2:
             risk = _pattern_risk(patterns, row[train], y[train])[row[test]]
             pieces.append((len(train), test, risk))
@@ -95,7 +95,7 @@ def auc_over_folds(y, pieces, groups, confidence_level):
     }
 
 
-def _folds(y, groups, cv, random_state):
+def patient_folds(y, groups, cv, random_state):
     """Yield train and test rows; patients with and without an event are dealt out evenly."""
     if not isinstance(cv, Integral):
         yield from check_patient_cv(cv, y, groups).split(np.empty((len(y), 0)), y, groups)

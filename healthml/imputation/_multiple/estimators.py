@@ -12,7 +12,7 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._parallel import run_parallel
 from healthml._core._routing import RoutesFit, inner_fit_params
 from healthml.exceptions import InputError
-from healthml.imputation._chained.imputer import ChainedImputer
+from healthml.imputation._chained import ChainedImputer
 from healthml.imputation._multiple.spread import coef_table, spread_table
 
 

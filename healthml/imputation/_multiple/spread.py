@@ -7,7 +7,7 @@ from scipy.stats import t
 from sklearn.pipeline import Pipeline
 
 from healthml._core._numerics import logit
-from healthml.imputation._pooled.result import INTERCEPT
+from healthml.imputation._pooled import INTERCEPT
 
 
 def spread_table(answers, confidence_level, classes=None):

@@ -7,7 +7,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._checks import check_event
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 from healthml.imputation._pooled.models import MODELS, make_design
 from healthml.imputation._pooled.result import table_of_tests

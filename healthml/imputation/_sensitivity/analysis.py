@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._results import Result
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
-from healthml.imputation._chained.imputer import ChainedImputer
-from healthml.imputation._missingness.report import MNAR
-from healthml.imputation._pooled.fit import fit_pooled
-from healthml.imputation._pooled.result import INTERCEPT
+from healthml.imputation._chained import ChainedImputer
+from healthml.imputation._missingness import MNAR
+from healthml.imputation._pooled import INTERCEPT, fit_pooled
 from healthml.imputation._sensitivity.scenarios import Scenarios
 from healthml.imputation._sensitivity.tipping import conclude, limits_without_one, tipping_table
 

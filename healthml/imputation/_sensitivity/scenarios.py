@@ -9,12 +9,25 @@ from sklearn.utils import check_random_state
 
 from healthml._core._parallel import iterate_parallel
 from healthml.exceptions import InputError
-from healthml.imputation._chained.chain import Chain, Plan
-from healthml.imputation._chained.imputer import ChainedImputer
-from healthml.imputation._chained.plan import automatic_columns, check_names, make_plan, place_of
-from healthml.imputation._draws.shifted import Shifted
-from healthml.imputation._table.cells import as_completed, observed_support, read_columns
-from healthml.imputation._table.design import DATE, GROUP, ORDERED, learn_columns
+from healthml.imputation._chained import (
+    Chain,
+    ChainedImputer,
+    Plan,
+    automatic_columns,
+    check_names,
+    make_plan,
+    place_of,
+)
+from healthml.imputation._draws import Shifted
+from healthml.imputation._table import (
+    DATE,
+    GROUP,
+    ORDERED,
+    as_completed,
+    learn_columns,
+    observed_support,
+    read_columns,
+)
 
 
 @dataclass

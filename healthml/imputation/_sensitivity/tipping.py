@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml.imputation._pooled.rubin import diagonal
-from healthml.imputation._pooled.table import pooled_table
+from healthml.imputation._pooled import diagonal, pooled_table
 
 COLUMNS = ["direction", "delta", "mc_error", "conclusion", "reason"]
 

@@ -21,7 +21,7 @@ WHY = {
     NO_ROWS: "no rows to judge",
 }
 
-_RECALIBRATED = ("calibration_slope", "calibration_intercept", "nagelkerke_r2_recalibrated")
+RECALIBRATED = ("calibration_slope", "calibration_intercept", "nagelkerke_r2_recalibrated")
 
 _ROW_MEANS = ("brier", "log_loss", "net_benefit")
 
@@ -179,7 +179,7 @@ class _Weighed:
 
     def reason(self, name):
         """Return the code of why a value is missing, per set."""
-        if name in _RECALIBRATED:
+        if name in RECALIBRATED:
             found = self.recalibration(free_slope=True).code
             return np.where(self.state == FINE, found, self.state)
         if name in ("auroc", "calibration_in_the_large", "scaled_brier"):
@@ -214,7 +214,7 @@ class _Weighed:
             return self.totals[1] / self.totals[0] / self.mean(self.block.risk)
         if name == "calibration_in_the_large":
             return self.recalibration(free_slope=False).intercept
-        if name in _RECALIBRATED:
+        if name in RECALIBRATED:
             fit = self.recalibration(free_slope=True)
             if name == "nagelkerke_r2_recalibrated":
                 density = self.mean(fit.last_density(self.block.event, self.block.logit))

@@ -13,9 +13,9 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml._core._sample import as_models, make_sample
 from healthml.exceptions import InputError
-from healthml.metrics._measures.calibration import SMOOTHERS, fit_smooth, quantile_groups
+from healthml.metrics._measures import SMOOTHERS, fit_smooth, quantile_groups
 from healthml.metrics._multiclass import one_vs_rest, risk_of_event
-from healthml.metrics._uncertainty.closed_form import Means, of_share
+from healthml.metrics._uncertainty import Means, of_share
 
 __all__ = ["CalibrationDisplay", "CalibrationResult", "calibration_curve"]
 

@@ -11,9 +11,9 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml._core._sample import as_models, make_sample
 from healthml.exceptions import InputError
-from healthml.metrics._measures.classification import check_prevalence
+from healthml.metrics._measures import check_prevalence
 from healthml.metrics._multiclass import one_vs_rest, risk_of_event
-from healthml.metrics._uncertainty.closed_form import contrast_of_counts, contrast_of_rates
+from healthml.metrics._uncertainty import contrast_of_counts, contrast_of_rates
 
 __all__ = ["DecisionCurveDisplay", "DecisionCurveResult", "decision_curve"]
 

@@ -11,7 +11,7 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml._core._sample import as_models, make_sample
 from healthml.exceptions import InputError
-from healthml.metrics._measures.discrimination import auroc_of, average_precision_of
+from healthml.metrics._measures import auroc_of, average_precision_of
 from healthml.metrics._multiclass import one_vs_rest, risk_of_event
 
 __all__ = ["CurveDisplay", "CurveResult", "precision_recall_curve", "roc_curve"]

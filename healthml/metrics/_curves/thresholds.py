@@ -9,10 +9,9 @@ from healthml._core._intervals import check_confidence_level, wilson
 from healthml._core._results import Result
 from healthml._core._sample import make_sample
 from healthml.metrics._curves.decision import _check_thresholds, _thresholds_passed
-from healthml.metrics._measures.classification import check_prevalence, ratio
-from healthml.metrics._measures.registry import get_measure
+from healthml.metrics._measures import check_prevalence, get_measure, ratio
 from healthml.metrics._multiclass import one_vs_rest
-from healthml.metrics._uncertainty.closed_form import Means, direct_interval, of_share
+from healthml.metrics._uncertainty import Means, direct_interval, of_share
 
 __all__ = ["ThresholdResult", "threshold_table"]
 

@@ -4,9 +4,16 @@ import numpy as np
 
 from healthml._core._inputs import check_inputs, log_odds, mean, weighted_quantile
 from healthml.exceptions import InputError
-from healthml.metrics._smoothers.local import distinct_cells, loess, loess_interpolated, lowess
-from healthml.metrics._smoothers.recalibration import fit_intercept, fit_slope
-from healthml.metrics._smoothers.splines import penalised_spline, restricted_cubic
+from healthml.metrics._smoothers import (
+    distinct_cells,
+    fit_intercept,
+    fit_slope,
+    loess,
+    loess_interpolated,
+    lowess,
+    penalised_spline,
+    restricted_cubic,
+)
 
 __all__ = [
     "calibration_in_the_large",

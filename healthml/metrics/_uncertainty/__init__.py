@@ -1,1 +1,58 @@
 """Intervals of measures: closed forms, DeLong, bootstrap."""
+
+from healthml.metrics._uncertainty.closed_form import (
+    MEANS,
+    NORMAL,
+    Interval,
+    Means,
+    auroc,
+    contrast_of_counts,
+    contrast_of_rates,
+    direct_interval,
+    of_share,
+    recalibration,
+)
+from healthml.metrics._uncertainty.delong import delong_covariance, placements
+from healthml.metrics._uncertainty.resampled import (
+    BOUNDED,
+    COSTS,
+    IRREGULAR,
+    OF_COUNTS,
+    RANKED,
+    RECALIBRATED,
+    RESAMPLED,
+    SMOOTH,
+    bounded_interval,
+    count_statistic,
+    lowest_cost_interval,
+    resample,
+    under_perfect_calibration,
+)
+
+__all__ = [
+    "BOUNDED",
+    "COSTS",
+    "IRREGULAR",
+    "MEANS",
+    "NORMAL",
+    "OF_COUNTS",
+    "RANKED",
+    "RECALIBRATED",
+    "RESAMPLED",
+    "SMOOTH",
+    "Interval",
+    "Means",
+    "auroc",
+    "bounded_interval",
+    "contrast_of_counts",
+    "contrast_of_rates",
+    "count_statistic",
+    "delong_covariance",
+    "direct_interval",
+    "lowest_cost_interval",
+    "of_share",
+    "placements",
+    "recalibration",
+    "resample",
+    "under_perfect_calibration",
+]

@@ -18,17 +18,23 @@ from healthml._core._inputs import log_odds, quantile_of_sorted
 from healthml._core._numerics import fit_logistic
 from healthml._core._sample import Counts
 from healthml.exceptions import OutcomeError
-from healthml.metrics._measures.calibration import errors_of, fit_smooth
-from healthml.metrics._measures.discrimination import (
+from healthml.metrics._measures import (
     auprc_of,
     auroc_of,
     average_precision_of,
+    errors_of,
+    fit_smooth,
+    lowest_cost_of,
+    nagelkerke_of,
     partial_auroc_of,
 )
-from healthml.metrics._measures.overall import nagelkerke_of
-from healthml.metrics._measures.utility import lowest_cost_of
-from healthml.metrics._smoothers.local import Cells, LocalRegression, merged_cells, scaled_kernel
-from healthml.metrics._smoothers.recalibration import fit_slope
+from healthml.metrics._smoothers import (
+    Cells,
+    LocalRegression,
+    fit_slope,
+    merged_cells,
+    scaled_kernel,
+)
 
 SMOOTH = ("eci", "ici", "e50", "e90", "emax")
 BOUNDED = (*SMOOTH, "ece")

@@ -6,10 +6,9 @@ import numpy as np
 from scipy.special import logit
 
 from healthml._core._findings import NOTE, Finding
-from healthml.cleaning._categories.renamed_levels import renamed_levels
-from healthml.cleaning._labels.noise import noise_posterior
-from healthml.cleaning._labels.result import result_of
-from healthml.cleaning._record.record import Change
+from healthml.cleaning._categories import renamed_levels
+from healthml.cleaning._labels import noise_posterior, result_of
+from healthml.cleaning._record import Change
 from healthml.reporting._checks.cleaning_steps import counts_of, measured, records
 from healthml.reporting._checks.look import Look, base_risk, names_in_words
 from healthml.reporting._report import NotAssessed, Section

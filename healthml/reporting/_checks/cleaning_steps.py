@@ -14,7 +14,7 @@ from healthml.cleaning import (
     LabValueParser,
     UnitHarmonizer,
 )
-from healthml.cleaning._record.record import Change, write_cells
+from healthml.cleaning._record import Change, write_cells
 from healthml.reporting._checks.look import auc_effect, base_columns, compare_variant, graded
 
 _SITE = "__site__"

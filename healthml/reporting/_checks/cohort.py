@@ -17,7 +17,7 @@ from healthml.reporting._checks.look import (
 )
 from healthml.reporting._report import NotAssessed, Section
 from healthml.reporting._table_one import SMALLEST_SHOWN, table_one
-from healthml.validation._leakage.screen_columns import event_free_strata
+from healthml.validation._leakage import event_free_strata
 
 _ALPHA = 0.001
 _RARE = 0.25

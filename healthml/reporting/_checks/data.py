@@ -16,7 +16,7 @@ from healthml.reporting._checks.look import (
     without_columns,
 )
 from healthml.reporting._report import Figure, NotAssessed, Section
-from healthml.validation._leakage.screen_columns import screen_columns
+from healthml.validation._leakage import screen_columns
 
 _INDICATORS_TELL = 0.55
 _SINGULAR = {"count": "counts", "hold": "holds", "say": "says", "look": "looks", "are": "is"}

@@ -19,15 +19,16 @@ from healthml.reporting._checks.look import (
     proposed,
 )
 from healthml.reporting._report import Figure, NotAssessed, Section
-from healthml.validation._leakage.late_columns import REPEATS_OUTCOME, suspect_columns
-from healthml.validation._leakage.repeated_rows import (
+from healthml.validation._leakage import (
+    REPEATS_OUTCOME,
     copy_counts,
     crossing_sets,
     patients_with_both,
+    screen_columns,
+    suspect_columns,
 )
-from healthml.validation._leakage.screen_columns import screen_columns
 from healthml.validation._reference_models import boosted_trees
-from healthml.validation._scoring.evaluator import Evaluator
+from healthml.validation._scoring import Evaluator
 
 _MOST_ADDED_BACK = 12
 

@@ -358,7 +358,7 @@ def _draw_measure(scores, ax, **kwargs):
 
 
 def _draw_calibration(case, ax):
-    from healthml.reporting._page.pictures import draw_calibration
+    from healthml.reporting._page import draw_calibration
 
     draw_calibration(case, headline_risk(case), ax)
 
@@ -371,7 +371,7 @@ def _calibration_alt(scores):
 
 
 def _draw_net_benefit(case, risks, rows, ax):
-    from healthml.reporting._page.pictures import draw_net_benefit
+    from healthml.reporting._page import draw_net_benefit
 
     draw_net_benefit(case, risks, rows, ax)
 

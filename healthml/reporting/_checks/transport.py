@@ -17,8 +17,8 @@ from healthml.reporting._checks.look import (
     looks_like,
 )
 from healthml.reporting._report import Figure, NotAssessed, Section
-from healthml.validation._leakage.screen_columns import screen_columns
-from healthml.validation._transport.leave_out import later_time, leave_site_out
+from healthml.validation._leakage import screen_columns
+from healthml.validation._transport import later_time, leave_site_out
 
 
 def check_sites(case):

@@ -8,11 +8,10 @@ import pandas as pd
 from healthml._core._checks import check_random_seeds
 from healthml._core._results import Result
 from healthml.exceptions import InputError
-from healthml.metrics._measures.registry import MEASURES, get_measure
+from healthml.metrics._measures import MEASURES, get_measure
 from healthml.validation._compare.learning_points import check_sizes, fit_point, patient_orders
-from healthml.validation._refits.plans import check_count, folds
-from healthml.validation._scoring.evaluator import default_repeats
-from healthml.validation._scoring.paired_folds import difference
+from healthml.validation._refits import check_count, folds
+from healthml.validation._scoring import default_repeats, difference
 from healthml.validation._task import is_fast, make_task
 
 

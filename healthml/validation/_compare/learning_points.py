@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from healthml.exceptions import InputError
-from healthml.metrics._batched.measures import Block
-from healthml.validation._refits.refit import Refit, Resample
-from healthml.validation._scoring.folds import FoldScores, refit_many
-from healthml.validation._scoring.interval_choice import folds_interval
+from healthml.metrics._batched import Block
+from healthml.validation._refits import Refit, Resample
+from healthml.validation._scoring import FoldScores, folds_interval, refit_many
 
 _SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)
 _FEWEST, _DEFAULT_FEWEST = 2, 5  # patients with (and without) the event to fit on

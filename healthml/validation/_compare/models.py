@@ -7,12 +7,11 @@ import pandas as pd
 
 from healthml._core._results import Result
 from healthml.exceptions import InputError
-from healthml.metrics._measures.registry import MEASURES, get_measure
+from healthml.metrics._measures import MEASURES, get_measure
 from healthml.validation._compare.rivals import Rivals
 from healthml.validation._compare.simple_references import REFERENCES, SCORE
-from healthml.validation._refits.plans import folds, given_splits
-from healthml.validation._scoring.evaluator import default_repeats
-from healthml.validation._scoring.paired_folds import METHOD, difference
+from healthml.validation._refits import folds, given_splits
+from healthml.validation._scoring import METHOD, default_repeats, difference
 from healthml.validation._task import is_fast, make_task
 
 _ESTIMAND = "procedures refitted in every split; patients not seen"

@@ -9,9 +9,9 @@ from healthml._core._checks import check_random_seeds
 from healthml._core._parallel import run_parallel
 from healthml._core._results import Result
 from healthml.exceptions import InputError
-from healthml.metrics._measures.registry import get_measure
-from healthml.validation._refits.plans import check_count, folds
-from healthml.validation._scoring.folds import score_splits
+from healthml.metrics._measures import get_measure
+from healthml.validation._refits import check_count, folds
+from healthml.validation._scoring import score_splits
 from healthml.validation._task import is_fast, make_task
 
 

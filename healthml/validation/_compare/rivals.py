@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.dummy import DummyClassifier
 
-from healthml.metrics._batched.measures import _RECALIBRATED as RECALIBRATED
+from healthml.metrics._batched import RECALIBRATED
 from healthml.validation._compare.simple_references import (
     AGE_SEX,
     LOGISTIC,
@@ -15,9 +15,8 @@ from healthml.validation._compare.simple_references import (
     read_score,
 )
 from healthml.validation._reference_models import default_model
-from healthml.validation._refits.refit import Refit
-from healthml.validation._scoring.folds import FoldScores, refit_many
-from healthml.validation._scoring.interval_choice import folds_interval
+from healthml.validation._refits import Refit
+from healthml.validation._scoring import FoldScores, folds_interval, refit_many
 
 _FLAT = 1e-8
 

@@ -8,10 +8,9 @@ from healthml._core._checks import check_event, check_proba
 from healthml._core._inputs import log_odds
 from healthml._core._numerics import cluster_variance, expit
 from healthml._core._paired import paired_scores
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
-from healthml.metrics._uncertainty.closed_form import auroc
-from healthml.metrics._uncertainty.delong import placements
+from healthml.metrics._uncertainty import auroc, placements
 
 COLUMNS = ["quantity", "validation", "development", "contrast", "estimate", "lower", "upper"]
 COLUMNS += ["method", "reason"]
@@ -140,7 +139,7 @@ def membership(X, development_X, groups, y, development_y, level, random_state):
         Seed of the folds.
     """
     from healthml.validation._reference_models import default_model
-    from healthml.validation._scoring.evaluator import Evaluator
+    from healthml.validation._scoring import Evaluator
 
     here, there = (to_pandas(part).reset_index(drop=True) for part in (X, development_X))
     if list(here.columns) != list(there.columns):

@@ -9,8 +9,8 @@ from healthml._core._inputs import EPSILON
 from healthml._core._numerics import cluster_variance, expit, fit_logistic
 from healthml._core._paired import paired_scores
 from healthml.exceptions import InputError
-from healthml.validation._scoring.evaluator import default_repeats
-from healthml.validation._splits.group_k_fold import RepeatedStratifiedGroupKFold
+from healthml.validation._scoring import default_repeats
+from healthml.validation._splits import RepeatedStratifiedGroupKFold
 
 MEASURES = ("auroc", "brier", "calibration_slope", "oe_ratio")
 COMPARED = ("auroc", "brier", "net_benefit")  # a slope or ratio nearer to 1 is no difference

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from healthml._core._findings import NOTE, SERIOUS, Effect, Finding, grade
 from healthml.validation._leakage.split import GivenSplit
 from healthml.validation._reference_models import TableEncoder
-from healthml.validation._scoring.evaluator import Evaluator
+from healthml.validation._scoring import Evaluator
 
 LEAK, ASK, NOTED = "leak", "ask", "note"
 MANY_ROWS = 20_000  # rows left out that are plenty to measure what a column does

@@ -7,7 +7,7 @@ from healthml._core._intervals import z_value
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import auroc_influence
 from healthml._core._results import plain
-from healthml.imputation._missingness.signal import indicator_auc
+from healthml.imputation._missingness import indicator_auc
 from healthml.validation._leakage.case import ASK, NOTED
 from healthml.validation._leakage.late_columns import (
     base_columns,

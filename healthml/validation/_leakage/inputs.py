@@ -5,13 +5,13 @@ import pandas as pd
 
 from healthml._core._checks import check_event, check_groups
 from healthml._core._findings import check_rules
-from healthml._core._fingerprints.duplicates import duplicate_clusters
-from healthml._core._tables.frames import check_table, to_pandas
+from healthml._core._fingerprints import duplicate_clusters
+from healthml._core._tables import check_table, to_pandas
 from healthml.exceptions import InputError
 from healthml.validation._leakage.case import LeakCase, join_units
 from healthml.validation._leakage.split import read_split
 from healthml.validation._reference_models import as_read, default_model
-from healthml.validation._scoring.evaluator import Evaluator
+from healthml.validation._scoring import Evaluator
 
 MANY_COLUMNS = 200  # columns that are plenty to recognise a row by
 

@@ -11,10 +11,9 @@ from healthml._core._inputs import log_odds
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import auroc_influence
 from healthml._core._results import Result
-from healthml.validation._refits.plans import check_count
-from healthml.validation._refits.refit import Resample
-from healthml.validation._scoring.folds import refit_many
-from healthml.validation._splits.group_k_fold import RepeatedStratifiedGroupKFold
+from healthml.validation._refits import Resample, check_count
+from healthml.validation._scoring import refit_many
+from healthml.validation._splits import RepeatedStratifiedGroupKFold
 from healthml.validation._task import make_task
 
 _SAME = 1e-6  # losses that differ less are one

@@ -4,16 +4,17 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._contingency import row_blocks
-from healthml.cleaning._columns.view import TableView
-from healthml.cleaning._quality.screens.roles import (
+from healthml.cleaning._columns import TableView
+from healthml.cleaning._quality import (
     FUTURE_COUNT,
     IDENTIFIER,
+    ORDER_OUTCOME,
     ROW_NUMBER,
     UNIQUE_TEXT,
     screen_future_counts,
     screen_identifiers,
+    screen_row_order,
 )
-from healthml.cleaning._quality.screens.row_order import ORDER_OUTCOME, screen_row_order
 from healthml.validation._leakage.case import ASK, LEAK
 from healthml.validation._leakage.late_columns import (
     added,

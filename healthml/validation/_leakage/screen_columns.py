@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, rankdata
 
-from healthml._core._knowledge.name_hints import known_at_discharge, later_hint
+from healthml._core._knowledge import known_at_discharge, later_hint
 from healthml._core._paired import _interval, auroc_influence
 from healthml._core._results import Result
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.validation._reference_models import TableEncoder, _factorize, _numbers
 
 _PRIOR_ROWS = 10.0

@@ -7,8 +7,8 @@ import numpy as np
 from healthml._core._checks import check_random_seeds
 from healthml._core._paired import paired_scores
 from healthml.exceptions import InputError
-from healthml.validation._refits.refit import Resample, refit
-from healthml.validation._splits.group_k_fold import RepeatedStratifiedGroupKFold
+from healthml.validation._refits import Resample, refit
+from healthml.validation._splits import RepeatedStratifiedGroupKFold
 
 _MOST_FOLDS = 10
 

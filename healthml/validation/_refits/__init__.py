@@ -1,1 +1,40 @@
 """A procedure refitted on resamples: seeded, counted, its failures kept."""
+
+from healthml.validation._refits.batched.logistic import batched_refit, recognise
+from healthml.validation._refits.failures import Mishaps, failure_of, warn_failed
+from healthml.validation._refits.plans import (
+    MOST_FOLDS,
+    bootstrap_draws,
+    check_count,
+    folds,
+    given_splits,
+    is_draws,
+    later_rows,
+    left_out,
+)
+from healthml.validation._refits.procedure import Procedure, inner_search, predict_risk
+from healthml.validation._refits.refit import Refit, Resample, interrupted, iterate_refits, refit
+
+__all__ = [
+    "MOST_FOLDS",
+    "Mishaps",
+    "Procedure",
+    "Refit",
+    "Resample",
+    "batched_refit",
+    "bootstrap_draws",
+    "check_count",
+    "failure_of",
+    "folds",
+    "given_splits",
+    "inner_search",
+    "interrupted",
+    "is_draws",
+    "iterate_refits",
+    "later_rows",
+    "left_out",
+    "predict_risk",
+    "recognise",
+    "refit",
+    "warn_failed",
+]

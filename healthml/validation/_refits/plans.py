@@ -11,7 +11,7 @@ from healthml._core._bootstrap import resample_indices
 from healthml._core._checks import check_random_seeds
 from healthml.exceptions import InputError
 from healthml.validation._refits.refit import Resample
-from healthml.validation._splits.group_k_fold import RepeatedStratifiedGroupKFold
+from healthml.validation._splits import RepeatedStratifiedGroupKFold
 
 MOST_FOLDS, EARLIER = 10, 0.7
 

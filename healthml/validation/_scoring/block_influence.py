@@ -4,7 +4,7 @@ import numpy as np
 
 from healthml._core._sample import make_sample
 from healthml.exceptions import InputError
-from healthml.metrics._uncertainty.resampled import BOUNDED, RANKED, count_statistic
+from healthml.metrics._uncertainty import BOUNDED, RANKED, count_statistic
 from healthml.validation._task import slow_function
 
 N_BLOCKS = 50

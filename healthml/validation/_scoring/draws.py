@@ -7,9 +7,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from healthml.exceptions import InputError
-from healthml.metrics._batched.measures import FINE, ONE_CLASS, WHY, Block
-from healthml.validation._refits.batched.logistic import batched_refit, recognise
-from healthml.validation._refits.refit import interrupted, iterate_refits
+from healthml.metrics._batched import FINE, ONE_CLASS, WHY, Block
+from healthml.validation._refits import batched_refit, interrupted, iterate_refits, recognise
 from healthml.validation._scoring.block_influence import N_BLOCKS, block_influence, deal_blocks
 from healthml.validation._scoring.intervals import draw_variances
 from healthml.validation._task import is_fast, slow_function, to_all_rows

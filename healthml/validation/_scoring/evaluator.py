@@ -9,9 +9,8 @@ from threadpoolctl import threadpool_limits
 from healthml._core._checks import check_event, check_groups, check_random_seeds
 from healthml._core._paired import paired_scores
 from healthml.exceptions import InputError
-from healthml.validation._refits.procedure import predict_risk
-from healthml.validation._refits.refit import Resample, refit
-from healthml.validation._splits.group_k_fold import RepeatedStratifiedGroupKFold
+from healthml.validation._refits import Resample, predict_risk, refit
+from healthml.validation._splits import RepeatedStratifiedGroupKFold
 
 __all__ = ["Evaluator", "default_repeats", "predict_risk"]
 

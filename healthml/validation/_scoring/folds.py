@@ -4,9 +4,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from healthml.exceptions import InputError
-from healthml.metrics._batched.measures import FINE, NO_ROWS, WHY, Block
-from healthml.validation._refits.batched.logistic import batched_refit
-from healthml.validation._refits.refit import refit
+from healthml.metrics._batched import FINE, NO_ROWS, WHY, Block
+from healthml.validation._refits import batched_refit, refit
 from healthml.validation._scoring.block_influence import block_influence, deal_blocks
 from healthml.validation._scoring.intervals import between_folds
 from healthml.validation._task import is_fast, slow_function

@@ -7,8 +7,8 @@ from scipy.stats import norm, t
 
 from healthml._core._paired import _interval
 from healthml.exceptions import InputError
-from healthml.metrics._measures.registry import MEASURES
-from healthml.metrics._uncertainty.delong import placements
+from healthml.metrics._measures import MEASURES
+from healthml.metrics._uncertainty import placements
 from healthml.validation._scoring.intervals import draws_training, folds_training, freedom, interval
 from healthml.validation._scoring.skewed_intervals import IRREGULAR, above_zero, under_calibration
 from healthml.validation._task import is_fast

@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from scipy.stats import t
 
 from healthml._core._paired import freedom
-from healthml.metrics._measures.registry import MEASURES
+from healthml.metrics._measures import MEASURES
 
 __all__ = [
     "ONE_REPEAT",

@@ -5,11 +5,7 @@ from scipy.stats import chi2
 
 from healthml._core._numerics import expit, logit
 from healthml._core._sample import make_sample
-from healthml.metrics._uncertainty.resampled import (
-    BOUNDED,
-    count_statistic,
-    under_perfect_calibration,
-)
+from healthml.metrics._uncertainty import BOUNDED, count_statistic, under_perfect_calibration
 
 IRREGULAR = {"expected_cost_threshold": "none: the cut that is best jumps from sample to sample"}
 _PERFECT = 200

@@ -8,9 +8,8 @@ import numpy as np
 
 from healthml._core._checks import check_random_seeds
 from healthml.exceptions import DegenerateResampleWarning, InputError
-from healthml.validation._refits.plans import bootstrap_draws
-from healthml.validation._refits.refit import Resample
-from healthml.validation._scoring.folds import refit_many
+from healthml.validation._refits import Resample, bootstrap_draws
+from healthml.validation._scoring import refit_many
 
 
 @dataclass(frozen=True)

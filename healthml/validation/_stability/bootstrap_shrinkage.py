@@ -9,12 +9,12 @@ import pandas as pd
 from healthml._core._intervals import check_confidence_level
 from healthml._core._numerics import fit_logistic
 from healthml._core._results import Result
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
-from healthml.metrics._batched.measures import Block
+from healthml.metrics._batched import Block
 from healthml.validation._stability.bootstrap_models import bootstrap_models
 from healthml.validation._task import make_task
-from healthml.validation._validate.choose_method import judge
+from healthml.validation._validate import judge
 
 
 @dataclass(frozen=True, repr=False)

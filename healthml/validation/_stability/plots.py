@@ -6,7 +6,7 @@ import pandas as pd
 from healthml._core._displays import BLUE, GREY, VERMILION, new_axes
 from healthml._core._inputs import check_threshold
 from healthml.exceptions import InputError
-from healthml.metrics._measures.calibration import SMOOTHERS, fit_smooth
+from healthml.metrics._measures import SMOOTHERS, fit_smooth
 
 KINDS = ("risk", "instability", "classification", "calibration", "net_benefit")
 

@@ -14,7 +14,7 @@ from healthml._core._inputs import log_odds
 from healthml._core._numerics import expit, fit_logistic
 from healthml._core._routing import RoutesFit
 from healthml.exceptions import InputError, OutcomeError
-from healthml.validation._refits.procedure import Procedure, predict_risk
+from healthml.validation._refits import Procedure, predict_risk
 
 _FLAT = 1e-8  # log odds that differ less are one risk for all
 

@@ -1,1 +1,20 @@
 """Other sites and later years."""
+
+from healthml.validation._transport.encounters import EncounterResult, encounter_performance
+from healthml.validation._transport.internal_external import (
+    InternalExternalResult,
+    internal_external,
+)
+from healthml.validation._transport.leave_out import later_time, leave_site_out
+from healthml.validation._transport.temporal import TemporalResult, temporal_performance
+
+__all__ = [
+    "EncounterResult",
+    "InternalExternalResult",
+    "TemporalResult",
+    "encounter_performance",
+    "internal_external",
+    "later_time",
+    "leave_site_out",
+    "temporal_performance",
+]

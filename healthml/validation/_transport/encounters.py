@@ -10,7 +10,7 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics import performance
-from healthml.validation._splits.times import complete_times
+from healthml.validation._splits import complete_times
 
 __all__ = ["EncounterResult", "encounter_performance"]
 

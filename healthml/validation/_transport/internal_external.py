@@ -12,10 +12,8 @@ from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.meta_analysis._poisson import PoissonMetaResult, pool_events
 from healthml.meta_analysis._random_effects import FEW, FEWEST, check_words
-from healthml.validation._refits.failures import failure_of, warn_failed
-from healthml.validation._refits.refit import Resample, refit
-from healthml.validation._splits.leave_one_site_out import LeaveOneSiteOut
-from healthml.validation._splits.times import column_or_values
+from healthml.validation._refits import Resample, failure_of, refit, warn_failed
+from healthml.validation._splits import LeaveOneSiteOut, column_or_values
 from healthml.validation._transport.site_measures import (
     COLUMNS,
     IDEAL,

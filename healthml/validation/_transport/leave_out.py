@@ -12,8 +12,7 @@ from healthml._core._paired import paired_scores
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.meta_analysis._random_effects import FEWEST
-from healthml.validation._splits.leave_one_site_out import rows_of_others
-from healthml.validation._splits.times import time_values
+from healthml.validation._splits import rows_of_others, time_values
 from healthml.validation._transport.site_measures import pool_sites, site_lines
 
 __all__ = ["TransportResult", "later_time", "leave_site_out", "time_values"]

@@ -10,8 +10,7 @@ from scipy.stats import norm
 from healthml._core._sample import Sample
 from healthml.exceptions import OutcomeError
 from healthml.meta_analysis._random_effects import BACK, FEWEST, random_effects
-from healthml.metrics._uncertainty.closed_form import recalibration
-from healthml.metrics._uncertainty.delong import delong_covariance, placements
+from healthml.metrics._uncertainty import delong_covariance, placements, recalibration
 
 SCALES = {
     "auroc": "logit",

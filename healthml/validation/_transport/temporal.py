@@ -10,8 +10,7 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._paired import paired_scores
 from healthml._core._results import Result
 from healthml.exceptions import InputError
-from healthml.validation._refits.failures import failure_of, warn_failed
-from healthml.validation._refits.refit import Resample, refit
+from healthml.validation._refits import Resample, failure_of, refit, warn_failed
 
 __all__ = ["TemporalResult", "temporal_performance"]
 

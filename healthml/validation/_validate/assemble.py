@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from healthml.exceptions import InputError
-from healthml.metrics._batched.measures import Block
-from healthml.validation._refits.failures import Mishaps
-from healthml.validation._scoring.folds import FoldScores
-from healthml.validation._scoring.interval_choice import Ends, draws_interval, folds_interval
+from healthml.metrics._batched import Block
+from healthml.validation._refits import Mishaps
+from healthml.validation._scoring import Ends, FoldScores, draws_interval, folds_interval
 from healthml.validation._task import slow_value
 from healthml.validation._validate import choose_method as _auto
 from healthml.validation._validate.corrections import (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from healthml.metrics._batched.measures import Block
+from healthml.metrics._batched import Block
 
 BOOTSTRAP = ("optimism", "oob", "632", "632+")
 _OUT, _IN = 0.632, 0.368

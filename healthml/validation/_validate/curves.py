@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from healthml.exceptions import InputError
-from healthml.metrics._curves.calibration import CalibrationResult, calibration_curve
-from healthml.metrics._curves.decision import decision_curve
-from healthml.metrics._measures.calibration import SMOOTHERS, fit_smooth
+from healthml.metrics._curves import CalibrationResult, calibration_curve, decision_curve
+from healthml.metrics._measures import SMOOTHERS, fit_smooth
 
 _PAIRS = 50_000  # out-of-sample pairs of row and risk that a curve is made of
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from healthml._core._results import Result
 from healthml.exceptions import InputError
-from healthml.metrics._measures.registry import MEASURES
+from healthml.metrics._measures import MEASURES
 from healthml.validation._validate.curves import CurveData, calibration_of, decision_of
 
 _SHOWN = ("measure", "apparent", "optimism", "corrected", "lower", "upper", "method")

@@ -5,8 +5,7 @@ import pandas as pd
 
 from healthml._core._checks import check_groups
 from healthml._core._paired import paired_scores
-from healthml.validation._scoring.intervals import by_patient
-from healthml.validation._scoring.skewed_intervals import emax_logistic, largest_change
+from healthml.validation._scoring import by_patient, emax_logistic, largest_change
 
 _ORDER = (
     "measure",

@@ -8,14 +8,22 @@ from threadpoolctl import threadpool_limits
 
 from healthml._core._checks import check_random_seeds
 from healthml.exceptions import InputError
-from healthml.metrics._batched.measures import Block
-from healthml.validation._refits import plans as _plans
-from healthml.validation._refits.batched.logistic import batched_refit
-from healthml.validation._refits.procedure import inner_search
-from healthml.validation._refits.refit import Resample, iterate_refits
-from healthml.validation._scoring.draws import DrawScores
-from healthml.validation._scoring.folds import FoldScores
-from healthml.validation._scoring.interval_choice import check_ci
+from healthml.metrics._batched import Block
+from healthml.validation._refits import (
+    MOST_FOLDS,
+    Resample,
+    batched_refit,
+    bootstrap_draws,
+    check_count,
+    folds,
+    given_splits,
+    inner_search,
+    is_draws,
+    iterate_refits,
+    later_rows,
+    left_out,
+)
+from healthml.validation._scoring import DrawScores, FoldScores, check_ci
 from healthml.validation._task import Task, make_task, slow_value
 from healthml.validation._validate import choose_method as _auto
 from healthml.validation._validate.assemble import draws_result, folds_result, later_result
@@ -223,13 +231,13 @@ class _Question:
         if self.time is not None:
             remark = "auto judged later rows, because time was given"
             return replace(self, method="temporal")._temporal((remark,))
-        if not isinstance(self.resamples, int) and not _plans.is_draws(self.resamples):
+        if not isinstance(self.resamples, int) and not is_draws(self.resamples):
             return self._folds("cv")
         if isinstance(self.resamples, int) and inner_search(self.task.estimator) is not None:
             remark = "auto took cross-validation around the search, whose inner folds stay inside."
             return self._folds("nested_cv", (remark,))
         whole, apparent = self._apparent()
-        draws = _plans.bootstrap_draws(self.task, self.resamples, self.seeds[1])
+        draws = bootstrap_draws(self.task, self.resamples, self.seeds[1])
         scores = DrawScores(self.task, draws.total)
         verdict = _auto.judge_apparent(apparent["auroc"])
         for last in (_auto.PILOT, draws.total):
@@ -248,12 +256,12 @@ class _Question:
 
     def _draws(self, method):
         check_ci(self.ci, "draws")
-        if not isinstance(self.resamples, int) and not _plans.is_draws(self.resamples):
+        if not isinstance(self.resamples, int) and not is_draws(self.resamples):
             raise InputError(
                 f"method={method!r} draws rows; pass a number of resamples or arrays of row "
                 "positions, not splits."
             )
-        draws = _plans.bootstrap_draws(self.task, self.resamples, self.seeds[1])
+        draws = bootstrap_draws(self.task, self.resamples, self.seeds[1])
         whole, apparent = self._apparent()
         scores = DrawScores(self.task, draws.total, method)
         scores.run(draws, **self.options)
@@ -282,21 +290,21 @@ class _Question:
     def _splits(self, method):
         task, resamples = self.task, self.resamples
         if not isinstance(resamples, int):
-            return _plans.given_splits(task, resamples, self.seeds[2])
+            return given_splits(task, resamples, self.seeds[2])
         if resamples < 2:
             raise InputError("resamples is 1; cross-validation needs at least 2 refits.")
-        n_folds = min(_plans.MOST_FOLDS, resamples, task.scarcest())
+        n_folds = min(MOST_FOLDS, resamples, task.scarcest())
         n_repeats = 1 if method == "cv" else _auto.repeats(task.n, resamples, n_folds)
-        return _plans.folds(task, n_folds, n_repeats, self.seeds[2])
+        return folds(task, n_folds, n_repeats, self.seeds[2])
 
     def _temporal(self, remarks=()):
         ci = check_ci(self.ci, "later")
         if self.time is None and isinstance(self.resamples, int):
             raise InputError("method='temporal' needs time, when each row's prediction was made.")
-        splits = _plans.later_rows(self.task, self.resamples, self.time, self.seeds[2])
+        splits = later_rows(self.task, self.resamples, self.time, self.seeds[2])
         every = np.arange(self.task.n)
         found = self._refits([replace(one, predict=every) for one in splits.resamples])
-        remarks = (*remarks, *_plans.left_out(self.task, self.resamples))
+        remarks = (*remarks, *left_out(self.task, self.resamples))
         return later_result(self.task, splits, found, ci, remarks, self.site)
 
     def _refits(self, resamples):
@@ -322,7 +330,7 @@ class _Question:
 def _listed(resamples):
     """Return a whole number as int, a splitter as it is, anything else as a list."""
     if isinstance(resamples, Integral) and not isinstance(resamples, bool):
-        return _plans.check_count(resamples)
+        return check_count(resamples)
     if isinstance(resamples, str) or not hasattr(resamples, "__iter__"):
-        return resamples if hasattr(resamples, "get_n_splits") else _plans.check_count(resamples)
+        return resamples if hasattr(resamples, "get_n_splits") else check_count(resamples)
     return list(resamples)

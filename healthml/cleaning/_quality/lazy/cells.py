@@ -3,7 +3,7 @@
 import narwhals as nw
 import numpy as np
 
-from healthml.cleaning._columns.view import ROUNDING
+from healthml.cleaning._columns import ROUNDING
 from healthml.cleaning._quality.screens.missing_codes import (
     NUMBER,
     NUMBER_SUSPECTED,

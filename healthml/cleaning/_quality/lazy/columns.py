@@ -6,8 +6,8 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from healthml._core._knowledge.facts import number_codes, text_codes
-from healthml.cleaning._columns.view import MOSTLY_NUMBERS, ColumnView, declared_of
+from healthml._core._knowledge import number_codes, text_codes
+from healthml.cleaning._columns import MOSTLY_NUMBERS, ColumnView, declared_of
 from healthml.cleaning._quality.lazy.table import COUNT, KEY, collect
 
 MOST_DISTINCT = 10_000  # in the sample; beyond it the middle of a column stays a sample

@@ -2,8 +2,7 @@
 
 import narwhals as nw
 
-from healthml.cleaning._columns.shapes import has_code_name
-from healthml.cleaning._columns.view import FOUND, NOTE, SUSPECTED, Flag
+from healthml.cleaning._columns import FOUND, NOTE, SUSPECTED, Flag, has_code_name
 from healthml.cleaning._quality.lazy.table import COUNT, KEY, collect
 from healthml.cleaning._quality.screens import dates
 from healthml.cleaning._quality.screens.keys import (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import narwhals as nw
 
-from healthml.cleaning._columns.view import FOUND, SUSPECTED, TableView
+from healthml.cleaning._columns import FOUND, SUSPECTED, TableView
 from healthml.cleaning._quality.lazy.cells import conditions
 from healthml.cleaning._quality.lazy.columns import counted_columns
 from healthml.cleaning._quality.lazy.keys import date_order_flags, repeated_identifiers

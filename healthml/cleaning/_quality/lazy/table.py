@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_event
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.cleaning._quality.table import RoleColumn, name_roles
 from healthml.exceptions import InputError
 

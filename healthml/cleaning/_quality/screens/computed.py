@@ -5,7 +5,7 @@ from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
 from healthml._core._numerics import cluster_variance
-from healthml.cleaning._columns.view import FOUND, NOTE, Flag
+from healthml.cleaning._columns import FOUND, NOTE, Flag
 from healthml.cleaning._quality.screens.redundant import (
     MINORITY,
     level_codes,

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge.name_hints import name_words
-from healthml.cleaning._columns.missing_codes import code_meaning, level_key
-from healthml.cleaning._columns.view import FOUND, SUSPECTED, Flag
+from healthml._core._knowledge import name_words
+from healthml.cleaning._columns import FOUND, SUSPECTED, Flag, code_meaning, level_key
 
 DATE_FORMATS, NO_SUCH_DAY = "date_formats", "no_such_day"
 START_AFTER_END, BEFORE_BIRTH, AFTER_DEATH = "start_after_end", "before_birth", "after_death"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from healthml.cleaning._columns.view import FOUND, Flag
+from healthml.cleaning._columns import FOUND, Flag
 
 ABSENT, WRONG_KIND = "absent_column", "not_as_declared"
 REQUIRED, OUTSIDE_VOCABULARY = "required_missing", "outside_vocabulary"

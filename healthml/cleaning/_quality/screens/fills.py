@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from healthml.cleaning._columns.view import SUSPECTED, Flag
+from healthml.cleaning._columns import SUSPECTED, Flag
 
 CONSTANT_FILL = "constant_fill"
 

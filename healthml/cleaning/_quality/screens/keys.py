@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml.cleaning._columns.shapes import has_code_name
-from healthml.cleaning._columns.view import FOUND, NOTE, Flag
+from healthml.cleaning._columns import FOUND, NOTE, Flag, has_code_name
 
 DUPLICATE_ROWS, REPEATED_IDENTIFIER = "duplicate_rows", "repeated_identifier"
 

@@ -2,14 +2,16 @@
 
 import numpy as np
 
-from healthml._core._knowledge.facts import NOT_REVIEWED
-from healthml.cleaning._columns.missing_codes import (
+from healthml._core._knowledge import NOT_REVIEWED
+from healthml.cleaning._columns import (
+    FOUND,
+    SUSPECTED,
+    Flag,
     code_meaning,
     judge_number_codes,
     level_key,
     plain_code,
 )
-from healthml.cleaning._columns.view import FOUND, SUSPECTED, Flag
 
 TEXT, TEXT_SUSPECTED = "missing_code_text", "missing_code_text_suspected"
 

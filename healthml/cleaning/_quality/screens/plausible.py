@@ -9,8 +9,8 @@ called wrong.
 import numpy as np
 from scipy.stats import norm
 
-from healthml._core._knowledge.facts import NOT_REVIEWED
-from healthml.cleaning._columns.view import FOUND, NOTE, SUSPECTED, Flag
+from healthml._core._knowledge import NOT_REVIEWED
+from healthml.cleaning._columns import FOUND, NOTE, SUSPECTED, Flag
 
 IMPOSSIBLE, VERIFY, INFINITE = "impossible_value", "verify_value", "infinite"
 NEGATIVE = "few_negatives"

@@ -5,8 +5,7 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import rankdata
 
-from healthml.cleaning._columns.shapes import has_code_name
-from healthml.cleaning._columns.view import FOUND, NOTE, Flag
+from healthml.cleaning._columns import FOUND, NOTE, Flag, has_code_name
 
 EQUAL, FILLED, LINEAR = "equal_columns", "filled_copy", "linear_copy"
 NEAR, NESTED = "near_copy", "nested_levels"

@@ -5,9 +5,8 @@ import re
 import numpy as np
 from scipy.stats import rankdata
 
-from healthml._core._knowledge.name_hints import score_hint
-from healthml.cleaning._columns.shapes import has_code_name
-from healthml.cleaning._columns.view import FOUND, NOTE, SUSPECTED, Flag
+from healthml._core._knowledge import score_hint
+from healthml.cleaning._columns import FOUND, NOTE, SUSPECTED, Flag, has_code_name
 from healthml.cleaning._quality.screens.storage import NEARLY_ALL
 
 CODE, IDENTIFIER = "looks_like_code", "identifier"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from healthml._core._contingency import chi_square_by_group, row_blocks
-from healthml.cleaning._columns.view import FOUND, NOTE, Flag
+from healthml.cleaning._columns import FOUND, NOTE, Flag
 
 ORDER_OUTCOME, ORDER_MISSING = "row_order_outcome", "row_order_missing"
 

@@ -5,16 +5,20 @@ from collections import Counter
 
 import numpy as np
 
-from healthml._core._knowledge.name_hints import name_words
-from healthml.cleaning._columns.missing_codes import code_meaning, level_key
-from healthml.cleaning._columns.shapes import (
-    _READABLE,
+from healthml._core._knowledge import name_words
+from healthml.cleaning._columns import (
+    FOUND,
+    MOSTLY_NUMBERS,
+    NOTE,
+    READABLE_SHAPES,
+    Flag,
+    code_meaning,
     has_code_name,
+    level_key,
+    level_spellings,
     shape_of,
     spelling_keys,
-    usual_spellings,
 )
-from healthml.cleaning._columns.view import FOUND, MOSTLY_NUMBERS, NOTE, Flag
 
 MISSING, ALL_MISSING = "missing", "all_missing"
 
@@ -77,7 +81,7 @@ def screen_text_numbers(table):
         per_shape = Counter()
         for name, count in zip(shape[~coded], counts[~coded], strict=True):
             per_shape[name] += int(count)
-        readable = per_shape["number"] + sum(per_shape[s] for s in _READABLE)
+        readable = per_shape["number"] + sum(per_shape[s] for s in READABLE_SHAPES)
         if not total or readable < MOSTLY_NUMBERS * total or _is_code_text(column, per_shape):
             continue
         odd = (shape != "number") & ~coded
@@ -111,7 +115,7 @@ def screen_level_variants(table):
         keys = spelling_keys(column)
         if len(set(keys)) == len(keys):
             continue
-        best = usual_spellings(column)
+        best = level_spellings(column)
         variant = np.array([b != i and keys[i] != "" for i, b in enumerate(best)])
         if variant.any():
             detail = (

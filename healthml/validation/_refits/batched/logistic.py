@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from healthml._core._parallel import iterate_parallel
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables import to_pandas
 from healthml.validation._refits.batched.newton import fit_batched, risks_of
 from healthml.validation._refits.refit import Refit, interrupted, refit
 
