@@ -9,11 +9,11 @@ are first used, so that ``import healthml`` stays quick and silent.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from healthml._version import __version__
+
 if TYPE_CHECKING:
     from healthml.reporting import AuditReport, audit, audit_predictions
     from healthml.schema import Schema, Variable
-
-__version__ = "0.1.0"
 
 # public name -> the module that it lives in
 _NAMES = {

@@ -217,7 +217,7 @@ def bootstrap(
     check_confidence_level(confidence_level)
     _check_method(interval)
     sampler = _Sampler(n_samples, groups, strata)
-    draws = _explicit(resamples, n_samples)
+    draws = given_draws(resamples, n_samples)
     if draws is None:
         draws = check_random_seeds(random_state, _check_count(resamples))
     estimate = _as_dict(statistic(np.arange(n_samples)))
@@ -302,7 +302,7 @@ def _units_by_stratum(unit, strata):
     return [np.flatnonzero(of_unit == s) for s in np.unique(of_unit)]
 
 
-def _explicit(resamples, n):
+def given_draws(resamples, n):
     """Return given resamples as checked arrays, or None for a number of resamples."""
     if isinstance(resamples, Integral) or not isinstance(resamples, Iterable):
         return None

@@ -13,7 +13,9 @@ from healthml._core._tables import parse_numbers
 from healthml.exceptions import InputError, OutcomeError
 
 MOST_LEVELS_SHOWN = 20
+
 _COMPARISON = re.compile(r"\s*(<=|>=|==|!=|=|<|>)\s*([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*")
+
 _COMPARE = {
     "<": np.less,
     "<=": np.less_equal,
@@ -374,3 +376,17 @@ def _refuse_levels(values, levels, name, any_two_classes):
 
 def _plain(level):
     return level.item() if isinstance(level, np.generic) else level
+
+
+def as_tuple(value):
+    """Return a single value, a sequence or None as a tuple.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import as_tuple
+    >>> as_tuple("sex"), as_tuple(["sex", "race"]), as_tuple(None)
+    (('sex',), ('sex', 'race'), ())
+    """
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)

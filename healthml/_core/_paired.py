@@ -113,7 +113,7 @@ def paired_scores(
             values[model, measure] = (estimate, influence)
             table.append(
                 (model, measure)
-                + _interval(measure, estimate, influence, groups, confidence_level)
+                + influence_interval(measure, estimate, influence, groups, confidence_level)
                 + counts[model]
                 + (_method(measure),)
             )
@@ -133,7 +133,7 @@ def _method(measure):
     return f"{wald}, influence function summed by patient"
 
 
-def _interval(measure, estimate, influence, groups, confidence_level):
+def influence_interval(measure, estimate, influence, groups, confidence_level):
     if not np.isfinite(estimate):
         return (np.nan, np.nan, np.nan, np.nan)
     se = float(np.sqrt(cluster_variance(influence, groups)))

@@ -13,12 +13,14 @@ from healthml._core._knowledge import name_words
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import paired_scores
 from healthml._core._results import Result
-from healthml._core._tables import to_pandas
+from healthml._core._tables import sensitive_frame
 from healthml.exceptions import InputError
-from healthml.validation._reference_models import TableEncoder, _numbers
+from healthml.validation._reference_models import TableEncoder, numbers_of
 
 SMALLEST_SHOWN = 11
+
 _AGE_CUTS = (0, 18, 40, 65, 80, np.inf)
+
 _AGE_WORD = re.compile(r"(patient|anchor|admission)?ages?(yrs?|years|inyears)?")
 
 
@@ -160,28 +162,10 @@ def group_performance(
     return GroupPerformance(table, gap_table)
 
 
-def sensitive_frame(features, n):
-    """Return the sensitive features as a frame with named columns."""
-    if isinstance(features, dict):
-        features = pd.DataFrame(features)
-    if isinstance(features, pd.Series):
-        features = features.to_frame(features.name or "sensitive")
-    if not hasattr(features, "columns"):
-        values = np.asarray(features, dtype=object)
-        values = values.reshape(len(values), -1)
-        features = pd.DataFrame(values, columns=[f"sensitive{k}" for k in range(values.shape[1])])
-    frame = to_pandas(features, name="sensitive_features")
-    if len(frame) != n:
-        raise InputError(
-            f"sensitive_features has {len(frame)} rows and the outcome {n}; pass them aligned."
-        )
-    return frame
-
-
 def band_labels(column):
     """Return the group label of each row as text; missing is "missing"."""
     if column.nunique() > 10 and TableEncoder().is_number(column):
-        values = _numbers(column)
+        values = numbers_of(column)
         is_age = any(_AGE_WORD.fullmatch(word) for word in name_words(column.name))
         cuts = _AGE_CUTS if is_age else np.unique(np.nanquantile(values, [0, 0.25, 0.5, 0.75, 1]))
         labels = np.array(_band_names(cuts, is_age), dtype=object)

@@ -7,8 +7,6 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import chi2, t
 
-from healthml.meta_analysis._brent import brent_root
-
 RANDOM = ("REML", "DL", "ML", "PM")
 _EARLY, _UPPER = float(np.finfo(float).eps ** 0.25), 100.0  # where R's metafor stops and looks
 
@@ -155,7 +153,7 @@ def _moment_root(fixed, wanted, search, far=0.0):
     while fixed.at(upper).q > wanted:
         upper *= 4
     if early:
-        return brent_root(lambda t: fixed.at(t).q - wanted, 0.0, upper, _EARLY)
+        return brentq(lambda t: fixed.at(t).q - wanted, 0.0, upper, xtol=_EARLY)
     return brentq(lambda t: fixed.at(t).q - wanted, 0.0, upper, xtol=1e-15, rtol=1e-14)
 
 

@@ -12,7 +12,7 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.meta_analysis._heterogeneity import critical
-from healthml.meta_analysis._random_effects import FEW, FEWEST
+from healthml.meta_analysis._options import FEW, FEWEST
 
 __all__ = ["PoissonMetaResult", "pool_events"]
 
@@ -49,7 +49,7 @@ class PoissonMetaResult(Result):
 
     def plot(self, ax=None, **kwargs):
         """Draw the pooled ratio and the prediction interval; returns the matplotlib axes."""
-        from healthml.meta_analysis._forest import draw_forest
+        from healthml._core._displays import draw_forest
 
         table = self.table.assign(study=["pooled", "a new site"], reason="", weight=np.nan)
         options = {"confidence_level": self.confidence_level, "ideal": 1.0, "log": True, **kwargs}

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 from scipy.stats import chi2
 
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.meta_analysis._heterogeneity import (
-    RANDOM,
     Weighted,
     between_variance,
     critical,
@@ -21,6 +19,7 @@ from healthml.meta_analysis._heterogeneity import (
     scaled_covariance,
     two_sided,
 )
+from healthml.meta_analysis._options import BACK, FEW, FEWEST, check_words
 
 __all__ = ["MetaResult", "random_effects"]
 
@@ -107,21 +106,10 @@ class MetaResult(Result):
 
     def plot(self, ax=None, **kwargs):
         """Draw a forest plot; returns the matplotlib axes."""
-        from healthml.meta_analysis._forest import draw_forest
+        from healthml._core._displays import draw_forest
 
         options = {"confidence_level": self.confidence_level, "log": self.scale == "log"}
         return draw_forest(self.table, ax=ax, **options | kwargs)
-
-
-METHODS = (*RANDOM, "FE")
-
-TESTS, PREDICTIONS = ("knha", "z"), ("t(k-2)", "metafor")
-
-SEARCHES = ("metafor", "exact")
-
-FEWEST, FEW = 3, 5
-
-BACK = {"identity": lambda x: x, "log": np.exp, "logit": expit}
 
 
 def random_effects(
@@ -222,21 +210,6 @@ def random_effects(
     words = (method, test, prediction, scale, level, _note(model, method, test))
     names = ("method", "test", "prediction", "scale", "confidence_level", "note")
     return MetaResult(table, **numbers, **dict(zip(names, words, strict=True)))
-
-
-def check_words(method, test, prediction, scale="identity", search="exact"):
-    """Refuse a word that stands for nothing."""
-    known = {
-        "method": (method, METHODS),
-        "test": (test, TESTS),
-        "prediction": (prediction, PREDICTIONS),
-        "scale": (scale, tuple(BACK)),
-        "search": (search, SEARCHES),
-    }
-    for name, (value, allowed) in known.items():
-        if value not in allowed:
-            choices = ", ".join(map(repr, allowed))
-            raise InputError(f"{name} is {value!r}; choose one of {choices}.")
 
 
 def check_studies(theta, se, names=None):

@@ -18,7 +18,8 @@ from healthml.meta_analysis._heterogeneity import (
     scaled_covariance,
     two_sided,
 )
-from healthml.meta_analysis._random_effects import FEWEST, check_studies, check_words
+from healthml.meta_analysis._options import FEWEST, check_words
+from healthml.meta_analysis._random_effects import check_studies
 
 __all__ = ["MetaRegressionResult", "meta_regression"]
 
@@ -59,7 +60,7 @@ class MetaRegressionResult(Result):
 
     def plot(self, ax=None, **kwargs):
         """Draw the coefficients without the intercept; returns the matplotlib axes."""
-        from healthml.meta_analysis._forest import draw_forest
+        from healthml._core._displays import draw_forest
 
         rows = self.table.iloc[1:].rename(columns={"term": "study"})
         rows = rows.assign(kind="study", weight=np.nan, reason="")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from healthml._core._checks import check_proba
 from healthml._core._tables import check_table, to_pandas
+from healthml._version import __version__
 from healthml.exceptions import InputError
 from healthml.reporting._case import Roles, build_case, take_roles
 from healthml.reporting._checks import (
@@ -476,11 +477,9 @@ def _headline(case):
 
 
 def _about(case):
-    import healthml
-
     groups = case.roles.groups
     return {
-        "version": healthml.__version__,
+        "version": __version__,
         "seed": case.seed,
         "n_samples": len(case.y),
         "n_events": int(case.y.sum()),

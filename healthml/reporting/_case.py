@@ -10,10 +10,9 @@ from scipy.sparse.csgraph import connected_components
 from healthml._core._checks import check_event, check_groups
 from healthml._core._findings import check_rules
 from healthml._core._fingerprints import duplicate_clusters
-from healthml._core._tables import check_table, to_pandas
+from healthml._core._tables import check_table, sensitive_frame, to_pandas
 from healthml.cleaning import quality_report
 from healthml.exceptions import InputError
-from healthml.fairness._groups import sensitive_frame
 from healthml.validation._reference_models import as_read, default_model
 from healthml.validation._scoring import Evaluator
 
@@ -291,14 +290,14 @@ def _model_columns(X, roles, schema, is_default):
         if declared is not None:
             out.add(declared)
         elif array is not None:
-            out |= {c for c in X.columns if _same_values(X[c], array)}
+            out |= {c for c in X.columns if same_values(X[c], array)}
     kept = [c for c in X.columns if c not in out]
     if not kept:
         raise InputError("No feature is left for the model beside sensitive ones, site and time.")
     return kept
 
 
-def _same_values(column, array):
+def same_values(column, array):
     """Say whether a column holds the values of a role, missing ones included."""
     ours, our_levels = pd.factorize(column)
     theirs = pd.Series(np.asarray(array, dtype=object))

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from healthml._core._checks import as_tuple
 from healthml._core._tables import parse_numbers
 from healthml.exceptions import SchemaError
-from healthml.schema._variable import as_tuple, check_keys
+from healthml.schema._variable import check_keys
 
 _COMPARE = {
     "<=": operator.le,

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import list_levels
+from healthml._core._checks import as_tuple, list_levels
 from healthml._core._knowledge import (
     concept_limits,
     contains_word,
@@ -19,7 +19,7 @@ from healthml._core._knowledge import (
     site_hint,
 )
 from healthml._core._tables import column_kind, parse_numbers
-from healthml.schema._variable import KINDS, Variable, as_tuple
+from healthml.schema._variable import KINDS, Variable
 
 MOST_OUTCOME_LEVELS = 20
 MOST_ROWS_PER_PATIENT = 20  # mean, when the name says identifier but not of a patient

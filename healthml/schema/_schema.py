@@ -6,19 +6,13 @@ from numbers import Real
 
 import pandas as pd
 
+from healthml._core._checks import as_tuple
 from healthml._core._tables import to_pandas
 from healthml.exceptions import SchemaError
 from healthml.schema._eligibility import read_eligibility
 from healthml.schema._split import Parts, split_table
 from healthml.schema._text import read_json, read_yaml, write_json, write_yaml
-from healthml.schema._variable import (
-    Variable,
-    as_tuple,
-    check_keys,
-    check_pair,
-    close_names,
-    declared,
-)
+from healthml.schema._variable import Variable, check_keys, check_pair, close_names, declared
 
 _ONE_COLUMN = ("outcome", "patient", "site", "time", "follow_up", "score")
 _MANY_COLUMNS = ("sensitive", "identifier", "known_after")

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from math import isnan
 from numbers import Real
 
+from healthml._core._checks import as_tuple
 from healthml.exceptions import SchemaError
 
 KINDS = ("numeric", "categorical", "boolean", "datetime", "text")
@@ -96,20 +97,6 @@ def declared(thing, leave_out=()):
         if not any(value is e for e in empty)
         and not (isinstance(value, tuple | Mapping) and not value)
     }
-
-
-def as_tuple(value):
-    """Return a single value, a sequence or None as a tuple.
-
-    Examples
-    --------
-    >>> from healthml.schema._variable import as_tuple
-    >>> as_tuple("sex"), as_tuple(["sex", "race"]), as_tuple(None)
-    (('sex',), ('sex', 'race'), ())
-    """
-    if value is None:
-        return ()
-    return tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
 
 
 def check_pair(pair, name):

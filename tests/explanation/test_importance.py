@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 from healthml._core._paired import paired_scores
 from healthml.exceptions import InputError
 from healthml.explanation import _importance, permutation_importance
-from healthml.validation._reference_models import default_model
+from healthml.validation._reference_models.models import default_model
 
 N = 600
 

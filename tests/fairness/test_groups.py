@@ -9,9 +9,10 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from healthml._core._tables.frames import sensitive_frame
 from healthml.exceptions import InputError
 from healthml.fairness import group_performance
-from healthml.fairness._groups import SMALLEST_SHOWN, band_labels, sensitive_frame
+from healthml.fairness._groups import SMALLEST_SHOWN, band_labels
 
 N = 900
 

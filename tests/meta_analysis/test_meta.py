@@ -106,7 +106,9 @@ def compare_shared(data, expected, scale):
                 np.testing.assert_allclose(ends, want[f"back_{name}"], atol=1e-6)
     found = pooled(data)
     ends = np.array([found.tau2_lower, found.tau2_upper])
-    np.testing.assert_allclose(ends, expected["tau2_ci_qprofile"], atol=1e-6)
+    # metafor's search for these ends stops within R's default tolerance of a root
+    tolerance = np.finfo(float).eps ** 0.25
+    np.testing.assert_allclose(ends, expected["tau2_ci_qprofile"], atol=tolerance)
     found = pooled(data, search="exact")
     ends = [found.tau2_lower, found.tau2_upper]
     wanted = chi2.isf([0.025, 0.975], found.q_df)

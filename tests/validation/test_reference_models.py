@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from healthml.exceptions import InputError
 from healthml.validation import TableEncoder, default_model
-from healthml.validation._reference_models import as_read, boosted_trees
+from healthml.validation._reference_models.models import as_read, boosted_trees
 
 
 def mixed_table(n=120, seed=0):

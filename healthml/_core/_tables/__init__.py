@@ -9,6 +9,7 @@ from healthml._core._tables.frames import (
     column_kind,
     parse_numbers,
     refuse_infinite,
+    sensitive_frame,
     to_pandas,
 )
 from healthml._core._tables.read_file import read_file
@@ -24,6 +25,7 @@ __all__ = [
     "read_file",
     "read_table",
     "refuse_infinite",
+    "sensitive_frame",
     "to_pandas",
     "write_table",
 ]

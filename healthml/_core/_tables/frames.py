@@ -14,8 +14,11 @@ from pandas.api import types
 from healthml.exceptions import InputError
 
 LARGEST_EXACT_FLOAT = 2**53
+
 MOST_LEVELS = 50  # text with more levels than this is a category only if each level is common
+
 ROWS_PER_LEVEL = 20
+
 _INTEGERS = (nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.UInt8, nw.UInt16, nw.UInt32, nw.UInt64)
 
 _ISO_DATE = re.compile(r"\s*\d{4}-\d{1,2}-\d{1,2}([T ].*)?\s*")
@@ -365,3 +368,21 @@ def _columns(names, most=5):
     shown = ", ".join(repr(name) for name in names[:most])
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{'column' if len(names) == 1 else 'columns'} {shown}{more}"
+
+
+def sensitive_frame(features, n):
+    """Return the sensitive features as a frame with named columns."""
+    if isinstance(features, dict):
+        features = pd.DataFrame(features)
+    if isinstance(features, pd.Series):
+        features = features.to_frame(features.name or "sensitive")
+    if not hasattr(features, "columns"):
+        values = np.asarray(features, dtype=object)
+        values = values.reshape(len(values), -1)
+        features = pd.DataFrame(values, columns=[f"sensitive{k}" for k in range(values.shape[1])])
+    frame = to_pandas(features, name="sensitive_features")
+    if len(frame) != n:
+        raise InputError(
+            f"sensitive_features has {len(frame)} rows and the outcome {n}; pass them aligned."
+        )
+    return frame

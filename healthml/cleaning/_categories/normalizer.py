@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from healthml._core._checks import as_tuple
 from healthml.cleaning._categories.columns import (
     TextColumn,
     is_wide,
@@ -22,7 +23,6 @@ from healthml.cleaning._categories.rounds import Round, learn_round, level_count
 from healthml.cleaning._columns import is_text
 from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
-from healthml.schema._variable import as_tuple
 
 UNSEEN, CODED, UNREADABLE = "unseen_level", "coded_level", "unreadable_level"
 MOST_ROUNDS = 4

@@ -6,7 +6,7 @@ from sklearn.dummy import DummyClassifier
 
 from healthml._core._findings import NOTE, Effect, Finding
 from healthml._core._paired import paired_scores
-from healthml.explanation._importance import permutation_importance
+from healthml.explanation import permutation_importance
 from healthml.reporting._checks.look import (
     Look,
     auc_effect,

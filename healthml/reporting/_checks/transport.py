@@ -4,7 +4,7 @@ import numpy as np
 
 from healthml._core._findings import NOTE, SERIOUS, Effect, Finding
 from healthml.exceptions import InputError
-from healthml.fairness._groups import group_performance
+from healthml.fairness import group_performance
 from healthml.reporting._checks.look import (
     Look,
     auc_effect,
@@ -111,10 +111,10 @@ def _not_assessed(topic, reason, needed, code):
 
 def _without_role(case, role):
     """Return the base columns without those that repeat the role's values."""
-    from healthml.reporting._case import _same_values
+    from healthml.reporting._case import same_values
 
     array = getattr(case.roles, role)
-    keep = [c for c in base_columns(case) if not _same_values(case.X[c], array)]
+    keep = [c for c in base_columns(case) if not same_values(case.X[c], array)]
     return case.table[keep or base_columns(case)]
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 from scipy.stats import binom, rankdata
 
 from healthml._core._knowledge import known_at_discharge, later_hint
-from healthml._core._paired import _interval, auroc_influence
+from healthml._core._paired import auroc_influence, influence_interval
 from healthml._core._results import Result
 from healthml._core._tables import to_pandas
-from healthml.validation._reference_models import TableEncoder, _factorize, _numbers
+from healthml.validation._reference_models import TableEncoder, factorize_levels, numbers_of
 
 _PRIOR_ROWS = 10.0
 
@@ -84,7 +84,7 @@ def screen_columns(X, y, *, fold, groups=None, outcome=None, n_bins=20, confiden
         codes, levels = column_bins(frame[name], n_bins)
         risk = out_of_fold_rate(codes, y, fold)
         auc, influence = auroc_influence(y, risk, fold)
-        _, _, lower, upper = _interval("auroc", auc, influence, groups, confidence_level)
+        _, _, lower, upper = influence_interval("auroc", auc, influence, groups, confidence_level)
         hints = (_hint(later_hint(str(name)), outcome), _hint(_level_hint(levels), outcome))
         rows.append((name, auc, lower, upper, *hints, len(levels)))
     names = ["column", "estimate", "lower", "upper", "named", "level_named", "n_levels"]
@@ -95,14 +95,14 @@ def screen_columns(X, y, *, fold, groups=None, outcome=None, n_bins=20, confiden
 def column_bins(column, n_bins=20):
     """Return the bin of each row, 0 for missing, and the text levels (none for numbers)."""
     if TableEncoder().is_number(column):
-        values = _numbers(column)
+        values = numbers_of(column)
         seen = np.isfinite(values)
         codes = np.zeros(len(values), dtype=np.int64)
         if seen.any():
             share = (rankdata(values[seen]) - 0.5) / seen.sum()
             codes[seen] = 1 + np.minimum((share * n_bins).astype(np.int64), n_bins - 1)
         return codes, ()
-    codes, levels = _factorize(column)
+    codes, levels = factorize_levels(column)
     return codes + 1, tuple(str(level) for level in levels)
 
 
@@ -212,7 +212,7 @@ def event_free_strata(
     found, looked = [], 0
     rate = float(np.mean(y))
     for name in frame.columns:
-        codes, levels = _factorize(frame[name])
+        codes, levels = factorize_levels(frame[name])
         most = max_numbers if TableEncoder().is_number(frame[name]) else max_levels
         if not 1 < len(levels) <= most:
             continue
@@ -232,7 +232,7 @@ def event_free_strata(
     table["p_value"] = np.minimum(1.0, table["p_value"].astype(float) * max(looked, 1))
     table = table[table["p_value"] < 1 - confidence_level].sort_values("n_samples", ascending=False)
     masks = {
-        (c, k): _factorize(frame[c])[0] == k
+        (c, k): factorize_levels(frame[c])[0] == k
         for c, k in zip(table["column"], table["position"], strict=True)
     }
     return Strata(table.reset_index(drop=True), masks)

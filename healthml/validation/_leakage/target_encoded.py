@@ -8,7 +8,7 @@ from healthml.validation._leakage.case import LEAK, memory_probe
 from healthml.validation._leakage.late_columns import names_in_words, refitted
 from healthml.validation._leakage.refitted_steps import EncodedAgain
 from healthml.validation._leakage.repeated_rows import clean_columns
-from healthml.validation._reference_models import TableEncoder, _numbers
+from healthml.validation._reference_models import TableEncoder, numbers_of
 
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0, 300.0)
 FEWEST_LEVELS = 5  # levels with events and non-events, for a column that fits them exactly
@@ -45,7 +45,7 @@ def encoded_columns(table, y, groups=None):
     numbers, levels = {}, {}
     encoder = TableEncoder()
     for name in table.columns:
-        values = _numbers(table[name]) if encoder.is_number(table[name]) else None
+        values = numbers_of(table[name]) if encoder.is_number(table[name]) else None
         if values is None:
             levels[name] = pd.factorize(table[name])[0]
         elif len(np.unique(values[np.isfinite(values)])) >= FEWEST_LEVELS:
@@ -214,7 +214,7 @@ def look_at_encoded(case):
     if not found:
         return
     names, rest = list(found), clean_columns(case)
-    sources = {c: source_of(_numbers(case.X[c]), _levels(case.X, found)) for c in names}
+    sources = {c: source_of(numbers_of(case.X[c]), _levels(case.X, found)) for c in names}
     known = {c: source for c, source in sources.items() if source is not None}
     beside = list(dict.fromkeys([*rest, *known.values()]))
     models = [case.model, memory_probe()] if case.is_default else [case.model]

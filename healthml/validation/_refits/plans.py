@@ -6,8 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from healthml._core._bootstrap import _explicit as given_draws
-from healthml._core._bootstrap import resample_indices
+from healthml._core._bootstrap import given_draws, resample_indices
 from healthml._core._checks import check_random_seeds
 from healthml.exceptions import InputError
 from healthml.validation._refits.refit import Resample

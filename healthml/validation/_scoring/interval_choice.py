@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm, t
 
-from healthml._core._paired import _interval
+from healthml._core._paired import influence_interval
 from healthml.exceptions import InputError
 from healthml.metrics._measures import MEASURES
 from healthml.metrics._uncertainty import placements
@@ -157,7 +157,7 @@ def folds_interval(ci, name, estimate, *, scores, later=False):
 def _by_influence(ci, name, estimate, influence, groups, level):
     if ci == "none" or influence is None or not np.isfinite(estimate):
         return Ends()
-    _, se, lower, upper = _interval(name, estimate, influence, groups, level)
+    _, se, lower, upper = influence_interval(name, estimate, influence, groups, level)
     low, high = MEASURES[name.split("@")[0]].limits
     scale = {"auroc": "logit-Wald", "oe_ratio": "log-Wald"}.get(name, "Wald")
     whose = "each patient" if is_fast(name) else "blocks of patients"

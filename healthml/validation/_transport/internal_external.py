@@ -10,8 +10,8 @@ from healthml._core._checks import check_event, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml.exceptions import InputError
-from healthml.meta_analysis._poisson import PoissonMetaResult, pool_events
-from healthml.meta_analysis._random_effects import FEW, FEWEST, check_words
+from healthml.meta_analysis import PoissonMetaResult, pool_events
+from healthml.meta_analysis._options import FEW, FEWEST, check_words
 from healthml.validation._refits import Resample, failure_of, refit, warn_failed
 from healthml.validation._splits import LeaveOneSiteOut, column_or_values
 from healthml.validation._transport.site_measures import (
@@ -105,7 +105,7 @@ class InternalExternalResult(Result):
         return axes
 
     def _draw(self, measure, ax, kwargs):
-        from healthml.meta_analysis._forest import draw_forest
+        from healthml._core._displays import draw_forest
         from healthml.metrics import get_measure
 
         rows = self.table[self.table["measure"] == measure]

@@ -11,7 +11,7 @@ from healthml._core._numerics import cluster_variance
 from healthml._core._paired import paired_scores
 from healthml._core._results import Result
 from healthml.exceptions import InputError
-from healthml.meta_analysis._random_effects import FEWEST
+from healthml.meta_analysis._options import FEWEST
 from healthml.validation._splits import rows_of_others, time_values
 from healthml.validation._transport.site_measures import pool_sites, site_lines
 

@@ -9,7 +9,8 @@ from scipy.stats import norm
 
 from healthml._core._sample import Sample
 from healthml.exceptions import OutcomeError
-from healthml.meta_analysis._random_effects import BACK, FEWEST, random_effects
+from healthml.meta_analysis import random_effects
+from healthml.meta_analysis._options import BACK, FEWEST
 from healthml.metrics._uncertainty import delong_covariance, placements, recalibration
 
 SCALES = {

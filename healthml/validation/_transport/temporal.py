@@ -62,7 +62,7 @@ class TemporalResult(Result):
 
     def plot(self, ax=None, *, measure="auroc", **kwargs):
         """Draw one measure by window and population; returns the matplotlib axes."""
-        from healthml.meta_analysis._forest import draw_forest
+        from healthml._core._displays import draw_forest
         from healthml.metrics import get_measure
 
         rows = self.table[self.table["measure"] == measure]
