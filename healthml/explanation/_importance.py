@@ -1,17 +1,20 @@
 """Which columns drive the risk: what is lost on unseen patients when a column is shuffled."""
 
+import itertools
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 from sklearn.base import clone
+from sklearn.model_selection import PredefinedSplit
 from sklearn.utils import check_random_state
-from sklearn.utils.parallel import Parallel, delayed
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_event, check_groups, check_patient_cv
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import auroc_influence
+from healthml._core._parallel import run_parallel
 from healthml._core._results import Result
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
@@ -47,13 +50,15 @@ def permutation_importance(
     estimator,
     X,
     y,
-    fold,
     *,
+    cv=5,
     groups=None,
+    event=None,
     max_rows=5000,
     max_folds=5,
     confidence_level=0.95,
     n_jobs=None,
+    verbose=0,
     random_state=None,
 ):
     """Shuffle each column among the rows left out and measure the loss of AUC.
@@ -69,11 +74,14 @@ def permutation_importance(
     X : DataFrame of shape (n_samples, n_features)
         The table.
     y : array-like of shape (n_samples,)
-        Outcome as 0/1.
-    fold : array-like of int, shape (n_samples,)
-        Patient-wise fold of each row.
+        Outcome: 0/1, boolean, or any labels when `event` names the event.
+    cv : int, splitter or iterable, default=5
+        Number of folds (of whole patients with `groups`), a splitter, or (train, test) pairs;
+        ``sklearn.model_selection.PredefinedSplit(fold)`` for given fold numbers.
     groups : array-like of shape (n_samples,), optional
-        The patient of each row, for the intervals.
+        The patient of each row, for folds and intervals.
+    event : scalar or str, optional
+        Level of `y` that is the event.
     max_rows : int, default=5000
         At most this many of the rows left out are predicted, at random.
     max_folds : int, default=5
@@ -82,6 +90,8 @@ def permutation_importance(
         Level of the intervals.
     n_jobs : int, optional
         Parallel folds.
+    verbose : int, default=0
+        Above 0, report finished folds.
     random_state : int, RandomState or None, default=None
         Randomness of the shuffles.
 
@@ -92,7 +102,20 @@ def permutation_importance(
     Raises
     ------
     InputError
-        If the lengths do not fit, the outcome is not 0/1, or a patient is missing.
+        If the lengths do not fit, the outcome is not 0/1, a patient is missing, or `cv` leaves
+        out no row.
+
+    See Also
+    --------
+    sklearn.inspection.permutation_importance : For a fitted model, without intervals.
+    healthml.validation.check_leakage : Whether a column that matters this much can be known in
+        time.
+
+    References
+    ----------
+    .. [1] Fisher A, Rudin C, Dominici F. All models are wrong, but many are useful: learning a
+       variable's importance by studying an entire class of prediction models simultaneously.
+       J Mach Learn Res. 2019;20(177):1-81.
 
     Examples
     --------
@@ -103,48 +126,73 @@ def permutation_importance(
     >>> rng = np.random.default_rng(0)
     >>> X = pd.DataFrame({"noise": rng.normal(size=300), "lactate": rng.normal(size=300)})
     >>> y = (X["lactate"] + rng.normal(size=300) > 0.5).astype(int).to_numpy()
-    >>> found = permutation_importance(
-    ...     LogisticRegression(), X, y, np.arange(300) % 5, random_state=0
-    ... )
+    >>> found = permutation_importance(LogisticRegression(), X, y, random_state=0)
     >>> found.table["column"].tolist()
     ['lactate', 'noise']
     """
-    frame, y, fold = to_pandas(X), check_event(y)[1], np.asarray(fold)
-    if not len(frame) == len(y) == len(fold):
-        raise InputError(
-            f"X has {len(frame)} rows, y {len(y)} and fold {len(fold)}; pass the same rows."
-        )
+    frame, y = to_pandas(X), check_event(y, event=event)[1]
+    if len(frame) != len(y):
+        raise InputError(f"X has {len(frame)} rows and y {len(y)}; pass the same rows.")
     groups = None if groups is None else check_groups(groups, len(y))
     rng = check_random_state(random_state)
-    chosen = np.zeros(len(y), dtype=bool)
-    left_out = np.unique(fold)[:max_folds]
-    within = np.flatnonzero(np.isin(fold, left_out))
-    chosen[rng.permutation(within)[:max_rows]] = True
-    left_out = np.unique(fold[chosen])
-    seeds = rng.randint(np.iinfo(np.int32).max, size=len(left_out))
-    parts = Parallel(n_jobs=n_jobs)(
-        delayed(_shuffled_risks)(estimator, frame, y, fold, k, chosen, seed)
-        for k, seed in zip(left_out, seeds, strict=True)
-    )
-    rows = np.concatenate([p[0] for p in parts])
-    risks = np.concatenate([p[1] for p in parts], axis=1)
-    patient = None if groups is None else groups[rows]
-    base, base_influence = auroc_influence(y[rows], risks[0], fold[rows])
-    z, table = norm.ppf(0.5 + confidence_level / 2), []
-    for name, risk in zip(frame.columns, risks[1:], strict=True):
-        auc, influence = auroc_influence(y[rows], risk, fold[rows])
-        se = np.sqrt(cluster_variance(base_influence - influence, patient))
-        loss = base - auc
-        table.append((name, loss, loss - z * se, loss + z * se, len(rows), int(y[rows].sum())))
+    splits = _chosen_splits(frame, y, groups, cv, max_folds, max_rows, rng)
+    seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits))
+    tasks = [(estimator, frame, y, *split, seed) for split, seed in zip(splits, seeds, strict=True)]
+    parts = run_parallel(_shuffled_risks, tasks, n_jobs=n_jobs, verbose=verbose, what="folds")
+    rows = np.concatenate([test for _, test in splits])
+    fold = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
+    losses = _losses(y, rows, fold, np.concatenate(parts, axis=1), groups, confidence_level)
     columns = ["column", "estimate", "lower", "upper", "n_samples", "n_events"]
-    out = pd.DataFrame(table, columns=columns).sort_values("estimate", ascending=False)
-    return ImportanceResult(out.reset_index(drop=True))
+    table = pd.DataFrame(
+        [(name, *loss) for name, loss in zip(frame.columns, losses, strict=True)], columns=columns
+    )
+    return ImportanceResult(table.sort_values("estimate", ascending=False).reset_index(drop=True))
 
 
-def _shuffled_risks(estimator, frame, y, fold, k, chosen, seed):
-    """Return the rows predicted and their risks: as they are, then with each column shuffled."""
+def _chosen_splits(frame, y, groups, cv, max_folds, max_rows, rng):
+    """Return (training rows, rows to predict) of the first folds, `max_rows` rows in all."""
+    listed = isinstance(cv, list | tuple) and len(cv) and isinstance(cv[0], Integral)
+    if listed or isinstance(cv, np.ndarray | pd.Series):
+        raise InputError(
+            "cv holds one number for each row; for given fold numbers pass "
+            "sklearn.model_selection.PredefinedSplit(fold)."
+        )
+    splitter = check_patient_cv(cv, y, groups)
+    # given fold numbers are the user's own, and scikit-learn would warn that it ignores groups
+    of_split = None if isinstance(splitter, PredefinedSplit) else groups
+    every = splitter.split(frame, y, of_split)
+    splits = [(np.asarray(a), np.asarray(b)) for a, b in itertools.islice(every, max_folds)]
+    if not sum(len(test) for _, test in splits):
+        raise InputError("cv leaves out no row; pass a number of folds or splits with test rows.")
+    row = np.concatenate([test for _, test in splits])
+    # drawn in the order of the table, so that the draw does not depend on the order of the folds
+    in_order = np.argsort(row, kind="stable")
+    chosen = np.zeros(len(row), dtype=bool)
+    chosen[in_order[rng.permutation(len(row))[:max_rows]]] = True
+    parts = np.split(chosen, np.cumsum([len(test) for _, test in splits])[:-1])
+    kept = [(train, test[part]) for (train, test), part in zip(splits, parts, strict=True)]
+    return [(train, test) for train, test in kept if len(test)]
+
+
+def _losses(y, rows, fold, risks, groups, confidence_level):
+    """Return estimate, lower, upper, rows and events for each shuffled column."""
+    repeated = len(np.unique(rows)) < len(rows)
+    patient = groups[rows] if groups is not None else rows if repeated else None
+    base, base_influence = auroc_influence(y[rows], risks[0], fold)
+    z, losses = norm.ppf(0.5 + confidence_level / 2), []
+    used = np.unique(rows)
+    for risk in risks[1:]:
+        auc, influence = auroc_influence(y[rows], risk, fold)
+        half = z * np.sqrt(cluster_variance(base_influence - influence, patient))
+        loss = base - auc
+        losses.append((loss, loss - half, loss + half, len(used), int(y[used].sum())))
+    return losses
+
+
+def _shuffled_risks(task):
+    """Return the risks of the rows left out: as they are, then with each column shuffled."""
+    estimator, frame, y, train, rows, seed = task
     rng = np.random.RandomState(seed)
-    train, rows = np.flatnonzero(fold != k), np.flatnonzero((fold == k) & chosen)
     model = clone(estimator).fit(frame.iloc[train], y[train])
     test = frame.iloc[rows]
     risks = [predict_risk(model, test)]
@@ -153,7 +201,7 @@ def _shuffled_risks(estimator, frame, y, fold, k, chosen, seed):
         block = range(start, min(start + step, frame.shape[1]))
         risk = predict_risk(model, _shuffled_copies(test, block, rng))
         risks += list(risk.reshape(len(block), len(rows)))
-    return rows, np.array(risks)
+    return np.array(risks)
 
 
 def _shuffled_copies(test, block, rng):

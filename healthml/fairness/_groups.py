@@ -25,7 +25,7 @@ _AGE_WORD = re.compile(r"(patient|anchor|admission)?ages?(yrs?|years|inyears)?")
 
 
 @dataclass(frozen=True, repr=False)
-class GroupPerformance(Result):
+class GroupPerformanceResult(Result):
     """Performance by group; made by `group_performance`.
 
     Parameters
@@ -57,8 +57,8 @@ class GroupPerformance(Result):
 
 
 def group_performance(
-    y,
-    risk,
+    y_true,
+    y_proba,
     sensitive_features,
     *,
     fold=None,
@@ -75,15 +75,15 @@ def group_performance(
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
+    y_true : array-like of shape (n_samples,)
         Outcome as 0/1.
-    risk : array-like of shape (n_samples,) or (n_repeats, n_samples)
+    y_proba : array-like of shape (n_samples,) or (n_repeats, n_samples)
         Out-of-sample risks.
     sensitive_features : DataFrame, Series or array-like
         One or more features; numeric ones with more than 10 values are cut into bands (age at
         18, 40, 65, 80; others at their quartiles).
     fold : ndarray, optional
-        Fold of each row, shaped as `risk`; the AUC compares rows of one fold only.
+        Fold of each row, shaped as `y_proba`; the AUC compares rows of one fold only.
     groups : array-like of shape (n_samples,), optional
         The patient of each row.
     thresholds : ndarray, optional
@@ -95,7 +95,7 @@ def group_performance(
 
     Returns
     -------
-    GroupPerformance
+    GroupPerformanceResult
 
     Raises
     ------
@@ -113,10 +113,10 @@ def group_performance(
     >>> sorted(map(str, set(found["group"])))
     ['f', 'm']
     """
-    y, risk = check_event(y)[1], np.asarray(risk, dtype=float)
+    y, risk = check_event(y_true, name="y_true")[1], np.asarray(y_proba, dtype=float)
     if risk.shape[-1:] != y.shape:
         raise InputError(
-            f"risk has shape {risk.shape} for {len(y)} rows; pass one risk for each row."
+            f"y_proba has shape {risk.shape} for {len(y)} rows; pass one risk for each row."
         )
     groups = None if groups is None else check_groups(groups, len(y))
     features = sensitive_frame(sensitive_features, len(y))
@@ -159,7 +159,7 @@ def group_performance(
     columns = ["feature", "group", "measure", "estimate", "lower", "upper"]
     table = pd.DataFrame(rows, columns=[*columns, "n_samples", "n_events", "n_patients", "reason"])
     gap_table = pd.DataFrame(gaps, columns=[*columns, "n_samples", "n_events"])
-    return GroupPerformance(table, gap_table)
+    return GroupPerformanceResult(table, gap_table)
 
 
 def band_labels(column):

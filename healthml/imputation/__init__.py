@@ -6,8 +6,8 @@ from healthml.imputation._indicator import MissingIndicators
 from healthml.imputation._longitudinal import CarriedForward, TimeInterpolation
 from healthml.imputation._missingness import (
     LittleResult,
-    MissingnessPatterns,
-    MissingnessReport,
+    MissingnessPatternsResult,
+    MissingnessResult,
     ampute,
     little_mcar_test,
     missingness_patterns,
@@ -23,8 +23,8 @@ __all__ = [
     "ImputerComparisonResult",
     "LittleResult",
     "MissingIndicators",
-    "MissingnessPatterns",
-    "MissingnessReport",
+    "MissingnessPatternsResult",
+    "MissingnessResult",
     "MultiplyImputedClassifier",
     "MultiplyImputedRegressor",
     "PooledResult",

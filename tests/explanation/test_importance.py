@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import KFold, PredefinedSplit, RepeatedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
@@ -31,7 +32,9 @@ FOLD = np.random.default_rng(9).permutation(N) % 5
 
 def importance(model=None, X=X, y=Y, fold=FOLD, **options):
     model = LogisticRegression() if model is None else model
-    return permutation_importance(model, X, y, fold, **{"random_state": 0, **options})
+    return permutation_importance(
+        model, X, y, cv=PredefinedSplit(fold), **{"random_state": 0, **options}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -221,10 +224,59 @@ def test_inputs_are_not_changed():
 
 
 def test_rows_that_do_not_fit_meet_one_sentence():
-    with pytest.raises(InputError, match="X has 600 rows, y 599 and fold 600"):
+    with pytest.raises(InputError, match="X has 600 rows and y 599"):
         importance(y=Y[:-1])
     with pytest.raises(InputError, match="groups has 9 values"):
         importance(groups=np.arange(9))
+
+
+@pytest.mark.parametrize("cv", [FOLD, pd.Series(FOLD), list(FOLD)])
+def test_fold_numbers_are_pointed_to_a_predefined_split(cv):
+    with pytest.raises(InputError, match=r"PredefinedSplit\(fold\)"):
+        permutation_importance(LogisticRegression(), X, Y, cv=cv)
+
+
+def test_a_splitter_and_ready_made_splits_give_what_their_folds_give(found):
+    splits = list(PredefinedSplit(FOLD).split())
+    for cv in (splits, iter(splits)):
+        same = permutation_importance(LogisticRegression(), X, Y, cv=cv, random_state=0)
+        pd.testing.assert_frame_equal(same.table, found.table)
+    three = permutation_importance(LogisticRegression(), X, Y, cv=KFold(3), random_state=0)
+    assert three.table["column"].iloc[0] == "strong"
+    with pytest.raises(InputError, match="cv leaves out no row"):
+        permutation_importance(LogisticRegression(), X, Y, cv=[(np.arange(N), np.array([], int))])
+
+
+def test_a_number_of_folds_keeps_patients_on_one_side(asks):
+    patient = np.arange(N) // 4
+    permutation_importance(asks, X, Y, cv=4, groups=patient, random_state=0)
+    assert len(asks.fitted) == 4
+    for train in asks.fitted:
+        left_out = np.setdiff1d(X.index, train.index)
+        assert not set(patient[train.index]) & set(patient[left_out])
+
+
+def test_rows_left_out_more_than_once_count_once_in_the_interval():
+    """Five rounds of folds say little more than one: the interval must not shrink fivefold."""
+    one, five = (
+        permutation_importance(
+            LogisticRegression(), X, Y, cv=cv, max_folds=25, max_rows=10**6, random_state=0
+        ).table.set_index("column")
+        for cv in (KFold(5, shuffle=True, random_state=0), RepeatedKFold(random_state=0))
+    )
+    assert set(five["n_samples"]) == {N}
+    width = (five["upper"] - five["lower"]) / (one["upper"] - one["lower"])
+    assert (width > 0.55).all()  # 1 / sqrt(5), .45, if each prediction counted as a row
+
+
+def test_another_event_is_named_and_progress_shown(found, capsys):
+    text = np.where(Y == 1, "died", "alive")
+    same = permutation_importance(
+        LogisticRegression(), X, text, cv=PredefinedSplit(FOLD), event="died", verbose=1,
+        random_state=0,
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(same.table, found.table)
+    assert "folds: 5 of 5" in capsys.readouterr().err
 
 
 def test_it_can_be_drawn(found):

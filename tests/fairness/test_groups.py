@@ -273,13 +273,13 @@ def test_several_features_share_the_error():
     ("change", "words"),
     [
         ({"sensitive_features": GROUP[:9]}, "sensitive_features has 9 rows and the outcome 900"),
-        ({"risk": RISK[:9]}, r"risk has shape \(9,\) for 900 rows"),
+        ({"y_proba": RISK[:9]}, r"y_proba has shape \(9,\) for 900 rows"),
         ({"groups": np.arange(9)}, "groups has 9 values for 900 rows"),
-        ({"y": Y * 0}, "one class only"),
+        ({"y_true": Y * 0}, "one class only"),
     ],
 )
 def test_bad_input_meets_one_sentence(change, words):
-    given = {"y": Y, "risk": RISK, "sensitive_features": GROUP, **change}
+    given = {"y_true": Y, "y_proba": RISK, "sensitive_features": GROUP, **change}
     with pytest.raises(InputError, match=words):
         group_performance(**given)
 

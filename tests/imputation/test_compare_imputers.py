@@ -33,8 +33,8 @@ def simulate(n=400, seed=0, told=0.0):
 def compare(X, y, imputers=None, estimator=None, **options):
     imputers = {"knn": KNNImputer()} if imputers is None else imputers
     estimator = LogisticRegression() if estimator is None else estimator
-    options = {"repeats": 1, "random_state": 0, **options}
-    return compare_imputers(estimator, X, y, imputers, **options)
+    options = {"n_repeats": 1, "random_state": 0, **options}
+    return compare_imputers(estimator, X, y, imputers=imputers, **options)
 
 
 class Recorder(TransformerMixin, BaseEstimator):
@@ -278,7 +278,7 @@ def test_overlapping_test_rows_are_repeats():
         ({"measures": ["mse"]}, "measures has 'mse'"),
         ({"measures": ["net_benefit"]}, "needs thresholds"),
         ({"thresholds": 2}, "between 0 and 1"),
-        ({"repeats": 0}, "repeats=0"),
+        ({"n_repeats": 0}, "n_repeats=0"),
         ({"estimator": SimpleImputer()}, "classifier or a regressor"),
     ],
 )

@@ -51,7 +51,7 @@ def test_random_intercepts_agree_with_lme4():
 @pytest.mark.parametrize("method", ["auto", "2l.norm", "2l.pmm"])
 def test_cells_follow_their_site(method):
     full, table, hidden, _ = sites()
-    imputer = ChainedImputer(method, groups="site", m=3, n_iter=3, random_state=0)
+    imputer = ChainedImputer(method, patient="site", m=3, n_iter=3, random_state=0)
     for done in imputer.fit_transform_multiple(table):
         assert done["site"].equals(table["site"])
         error = (done["y"] - full["y"])[hidden]
@@ -62,7 +62,7 @@ def test_cells_follow_their_site(method):
 
 def test_a_known_site_has_its_effect_and_a_new_one_a_drawn_effect():
     _, table, _, level = sites()
-    imputer = ChainedImputer("2l.norm", groups="site", m=40, n_iter=2, random_state=0).fit(table)
+    imputer = ChainedImputer("2l.norm", patient="site", m=40, n_iter=2, random_state=0).fit(table)
     best = int(np.argmax(level))
     row = pd.DataFrame({"site": [f"s{best}"], "x": [0.0], "y": [np.nan]})
     drawn = [one["y"].iloc[0] for one in imputer.transform_multiple(row)]
@@ -89,7 +89,7 @@ def test_group_means_predict_levels():
     gone = rng.random(800) < 0.3
     table["high"] = truth.mask(gone)
     options = {"m": 2, "n_iter": 2, "random_state": 0}
-    grouped = ChainedImputer(groups="site", **options).fit_transform_multiple(table)[0]
+    grouped = ChainedImputer(patient="site", **options).fit_transform_multiple(table)[0]
     plain = ChainedImputer(**options).fit_transform_multiple(table[["y", "high"]])[0]
     right, chance = ((one["high"] == truth)[gone].mean() for one in (grouped, plain))
     assert right > chance + 0.15
@@ -99,6 +99,6 @@ def test_rows_without_a_group_are_refused_at_fit():
     _, table, _, _ = sites()
     table.loc[3, "site"] = None
     with pytest.raises(InputError, match="'site' names the group of each row and is missing in 1"):
-        ChainedImputer(groups="site").fit(table)
-    with pytest.raises(InputError, match=r"method '2l\.norm' needs groups"):
+        ChainedImputer(patient="site").fit(table)
+    with pytest.raises(InputError, match=r"method '2l\.norm' needs patient"):
         ChainedImputer({"y": "2l.norm"}).fit(table.drop(columns="site"))

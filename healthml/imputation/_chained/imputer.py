@@ -66,7 +66,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Order of the visits: by number of missing cells, or as given.
     ordered : sequence, default=()
         Columns whose levels have an order although their dtype does not say so.
-    groups : hashable, default=None
+    patient : hashable, default=None
         Column that names the group of each row (site or patient) [3]_. It is left as it is and
         predicts nothing itself: the means of the other columns in each group become predictors,
         and "auto" takes for numbers "2l.pmm", a regression with a normal random intercept
@@ -149,7 +149,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         bounds=None,
         sequence="fewest",
         ordered=(),
-        groups=None,
+        patient=None,
         strategy="mean",
         include_outcome=False,
         n_jobs=None,
@@ -165,7 +165,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.bounds = bounds
         self.sequence = sequence
         self.ordered = ordered
-        self.groups = groups
+        self.patient = patient
         self.strategy = strategy
         self.include_outcome = include_outcome
         self.n_jobs = n_jobs
@@ -301,7 +301,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         joined = self._with_outcome(frame, y)
         check_names(self, list(frame.columns), list(joined.columns))
         automatic = automatic_columns(list(joined.columns), self)
-        self.columns_ = learn_columns(joined, self.ordered, self.groups, automatic)
+        self.columns_ = learn_columns(joined, self.ordered, self.patient, automatic)
         values, missing, _ = read_columns(self.columns_, joined)
         if where is not None:
             missing = _also(missing, where, frame.shape)

@@ -114,8 +114,8 @@ def check_names(asked, own, names):
         place_of(name, names, "method")
     for name in asked.ordered:
         place_of(name, names, "ordered")
-    if asked.groups is not None:
-        place_of(asked.groups, own, "groups")
+    if asked.patient is not None:
+        place_of(asked.patient, own, "patient")
 
 
 def _method(column, asked):
@@ -127,7 +127,7 @@ def _method(column, asked):
     if column.is_category:
         return _level_method(column, wanted, asked)
     _refuse_level_method(column, wanted)
-    two_level = ("2l.norm", "2l.pmm") if asked.groups is None else ("auto", "2l.norm", "2l.pmm")
+    two_level = ("2l.norm", "2l.pmm") if asked.patient is None else ("auto", "2l.norm", "2l.pmm")
     if wanted in two_level:
         return _two_level(wanted, asked)
     if wanted in ("auto", "pmm"):
@@ -138,8 +138,10 @@ def _method(column, asked):
 
 
 def _two_level(wanted, asked):
-    if asked.groups is None:
-        raise InputError(f"method {wanted!r} needs groups, the column that names each row's group.")
+    if asked.patient is None:
+        raise InputError(
+            f"method {wanted!r} needs patient, the column that names each row's patient or site."
+        )
     return RandomIntercept(None if wanted == "2l.norm" else asked.donors)
 
 

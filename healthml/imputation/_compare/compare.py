@@ -125,14 +125,14 @@ def compare_imputers(
     estimator,
     X,
     y,
-    imputers,
     *,
+    imputers,
     reference=None,
     simple_references=True,
     measures=None,
     thresholds=None,
     cv=5,
-    repeats=None,
+    n_repeats=None,
     groups=None,
     event=None,
     confidence_level=0.95,
@@ -171,8 +171,8 @@ def compare_imputers(
         Decision thresholds over which net benefit is averaged.
     cv : int, splitter or iterable, default=5
         Folds of whole patients, dealt by outcome, or a splitter or (train, test) pairs.
-    repeats : int, default=None
-        How often folds are dealt: 5 times up to 3,000 rows, 3 times up to 10,000, else twice.
+    n_repeats : int, default=None
+        How often folds are drawn: 5 times up to 3,000 rows, 3 times up to 10,000, else twice.
     groups : array-like of shape (n_samples,), default=None
         Patient of each row.
     event : scalar or str, default=None
@@ -226,8 +226,8 @@ def compare_imputers(
     >>> died = rng.random(300) < 1 / (1 + np.exp(-2 * a))
     >>> X.loc[rng.random(300) < 0.4, "a"] = np.nan
     >>> imputers = {"chained": ChainedImputer(m=1, n_iter=1)}
-    >>> options = {"repeats": 1, "random_state": 0}
-    >>> result = compare_imputers(LogisticRegression(), X, died, imputers, **options)
+    >>> options = {"n_repeats": 1, "random_state": 0}
+    >>> result = compare_imputers(LogisticRegression(), X, died, imputers=imputers, **options)
     >>> result.scores["imputer"].unique().tolist()
     ['chained', 'mean or mode', 'mean or mode with indicators', 'complete cases']
     """
@@ -245,7 +245,7 @@ def compare_imputers(
     names = [strategy.name for strategy in strategies]
     reference = _reference(reference, names)
     of_splits, of_models, of_signal = check_random_seeds(random_state, 3)
-    splits = make_splits(X, task, cv, _repeats(repeats, len(frame)), of_splits)
+    splits = make_splits(X, task, cv, _repeats(n_repeats, len(frame)), of_splits)
     answers = _answers(strategies, X, task, splits, of_models, n_jobs, verbose)
     found = {name: gather(part, splits, len(frame)) for name, part in answers.items()}
     folds = cv if isinstance(cv, int | np.integer) else 5
@@ -300,12 +300,12 @@ def _reference(reference, names):
     return reference
 
 
-def _repeats(repeats, n):
-    if repeats is None:
+def _repeats(n_repeats, n):
+    if n_repeats is None:
         return 5 if n <= 3_000 else 3 if n <= 10_000 else 2
-    if not isinstance(repeats, int | np.integer) or repeats < 1:
-        raise InputError(f"repeats={repeats!r} is not a whole number of at least 1.")
-    return int(repeats)
+    if not isinstance(n_repeats, int | np.integer) or n_repeats < 1:
+        raise InputError(f"n_repeats={n_repeats!r} is not a whole number of at least 1.")
+    return int(n_repeats)
 
 
 def _differences(task, found, reference):

@@ -2,16 +2,19 @@
 
 from healthml.imputation._missingness.ampute import ampute
 from healthml.imputation._missingness.little import LittleResult, little_mcar_test
-from healthml.imputation._missingness.patterns import MissingnessPatterns, missingness_patterns
-from healthml.imputation._missingness.report import MNAR, MissingnessReport, missingness_report
+from healthml.imputation._missingness.patterns import (
+    MissingnessPatternsResult,
+    missingness_patterns,
+)
+from healthml.imputation._missingness.report import MNAR, MissingnessResult, missingness_report
 from healthml.imputation._missingness.signal import FEWEST_EVENTS, indicator_auc, patient_folds
 
 __all__ = [
     "FEWEST_EVENTS",
     "MNAR",
     "LittleResult",
-    "MissingnessPatterns",
-    "MissingnessReport",
+    "MissingnessPatternsResult",
+    "MissingnessResult",
     "ampute",
     "indicator_auc",
     "little_mcar_test",

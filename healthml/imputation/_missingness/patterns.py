@@ -13,7 +13,7 @@ MOST_DRAWN = 30
 
 
 @dataclass(frozen=True, repr=False)
-class MissingnessPatterns(Result):
+class MissingnessPatternsResult(Result):
     """Patterns, pairs and flux of the missing cells; made by `missingness_patterns`.
 
     Parameters
@@ -72,7 +72,7 @@ def missingness_patterns(X, *, missing=None):
 
     Returns
     -------
-    MissingnessPatterns
+    MissingnessPatternsResult
 
     Raises
     ------
@@ -97,7 +97,7 @@ def missingness_patterns(X, *, missing=None):
     >>> from healthml.imputation import missingness_patterns
     >>> X = pd.DataFrame({"age": [50, 60, 70], "ph": [7.3, np.nan, np.nan], "bun": [9, 8, np.nan]})
     >>> missingness_patterns(X)
-    MissingnessPatterns
+    MissingnessPatternsResult
      n_samples  share  n_missing columns
              1  0.333          0
              1  0.333          1      ph
@@ -118,7 +118,7 @@ def missing_cells(frame, missing=None):
 
 
 def describe_patterns(names, gone):
-    """Return the `MissingnessPatterns` of named columns.
+    """Return the `MissingnessPatternsResult` of named columns.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def describe_patterns(names, gone):
 
     Returns
     -------
-    MissingnessPatterns
+    MissingnessPatternsResult
     """
     order = np.argsort(gone.sum(axis=0), kind="stable")
     patterns, row = distinct_patterns(gone[:, order])
@@ -146,7 +146,7 @@ def describe_patterns(names, gone):
     observed = pd.DataFrame(~patterns, columns=ordered)
     back = np.argsort(order)
     counts = _pair_counts(~patterns[:, back], size)
-    return MissingnessPatterns(
+    return MissingnessPatternsResult(
         table, observed, _long(names, counts), _flux(names, ~patterns[:, back], size, counts)
     )
 

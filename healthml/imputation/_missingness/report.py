@@ -11,7 +11,7 @@ from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 from healthml.imputation._missingness.little import NOTE as MCAR
 from healthml.imputation._missingness.patterns import (
-    MissingnessPatterns,
+    MissingnessPatternsResult,
     describe_patterns,
     missing_cells,
 )
@@ -33,7 +33,7 @@ from healthml.imputation._missingness.signal import indicator_auc
 __all__ = [
     "PERIODS",
     "TOGETHER",
-    "MissingnessReport",
+    "MissingnessResult",
     "draw_groups",
     "draw_shares",
     "missingness_report",
@@ -53,7 +53,7 @@ _BY_PLACE = ("low", "high", "cramers_v", "p_value")
 
 
 @dataclass(frozen=True, repr=False)
-class MissingnessReport(Result):
+class MissingnessResult(Result):
     """What `missingness_report` saw, one row per column with a missing cell.
 
     Parameters
@@ -74,7 +74,7 @@ class MissingnessReport(Result):
     indicator_auc : dict
         ``estimate``, ``lower``, ``upper``, ``n_samples``, ``n_events``, ``n_indicators`` of the
         out-of-fold AUC of the missing indicators alone, or ``reason`` why there is none.
-    patterns : MissingnessPatterns
+    patterns : MissingnessPatternsResult
         Patterns of missing cells, pairs of columns, influx and outflux.
     predictability : pandas.DataFrame
         How well the other columns tell where a ``column`` is missing: out-of-fold AUC
@@ -91,7 +91,7 @@ class MissingnessReport(Result):
     blocks: pd.DataFrame = field(default_factory=pd.DataFrame)
     indicator_auc: dict = field(default_factory=dict)
     notes: tuple = (MNAR,)
-    patterns: MissingnessPatterns = None
+    patterns: MissingnessPatternsResult = None
     predictability: pd.DataFrame = field(default_factory=pd.DataFrame)
     little: dict = field(default_factory=dict)
 
@@ -180,7 +180,7 @@ def missingness_report(
 
     Returns
     -------
-    MissingnessReport
+    MissingnessResult
 
     Raises
     ------
@@ -228,7 +228,7 @@ def missingness_report(
     rows = sample_rows(len(frame), random_state)
     looked, holes = frame.iloc[rows], cells[rows]
     patients = None if groups is None else groups[rows]
-    return MissingnessReport(
+    return MissingnessResult(
         table,
         _stack(shares),
         blocks,

@@ -73,7 +73,7 @@ class Scenarios:
         names = list(frame.columns)
         check_names(imputer, names, names)
         bent = automatic_columns(names, imputer) - {name}  # a shift counts units, not ratios
-        columns = learn_columns(frame, imputer.ordered, imputer.groups, bent)
+        columns = learn_columns(frame, imputer.ordered, imputer.patient, bent)
         values, missing, _ = read_columns(columns, frame)
         _refuse_column(columns[j], imputer, int(missing[j].sum()))
         rows = _rows(rows, len(frame))

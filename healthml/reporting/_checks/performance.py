@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import PredefinedSplit
 
 from healthml._core._findings import NOTE, Effect, Finding
 from healthml._core._paired import paired_scores
@@ -396,7 +397,7 @@ def check_drivers(case):
             case.model,
             case.table[columns],
             case.y,
-            case.judge.folds[0],
+            cv=PredefinedSplit(case.judge.folds[0]),
             groups=case.units,
             max_folds=5 if len(case.y) <= _LARGE else 1,
             n_jobs=case.n_jobs,
