@@ -3,11 +3,10 @@
 import numpy as np
 
 from healthml._core._inputs import check_inputs, log_odds, mean, weighted_quantile
+from healthml._core._recalibration import fit_intercept, fit_slope
 from healthml.exceptions import InputError
 from healthml.metrics._smoothers import (
     distinct_cells,
-    fit_intercept,
-    fit_slope,
     loess,
     loess_interpolated,
     lowess,

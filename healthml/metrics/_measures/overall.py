@@ -3,7 +3,7 @@
 import numpy as np
 
 from healthml._core._inputs import EPSILON, check_inputs, log_odds, mean
-from healthml.metrics._smoothers import recalibrated
+from healthml._core._recalibration import recalibrated
 
 __all__ = [
     "brier",

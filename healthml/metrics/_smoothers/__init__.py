@@ -10,21 +10,17 @@ from healthml.metrics._smoothers.local import (
     merged_cells,
     scaled_kernel,
 )
-from healthml.metrics._smoothers.recalibration import fit_intercept, fit_slope, recalibrated
 from healthml.metrics._smoothers.splines import penalised_spline, restricted_cubic
 
 __all__ = [
     "Cells",
     "LocalRegression",
     "distinct_cells",
-    "fit_intercept",
-    "fit_slope",
     "loess",
     "loess_interpolated",
     "lowess",
     "merged_cells",
     "penalised_spline",
-    "recalibrated",
     "restricted_cubic",
     "scaled_kernel",
 ]

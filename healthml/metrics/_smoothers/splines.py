@@ -7,9 +7,9 @@ from scipy.optimize import minimize_scalar
 
 from healthml._core._inputs import log_odds, weighted_quantile
 from healthml._core._numerics import expit
+from healthml._core._recalibration import fit_terms
 from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics._smoothers.local import distinct_cells, merged_cells
-from healthml.metrics._smoothers.recalibration import fit_terms
 
 _OUTER = {3: 0.1, 4: 0.05, 5: 0.05, 6: 0.05, 7: 0.025}
 _N_TERMS, _MOST_KNOTS, _STEP = 10, 1_000, 1.0

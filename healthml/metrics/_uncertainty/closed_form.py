@@ -8,11 +8,11 @@ from scipy.special import expit, logit
 from scipy.stats import norm, t
 
 from healthml._core._intervals import wilson
+from healthml._core._recalibration import fit_intercept, fit_slope
 from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics._measures import classification as cl
 from healthml.metrics._measures import overall as ov
 from healthml.metrics._measures import utility as ut
-from healthml.metrics._smoothers import fit_intercept, fit_slope
 from healthml.metrics._uncertainty.delong import delong_covariance, delong_freedom, placements
 
 _SCALES = {

@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from healthml._core._bootstrap import bootstrap
 from healthml._core._inputs import log_odds, quantile_of_sorted
 from healthml._core._numerics import fit_logistic
+from healthml._core._recalibration import fit_slope
 from healthml._core._sample import Counts
 from healthml.exceptions import OutcomeError
 from healthml.metrics._measures import (
@@ -31,7 +32,6 @@ from healthml.metrics._measures import (
 from healthml.metrics._smoothers import (
     Cells,
     LocalRegression,
-    fit_slope,
     merged_cells,
     scaled_kernel,
 )

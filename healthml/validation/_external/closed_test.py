@@ -8,9 +8,9 @@ from scipy.stats import chi2
 from scipy.stats import f as fisher
 
 from healthml._core._numerics import cluster_variance, expit, fit_logistic
+from healthml._core._recalibration import fit_intercept, fit_slope
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError, OutcomeError
-from healthml.metrics._smoothers import fit_intercept, fit_slope
 
 UPDATES = ("original", "intercept", "recalibration", "revision")
 NOT_ASSESSABLE = "not assessable"

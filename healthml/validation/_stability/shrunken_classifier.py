@@ -11,12 +11,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, inde
 
 from healthml._core._checks import check_event, check_groups, check_patient_cv
 from healthml._core._inputs import log_odds
-from healthml._core._numerics import expit, fit_logistic
+from healthml._core._recalibration import Recalibration, fit_recalibration
 from healthml._core._routing import RoutesFit
 from healthml.exceptions import InputError, OutcomeError
 from healthml.validation._refits import Procedure, predict_risk
-
-_FLAT = 1e-8  # log odds that differ less are one risk for all
 
 
 class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -127,7 +125,7 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
         """
         check_is_fitted(self)
         risk = predict_risk(self.estimator_, X)
-        shrunken = expit(self.intercept_ + self.slope_ * log_odds(risk))
+        shrunken = Recalibration(self.intercept_, self.slope_)(log_odds(risk))
         return np.column_stack([1 - shrunken, shrunken])
 
     def predict(self, X):
@@ -194,16 +192,4 @@ def _recalibration(risk, event, weight):
         rows &= weight > 0
     odds, event = log_odds(risk[rows]), event[rows]
     weight = None if weight is None else weight[rows]
-    if np.ptp(odds) < _FLAT:
-        return _intercept(odds, event, weight), 1.0
-    fit = fit_logistic(odds, event, weight=weight)
-    upside_down = odds[event == 1].mean() < odds[event == 0].mean()
-    if fit.separated and not upside_down:
-        return 0.0, 1.0
-    if fit.separated or fit.coef[1] < 0:
-        return _intercept(np.zeros(len(odds)), event, weight), 0.0
-    return float(fit.coef[0]), float(fit.coef[1])
-
-
-def _intercept(offset, event, weight):
-    return float(fit_logistic(None, event, offset=offset, weight=weight).coef[0])
+    return fit_recalibration(odds, event, weight)
