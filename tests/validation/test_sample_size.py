@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,8 +45,8 @@ TABLE = {"Shrinkage": "shrinkage", "Max_Rsq": "r2_largest", "Nag_Rsq": "r2_nagel
 
 
 @pytest.fixture(scope="module")
-def expected(shared):
-    path = shared / "reference" / "validation" / "sample_size" / "expected.json"
+def expected():
+    path = Path(__file__).parent.parent / "reference" / "sample_size_reference.json"
     return json.loads(path.read_text(encoding="utf-8"))
 
 
