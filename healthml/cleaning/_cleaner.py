@@ -12,7 +12,9 @@ from healthml.cleaning._record import (
     CellCleaner,
     CleaningRecord,
     cost_of_cleaning,
+    perform,
     summarise_record,
+    write_step,
 )
 from healthml.cleaning._units import UnitHarmonizer
 from healthml.exceptions import InputError
@@ -49,8 +51,10 @@ class ClinicalCleaner(CellCleaner):
         the schema, where it declares one.
     mode : {"propose", "apply"}, default="propose"
         What happens to cells whose true value is inferred rather than read: units, decimal slips
-        and swapped fields. "propose" flags them and says what they would become, since such an
-        inference can be wrong; "apply" repairs those that are beyond reasonable doubt.
+        and swapped fields. "propose" flags them and says what they would become (``proposed`` in
+        the record), since such an inference can be wrong; "apply" repairs those that are beyond
+        reasonable doubt. Later steps judge the table as it would be, so that both find the same
+        cells.
     population : str, default=None
         "adult", "child", "neonate", or the column of the age by which limits are chosen; see
         `PlausibleRange`.
@@ -100,27 +104,20 @@ class ClinicalCleaner(CellCleaner):
             raise InputError(f"mode={self.mode!r} is unknown; use 'propose' or 'apply'.")
         if self.by is not None and self.by not in frame.columns:
             raise InputError(f"by={self.by!r} is not a column of X; name the column of the site.")
-        self.steps_ = {}
-        record = CleaningRecord(frame.index)
-        for name, step in self._steps(frame).items():
-            frame = step._fit(frame, y)
-            _take_over(record, step.record_)
-            self.steps_[name] = step
-        self._ledger_["first"] = (record, self._without_units(record, frame))
-
-    def _apply(self, frame):
-        """Run the steps one after the other; right after `fit`, take what they just did."""
-        record, cleaned = self._ledger_.pop("first", (None, None))
-        if record is None:
-            record, cleaned = CleaningRecord(frame.index), frame
-            for step in self.steps_.values():
-                cleaned = step._apply(cleaned)
-                _take_over(record, step.record_)
-            cleaned = self._without_units(record, cleaned)
+        self.steps_, run = self._steps(frame), _Run(frame)
         for step in self.steps_.values():
-            step._ledger_.clear()
-        self._ledger_["record"] = record
-        return cleaned
+            done = run.take(step._fit_step(run.supposed, y))
+            step._keep_counts(done, len(frame))
+        return run
+
+    def _clean(self, frame, prepared=None):
+        """Run the fitted steps one after the other; for the training rows they ran in `_learn`."""
+        run = prepared
+        if run is None:
+            run = _Run(frame)
+            for step in self.steps_.values():
+                run.take(step._changes(run.supposed))
+        return self._without_units(run.record, run.given), run.record
 
     def _without_units(self, record, frame):
         """Drop the units read from cells; they were there for the units step alone."""
@@ -214,7 +211,40 @@ class ClinicalCleaner(CellCleaner):
         )
 
 
-def _take_over(record, part):
-    record.steps.extend(part.steps)
-    for column, series in part.originals.items():
-        record.originals.setdefault(column, series)
+class _Run:
+    """A table on its way through the steps, with the record of what they did.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table as it came in.
+
+    Attributes
+    ----------
+    given : pandas.DataFrame
+        The table as it will be given back: proposals are not carried out in it.
+    supposed : pandas.DataFrame
+        The table with every proposal carried out. Each step judges this one, so that a value
+        explained as another unit is not called impossible by a later step, and so that looking
+        ("propose") and acting ("apply") find the same cells.
+    record : CleaningRecord
+        What was done.
+    """
+
+    def __init__(self, frame):
+        self.given = self.supposed = frame
+        self.record = CleaningRecord(frame.index)
+
+    def take(self, changes):
+        """Carry out what one step yields, and return it as it stands in the record."""
+        first = len(self.record.steps)
+        given = self.given.copy(deep=False)
+        supposed = given if self.supposed is self.given else self.supposed.copy(deep=False)
+        for change in changes:
+            perform(given, change, self.record)
+            if supposed is given and getattr(change, "proposed", None) is not None:
+                supposed = given.copy(deep=False)
+            if supposed is not given:
+                write_step(supposed, change, proposals=True)
+        self.given, self.supposed = given, supposed
+        return self.record.steps[first:]

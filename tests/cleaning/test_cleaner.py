@@ -79,6 +79,28 @@ def test_apply_repairs_what_propose_flags():
     assert clean["height"].iloc[10] == pytest.approx(ward()["height"].iloc[10])
 
 
+def test_looking_and_acting_find_the_same_cells():
+    """A cell explained as another unit is not judged again by later steps, in either mode."""
+    rng = np.random.default_rng(4)
+    n = 800
+    site = rng.choice(["A", "B"], n)
+    true = np.clip(rng.normal(1.0, 0.3, n), 0.4, 3).round(2)
+    frame = pd.DataFrame(
+        {"site": site, "creatinine": np.where(site == "B", (true * 88.42).round(), true)}
+    )
+    counts = {}
+    for mode in ("propose", "apply"):
+        cleaner = ClinicalCleaner(by="site", mode=mode)
+        clean = cleaner.fit_transform(frame)
+        counts[mode] = cleaner.record_.counts().groupby(["column", "rule"])["n_cells"].sum()
+        if mode == "propose":
+            pd.testing.assert_frame_equal(clean, frame)
+            cells = cleaner.record_.to_frame().set_index("position")["proposed"].astype(float)
+            assert np.abs(cells - true[cells.index]).max() < 0.01
+    pd.testing.assert_series_equal(counts["propose"], counts["apply"])
+    assert counts["apply"]["creatinine", "unit_mixup"] == (site == "B").sum()
+
+
 def test_a_clean_table_is_left_as_it_is():
     frame = ward()
     cleaner = ClinicalCleaner(by="site", mode="apply")

@@ -19,7 +19,7 @@ SECRET = -98_765.0
 class Blank(CellCleaner):
     """Blanks numbers below a limit and doubles those above another, for the tests."""
 
-    def _changes(self, frame):
+    def _changes(self, frame, prepared=None):
         for column in frame.select_dtypes("number").columns:
             values = frame[column].to_numpy(dtype=float, na_value=np.nan)
             low, high = np.flatnonzero(values < -1e4), np.flatnonzero(values > 1e4)

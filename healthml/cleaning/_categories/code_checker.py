@@ -148,7 +148,7 @@ class CodeChecker(CellCleaner):
                 self._columns_[name] = column
         self.systems_ = {name: column.system for name, column in self._columns_.items()}
 
-    def _changes(self, frame):
+    def _changes(self, frame, prepared=None):
         for name, column in self._columns_.items():
             found = text_levels(frame[name]) if is_text(frame[name]) else None
             if found is None:

@@ -134,7 +134,7 @@ class CategoryNormalizer(CellCleaner):
         self.dependencies_ = as_table([d for said in found for d in said])
         self.mark_ = None if first.smudges is None else first.smudges.mark
         self.concepts_ = {name: plan.concept for name, plan in last.plans.items() if plan.concept}
-        self._fresh = (frame, fresh)
+        return fresh
 
     def _learn_rounds(self, columns, vocabularies):
         rounds = []
@@ -159,16 +159,15 @@ class CategoryNormalizer(CellCleaner):
         found = {name: text_levels(frame[name]) for name in names}
         return {n: TextColumn(n, *said) for n, said in found.items() if said is not None}
 
-    def _fitted_columns(self, frame):
-        known, fresh = self.__dict__.pop("_fresh", (None, {}))
-        if known is not frame:
+    def _fitted_columns(self, frame, fresh):
+        if fresh is None:
             names = [n for n in self.kinds_ if is_text(frame[n])]
             found = {name: text_levels(frame[name]) for name in names}
             fresh = {name: said for name, said in found.items() if said is not None}
         return {name: TextColumn(name, *said) for name, said in fresh.items()}
 
-    def _changes(self, frame):
-        columns = self._fitted_columns(frame)
+    def _changes(self, frame, prepared=None):
+        columns = self._fitted_columns(frame, prepared)
         for name in self._wide_:
             if is_text(frame[name]) and needs_look(frame[name]):
                 column = TextColumn(name, *(text_levels(frame[name]) or ([], [])))

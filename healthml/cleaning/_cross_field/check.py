@@ -124,7 +124,7 @@ class CrossFieldCheck(CellCleaner):
             columns=["rule", "columns", "n_assessed", "share", "status"],
         ).astype({"n_assessed": np.int64, "share": float})
 
-    def _changes(self, frame):
+    def _changes(self, frame, prepared=None):
         for rule in self.applied_:
             yield from rule.changes(frame, self.mode)
 

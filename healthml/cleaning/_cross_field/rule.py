@@ -60,11 +60,11 @@ class FieldRule:
 
     def repair(self, field, frame, rows, canonical, why, *, mode, rule=None):
         """Return a repair of cells with ``mode="apply"``, else a flag."""
-        if mode != "apply":
-            return self.flag(field, rows, why, rule=rule)
-        places = np.flatnonzero(rows)
+        places, rule = np.flatnonzero(rows), rule or self.name
         new = as_written(frame[field.column], field.back(canonical[places]))
-        return Change(field.column, rule or self.name, places, new, evidence=why)
+        if mode == "apply":
+            return Change(field.column, rule, places, new, evidence=why)
+        return Change(field.column, rule, places, None, "flagged", "error", why, proposed=new)
 
 
 def robust(values):

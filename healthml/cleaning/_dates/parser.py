@@ -120,7 +120,7 @@ class DateParser(CellCleaner):
         self.stays_ = find_stays(self._times(frame, settled))
         self.date_columns_ = list(self._columns_)
         self.orders_ = {name: dict(column.orders) for name, column in self._columns_.items()}
-        self._fresh = (frame, settled)
+        return settled
 
     def _candidate(self, name, series):
         variables = getattr(self.schema, "variables", None) or {}
@@ -149,9 +149,6 @@ class DateParser(CellCleaner):
         return column, (codes, levels, plain)
 
     def _settled(self, frame):
-        known, settled = self.__dict__.pop("_fresh", (None, {}))
-        if known is frame:
-            return settled
         settled = {}
         for name, column in self._columns_.items():
             if not types.is_datetime64_any_dtype(frame[name].dtype):
@@ -170,8 +167,8 @@ class DateParser(CellCleaner):
                 times[name] = as_naive(frame[name])
         return times
 
-    def _changes(self, frame):
-        settled = self._settled(frame)
+    def _changes(self, frame, prepared=None):
+        settled = self._settled(frame) if prepared is None else prepared
         times = self._times(frame, settled)
         for name, cells in settled.items():
             yield from self._cell_changes(self._columns_[name], cells)

@@ -77,8 +77,6 @@ class LabValueParser(CellCleaner):
     ----------
     columns_ : dict
         What was learnt about each column that is read: decimal mark, range, unit, limits.
-    cell_units_ : dict of str to pandas.Series
-        Units written in cells of the table cleaned last, by position of the row.
 
     Notes
     -----
@@ -106,11 +104,6 @@ class LabValueParser(CellCleaner):
         self.locale = locale
         self.unreadable = unreadable
         self.unit_columns = unit_columns
-
-    @property
-    def cell_units_(self):
-        """Units written in cells of the table cleaned last, by column."""
-        return self.__dict__.get("_ledger_", {}).get("units", {})
 
     def _learn(self, frame, y):
         if self.unreadable not in _OPTIONS:
@@ -143,17 +136,13 @@ class LabValueParser(CellCleaner):
     def _added(self):
         return [new for new, _, _ in self._added_]
 
-    def _changes(self, frame):
+    def _changes(self, frame, prepared=None):
         read = {}
-        self._ledger_["units"] = {}
         for name, column in self.columns_.items():
             series = frame[name]
             if types.is_numeric_dtype(series.dtype) or not is_text(series):
                 continue
             read[name] = cells = _Cells(series, column)
-            rows, units = cells.units()
-            if len(rows):
-                self._ledger_["units"][name] = pd.Series(units, index=rows)
             if column.holds == PAIRS:
                 yield from self._listed(name, cells)
             else:
@@ -222,12 +211,6 @@ class _Cells:
     def rows(self, places):
         """Return the rows of some of the levels in `found` and the place of each."""
         return self.levels.rows(self.others[places])
-
-    def units(self):
-        """Return rows whose cell names a unit, and the units."""
-        places = np.array([i for i, f in enumerate(self.found) if f.unit], dtype=int)
-        rows, which = self.rows(places)
-        return rows, [self.found[places[k]].unit for k in which]
 
     def numbers(self, values):
         """Return the column as floats; `values` are those of `found`."""

@@ -70,7 +70,7 @@ class MissingCodes(CellCleaner):
     def _learn(self, frame, y):
         variables = getattr(self.schema, "variables", None) or {}
         self.words_, numbers, rows = {}, {}, []
-        known = self._ledger_["levels"] = {}
+        known = {}
         for name in frame.columns:
             series = frame[name]
             if is_text(series):
@@ -86,9 +86,10 @@ class MissingCodes(CellCleaner):
                 numbers[name] = series.to_numpy(dtype=float, na_value=np.nan)
         self.numbers_, more = learn_numbers(numbers, self.schema)
         self.codes_ = pd.DataFrame(rows + more, columns=_CODE_TABLE)
+        return known
 
-    def _changes(self, frame):
-        values, known = {}, self._ledger_.pop("levels", {})
+    def _changes(self, frame, prepared=None):
+        values, known = {}, prepared or {}
         for name in frame.columns:
             series, learnt = frame[name], self.numbers_.get(name)
             if _is_number(series) and learnt is not None:

@@ -106,7 +106,7 @@ class DecimalSlips(CellCleaner):
             often = [s for s in often if (shift == s).sum() >= FEWEST]
             self.evidence_[column] = replace(evidence, systematic=frozenset(often))
 
-    def _changes(self, frame):
+    def _changes(self, frame, prepared=None):
         groups = self._groups(frame)
         for column, evidence in self.evidence_.items():
             numbers = numbers_of(frame[column])
@@ -154,6 +154,9 @@ class DecimalSlips(CellCleaner):
             return Change(series.name, ALIKE, rows, None, "flagged", "error", why)
         if doubt:
             why += "; another unit would explain it too"
-        if self.mode == "propose" or doubt:
+        if doubt:
             return Change(series.name, SLIP, rows, None, "flagged", "error", why)
-        return Change(series.name, SLIP, rows, as_written(series, numbers), evidence=why)
+        new = as_written(series, numbers)
+        if self.mode == "propose":
+            return Change(series.name, SLIP, rows, None, "flagged", "error", why, proposed=new)
+        return Change(series.name, SLIP, rows, new, evidence=why)

@@ -168,7 +168,7 @@ class PlausibleRange(CellCleaner):
             return None
         return found if self.population is None else self.population
 
-    def _changes(self, frame):
+    def _changes(self, frame, prepared=None):
         groups = self._groups(frame)
         for column in frame.columns:
             series = frame[column]

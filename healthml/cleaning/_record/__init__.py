@@ -1,6 +1,6 @@
 """The record of every changed cell: counted, summarised, undone."""
 
-from healthml.cleaning._record.base import CellCleaner
+from healthml.cleaning._record.base import CellCleaner, perform, write_step
 from healthml.cleaning._record.cost import CostOfCleaningResult, cost_of_cleaning
 from healthml.cleaning._record.record import Change, CleaningRecord, Retyped, write_cells
 from healthml.cleaning._record.summary import summarise_record
@@ -12,6 +12,8 @@ __all__ = [
     "CostOfCleaningResult",
     "Retyped",
     "cost_of_cleaning",
+    "perform",
     "summarise_record",
     "write_cells",
+    "write_step",
 ]

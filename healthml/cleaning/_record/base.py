@@ -7,15 +7,30 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from healthml._core._tables import read_table, write_table
-from healthml.cleaning._record.record import CleaningRecord, Retyped, write_cells
+from healthml.cleaning._record.record import (
+    CleaningRecord,
+    Retyped,
+    count_cells,
+    counts_table,
+    write_cells,
+)
+
+
+class _Last:
+    """The record of the table cleaned last: one place, so that `transform` sets no attribute."""
+
+    def __init__(self, record):
+        self.record = record
 
 
 class CellCleaner(TransformerMixin, BaseEstimator):
     """Base of the cleaning transformers: learns on fit only, keeps every row, leaves a record.
 
-    A transformer says in ``_learn(frame, y)`` what it takes from the training rows, and yields in
-    ``_changes(frame)`` what it would do to a table, one row judged like a thousand: `Change` for
-    cells, `Retyped` for a column in another form or a new one (named in ``_added()``).
+    A transformer keeps in ``_learn(frame, y)`` what it takes from the training rows, and yields in
+    ``_changes(frame, prepared)`` what it would do to a table, one row judged like a thousand:
+    `Change` for cells, `Retyped` for a column in another form or a new one (named in
+    ``_added()``). What ``_learn`` returns (levels already read, say) is handed to ``_changes``
+    once, for the training rows; for any other table ``prepared`` is None.
 
     Attributes
     ----------
@@ -45,7 +60,8 @@ class CellCleaner(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, X, y=None):
         """Learn from the training rows and return them cleaned; ``record_`` says what was done."""
-        return self._write(self._fit(X, y), X)
+        cleaned, record = self._fit(X, y)
+        return write_table(cleaned, X, record.originals)
 
     def transform(self, X):
         """Return a cleaned copy of the table; what was done stands in ``record_``.
@@ -61,7 +77,9 @@ class CellCleaner(TransformerMixin, BaseEstimator):
             The same rows in the same order, of the same kind as `X`.
         """
         check_is_fitted(self)
-        return self._write(self._apply(self._read(X, reset=False)), X)
+        cleaned, record = self._clean(read_table(self, X, reset=False))
+        self._last_.record = record
+        return write_table(cleaned, X, record.originals)
 
     def undo(self, X, rules=None):
         """Return a table as it was before the transformer, for all rules or some; see the record.
@@ -99,10 +117,17 @@ class CellCleaner(TransformerMixin, BaseEstimator):
     @property
     def record_(self):
         """Record of the table cleaned last."""
-        ledger = self.__dict__.get("_ledger_")
-        if not ledger:
+        last = self.__dict__.get("_last_")
+        if last is None or last.record is None:
             raise AttributeError(f"{type(self).__name__} has no record_ yet; call fit first.")
-        return ledger["record"]
+        return last.record
+
+    @property
+    def fit_counts_(self):
+        """Counts by column and rule in the training rows."""
+        if "_fit_cells_" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no fit_counts_ yet; call fit first.")
+        return counts_table(self._fit_cells_, self.n_rows_fit_)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that `transform` gives back."""
@@ -123,9 +148,16 @@ class CellCleaner(TransformerMixin, BaseEstimator):
         return np.asarray([*names, *self._added()], dtype=object)
 
     def _learn(self, frame, y):
-        """Take from the training rows what `_changes` needs."""
+        """Keep what `_changes` needs; return what was prepared of the training rows, if anything.
 
-    def _changes(self, frame):
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            The training rows.
+        y : ignored
+        """
+
+    def _changes(self, frame, prepared=None):
         """Yield `Change` and `Retyped`; `frame` is never edited."""
         raise NotImplementedError
 
@@ -134,30 +166,32 @@ class CellCleaner(TransformerMixin, BaseEstimator):
         return []
 
     def _fit(self, X, y):
-        frame = self._read(X, reset=True)
-        self._ledger_ = {}
-        self._learn(frame, y)
-        cleaned = self._apply(frame)
-        self.fit_counts_ = self.record_.counts()
-        self.n_rows_fit_ = len(frame)
-        return cleaned
+        """Learn from a table as it came in; return the cleaned pandas frame and its record."""
+        frame = read_table(self, X, reset=True)
+        prepared = self._learn(frame, y)
+        cleaned, record = self._clean(frame, prepared)
+        self._keep_counts(record.steps, record.n_rows)
+        self._last_.record = record
+        return cleaned, record
 
-    def _apply(self, frame):
-        """Return the cleaned frame and put its record into the ledger."""
-        out = frame.copy(deep=False)
-        record = CleaningRecord(frame.index)
-        for step in self._changes(frame):
-            perform(out, step, record)
-        self._ledger_["record"] = record
-        return out
+    def _fit_step(self, frame, y):
+        """Learn as one step of several, from a pandas frame already checked; return the changes."""
+        if all(isinstance(name, str) for name in frame.columns):
+            self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
+        self.n_features_in_ = frame.shape[1]
+        return self._changes(frame, self._learn(frame, y))
 
-    def _read(self, X, *, reset):
-        """Return the table as pandas; the frame that came in is never edited."""
-        return read_table(self, X, reset=reset)
+    def _keep_counts(self, steps, n_rows):
+        """Keep the counts of the training rows, the base of `drift`."""
+        self._fit_cells_, self.n_rows_fit_ = count_cells(steps), n_rows
+        self._last_ = _Last(None)
 
-    def _write(self, frame, original):
-        """Return a cleaned pandas frame as the kind of table that came in."""
-        return write_table(frame, original, self.record_.originals)
+    def _clean(self, frame, prepared=None):
+        """Return the cleaned frame and its record; the frame that came in is never edited."""
+        out, record = frame.copy(deep=False), CleaningRecord(frame.index)
+        for change in self._changes(frame, prepared):
+            perform(out, change, record)
+        return out, record
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -183,12 +217,31 @@ def perform(frame, step, record):
         if not step.added:
             record.originals.setdefault(step.column, frame[step.column])
         record.steps.append(step)
+    elif len(step.rows) == 0:
+        return
+    else:
+        series, rows = frame[step.column], np.asarray(step.rows, dtype=np.int64)
+        record.steps.append(replace(step, rows=rows, old=series.iloc[rows].tolist()))
+        if step.new is not None:
+            record.originals.setdefault(step.column, series)
+    write_step(frame, step)
+
+
+def write_step(frame, step, *, proposals=False):
+    """Write what one step changes into a shallow copy of a table.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Shallow copy of the table; its columns are replaced, never edited.
+    step : Change or Retyped
+        What to do.
+    proposals : bool, default=False
+        Write what a flagged cell would become as well.
+    """
+    if isinstance(step, Retyped):
         frame[step.column] = step.values.set_axis(frame.index)
         return
-    if len(step.rows) == 0:
-        return
-    series, rows = frame[step.column], np.asarray(step.rows, dtype=np.int64)
-    record.steps.append(replace(step, rows=rows, old=series.iloc[rows].tolist()))
-    if step.new is not None:
-        record.originals.setdefault(step.column, series)
-        frame[step.column] = write_cells(series, rows, step.new)
+    values = step.proposed if proposals and step.new is None else step.new
+    if values is not None and len(step.rows):
+        frame[step.column] = write_cells(frame[step.column], np.asarray(step.rows), values)

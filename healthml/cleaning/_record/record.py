@@ -11,7 +11,8 @@ from healthml.exceptions import InputError
 
 ACTIONS = ("repaired", "blanked", "flagged")
 SEVERITIES = ("error", "verify", "note")
-CELL_COLUMNS = ["row", "column", "rule", "old", "new", "action", "severity", "evidence"]
+CELL_COLUMNS = ["row", "column", "rule", "old", "new", "action", "severity", "evidence", "proposed"]
+COUNT_COLUMNS = ["column", "rule", "action", "severity", "n_cells"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Change:
         Why, in words that hold no patient's value: limits, factors, sources, counts.
     old : array-like, optional
         What the cells were; filled in when the change is applied.
+    proposed : array-like, optional
+        What a flagged cell would become, one value each, where that is inferred and not carried
+        out (``mode="propose"``).
     """
 
     column: object
@@ -47,6 +51,7 @@ class Change:
     severity: str = "error"
     evidence: str = ""
     old: object = None
+    proposed: object = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,8 @@ class CleaningRecord:
     def to_frame(self):
         """Return one row per cell and rule: row, column, rule, old, new, action, severity, why.
 
-        ``row`` is the row label; ``position`` counts from 0. The values are patients' values.
+        ``row`` is the row label; ``position`` counts from 0; ``proposed`` is what a flagged cell
+        would become, where a rule says so. The values are patients' values.
         """
         parts = [self._part(step) for step in self.steps if isinstance(step, Change)]
         if not parts:
@@ -138,15 +144,7 @@ class CleaningRecord:
 
     def counts(self):
         """Return one row per column and rule: action, severity, cells and share of the rows."""
-        rows = [
-            (str(s.column), s.rule, s.action, s.severity, len(s.rows))
-            for s in self.steps
-            if isinstance(s, Change)
-        ]
-        names = ["column", "rule", "action", "severity", "n_cells"]
-        table = pd.DataFrame(rows, columns=names).astype({"n_cells": "int64"})
-        table = table.groupby(names[:-1], sort=False, as_index=False)["n_cells"].sum()
-        return table.assign(share=table["n_cells"] / max(self.n_rows, 1))
+        return counts_table(count_cells(self.steps), self.n_rows)
 
     def rows_touched(self, *, severity=None, action=None, column=None):
         """Return which rows have a cell under the given severities, actions and column.
@@ -247,6 +245,10 @@ class CleaningRecord:
                 "action": step.action,
                 "severity": step.severity,
                 "evidence": step.evidence,
+                "proposed": pd.Series(
+                    [None] * len(step.rows) if step.proposed is None else list(step.proposed),
+                    dtype=object,
+                ),
             }
         )
 
@@ -264,6 +266,33 @@ class CleaningRecord:
     def __getstate__(self):
         """Leave the cells behind: a model that travels must not carry patients' values."""
         return {"index": pd.RangeIndex(0), "steps": [], "originals": {}}
+
+
+def count_cells(steps):
+    """Return [(column, rule, action, severity, cells)], each cell counted once, as found."""
+    rows = {}
+    for step in steps:
+        if isinstance(step, Change):
+            key = (str(step.column), step.rule, step.action, step.severity)
+            rows.setdefault(key, []).append(step.rows)
+    return [
+        (*key, len(parts[0]) if len(parts) == 1 else len(np.unique(np.concatenate(parts))))
+        for key, parts in rows.items()
+    ]
+
+
+def counts_table(cells, n_rows):
+    """Return counted cells as a table, with the share of the rows.
+
+    Parameters
+    ----------
+    cells : list of tuple
+        From `count_cells`.
+    n_rows : int
+        Rows of the table that was cleaned.
+    """
+    table = pd.DataFrame(cells, columns=COUNT_COLUMNS).astype({"n_cells": "int64"})
+    return table.assign(share=table["n_cells"] / max(n_rows, 1))
 
 
 def write_cells(series, rows, values):

@@ -117,11 +117,12 @@ class UnitHarmonizer(CellCleaner):
         variables = getattr(self.schema, "variables", None) or {}
         shown = frame.drop(columns=[] if self.by_ is None else [self.by_])
         self._table_ = TableUnits().learn(shown, variables, groups, len(self.groups_))
-        self._first_ = self._table_.verdicts(shown, groups)
-        self.proposals_ = self._propose(self._first_, groups)
+        verdicts = self._table_.verdicts(shown, groups)
+        self.proposals_ = self._propose(verdicts, groups)
+        return verdicts
 
-    def _changes(self, frame):
-        verdicts = self.__dict__.pop("_first_", None)  # of the training rows, right after _learn
+    def _changes(self, frame, prepared=None):
+        verdicts = prepared
         if verdicts is None:
             verdicts = self._table_.verdicts(frame, self._groups(self._keys(frame)))
         for verdict in verdicts:
@@ -136,12 +137,15 @@ class UnitHarmonizer(CellCleaner):
             yield Change(column, rule, rows, None, "flagged", severity, how)
             return
         how = f"in {verdict.source}; the column is in {verdict.target}"
-        if severity == "verify" or self.mode == "propose":
+        if severity == "verify":
             yield Change(column, rule, rows, None, "flagged", severity, how)
             return
         new = verdict.values
         if not pd.api.types.is_numeric_dtype(series.dtype):
             new = [f"{value:.6g}" for value in new]
+        if self.mode == "propose":
+            yield Change(column, rule, rows, None, "flagged", severity, how, proposed=new)
+            return
         yield Change(column, rule, rows, new, "repaired", severity, how)
         if verdict.unit_column is not None:
             how = f"the values were brought to {verdict.target}"
