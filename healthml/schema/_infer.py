@@ -5,14 +5,13 @@ import pandas as pd
 
 from healthml._core._checks import as_tuple, list_levels
 from healthml._core._knowledge import (
+    column_concept,
     concept_limits,
     contains_word,
     has_word,
     id_hint,
-    is_ambiguous,
     known_at_discharge,
     later_hint,
-    match_concept,
     name_words,
     number_codes,
     score_hint,
@@ -306,24 +305,23 @@ def _variables(proposal):
 
 def _limits(proposal, column):
     """Shipped limits of the concept that the name means, if the numbers fit its usual unit."""
-    concept = match_concept(str(column.name))
-    if concept is None or column.kind not in ("numeric", "categorical", "text"):
+    if column_concept(column.name) is None or column.kind not in ("numeric", "categorical", "text"):
         return {}
     if isinstance(column.values.dtype, pd.CategoricalDtype):
         return {}
     numbers = _real_numbers(column)
     if len(numbers) < SHARE_NUMBERS * (column.n - column.n_missing) or not len(numbers):
         return {}
-    facts = concept_limits(concept)
+    found = column_concept(column.name, None, *np.unique(numbers, return_counts=True))
+    concept, facts = found.name, concept_limits(found.name)
     unit, hard, soft = facts["units"][0][0], facts["hard"], facts["soft"]
     n_inside = int(numbers.between(*_closed(hard)).sum())
-    low, high = _closed(soft)
     evidence = (
         f"name means {concept}; {n_inside} of {len(numbers)} numbers lie within its hard limits "
         f"in {unit or 'its unit'} ({facts['reviewed']})"
     )
-    fits = n_inside >= SHARE_IN_LIMITS * len(numbers) and low <= numbers.median() <= high
-    sure = fits and not is_ambiguous(str(column.name))
+    in_usual_unit = found.readings[:1] == (facts["units"][0],)
+    sure = in_usual_unit and found.is_named and n_inside >= SHARE_IN_LIMITS * len(numbers)
     if not sure:
         evidence += "; the unit or the meaning is not sure, so no limits are set"
     proposal.add(column, "limits", evidence, adopt=sure and "variables" not in proposal.known)

@@ -1,6 +1,7 @@
 """Clinical facts with their sources: ranges, units, concepts of columns, words of categories."""
 
 from healthml._core._knowledge.category_words import confusable_pairs, synonym_table
+from healthml._core._knowledge.concepts import POPULATIONS, ColumnConcept, column_concept
 from healthml._core._knowledge.facts import (
     NOT_REVIEWED,
     concept_limits,
@@ -23,13 +24,26 @@ from healthml._core._knowledge.name_hints import (
     score_hint,
     site_hint,
 )
+from healthml._core._knowledge.units import (
+    between_units,
+    distinct_units,
+    find_unit,
+    same_size,
+    unit_code,
+)
 
 __all__ = [
     "NOT_REVIEWED",
+    "POPULATIONS",
+    "ColumnConcept",
+    "between_units",
+    "column_concept",
     "concept_limits",
     "concept_names",
     "confusable_pairs",
     "contains_word",
+    "distinct_units",
+    "find_unit",
     "has_word",
     "id_hint",
     "is_ambiguous",
@@ -41,8 +55,10 @@ __all__ = [
     "name_words",
     "number_codes",
     "population_soft",
+    "same_size",
     "score_hint",
     "site_hint",
     "synonym_table",
     "text_codes",
+    "unit_code",
 ]

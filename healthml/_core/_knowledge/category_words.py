@@ -1,9 +1,8 @@
 """Shipped words: spellings of one category, and real words that look like each other's typos."""
 
 from functools import lru_cache
-from importlib.resources import files
 
-import pandas as pd
+from healthml._core._knowledge.facts import read_facts
 
 
 @lru_cache
@@ -22,7 +21,7 @@ def synonym_table():
     >>> synonym_table()["smoking"]["ex-smoker"]
     ('former', False)
     """
-    frame = _read("category_synonyms")
+    frame = read_facts("category_synonyms")
     table = {}
     for row in frame.itertuples(index=False):
         table.setdefault(row.concept, {})[row.spelling] = (row.sense, row.needs_words == "yes")
@@ -39,10 +38,5 @@ def confusable_pairs():
     >>> frozenset(("nitrate", "nitrite")) in confusable_pairs()
     True
     """
-    frame = _read("confusable_words")
+    frame = read_facts("confusable_words")
     return {frozenset(pair) for pair in zip(frame["word"], frame["other"], strict=True)}
-
-
-def _read(name):
-    with files("healthml._core._knowledge").joinpath(f"{name}.csv").open(encoding="utf-8") as f:
-        return pd.read_csv(f, dtype=str, keep_default_na=False)

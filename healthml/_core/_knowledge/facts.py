@@ -69,7 +69,7 @@ def load_ranges():
     >>> load_ranges().set_index("name").loc[["ph"], ["hard_min", "hard_max"]].values.tolist()
     [[6.3, 8.4]]
     """
-    return _read("clinical_ranges").copy()
+    return read_facts("clinical_ranges").copy()
 
 
 def load_units():
@@ -82,7 +82,7 @@ def load_units():
     >>> units.loc[units["name"].eq("height"), "unit"].tolist()
     ['m', 'mm', '[in_i]', '[ft_i]']
     """
-    return _read("clinical_units").copy()
+    return read_facts("clinical_units").copy()
 
 
 def load_range_sources():
@@ -94,7 +94,7 @@ def load_range_sources():
     >>> load_range_sources()["source"].nunique() > 5
     True
     """
-    return _read("clinical_range_sources").copy()
+    return read_facts("clinical_range_sources").copy()
 
 
 def load_missing_codes():
@@ -114,20 +114,20 @@ def load_missing_codes():
     >>> codes.loc[codes["code"].eq("none"), "meaning"].item()
     'answer'
     """
-    return _read("missing_codes").copy()
+    return read_facts("missing_codes").copy()
 
 
 @lru_cache
 def text_codes():
     """Return the text codes as {code in lower case: meaning}."""
-    codes = _read("missing_codes").query("kind == 'text'")
+    codes = read_facts("missing_codes").query("kind == 'text'")
     return dict(zip(codes["code"], codes["meaning"], strict=True))
 
 
 @lru_cache
 def number_codes():
     """Return the numeric codes as {number: meaning}."""
-    codes = _read("missing_codes").query("kind == 'number'")
+    codes = read_facts("missing_codes").query("kind == 'number'")
     return {float(c): m for c, m in zip(codes["code"], codes["meaning"], strict=True)}
 
 
@@ -183,8 +183,8 @@ def concept_limits(name):
     >>> concept_limits("albumin")["units"]
     [('g/dL', 1.0, 0.0), ('g/L', 0.1, 0.0)]
     """
-    row = _read("clinical_ranges").set_index("name").loc[name]
-    units = _read("clinical_units").query("name == @name")
+    row = read_facts("clinical_ranges").set_index("name").loc[name]
+    units = read_facts("clinical_units").query("name == @name")
     others = zip(units["unit"], units["factor"], units["offset"], strict=True)
     return {
         "name": name,
@@ -210,7 +210,7 @@ def concept_names():
     >>> "sodium" in concept_names()
     True
     """
-    return frozenset(_read("clinical_ranges")["name"])
+    return frozenset(read_facts("clinical_ranges")["name"])
 
 
 @lru_cache
@@ -230,7 +230,8 @@ def population_soft(name, population):
     >>> population_soft("weight", "neonate"), population_soft("weight", "adult")
     ((0.25, 7.5), None)
     """
-    rows = _read("clinical_ranges_population").query("name == @name and population == @population")
+    rows = read_facts("clinical_ranges_population")
+    rows = rows[rows["name"].eq(name) & rows["population"].eq(population)]
     if rows.empty:
         return None
     return float(rows["soft_min"].iloc[0]), float(rows["soft_max"].iloc[0])
@@ -260,8 +261,15 @@ def review_label(row):
 
 
 @lru_cache
-def _read(name):
-    """Read a shipped CSV; only the empty cell is missing, since "NA" is one of the facts."""
+def read_facts(name):
+    """Return a shipped CSV; only the empty cell is missing, since "NA" is one of the facts.
+
+    Examples
+    --------
+    >>> from healthml._core._knowledge.facts import read_facts
+    >>> read_facts("unit_spellings").columns.tolist()
+    ['unit', 'spelling', 'in_compounds']
+    """
     with files("healthml._core._knowledge").joinpath(f"{name}.csv").open(encoding="utf-8") as f:
         frame = pd.read_csv(f, dtype=str, keep_default_na=False)
     numeric = {"hard_min", "hard_max", "soft_min", "soft_max", "factor", "offset", "min", "max"}
@@ -273,7 +281,7 @@ def _read(name):
 @lru_cache
 def _aliases():
     """Return {alias without separators: (concept, ambiguous)}."""
-    frame = _read("column_aliases")
+    frame = read_facts("column_aliases")
     keys = frame["alias"].str.replace("_", "", regex=False)
     return dict(
         zip(keys, zip(frame["name"], frame["ambiguous"] == "yes", strict=True), strict=True)

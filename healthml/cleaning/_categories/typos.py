@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+from healthml._core._fingerprints import n_edits
 from healthml._core._knowledge import confusable_pairs
 
 SHORTEST_WORD = 4  # shorter words have too many real neighbours
@@ -71,7 +72,7 @@ def is_slip(word, usual, most=1):
         return False
     if len(word) == len(usual) == SHORTEST_WORD and sorted(word) != sorted(usual):
         return False
-    return edits(word, usual, most) <= most
+    return n_edits(word, usual, most) <= most
 
 
 def _are_two_words(word, other):
@@ -91,29 +92,6 @@ def _is_inflection(word, other):
     if len(short) == len(long):
         return short[:-1] == long[:-1] and {short[-1], long[-1]} <= set("aoe")
     return long in (short + "s", short + "e", short + "d", short + "es", short + "ed")
-
-
-def edits(a, b, most):
-    """Return the optimal string alignment distance, or a number above `most`.
-
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.typos import edits
-    >>> edits("blakc", "black", 2), edits("abc", "abcd", 2)
-    (1, 1)
-    """
-    before, last = None, list(range(len(b) + 1))
-    for i, x in enumerate(a, start=1):
-        row = [i]
-        for j, y in enumerate(b, start=1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y))
-            if before is not None and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        if min(row) > most:
-            return most + 1
-        before, last = last, row
-    return last[-1]
 
 
 @lru_cache(maxsize=65536)

@@ -12,17 +12,14 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._knowledge import (
+    POPULATIONS,
+    column_concept,
     concept_limits,
-    concept_names,
-    is_ambiguous,
-    match_concept,
-    number_codes,
     population_soft,
 )
 from healthml._core._tables import parse_numbers
-from healthml.cleaning._columns.view import AGREES, AGREES_AMBIGUOUS, ROUNDING, ColumnView
+from healthml.cleaning._columns.view import ROUNDING, ColumnView
 
-POPULATIONS = ("adult", "child", "neonate")
 MOST_ROWS = 100_000  # rows looked at to learn what a column is; more do not change the answer
 UNLIMITED = (-np.inf, np.inf)
 
@@ -86,13 +83,12 @@ def read_measures(frame, schema=None, *, populations=("adult",)):
     frame, measures = thinned(frame), {}
     for column in frame.columns:
         declared, limited = _declared(schema, column)
-        name = declared.get("concept") or match_concept(column)
-        if name is None and limited == (None, None):
+        if column_concept(column, declared) is None and limited == (None, None):
             continue
         view = ColumnView(frame[column], declared)
         if view.numbers is None or not len(view.finite):
             continue
-        measure = _measure(column, view, name, populations, limited)
+        measure = _measure(column, view, populations, limited)
         if measure:
             measures[column] = measure
     return measures
@@ -204,10 +200,9 @@ def _filled(pair):
     )
 
 
-def _measure(column, view, name, populations, limited):
-    facts = concept_limits(name) if name in concept_names() else None
-    readings = _readings(view, facts, populations) if facts else []
-    if not readings:
+def _measure(column, view, populations, limited):
+    found = column_concept(column, view.declared, *view.unique, populations=populations)
+    if found is None or not found.readings:
         if limited == (None, None):
             return None
         return Measure(
@@ -215,11 +210,12 @@ def _measure(column, view, name, populations, limited):
             UNLIMITED, dict.fromkeys(POPULATIONS, UNLIMITED),
             declared_hard=limited[0], declared_soft=limited[1],
         )  # fmt: skip
+    facts, readings = concept_limits(found.name), found.readings
     unit, factor, offset = readings[0]
     anybody = hull(_soft(facts, p) for p in populations)
     return Measure(
         column,
-        name,
+        found.name,
         facts["category"],
         unit,
         factor,
@@ -237,30 +233,6 @@ def _measure(column, view, name, populations, limited):
         facts["note"],
         *limited,
     )
-
-
-def _readings(view, facts, populations):
-    """Return the units in which the values agree with the concept, the likeliest first."""
-    values, counts = view.unique
-    is_code = np.isin(values, np.array(sorted(number_codes())))
-    ambiguous = not view.declared.get("concept") and is_ambiguous(view.name)
-    if not len(values) or (ambiguous and len(values) < 10):
-        return []
-    units = [u for u in facts["units"] if u[0] == view.declared.get("unit")] or facts["units"]
-    soft = hull(_soft(facts, p) for p in populations)
-    needed = AGREES_AMBIGUOUS if ambiguous else AGREES
-    shares = []
-    for _, factor, offset in units:
-        value = values * factor + offset
-        inside = (value >= soft[0]) & (value <= soft[1])
-        told = counts[inside | ~is_code].sum()  # a code for missing values speaks against no unit
-        shares.append(counts[inside].sum() / told if told else 0.0)
-    agreeing = [i for i, share in enumerate(shares) if share >= needed]
-    if facts["name"] == "age" and 0 in agreeing:  # months and days lie among possible years too
-        agreeing = [0]
-    if 0 not in agreeing:
-        agreeing.sort(key=lambda i: -shares[i])
-    return [units[i] for i in agreeing]
 
 
 def _soft(facts, population):

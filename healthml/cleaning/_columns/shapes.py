@@ -1,13 +1,14 @@
 """How a column is stored: empty, constant, numbers as text, levels spelt in several ways."""
 
 import re
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from healthml._core._knowledge import id_hint, name_words
-from healthml.cleaning._columns.missing_codes import level_key
+from healthml.cleaning._columns.text import key_of, tidy, usual_spellings
 
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
@@ -65,20 +66,16 @@ def _read_number(text):
 
 def spelling_keys(column):
     """Return each level without case, spare spaces and invisible characters."""
-    visible = [
-        "".join(c for c in level_key(x) if c.isprintable() or c.isspace()) for x in column.levels
-    ]
-    return [" ".join(level.split()) for level in visible]
+    return [key_of(level) for level in column.levels]
 
 
 def level_spellings(column):
-    """Return, for each level, the position of its most frequent spelling."""
-    keys, counts = spelling_keys(column), column.level_counts
-    best = {}
-    for i, key in enumerate(keys):
-        if key not in best or counts[i] > counts[best[key]]:
-            best[key] = i
-    return [best[key] for key in keys]
+    """Return, for each level, its usual spelling (see `usual_spellings`)."""
+    levels, counts = [tidy(level) for level in column.levels], Counter()
+    for level, n in zip(levels, column.level_counts, strict=True):
+        counts[level] += int(n)
+    moved = usual_spellings(counts)
+    return [moved.get(level, level) for level in levels]
 
 
 def has_code_name(name):
@@ -98,8 +95,16 @@ def has_code_name(name):
 
 
 def is_text(series):
-    """Say whether a column is stored as text, objects or categories."""
+    """Say whether a column is stored as text, objects or categories of text.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml.cleaning._columns.shapes import is_text
+    >>> is_text(pd.Series(["a", None])), is_text(pd.Series([1, 2], dtype="category"))
+    (True, False)
+    """
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        return True
+        dtype = dtype.categories.dtype
     return types.is_object_dtype(dtype) or types.is_string_dtype(dtype)

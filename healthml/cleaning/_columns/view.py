@@ -8,14 +8,12 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._checks import check_event, check_groups
-from healthml._core._knowledge import concept_limits, is_ambiguous, match_concept, number_codes
+from healthml._core._knowledge import column_concept, concept_limits, number_codes
 from healthml._core._tables import parse_numbers, to_pandas
 from healthml.exceptions import InputError
 
 FOUND, SUSPECTED, NOTE = "found", "suspected", "note"
 MOSTLY_NUMBERS = 0.8  # a text column with this share of number-like cells is a column of numbers
-AGREES = 0.8  # share of values that must lie in a concept's range before a name is believed
-AGREES_AMBIGUOUS = 0.95
 ROUNDING = 1e-3  # how far past a limit a stored number may lie: 0.1 is often kept as 0.09998
 
 
@@ -181,28 +179,14 @@ class ColumnView:
     @cached_property
     def concept(self):
         """Limits of the concept that name and values agree on, or None."""
-        name = self.declared.get("concept") or match_concept(self.name)
-        if name is None or not len(self.finite):
+        if not len(self.finite):
             return None
-        limits, (values, counts) = concept_limits(name), self.unique
-        kept = ~np.isin(values, self.codes_present)
-        values, counts = values[kept], counts[kept]
-        ambiguous = is_ambiguous(self.name)
-        if counts.sum() == 0 or (ambiguous and len(values) < 10):
+        seen = self.declared, *self.unique
+        found = column_concept(self.name, *seen, populations=("adult",))
+        if found is None or not found.readings:
             return None
-        needed = AGREES_AMBIGUOUS if ambiguous else AGREES
-        units = self._possible_units(limits["units"])
-        shares = [_share_inside(values, counts, unit, limits["soft"]) for unit in units]
-        agreeing = [u for u, s in zip(units, shares, strict=True) if s >= needed]
-        if not agreeing:
-            return None
-        best = agreeing[0] if agreeing[0] == units[0] else units[int(np.argmax(shares))]
-        return {**limits, "agreeing": agreeing, "unit": best, "agreement": max(shares)}
-
-    def _possible_units(self, units):
-        """Return the declared unit alone where the concept knows it, else all units."""
-        declared = [unit for unit in units if unit[0] == self.declared.get("unit")]
-        return declared or units
+        limits, best = concept_limits(found.name), found.readings[0]
+        return {**limits, "agreeing": found.readings, "unit": best, "agreement": found.share}
 
     def outside(self, limits, unit):
         """Return the rows outside limits when the column is read in a unit."""
@@ -214,11 +198,6 @@ class ColumnView:
                 for limit, sign in zip(limits, (-1, 1), strict=True)
             )
             return (value < low) | (value > high)
-
-
-def _share_inside(values, counts, unit, limits):
-    value = values * unit[1] + unit[2]
-    return counts[(value >= limits[0]) & (value <= limits[1])].sum() / counts.sum()
 
 
 class TableView:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge import concept_limits, is_ambiguous, match_concept
-from healthml.cleaning._columns import MOSTLY_NUMBERS, has_code_name
+from healthml._core._knowledge import column_concept, concept_limits
+from healthml.cleaning._columns import MOSTLY_NUMBERS, has_code_name, is_text
 from healthml.cleaning._lab_values.grammar import LabValue, read_cell
 
 NUMBERS, TITRES, PAIRS = "numbers", "titres", "pairs"
@@ -45,8 +45,8 @@ class LabColumn:
         Limits beyond which no value is possible.
     unit : str
         UCUM code of the column's unit, "" where nothing says it.
-    units : tuple
-        (unit, factor, offset) of the concept.
+    concept : str
+        Clinical concept by schema or name, "" where neither says one.
     limits : dict of str to float
         Usual limit of "<" and ">" results in the training rows.
     """
@@ -58,7 +58,7 @@ class LabColumn:
     high: float = np.nan
     hard: tuple = (-np.inf, np.inf)
     unit: str = ""
-    units: tuple = ()
+    concept: str = ""
     limits: tuple = ()
 
 
@@ -155,14 +155,6 @@ def read_levels(series):
         return None
 
 
-def is_text(series):
-    """Say whether a column is stored as text, objects or categories of text."""
-    dtype = series.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        dtype = dtype.categories.dtype
-    return types.is_object_dtype(dtype) or types.is_string_dtype(dtype)
-
-
 def read_level(level, column):
     """Return a level read by the grammar and settled by what is known about its column.
 
@@ -221,24 +213,23 @@ def _possible(value, column):
 
 
 def _facts(name, variable):
-    """Return hard limits, unit and known units of a column from its schema and its name."""
-    concept = getattr(variable, "concept", None) or match_concept(name)
-    known = concept_limits(concept) if concept else None
-    hard = tuple(known["hard"]) if known and not is_ambiguous(name) else (-np.inf, np.inf)
-    units = tuple(known["units"]) if known else ()
-    if known:
-        ends = [((limit - o) / f) for _, f, o in units for limit in hard]
-        hard = (min(ends), max(ends))
-    declared = getattr(variable, "hard", None)
-    if declared:
-        hard = tuple(
-            d if d is not None else s for d, s in zip(declared, (-np.inf, np.inf), strict=True)
-        )
+    """Return concept, hard limits and unit of a column from its schema and its name."""
+    found = column_concept(name, variable)
+    hard = (-np.inf, np.inf)
+    if found is not None and found.is_named:
+        facts = concept_limits(found.name)
+        ends = [
+            (end - offset) / size for _, size, offset in facts["units"] for end in facts["hard"]
+        ]
+        hard = min(ends), max(ends)
+    for place, limit in enumerate(getattr(variable, "hard", None) or ()):
+        open_end = (-np.inf, np.inf)[place]
+        hard = (*hard[:place], open_end if limit is None else limit, *hard[place + 1 :])
     return {
         "hard": hard,
-        "units": units,
+        "concept": found.name if found is not None else "",
         "unit": getattr(variable, "unit", None) or "",
-        "named": known is not None and not is_ambiguous(name),
+        "named": found is not None and found.is_named,
     }
 
 
@@ -246,7 +237,9 @@ def _of_numbers(series, facts, mark):
     values = series.to_numpy(dtype=float, na_value=np.nan)
     low, high = _range_of(values[np.isfinite(values)])
     dtype = series.dtype if types.is_float_dtype(series.dtype) else np.dtype(float)
-    return LabColumn(NUMBERS, dtype, mark, low, high, facts["hard"], facts["unit"], facts["units"])
+    return LabColumn(
+        NUMBERS, dtype, mark, low, high, facts["hard"], facts["unit"], facts["concept"]
+    )
 
 
 def _range_of(values):
@@ -278,7 +271,7 @@ def _of_text(levels, facts, mark, *, sure):
     limits = tuple((sign, _usual_limit(found, counts, sign)) for sign in "<>")
     unit = facts["unit"] or _usual_unit(found, counts)
     hard = facts["hard"] if holds == NUMBERS else (-np.inf, np.inf)
-    return LabColumn(holds, np.dtype(float), mark, low, high, hard, unit, facts["units"], limits)
+    return LabColumn(holds, np.dtype(float), mark, low, high, hard, unit, facts["concept"], limits)
 
 
 def _what_it_holds(found, counts, facts, *, sure):

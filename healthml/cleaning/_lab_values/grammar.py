@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from healthml._core._knowledge import unit_code
 from healthml.cleaning._lab_values.numerals import (
     NUMERAL,
     POWER,
@@ -11,7 +12,6 @@ from healthml.cleaning._lab_values.numerals import (
     read_numeral,
     read_power,
 )
-from healthml.cleaning._lab_values.units import ucum_unit
 from healthml.cleaning._lab_values.words import (
     beyond_detection,
     finding,
@@ -226,7 +226,7 @@ def _number(found, mark):
     if abs(read_power(found[2] or "")) > _LARGEST_POWER:
         return _unreadable(found[0])
     if found[2]:
-        unit = ucum_unit(f"10*{read_power(found[2])}{tail.strip()}") if tail.strip() else None
+        unit = unit_code(f"10*{read_power(found[2])}{tail.strip()}") if tail.strip() else None
         if unit and (found[2][0].isspace() or found[2][0] not in "eE"):
             tail = f" {unit}"
         else:
@@ -260,16 +260,16 @@ def _tail(tail):
     if _FLAG_AFTER.fullmatch(bare) and not (bare == "L" and tail == bare):
         both = " or litre" if bare == "L" else ""
         return "", f"flag {bare.strip('()[]')}{both}", "result_flag"
-    unit = ucum_unit(bare)
+    unit = unit_code(bare)
     if unit:
         return unit, "", "unit_text"
     words = bare.split(" ")
     if len(words) > 1 and _FLAG_AFTER.fullmatch(words[0]):
-        unit = ucum_unit(" ".join(words[1:]))
+        unit = unit_code(" ".join(words[1:]))
         if unit:
             return unit, f"flag {words[0].strip('()[]')}", "unit_text"
     for n in range(len(words) - 1, 0, -1):
-        unit = ucum_unit(" ".join(words[:n]).rstrip(",;"))
+        unit = unit_code(" ".join(words[:n]).rstrip(",;"))
         rest = " ".join(words[n:])
         if unit and (_FLAG_AFTER.fullmatch(rest) or _COMMENT.fullmatch(" " + rest)):
             is_flag = _FLAG_AFTER.fullmatch(rest)

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from healthml._core._knowledge import find_unit, same_size, unit_code
+from healthml.cleaning._columns import is_text
 from healthml.cleaning._lab_values.column import (
     NUMBERS,
     PAIRS,
     Levels,
-    is_text,
     learn_column,
     read_level,
 )
@@ -246,10 +247,12 @@ def _verdict(found, column, *, has_limits):
 
 def _same_unit(unit, column):
     """Say whether a unit is the column's, or equal to it for this analyte."""
-    if not column.unit or unit == column.unit:
+    if not column.unit or unit == unit_code(column.unit):
         return True
-    known = {name: (factor, offset) for name, factor, offset in column.units}
-    return unit in known and known.get(column.unit) == known[unit]
+    if not column.concept:
+        return False
+    both = find_unit(column.concept, unit), find_unit(column.concept, column.unit)
+    return None not in both and same_size(*both)
 
 
 def _change(name, rule, rows, values, column):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._knowledge import match_concept, number_codes
+from healthml._core._knowledge import column_concept, number_codes
 from healthml.cleaning._columns import FOUND, SPIKE, TableView
 from healthml.cleaning._missing_codes.sentinels import STOPS, judge_numbers
 
@@ -76,7 +76,7 @@ def new_codes(values, learnt):
 
 def _is_worth_a_look(name, values, variable):
     """Say whether a column can hold a code: a known one, a repeated end, or a named measurement."""
-    if variable is not None or match_concept(str(name)) is not None:
+    if variable is not None or column_concept(name) is not None:
         return True
     if pd.Series(values, copy=False).isin(_CODES).any():
         return True

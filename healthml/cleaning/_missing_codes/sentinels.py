@@ -5,7 +5,7 @@ import re
 import numpy as np
 from scipy.stats import poisson
 
-from healthml._core._knowledge import concept_limits, is_ambiguous, match_concept, number_codes
+from healthml._core._knowledge import column_concept, concept_limits, number_codes
 from healthml.cleaning._columns import (
     FEW_DISTINCT,
     FOUND,
@@ -134,9 +134,8 @@ def _is_beyond(column, value):
 
 def _named(column):
     """Say whether the name is that of a measurement, whatever units stand in the column."""
-    if column.declared.get("concept"):
-        return True
-    return match_concept(column.name) is not None and not is_ambiguous(column.name)
+    found = column_concept(column.name, column.declared)
+    return found is not None and found.is_named
 
 
 def _is_far_negative(column, code):
@@ -153,7 +152,7 @@ def _is_impossible_zero(column):
     values, counts = column.unique
     if len(values) <= FEW_DISTINCT or values[0] != 0 or counts[0] < 2 or not _named(column):
         return False
-    limits = concept_limits(column.declared.get("concept") or match_concept(column.name))
+    limits = concept_limits(column_concept(column.name, column.declared).name)
     return limits["hard"][0] > 0 and all(offset == 0 for _, _, offset in limits["units"])
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml.cleaning._lab_values import is_text, read_levels
+from healthml.cleaning._columns import is_text
+from healthml.cleaning._lab_values import read_levels
 from healthml.cleaning._missing_codes.levels import NUMBER
 from healthml.cleaning._missing_codes.numbers import learn_numbers, new_codes
 from healthml.cleaning._missing_codes.sentinels import STOPS, VITALS, zeros_at_odds

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from healthml._core._knowledge import match_concept
+from healthml._core._knowledge import column_concept
 from healthml.cleaning._columns import level_key
 from healthml.cleaning._lab_values import learn_column
 from healthml.cleaning._missing_codes.levels import (
@@ -120,7 +120,7 @@ def _answer(key, context, levels):
     """Return "blank", "keep" or "verify" for a word that may be an answer."""
     if context == NUMBER:
         numbers = levels.numbers[levels.plain]
-        if match_concept(str(levels.series.name)) is not None:
+        if column_concept(levels.series.name) is not None:
             return "blank"
         whole = len(numbers) > 0 and (numbers == np.round(numbers)).all()
         return "verify" if whole and numbers.min() in (0, 1) else "blank"

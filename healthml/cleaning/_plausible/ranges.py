@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from pandas.api import types
 
-from healthml._core._knowledge import match_concept
+from healthml._core._knowledge import column_concept
 from healthml.cleaning._columns import (
     GROUPS,
     POPULATIONS,
@@ -146,7 +146,7 @@ class PlausibleRange(CellCleaner):
         for column, spec in (self.limits or {}).items():
             self.limits_[column] = user_limits(self.limits_.get(column, {}), spec, column)
         self.not_assessed_ = [
-            c for c in frame.columns if c not in self.limits_ and match_concept(c)
+            c for c in frame.columns if c not in self.limits_ and column_concept(c)
         ]
 
     def _check(self, frame):

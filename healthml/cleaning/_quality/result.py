@@ -279,6 +279,5 @@ def _repair(series, action, mask):
 
 
 def _merge_spellings(view):
-    usual = [view.levels[best] for best in level_spellings(view)]
-    merged = np.array([*usual, None], dtype=object)
+    merged = np.array([*level_spellings(view), None], dtype=object)
     return pd.Series(merged[view.level_codes], index=view.series.index, name=view.series.name)

@@ -5,6 +5,8 @@ from itertools import chain
 
 import pandas as pd
 
+from healthml._core._fingerprints import n_edits
+
 
 def name_tokens(frame):
     """Return the words of each row's names, in plain capitals.
@@ -86,20 +88,4 @@ def alike(word, other):
     """
     shorter = min(len(word), len(other))
     allowed = 0 if shorter < 5 else 1 if shorter < 9 else 2
-    return abs(len(word) - len(other)) <= allowed and _slips(word, other, allowed) <= allowed
-
-
-def _slips(a, b, most):
-    """Return the edit distance with neighbours changed, or more than `most` when it is larger."""
-    before, last = None, list(range(len(b) + 1))
-    for i, letter in enumerate(a, start=1):
-        row = [i]
-        for j, other in enumerate(b, start=1):
-            cost = min(last[j] + 1, row[-1] + 1, last[j - 1] + (letter != other))
-            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        if min(row) > most:
-            return most + 1
-        before, last = last, row
-    return last[-1]
+    return abs(len(word) - len(other)) <= allowed and n_edits(word, other, allowed) <= allowed

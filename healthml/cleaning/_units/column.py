@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from healthml._core._knowledge import number_codes
-from healthml.cleaning._units.convert import between
+from healthml._core._knowledge import between_units, number_codes
 from healthml.cleaning._units.evidence import ODDS
 from healthml.cleaning._units.mixture import LEAST_HOME, MOST_SLIPS, Mixture
 
@@ -45,7 +44,7 @@ class ColumnUnits:
 
     def converted(self, x, unit):
         """Return numbers taken from another unit to the usual one, to six digits."""
-        return six_digits(between(x, self.mixture.units[unit], self.home_unit))
+        return six_digits(between_units(x, self.mixture.units[unit], self.home_unit))
 
     def verdicts(self, x, groups):
         """Yield (unit, kind, positions): "sure", "unsure" or "new", cell by cell."""

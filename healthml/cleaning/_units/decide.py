@@ -6,25 +6,18 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from healthml._core._knowledge import concept_limits, is_ambiguous, match_concept
+from healthml._core._knowledge import column_concept, concept_limits, distinct_units, find_unit
 from healthml.cleaning._units.column import BODY, ColumnUnits, logs, usable_numbers
-from healthml.cleaning._units.convert import distinct_units, find_unit
 from healthml.cleaning._units.evidence import FEWEST, Cells, Evidence, weigh
 from healthml.cleaning._units.mixture import Grid, Mixture
 
 MOST_PER_GROUP = 20_000  # cells looked at when learning; more of a group are thinned evenly
 MOST_COUNTS = 2**21  # counts of distinct values by group, beyond which cells are sorted instead
 FEWEST_CELLS = 20
-AGREES, AGREES_AMBIGUOUS = 0.8, 0.95  # share of values that must agree with a column's name
 FEW_SURE = 3  # cells below which a decision is taken back
 AS_GOOD, AS_GOOD_IN_TABLE = 0.4, 0.1  # shares at which the canonical unit is the usual one
 PLAIN = 0.9  # share of a column that is in one unit
 BODY_FACTOR = np.log(20)  # units of body measures closer than this need a second column
-
-
-def concept_of(column, variable):
-    """Return the concept of a column, declared or by its name, or None."""
-    return getattr(variable, "concept", None) or match_concept(str(column))
 
 
 def learn_column(column, variable, x, groups, n_groups):
@@ -47,10 +40,10 @@ def learn_column(column, variable, x, groups, n_groups):
     -------
     ColumnUnits or None
     """
-    concept = concept_of(column, variable)
-    if concept is None:
+    named = column_concept(column, variable)
+    if named is None:
         return None
-    limits = concept_limits(concept)
+    concept, limits = named.name, concept_limits(named.name)
     units = _units_to_tell(limits)
     if len(units) < 2:
         return None
@@ -58,7 +51,7 @@ def learn_column(column, variable, x, groups, n_groups):
     if len(kept) < FEWEST_CELLS:
         return None
     cells, group = _thinned(x[kept], np.maximum(groups[kept], 0), n_groups)
-    if not _name_fits(column, variable, cells, limits, units):
+    if not column_concept(column, variable, cells).agrees_mixed:
         return None
     found = ColumnUnits(column, concept, limits)
     declared = _declared_unit(units, concept, variable)
@@ -106,18 +99,6 @@ def _units_to_tell(limits):
     if limits["category"] == "demographic":
         return units[:1]
     return [units[0], *(u for u in units[1:] if abs(np.log(u[1])) > BODY_FACTOR)]
-
-
-def _name_fits(column, variable, x, limits, units):
-    """Say whether the values agree with the name, read in one of the units."""
-    low, high = limits["soft"] if limits["category"] not in BODY else limits["hard"]
-    inside = np.zeros(len(x), dtype=bool)
-    for _, factor, offset in units:
-        value = x * factor + offset
-        inside |= (value >= low) & (value <= high)
-    declared = getattr(variable, "concept", None) is not None
-    unsure = not declared and is_ambiguous(str(column))
-    return inside.mean() >= (AGREES_AMBIGUOUS if unsure else AGREES)
 
 
 def _declared_unit(units, concept, variable):

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from healthml._core._knowledge import concept_limits
-from healthml.cleaning._units.convert import distinct_units
+from healthml._core._knowledge import concept_limits, distinct_units
 from healthml.cleaning._units.evidence import FEWEST, ODDS, in_group
 from healthml.cleaning._units.mixture import Shape
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from healthml._core._knowledge import between_units, column_concept, distinct_units, find_unit
 from healthml._core._tables import parse_numbers
 from healthml.cleaning._units.body_size import BodyUnits
 from healthml.cleaning._units.column import six_digits
-from healthml.cleaning._units.convert import between, distinct_units, find_unit
-from healthml.cleaning._units.decide import concept_of, learn_column, settle
+from healthml.cleaning._units.decide import learn_column, settle
 from healthml.cleaning._units.pairs import PairUnits
 
 BODY = ("height", "weight")
@@ -48,7 +48,8 @@ class TableUnits:
         numbers = {}
         for column in frame.columns:
             variable = variables.get(column)
-            concept = concept_of(column, variable)
+            named = column_concept(column, variable)
+            concept = named and named.name
             if concept is None or (len(distinct_units(concept)) < 2 and concept != "bmi"):
                 continue
             x = numbers_of(frame[column])
@@ -139,7 +140,7 @@ class TableUnits:
                 out.append(Verdict(beside.units, "unknown", lost))
             for unit in dict.fromkeys(units):
                 mine = rows[[u == unit for u in units]]
-                values = six_digits(between(x[mine], unit, beside.target))
+                values = six_digits(between_units(x[mine], unit, beside.target))
                 out.append(
                     Verdict(
                         column, "unit_column", mine, unit[0], beside.written, values, beside.units
@@ -327,7 +328,7 @@ def units_in_cells(series, concept, home):
         cell = _CELL.fullmatch(level) if isinstance(level, str) else None
         unit = find_unit(concept, cell[2]) if cell else None
         if unit is not None and unit[1:] != home[1:]:
-            values[k], units[k] = between(float(cell[1]), unit, home), unit[0]
+            values[k], units[k] = between_units(float(cell[1]), unit, home), unit[0]
     rows = np.flatnonzero(np.append(np.isfinite(values), False)[codes])
     return rows, values[codes[rows]], [units[k] for k in codes[rows]]
 

@@ -115,8 +115,9 @@ def screen_level_variants(table):
         keys = spelling_keys(column)
         if len(set(keys)) == len(keys):
             continue
-        best = level_spellings(column)
-        variant = np.array([b != i and keys[i] != "" for i, b in enumerate(best)])
+        usual = level_spellings(column)
+        pairs = zip(usual, column.levels, keys, strict=True)
+        variant = np.array([best != level and key != "" for best, level, key in pairs])
         if variant.any():
             detail = (
                 f"{int(variant.sum())} spellings differ from another level only by case or space"
@@ -127,7 +128,7 @@ def screen_level_variants(table):
                 FOUND,
                 detail,
                 column.cells_of_levels(variant),
-                evidence={"n_levels": len(keys), "n_after": len(set(keys))},
+                evidence={"n_levels": len(keys), "n_after": len(set(usual))},
             )
 
 

@@ -1,0 +1,174 @@
+"""Which clinical concept is a column? One answer with its evidence, for whoever asks.
+
+A schema decides; else the name is a hint that the values must confirm, in one of the concept's
+units. Who asks before the values are numbers (a parser of text) can use the name alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from healthml._core._knowledge.facts import (
+    concept_limits,
+    concept_names,
+    is_ambiguous,
+    match_concept,
+    number_codes,
+    population_soft,
+)
+from healthml._core._knowledge.units import distinct_units, find_unit
+
+POPULATIONS = ("adult", "child", "neonate")
+# Share of the values that must lie in the soft limits before a name is believed. Chosen by
+# judgement on the shared tables, not by simulation: real columns of the very ill have a few per
+# cent beyond the soft limits, and dirty ones up to a tenth in codes and other units. Lower, and
+# "mass" of a tumour becomes a body mass index; higher, and one site in other units hides a column.
+AGREES = 0.8
+AGREES_AMBIGUOUS = 0.95  # the same for names that often mean something else ("ca", "map")
+FEWEST_DISTINCT = 10  # with fewer distinct values, an ambiguous name may be a coded category
+
+
+@dataclass(frozen=True)
+class ColumnConcept:
+    """The concept of a column and what speaks for it; made by `column_concept`.
+
+    Parameters
+    ----------
+    name : str
+        Concept, as in `load_ranges`.
+    is_declared : bool
+        A schema says so; else the column's name does.
+    is_ambiguous : bool
+        The name often means something else.
+    readings : tuple of (unit, factor, offset)
+        Units in which the values agree with the concept, the likeliest first; empty where none
+        does or no values were given.
+    share : float
+        Share of the values within the soft limits in the likeliest unit.
+    share_mixed : float
+        Share of the values within the soft limits in any of the concept's units.
+    """
+
+    name: str
+    is_declared: bool = False
+    is_ambiguous: bool = False
+    readings: tuple = ()
+    share: float = np.nan
+    share_mixed: float = np.nan
+
+    @property
+    def is_named(self):
+        """The schema or an unmistakable name says so, whatever the values are."""
+        return self.is_declared or not self.is_ambiguous
+
+    @property
+    def needed(self):
+        """Share of values that must agree."""
+        return AGREES if self.is_named else AGREES_AMBIGUOUS
+
+    @property
+    def agrees_mixed(self):
+        """Nearly all values agree, each in some unit: a column may hold several."""
+        return self.share_mixed >= self.needed
+
+
+def column_concept(column, declared=None, values=None, counts=None, *, populations=POPULATIONS):
+    """Return which clinical concept a column is, with the evidence, or None.
+
+    Parameters
+    ----------
+    column : hashable
+        Label of the column.
+    declared : Variable or mapping, optional
+        What a schema says; its concept decides, its unit is the only one that is read.
+    values : array-like of float, optional
+        Finite numbers of the column. Without any, the answer rests on schema and name.
+    counts : array-like of int, optional
+        How often each value occurs; once where not given.
+    populations : sequence of str
+        Whose soft limits the values may lie in.
+
+    Returns
+    -------
+    ColumnConcept or None
+
+    Examples
+    --------
+    >>> from healthml._core._knowledge import column_concept
+    >>> found = column_concept("serum_creatinine", values=[62.0, 88.0, 104.0])
+    >>> found.name, [unit for unit, _, _ in found.readings]
+    ('creatinine', ['umol/L'])
+    >>> column_concept("map").is_named, column_concept("ward") is None
+    (False, True)
+    """
+    concept, unit = (_declared(declared, key) for key in ("concept", "unit"))
+    name = concept or match_concept(str(column))
+    if name not in concept_names():
+        return None
+    ambiguous = not concept and is_ambiguous(str(column))
+    if values is None or not len(values):
+        return ColumnConcept(name, bool(concept), ambiguous)
+    values = np.asarray(values, dtype=float)
+    counts = np.ones(len(values)) if counts is None else np.asarray(counts)
+    soft = _soft_limits(name, populations)
+    shares = _shares(values, counts, _units_to_read(name, unit), soft)
+    mixed = _share_in_any(values, counts, distinct_units(name), soft)
+    found = ColumnConcept(name, bool(concept), ambiguous, (), max(shares.values()), mixed)
+    if ambiguous and len(np.unique(values)) < FEWEST_DISTINCT:
+        return found
+    return replace(found, readings=_readings(name, shares, found.needed))
+
+
+def _declared(declared, key):
+    is_mapping = isinstance(declared, Mapping)
+    return declared.get(key) if is_mapping else getattr(declared, key, None)
+
+
+def _soft_limits(name, populations):
+    usual = concept_limits(name)["soft"]
+    pairs = [population_soft(name, population) or usual for population in populations]
+    return min(low for low, _ in pairs), max(high for _, high in pairs)
+
+
+def _units_to_read(name, unit):
+    """Return the declared unit alone where the concept has it, else all its units."""
+    declared = find_unit(name, unit) if unit else None
+    return [declared] if declared else concept_limits(name)["units"]
+
+
+def _shares(values, counts, units, soft):
+    """Return {unit: share of the values within limits}; a missing code speaks against no unit."""
+    is_code = _are_codes(values)
+    shares = {}
+    for unit in units:
+        inside = _inside(values, unit, soft)
+        n_judged = counts[inside | ~is_code].sum()
+        shares[unit] = float(counts[inside].sum() / n_judged) if n_judged else 0.0
+    return shares
+
+
+def _share_in_any(values, counts, units, soft):
+    inside = np.any([_inside(values, unit, soft) for unit in units], axis=0)
+    n_judged = counts[inside | ~_are_codes(values)].sum()
+    return float(counts[inside].sum() / n_judged) if n_judged else 0.0
+
+
+def _inside(values, unit, limits):
+    canonical = values * unit[1] + unit[2]
+    return (canonical >= limits[0]) & (canonical <= limits[1])
+
+
+def _are_codes(values):
+    return np.isin(values, np.array(sorted(number_codes())))
+
+
+def _readings(name, shares, needed):
+    """Return the units that agree: the canonical one first, else by their share."""
+    units = list(shares)
+    agreeing = [unit for unit in units if shares[unit] >= needed]
+    if name == "age" and units[0] in agreeing:  # months and days lie among possible years too
+        agreeing = units[:1]
+    if units[0] not in agreeing:
+        agreeing.sort(key=lambda unit: -shares[unit])
+    return tuple(agreeing)
