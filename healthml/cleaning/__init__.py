@@ -11,8 +11,8 @@ from healthml.cleaning._plausible import DecimalSlips, PlausibleRange
 from healthml.cleaning._quality import QualityReport, quality_report
 from healthml.cleaning._record import CleaningRecord, CostOfCleaningResult
 from healthml.cleaning._rows import (
-    DroppedRows,
-    DuplicateReport,
+    DroppedRowsResult,
+    DuplicatesResult,
     LinkageResult,
     drop_rows,
     find_duplicates,
@@ -29,8 +29,8 @@ __all__ = [
     "CrossFieldCheck",
     "DateParser",
     "DecimalSlips",
-    "DroppedRows",
-    "DuplicateReport",
+    "DroppedRowsResult",
+    "DuplicatesResult",
     "LabValue",
     "LabValueParser",
     "LabelAudit",

@@ -199,7 +199,7 @@ def test_what_is_shown_holds_no_patient():
         ({"identifiers": "nope"}, "no column"),
         ({"names": ["nope"]}, "no column"),
         ({"birth_date": "nope"}, "no column"),
-        ({"threshold": 1.0}, "between 0 and 1"),
+        ({"match_probability": 1.0}, "between 0 and 1"),
         ({"groups": [1]}, "1 values for 50 rows"),
     ],
 )

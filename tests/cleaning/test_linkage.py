@@ -29,7 +29,7 @@ def linked():
     again.loc[10, "surname"] = "newname"  # married
     again.loc[11, "birth_date"] += pd.Timedelta(days=1)
     whole = pd.concat([table, again], ignore_index=True)
-    return whole, link_records(whole, threshold=0.5, random_state=0)
+    return whole, link_records(whole, match_probability=0.5, random_state=0)
 
 
 def test_second_records_are_proposed_and_nobody_else(linked):
@@ -53,9 +53,9 @@ def test_a_disagreement_takes_weight_away(linked):
 def test_patients_known_to_be_one_are_not_proposed(linked):
     whole, result = linked
     patient = np.r_[np.arange(400), np.arange(10), np.arange(400, 410)]
-    kept = link_records(whole, groups=patient, threshold=0.5, random_state=0).pairs
+    kept = link_records(whole, groups=patient, match_probability=0.5, random_state=0).pairs
     assert kept["first"].tolist() == list(range(10, 20))
-    again = link_records(whole, threshold=0.5, random_state=0)
+    again = link_records(whole, match_probability=0.5, random_state=0)
     pd.testing.assert_frame_equal(again.pairs, result.pairs)
 
 

@@ -35,7 +35,7 @@ def dropped(table, **options):
         "outcome unknown": [3, 5],
         "transferred": np.array([False, True, False, False, False, False]),
     }
-    return drop_rows(table, pd.Series(Y), PATIENTS, reasons, **options)
+    return drop_rows(table, pd.Series(Y), groups=PATIENTS, reasons=reasons, **options)
 
 
 def test_flow_counts_rows_patients_and_events_at_each_step(table):
@@ -70,7 +70,7 @@ def test_polars_stays_polars(table):
     frame = pl.from_pandas(table)
     y, kept = pl.Series("died", [0, 1, 0, 1, 1, 0]), [1, 2, 3, 4]
     reasons = {"younger than 18": lambda X: X["age"] < 18}
-    X, y_left, groups, flow = drop_rows(frame, y, PATIENTS, reasons)
+    X, y_left, groups, flow = drop_rows(frame, y, groups=PATIENTS, reasons=reasons)
     assert X.equals(frame[kept])
     assert X.schema == frame.schema
     assert y_left.to_list() == [1, 0, 1, 1]
@@ -140,7 +140,7 @@ def test_lengths_and_orders_that_do_not_fit_are_refused(table):
 
 def test_what_is_shown_holds_no_patient(table):
     marked = table.assign(secret="ZQX7")
-    result = drop_rows(marked, Y, ["ZQX7"] * 6, {"younger than 18": [0, 5]})
+    result = drop_rows(marked, Y, groups=["ZQX7"] * 6, reasons={"younger than 18": [0, 5]})
     shown = (repr(result), result.summary(), result.to_json(), result._repr_html_())
     assert all("ZQX7" not in text for text in shown)
     assert json.loads(result.to_json())["table"][1]["n_left_out"] == 2

@@ -74,7 +74,7 @@ def level_spellings(column):
     levels, counts = [tidy(level) for level in column.levels], Counter()
     for level, n in zip(levels, column.level_counts, strict=True):
         counts[level] += int(n)
-    moved = usual_spellings(counts)
+    moved = usual_spellings(counts, merge_short=True)
     return [moved.get(level, level) for level in levels]
 
 

@@ -10,7 +10,7 @@ from sklearn.utils import _safe_indexing
 
 from healthml._core._checks import check_event
 from healthml._core._tables import to_pandas
-from healthml.cleaning._rows.dropped import DroppedRows
+from healthml.cleaning._rows.dropped import DroppedRowsResult
 from healthml.exceptions import InputError, OutcomeError
 
 _FLOW = (
@@ -18,7 +18,7 @@ _FLOW = (
 )
 
 
-def drop_rows(X, y=None, groups=None, reasons=None, *, event=None, **aligned) -> DroppedRows:
+def drop_rows(X, y=None, *, groups=None, reasons=None, event=None, **aligned) -> DroppedRowsResult:
     """Leave rows out by stated reasons, and keep count as papers print it.
 
     A transformer inside a pipeline cannot leave rows out, and should not: who is studied is
@@ -47,7 +47,7 @@ def drop_rows(X, y=None, groups=None, reasons=None, *, event=None, **aligned) ->
 
     Returns
     -------
-    DroppedRows
+    DroppedRowsResult
         With ``X``, ``y``, ``groups``, ``aligned``, ``kept`` (positions) and the flow table; it
         unpacks as ``X, y, groups, *aligned, flow``.
 
@@ -67,6 +67,11 @@ def drop_rows(X, y=None, groups=None, reasons=None, *, event=None, **aligned) ->
     Leaving rows out because a value is missing, or because the model is surprised by them, changes
     whom the model is for. It is a decision to report (STROBE item 13, TRIPOD+AI item 20a), not a
     repair.
+
+    See Also
+    --------
+    find_duplicates : Proposes rows that stand in the table twice.
+    healthml.cleaning.ClinicalCleaner : Cleans cells; it never drops a row.
 
     References
     ----------
@@ -95,7 +100,7 @@ def drop_rows(X, y=None, groups=None, reasons=None, *, event=None, **aligned) ->
     masks = {str(words): mask_of(reason, X, n, str(words)) for words, reason in reasons.items()}
     flow, kept = _flow(masks, n, _patients(groups), _events(y, event))
     taken = {name: _take(values, kept) for name, values in given.items()}
-    return DroppedRows(
+    return DroppedRowsResult(
         table=flow,
         X=_take(X, kept),
         y=taken.pop("y"),

@@ -12,7 +12,7 @@ _UNITS = {"n_samples": "rows", "n_patients": "patients", "n_events": "events"}
 
 
 @dataclass(frozen=True, repr=False)
-class DroppedRows(Result):
+class DroppedRowsResult(Result):
     """Rows that stay, with everything aligned to them; made by `drop_rows`.
 
     It unpacks as ``X, y, groups, *aligned, flow``.
@@ -75,7 +75,7 @@ def draw_flow(table, ax=None, **kwargs):
     Parameters
     ----------
     table : pandas.DataFrame
-        The flow of a `DroppedRows`.
+        The flow of a `DroppedRowsResult`.
     ax : matplotlib axes, optional
         Where to draw.
     **kwargs : dict

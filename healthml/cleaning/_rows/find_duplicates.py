@@ -6,14 +6,18 @@ import pandas as pd
 from healthml._core._checks import check_groups
 from healthml._core._fingerprints import duplicate_clusters
 from healthml._core._tables import to_pandas
-from healthml.cleaning._rows.duplicate_report import DuplicateReport, PairList, count_kinds
+from healthml.cleaning._rows.duplicates_result import DuplicatesResult, PairList, count_kinds
 from healthml.cleaning._rows.identifiers import (
     identifier_columns,
     repeated_pairs,
     should_be_unique,
     spelling_pairs,
 )
-from healthml.cleaning._rows.persons import person_columns, same_person_pairs
+from healthml.cleaning._rows.persons import (
+    check_match_probability,
+    person_columns,
+    same_person_pairs,
+)
 from healthml.exceptions import InputError
 
 _MOST_NAMED = 5
@@ -28,8 +32,8 @@ def find_duplicates(
     birth_date=None,
     sex=None,
     near=True,
-    threshold=0.9,
-) -> DuplicateReport:
+    match_probability=0.9,
+) -> DuplicatesResult:
     """Find rows that may stand in a table twice; they are proposed, never merged or dropped.
 
     Four questions are asked. Which rows are equal in every column, or nearly, beyond what chance
@@ -56,12 +60,12 @@ def find_duplicates(
     near : bool, default=True
         Whether to look for near repeats, which takes most of the time. Without it, equal rows are
         not weighed against chance either.
-    threshold : float, default=0.9
+    match_probability : float, default=0.9
         Least probability of a "same_person" pair, between 0 and 1.
 
     Returns
     -------
-    DuplicateReport
+    DuplicatesResult
 
     Raises
     ------
@@ -75,12 +79,17 @@ def find_duplicates(
     itself shows, as repeated visits of a patient do. Work grows with the rows, not their square.
 
     "same_person" needs names and a birth date. All words of the shorter name must stand in the
-    other, sexes must not contradict, birth dates are equal or one slip apart (a digit, day and
-    month changed). The weight sums log2 of 0.95 over the chance of sharing a value, so a rare
+    other, sexes must not contradict, birth dates are equal or one typing error apart (a digit, day
+    and month changed). The weight sums log2 of 0.95 over the chance of sharing a value, so a rare
     surname counts more than a common one; the probability starts from 1 record in 100 being a
     second one of somebody. Twins, and a new surname after marriage, are not proposed; a clerk's
     error in a first letter is missed when the other evidence is as weak. For names that need more
     than this, `link_records` estimates the weights from the table.
+
+    See Also
+    --------
+    link_records : Linkage that weighs names which differ, through splink.
+    drop_rows : Leaves rows out, everything aligned and counted.
 
     References
     ----------
@@ -101,12 +110,11 @@ def find_duplicates(
     array([300, 301])
     """
     frame = to_pandas(X)
-    if not 0 < threshold < 1:
-        raise InputError(f"threshold is {threshold}; pass a probability between 0 and 1.")
+    check_match_probability(match_probability)
     frame = frame.reset_index(drop=True)
     ids, unique = _identifiers(frame, identifiers)
-    who = person_columns(frame, names, birth_date, sex)
-    _check_columns(frame, [*who.names, who.birth_date, who.sex])
+    person = person_columns(frame, names, birth_date, sex)
+    _check_columns(frame, [*person.names, person.birth_date, person.sex])
     patient = None if groups is None else check_groups(groups, len(frame))
     rows = duplicate_clusters(frame, near=near)
     pairs = PairList()
@@ -116,10 +124,10 @@ def find_duplicates(
     for column in unique:
         pairs.add("repeated_id", *repeated_pairs(frame[column]), column=str(column))
     codes = patient if patient is not None else _patient_codes(frame, ids)
-    persons, n_skipped = same_person_pairs(frame, who, codes, threshold)
+    persons, n_skipped = same_person_pairs(frame, person, codes, match_probability)
     weights = {"match_weight": persons["bits"], "probability": persons["probability"]}
     pairs.add("same_person", persons["first"], persons["second"], **weights)
-    return _report(frame, pairs.to_frame(), rows, patient, (ids, unique, who), n_skipped, near)
+    return _report(frame, pairs.to_frame(), rows, patient, (ids, unique, person), n_skipped, near)
 
 
 def _identifiers(frame, identifiers):
@@ -164,13 +172,13 @@ def _report(frame, pairs, rows, patient, looked_at, n_skipped, near):
     if patient is not None:
         same = pd.array(patient[pairs["first"]] == patient[pairs["second"]], dtype="boolean")
     pairs.insert(len(pairs.columns) - 1, "same_patient", same)
-    ids, unique, who = looked_at
+    ids, unique, person = looked_at
     differing = [str(name) for name in rows.differing.index[rows.differing > 0][:_MOST_NAMED]]
-    persons = [str(c) for c in (*who.names, who.birth_date, who.sex) if c is not None]
-    said = {"near": differing, "id_spelling": ids, "repeated_id": unique, "same_person": persons}
-    said = {kind: ", ".join(map(str, columns)) for kind, columns in said.items()}
-    return DuplicateReport(
-        table=count_kinds(pairs, len(frame), said),
+    persons = [str(c) for c in (*person.names, person.birth_date, person.sex) if c is not None]
+    named = {"near": differing, "id_spelling": ids, "repeated_id": unique, "same_person": persons}
+    named = {kind: ", ".join(map(str, columns)) for kind, columns in named.items()}
+    return DuplicatesResult(
+        table=count_kinds(pairs, len(frame), named),
         pairs=pairs,
         cluster=rows.near_id if near else rows.exact_id,
         n_samples=len(frame),
@@ -196,11 +204,13 @@ def _not_compared(frame, unique, n_skipped):
 def _with_differences(frame, pairs):
     """Add the number and the names of the columns in which the rows of a pair differ."""
     first, second = pairs["first"].to_numpy(), pairs["second"].to_numpy()
-    told = np.flatnonzero(~pairs["kind"].str.startswith("exact").to_numpy(dtype=bool))
+    judged = np.flatnonzero(~pairs["kind"].str.startswith("exact").to_numpy(dtype=bool))
     n_differing, names = np.zeros(len(pairs), dtype=np.int64), [[] for _ in range(len(pairs))]
     for column in frame:
-        codes = pd.factorize(frame[column].iloc[np.r_[first[told], second[told]]].astype(object))[0]
-        for i in told[codes[: len(told)] != codes[len(told) :]]:
+        codes = pd.factorize(
+            frame[column].iloc[np.r_[first[judged], second[judged]]].astype(object)
+        )[0]
+        for i in judged[codes[: len(judged)] != codes[len(judged) :]]:
             n_differing[i] += 1
             names[i].append(str(column))
     texts = [", ".join(listed) for listed in names]

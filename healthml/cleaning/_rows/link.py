@@ -15,9 +15,10 @@ from scipy.sparse.csgraph import connected_components
 from healthml._core._checks import check_groups
 from healthml._core._results import Result, plain
 from healthml._core._tables import to_pandas
-from healthml.cleaning._rows.persons import REPEATED, person_columns
+from healthml.cleaning._rows.persons import REPEATED, check_match_probability, person_columns
 from healthml.exceptions import InputError
 
+# Bands of probability in the table of a result; they change no pair.
 BANDS = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
 
 
@@ -37,8 +38,8 @@ class LinkageResult(Result):
         Person of each row when all proposed pairs were true; rows without a pair are alone.
     columns : tuple of str
         Columns that were compared.
-    threshold : float
-        Least probability.
+    match_probability : float
+        Least probability of a proposed pair.
     n_samples : int
         Rows in the table.
     """
@@ -46,20 +47,20 @@ class LinkageResult(Result):
     pairs: pd.DataFrame = None
     person: np.ndarray = None
     columns: tuple = ()
-    threshold: float = 0.9
+    match_probability: float = 0.9
     n_samples: int = 0
 
     @classmethod
-    def of_pairs(cls, pairs, records, who, threshold):
+    def of_pairs(cls, pairs, records, person, match_probability):
         """Count pairs by their probability and join them to persons."""
         n, rows = len(records), []
         for low, high in zip((0.0, *BANDS[:-1]), BANDS, strict=True):
             inside = pairs["probability"].gt(low) & pairs["probability"].le(high)
             own = pairs[inside]
             n_rows = len(np.unique(own[["first", "second"]].to_numpy()))
-            if high > threshold:
+            if high > match_probability:
                 wrong = float((1 - own["probability"]).sum())
-                rows.append((max(low, threshold), high, len(own), n_rows, wrong))
+                rows.append((max(low, match_probability), high, len(own), n_rows, wrong))
         names = ["probability_from", "probability_to", "n_pairs", "n_rows", "n_expected_wrong"]
         ends = (pairs["first"].to_numpy(), pairs["second"].to_numpy())
         links = coo_matrix((np.ones(len(pairs), dtype=bool), ends), shape=(n, n))
@@ -67,8 +68,10 @@ class LinkageResult(Result):
             table=pd.DataFrame(rows, columns=names),
             pairs=pairs,
             person=pd.factorize(connected_components(links, directed=False)[1])[0],
-            columns=tuple(str(c) for c in (*who.names, who.birth_date, who.sex) if c is not None),
-            threshold=threshold,
+            columns=tuple(
+                str(c) for c in (*person.names, person.birth_date, person.sex) if c is not None
+            ),
+            match_probability=match_probability,
             n_samples=n,
         )
 
@@ -77,7 +80,7 @@ class LinkageResult(Result):
         wrong = self.table["n_expected_wrong"].sum()
         return (
             f"{len(self.pairs):,} pairs of {self.n_samples:,} rows may be of one person "
-            f"(probability of at least {self.threshold:g}, by {', '.join(self.columns)}); "
+            f"(probability of at least {self.match_probability:g}, by {', '.join(self.columns)}); "
             f"about {wrong:.1f} of them are expected to be wrong. Nothing is merged.\n"
             f"{self.table.round(3).to_string(index=False)}"
         )
@@ -97,7 +100,9 @@ class LinkageResult(Result):
         return ax
 
 
-# Chance of each level of agreement in two records of one person, from equal to other
+# Chance of each level of agreement in two records of one person, from equal to other, in the order
+# of splink's comparisons (the m probabilities). Chosen by judgement for clerical data, not by
+# simulation; an unlabelled table cannot tell them. More weight on the last level forgives more.
 NAME_LEVELS = (0.80, 0.08, 0.04, 0.03, 0.05)
 
 DATE_LEVELS = (0.93, 0.03, 0.01, 0.01, 0.01, 0.01)
@@ -112,7 +117,7 @@ def link_records(
     birth_date=None,
     sex=None,
     groups=None,
-    threshold=0.9,
+    match_probability=0.9,
     max_pairs=1_000_000,
     random_state=None,
 ) -> LinkageResult:
@@ -132,7 +137,7 @@ def link_records(
         Columns, recognised by name by default. The birth date is a date, or text like 1950-12-31.
     groups : array-like of shape (n_samples,), optional
         Patient of each row, as far as known: only pairs of two patients are proposed.
-    threshold : float, default=0.9
+    match_probability : float, default=0.9
         Least probability of a proposed pair.
     max_pairs : int, default=1_000_000
         Random pairs from which the chance of agreeing by accident is counted.
@@ -156,11 +161,15 @@ def link_records(
     and, for names, by how common the very name is. m is not in an unlabelled table; it is fixed at
     values for clerical data, 80 % of names and 93 % of birth dates equal, and part of the result.
     A pair's probability starts from 1 record in 100 being a second one of somebody, so that
-    `threshold` means the same in small and large tables: of pairs proposed at 0.9, about one in
-    ten is expected to be wrong where these values hold. Check some pairs by hand and move it.
+    `match_probability` means the same in small and large tables: of pairs proposed at 0.9, about
+    one in ten is expected to be wrong where these values hold. Check some pairs by hand.
 
     Only pairs with an equal birth date, or with all names equal, are compared; otherwise the work
     would grow with the square of the rows.
+
+    See Also
+    --------
+    find_duplicates : Needs no other package; asks names to agree word by word.
 
     References
     ----------
@@ -181,15 +190,14 @@ def link_records(
     """
     splink = _import_splink()
     frame = to_pandas(X).reset_index(drop=True)
-    if not 0 < threshold < 1:
-        raise InputError(f"threshold is {threshold}; pass a probability between 0 and 1.")
-    who = person_columns(frame, names, birth_date, sex)
-    records = _records(frame, who)
+    check_match_probability(match_probability)
+    person = person_columns(frame, names, birth_date, sex)
+    records = _records(frame, person)
     patient = None if groups is None else check_groups(groups, len(frame))
-    pairs = _predict(splink, records, who, threshold, max_pairs, random_state)
+    pairs = _predict(splink, records, person, match_probability, max_pairs, random_state)
     if patient is not None:
         pairs = pairs[patient[pairs["first"]] != patient[pairs["second"]]].reset_index(drop=True)
-    return LinkageResult.of_pairs(pairs, records, who, threshold)
+    return LinkageResult.of_pairs(pairs, records, person, match_probability)
 
 
 def _import_splink():
@@ -202,26 +210,26 @@ def _import_splink():
     return splink
 
 
-def _records(frame, who):
-    if not who.names or who.birth_date is None:
+def _records(frame, person):
+    if not person.names or person.birth_date is None:
         raise InputError(
             "link_records needs columns with names and a birth date and did not recognise them; "
             "pass names=[...] and birth_date=..."
         )
-    wanted = [c for c in (*who.names, who.birth_date, who.sex) if c is not None]
+    wanted = [c for c in (*person.names, person.birth_date, person.sex) if c is not None]
     absent = [name for name in wanted if name not in frame.columns]
     if absent:
         raise InputError(f"the table has no column {absent}; name columns that it has.")
-    records = {f"name{i}": _text(frame[name]) for i, name in enumerate(who.names)}
-    dates = pd.to_datetime(frame[who.birth_date], errors="coerce", format="ISO8601")
+    records = {f"name{i}": _text(frame[name]) for i, name in enumerate(person.names)}
+    dates = pd.to_datetime(frame[person.birth_date], errors="coerce", format="ISO8601")
     records["birth"] = dates.dt.strftime("%Y-%m-%d").astype(object)
     if dates.isna().all():
         raise InputError(
-            f"no cell of birth_date {str(who.birth_date)!r} is a date; parse it, or write it as "
+            f"no cell of birth_date {str(person.birth_date)!r} is a date; parse it, or write it as "
             "year-month-day."
         )
-    if who.sex is not None:
-        records["sex"] = _text(frame[who.sex])
+    if person.sex is not None:
+        records["sex"] = _text(frame[person.sex])
     table = pd.DataFrame({"unique_id": np.arange(len(frame)), **records})
     return table.astype(object).where(table.notna(), None).astype({"unique_id": "int64"})
 
@@ -233,12 +241,12 @@ def _text(series):
     return text.where(text != "", None)
 
 
-def _predict(splink, records, who, threshold, max_pairs, random_state):
+def _predict(splink, records, person, match_probability, max_pairs, random_state):
     names = [column for column in records if column.startswith("name")]
     blocks = [splink.block_on("birth"), splink.block_on(*names)]
     settings = splink.SettingsCreator(
         link_type="dedupe_only",
-        comparisons=list(_comparisons(names, who.sex is not None)),
+        comparisons=list(_comparisons(names, person.sex is not None)),
         blocking_rules_to_generate_predictions=blocks,
         probability_two_random_records_match=min(2 * REPEATED / max(len(records) - 1, 1), 0.5),
         retain_matching_columns=False,
@@ -248,7 +256,7 @@ def _predict(splink, records, who, threshold, max_pairs, random_state):
         linker = splink.Linker(table, settings, log_level="ERROR")
         seed = _seed(random_state)
         linker.training.estimate_u_using_random_sampling(max_pairs=max_pairs, seed=seed)
-        found = linker.inference.predict(threshold_match_probability=threshold)
+        found = linker.inference.predict(threshold_match_probability=match_probability)
         found = found.as_pandas_dataframe()
     ends = np.sort(found[["unique_id_l", "unique_id_r"]].to_numpy(dtype=np.int64), axis=1)
     pairs = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Names of people, compared as a clerk would: accents, case, order and a slip of the pen aside."""
+"""Names of people, compared as a clerk would: accents, case, order and typing errors aside."""
 
 import unicodedata
 from itertools import chain
@@ -47,7 +47,8 @@ def matched_tokens(one, other):
     """Return the pairs of words by which two names are alike, or None when they are not.
 
     Every word of the shorter name must stand in the other one, in any order; a word of five
-    letters may differ by one slip (a letter more, less, other or changed places), of nine by two.
+    letters may differ by one typing error (a letter more, less, other or changed places), of nine
+    by two.
     Two words must match, or the only word that both have.
 
     Parameters
@@ -79,7 +80,7 @@ def matched_tokens(one, other):
 
 
 def alike(word, other):
-    """Whether two words are one but for slips: one from five letters on, two from nine.
+    """Say whether two words differ by typing errors: one from five letters on, two from nine.
 
     Examples
     --------

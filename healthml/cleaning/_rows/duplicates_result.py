@@ -30,7 +30,7 @@ _PAIR = {
 
 
 @dataclass(frozen=True, repr=False)
-class DuplicateReport(Result):
+class DuplicatesResult(Result):
     """Pairs of rows that may be the same, made by `find_duplicates`; proposed, never merged.
 
     Parameters
@@ -150,7 +150,7 @@ class PairList:
 
 
 def count_kinds(pairs, n, columns):
-    """Return the table of a `DuplicateReport`.
+    """Return the table of a `DuplicatesResult`.
 
     Parameters
     ----------
