@@ -371,6 +371,11 @@ CODES = MappingProxyType(
             "Not shown to beat the existing score", "Is it better than what is in use?", "auroc"
         ),
         "HM407": Code("Columns that drive the risk", "What does the model look at?", "counts only"),
+        "HM408": Code(
+            "Mean risk wrong overall",
+            "Are there as many events as the risks let be expected?",
+            "oe_ratio",
+        ),
         "HM501": Code(
             "Risks are wrong for a group", "For whom are the risks too high or too low?", "oe_ratio"
         ),

@@ -1,5 +1,6 @@
 """The main job: the looks of all rooms in order, gathered into one report."""
 
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -11,86 +12,15 @@ from healthml._version import __version__
 from healthml.exceptions import InputError
 from healthml.reporting._case import Roles, build_case, take_roles
 from healthml.reporting._checks import (
+    CHECKS,
     Look,
-    check_columns,
-    check_decimal_slips,
-    check_drivers,
-    check_eligibility,
-    check_fields,
-    check_flow,
-    check_groups_performance,
-    check_impossible,
-    check_known_after,
-    check_labels,
-    check_later,
-    check_leaks,
-    check_level_names,
-    check_missing_codes,
-    check_missingness,
-    check_not_features,
-    check_outcome_by_site,
-    check_performance,
-    check_redundancy,
-    check_repeated_rows,
-    check_row_order,
-    check_rows_against_patients,
-    check_shared_outcome,
-    check_sites,
-    check_task,
-    check_units,
-    headline_risk,
+    find_leaks,
+    find_performance,
     interval_words,
 )
 from healthml.reporting._report import AuditReport, NotAssessed, findings_table, sort_findings
 from healthml.validation._scoring import predict_risk
 
-CHECKS = (
-    check_flow,
-    check_task,
-    check_leaks,
-    check_performance,
-    check_known_after,
-    check_rows_against_patients,
-    check_repeated_rows,
-    check_eligibility,
-    check_outcome_by_site,
-    check_shared_outcome,
-    check_columns,
-    check_missing_codes,
-    check_impossible,
-    check_units,
-    check_decimal_slips,
-    check_fields,
-    check_level_names,
-    check_labels,
-    check_not_features,
-    check_redundancy,
-    check_missingness,
-    check_row_order,
-    check_drivers,
-    check_sites,
-    check_later,
-    check_groups_performance,
-)
-
-# what needs more columns than the risk itself
-_ABOUT_COLUMNS = (
-    check_leaks,
-    check_known_after,
-    check_eligibility,
-    check_shared_outcome,
-    check_columns,
-    check_missing_codes,
-    check_impossible,
-    check_units,
-    check_decimal_slips,
-    check_fields,
-    check_level_names,
-    check_labels,
-    check_not_features,
-    check_redundancy,
-    check_missingness,
-)
 _NO_COLUMNS = NotAssessed(
     "What is in the columns, and does one hold the answer?",
     "only outcomes and risks were given",
@@ -118,7 +48,7 @@ _BEYOND_THE_TABLE = (
 
 
 def audit(
-    model,
+    estimator,
     X,
     y=None,
     *,
@@ -135,8 +65,8 @@ def audit(
     severity_rules=None,
     n_repeats=None,
     show_values=False,
-    verbose=0,
     n_jobs=None,
+    verbose=0,
     random_state=None,
 ):
     """Judge a clinical prediction model on a table, and say what must be settled first.
@@ -149,7 +79,7 @@ def audit(
 
     Parameters
     ----------
-    model : scikit-learn classifier, Pipeline or None
+    estimator : scikit-learn classifier, Pipeline or None
         The procedure to refit, or a fitted model. None judges the table with the audit's own
         penalised logistic regression, which does not use sensitive features, site or time.
     X : DataFrame or array-like of shape (n_samples, n_features)
@@ -182,10 +112,10 @@ def audit(
         Repeats of the 5-fold cross-validation; by default by size (5, 3, 2, 1).
     show_values : bool, default=False
         Allow values of cells in the report.
-    verbose : int, default=0
-        Progress on standard error.
     n_jobs : int, optional
         Parallel refits, as in joblib; the answer does not depend on it.
+    verbose : int, default=0
+        Progress on standard error.
     random_state : int or None, default=None
         Randomness of the splits and shuffles.
 
@@ -210,10 +140,10 @@ def audit(
     >>> report.table.columns[:3].tolist()
     ['code', 'severity', 'title']
     """
-    works = hasattr(model, "fit") or hasattr(model, "predict_proba")
-    if isinstance(model, type) or (model is not None and not works):
-        raise InputError("model must be a classifier such as LogisticRegression(), or None.")
-    if model is None and not refit:
+    works = hasattr(estimator, "fit") or hasattr(estimator, "predict_proba")
+    if isinstance(estimator, type) or (estimator is not None and not works):
+        raise InputError("estimator must be a classifier such as LogisticRegression(), or None.")
+    if estimator is None and not refit:
         raise InputError("refit=False needs a fitted model; pass one, or judge the table alone.")
     X, y, roles, extra = _inputs(
         X, y, groups, sensitive_features, site, time, schema, score, known_after
@@ -233,17 +163,17 @@ def audit(
     risk = None
     if not refit:
         label = event if event is not None else getattr(schema, "event", None)
-        risk = _fitted_risk(model, X, _event_label(label))
+        risk = _fitted_risk(estimator, X, _event_label(label))
     event = event if schema is None or extra.get("split") is None else None
     case = build_case(
-        X, y, roles, model=model, refit=refit, event=event, options={**options, "risk": risk}
+        X, y, roles, model=estimator, refit=refit, event=event, options={**options, "risk": risk}
     )
     return _report(case, _statement(case, "model" if not refit else "procedure"))
 
 
 def audit_predictions(
-    y,
-    proba,
+    y_true,
+    y_proba,
     *,
     X=None,
     groups=None,
@@ -255,23 +185,23 @@ def audit_predictions(
     threshold_range=None,
     severity_rules=None,
     show_values=False,
-    verbose=0,
     n_jobs=None,
+    verbose=0,
     random_state=None,
 ):
     """Judge an existing score: risks that were predicted for patients it was not made with.
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
+    y_true : array-like of shape (n_samples,)
         Outcome.
-    proba : array-like of shape (n_samples,)
+    y_proba : array-like of shape (n_samples,)
         Predicted risks, between 0 and 1.
     X : DataFrame, optional
         Columns for Table 1, data quality and the age-and-sex reference, which is refitted.
     groups, sensitive_features, site, time, score, event, threshold_range : optional
         As in `audit`.
-    severity_rules, show_values, verbose, n_jobs, random_state : optional
+    severity_rules, show_values, n_jobs, verbose, random_state : optional
         As in `audit`.
 
     Returns
@@ -288,12 +218,12 @@ def audit_predictions(
     >>> audit_predictions(outcome, risk, random_state=0).exit_code
     0
     """
-    risk = check_proba(proba, len(y), "proba")
+    risk = check_proba(y_proba, len(y_true))
     columns_given = X is not None
     X = X if columns_given else pd.DataFrame({"risk": risk})
     X, y, roles = take_roles(
         X,
-        y,
+        y_true,
         groups=groups,
         site=site,
         time=time,
@@ -437,12 +367,12 @@ def _statement(case, what):
 
 
 def _report(case, statement):
+    case = _measured(case)
     looks = [] if case.columns_given else [Look(not_assessed=(_NO_COLUMNS,))]
     for check in CHECKS:
-        if not case.columns_given and check in _ABOUT_COLUMNS:
-            continue
-        case.say(check.__doc__.split("\n")[0].rstrip("."))
-        looks.append(check(case))
+        if case.columns_given or not check.needs_columns:
+            case.say(check.question)
+            looks.append(check.look(case))
     findings = sort_findings(f for look in looks for f in look.findings)
     missing = [m for look in looks for m in look.not_assessed] + list(_BEYOND_THE_TABLE)
     return AuditReport(
@@ -456,18 +386,24 @@ def _report(case, statement):
     )
 
 
+def _measured(case):
+    """Return the case with what several checks word: the leaks and the scores."""
+    if case.columns_given:
+        case = replace(case, leaks=find_leaks(case))
+    return replace(case, performance=find_performance(case))
+
+
 def _headline(case):
     """Return the AUC, never without the leak beside it."""
-    auc = case.cache["scores"].get("model", "auroc")
-    text = f"AUC {interval_words(auc)}"
-    clean = case.cache.get("without_suspects")
-    if clean is not None:
-        n = len(case.cache["suspects"])
+    text = f"AUC {interval_words(case.performance.scores.get('model', 'auroc'))}"
+    n = len(case.leaks.suspects)
+    if case.leaks.scores is not None:
+        clean = case.leaks.scores.get("variant", "auroc")
         text += (
             f"; without the {n} suspect column{'s' if n > 1 else ''} (leak screening) "
             f"{interval_words(clean)}"
         )
-    elif case.cache.get("suspects"):
+    elif n:
         text += "; suspect columns could not be taken out"
     elif not case.columns_given:
         text += "; no column was given that could be screened for leaks"
@@ -491,6 +427,6 @@ def _about(case):
         "refit": case.refit,
         "thresholds": [float(case.thresholds[0]), float(case.thresholds[-1])],
         "thresholds_declared": case.thresholds_declared,
-        "judged_rows": int(np.isfinite(headline_risk(case)).all(axis=0).sum()),
+        "judged_rows": int(np.isfinite(case.risk).all(axis=0).sum()),
         "severity_rules": case.rules,
     }

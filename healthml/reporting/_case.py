@@ -1,18 +1,20 @@
 """What an audit is about: the table, the roles of its columns, the model, the splits."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from healthml._core._checks import check_event, check_groups
 from healthml._core._findings import check_rules
 from healthml._core._fingerprints import duplicate_clusters
 from healthml._core._tables import check_table, sensitive_frame, to_pandas
 from healthml.cleaning import quality_report
+from healthml.cleaning._quality import find_repairs
 from healthml.exceptions import InputError
+from healthml.schema import Schema
+from healthml.validation._leakage import join_units
 from healthml.validation._reference_models import as_read, default_model
 from healthml.validation._scoring import Evaluator
 
@@ -28,6 +30,29 @@ class Roles:
     score: np.ndarray | None = None
     known_after: pd.DataFrame | None = None
     identifiers: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """What the screening for leaks found; nothing, where no column could be screened.
+
+    Parameters
+    ----------
+    suspects : dict of str to str
+        Columns under suspicion and why.
+    screen : ColumnScreen or None
+        What each column does alone.
+    risk : ndarray or None
+        Out-of-sample risks of the model refitted without the suspects; None without suspects, or
+        where it could not be refitted.
+    scores : PairedScores or None
+        Of "model" and "variant", the model without the suspects.
+    """
+
+    suspects: dict = field(default_factory=dict)
+    screen: object = None
+    risk: np.ndarray | None = None
+    scores: object = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +78,14 @@ class Case:
         Patients joined with duplicate rows: what a split keeps together.
     judge : Evaluator
         The splits.
+    quality : QualityReport
+        What stands in the columns.
+    risk : ndarray of shape (n_repeats, n_samples)
+        Out-of-sample risks of the judged model; one line for risks that are judged as they are.
+    leaks : Leaks
+        What the screening for leaks found.
+    performance : Standing or None
+        The model and everything simple beside it, scored on the same rows.
     """
 
     X: pd.DataFrame
@@ -73,19 +106,39 @@ class Case:
     flow: pd.DataFrame | None = None
     raw_outcome: pd.Series | None = None
     event_label: str = "1"
-    given_risk: np.ndarray | None = None
     columns_given: bool = True
     show_values: bool = False
     verbose: int = 0
     n_jobs: int | None = None
     seed: int = 0
-    family: float = 0.95
-    cache: dict = field(default_factory=dict)
+    quality: object = None
+    risk: np.ndarray | None = None
+    leaks: Leaks = field(default_factory=Leaks)
+    performance: object = None
 
     @property
     def features(self):
         """The columns of X that the model is given."""
         return self.table[self.model_columns]
+
+    @cached_property
+    def everything(self):
+        """The columns of X, and sensitive features that do not stand there."""
+        extra = self.roles.sensitive
+        if extra is None:
+            return self.X
+        others = [c for c in extra.columns if c not in self.X.columns]
+        return pd.concat([self.X, extra[others].set_axis(self.X.index)], axis=1)
+
+    @cached_property
+    def repairs(self):
+        """What each step of cleaning would change."""
+        return find_repairs(self.X, self.quality, schema=self.schema, site=self.roles.site)
+
+    @cached_property
+    def proposal(self):
+        """The roles that the columns of X look like."""
+        return Schema.infer(self.X)
 
     def say(self, text):
         """Report progress when asked."""
@@ -230,18 +283,26 @@ def build_case(X, y, roles, *, model, refit, event, options):
         schema=options.get("schema"),
     )
     codes = looks.select("looks_like_code", status="suspected")["column"]
+    table = as_read(X, categories=[c for c in X.columns if str(c) in set(codes)]) if own else X
+    model = default_model() if own else model
+    columns = _model_columns(X, roles, options.get("schema"), own)
+    risk = options.get("risk")
+    if refit:
+        risk = judge.risks(model, table[columns], label="the model")
+    else:
+        risk = np.asarray(risk)[None, known]
     return Case(
         X=X,
-        table=as_read(X, categories=[c for c in X.columns if str(c) in set(codes)]) if own else X,
+        table=table,
         y=y01,
-        model=default_model() if own else model,
-        model_columns=_model_columns(X, roles, options.get("schema"), own),
+        model=model,
+        model_columns=columns,
         roles=roles,
         units=units,
         duplicates=duplicates,
         judge=judge,
         refit=refit,
-        is_default=model is None,
+        is_default=own,
         rules=check_rules(options.get("severity_rules")),
         thresholds=thresholds,
         thresholds_declared=declared,
@@ -249,18 +310,14 @@ def build_case(X, y, roles, *, model, refit, event, options):
         flow=flow,
         raw_outcome=raw if options.get("raw_outcome") is None else options["raw_outcome"],
         event_label=str(classes[1]),
-        given_risk=_given(options.get("risk"), known),
+        risk=risk,
         columns_given=options.get("columns_given", True),
         show_values=options.get("show_values", False),
         verbose=options.get("verbose", 0),
         n_jobs=options.get("n_jobs"),
         seed=options.get("seed", 0),
-        cache={"quality": looks},
+        quality=looks,
     )
-
-
-def _given(risk, known):
-    return None if risk is None else np.asarray(risk)[known]
 
 
 def _flow(n_rows, n_known):
@@ -305,34 +362,6 @@ def same_values(column, array):
     return np.array_equal(ours, theirs) and [*map(_label, our_levels)] == [
         *map(_label, their_levels)
     ]
-
-
-def join_units(groups, duplicates):
-    """Join patients that share a duplicated row: what no split may separate.
-
-    Parameters
-    ----------
-    groups : ndarray of int or None
-        The patient of each row.
-    duplicates : DuplicateRows or None
-        Clusters of nearly identical rows.
-
-    Returns
-    -------
-    ndarray of int or None
-        None when every row stands for itself.
-    """
-    if duplicates is None or not duplicates.n_near + duplicates.n_exact:
-        return groups
-    near = np.unique(duplicates.near_id, return_inverse=True)[1]
-    if groups is None:
-        return near
-    n_groups = int(groups.max()) + 1
-    links = coo_matrix((np.ones(len(groups)), (groups, n_groups + near)))
-    size = n_groups + int(near.max()) + 1
-    links = coo_matrix((links.data, (links.row, links.col)), shape=(size, size))
-    label = connected_components(links, directed=False)[1][groups]
-    return np.unique(label, return_inverse=True)[1]
 
 
 def threshold_grid(threshold_range, prevalence, n=21):

@@ -10,8 +10,9 @@ from sklearn.linear_model import LogisticRegression
 
 from healthml._core._fingerprints.duplicates import duplicate_clusters
 from healthml.exceptions import InputError
-from healthml.reporting._case import Roles, build_case, join_units, take_roles, threshold_grid
+from healthml.reporting._case import Roles, build_case, take_roles, threshold_grid
 from healthml.schema import Schema
+from healthml.validation._leakage import join_units
 
 N = 240
 NONE = {"groups": None, "site": None, "time": None, "sensitive_features": None, "score": None}
@@ -121,7 +122,7 @@ def test_risks_given_lose_the_same_rows():
     outcome[::10] = np.nan
     risk = np.linspace(0, 1, N)
     case = case_of(X.assign(died=outcome), refit=False, options={"risk": risk})
-    np.testing.assert_array_equal(case.given_risk, risk[outcome.notna()])
+    np.testing.assert_array_equal(case.risk[0], risk[outcome.notna()])
     assert case.model is None
     assert case.is_default  # no procedure of the user's
 
@@ -156,7 +157,7 @@ def test_a_declared_site_is_left_out_by_its_name():
 def test_texts_and_code_like_numbers_are_categories_for_the_audits_own_model():
     codes = np.random.default_rng(1).choice([3, 7, 12, 41], N)
     own = case_of(X.assign(unit_code=codes)[["a", "b", "unit_code", "sex", "died"]])
-    looks = own.cache["quality"].select("looks_like_code")["column"].tolist()
+    looks = own.quality.select("looks_like_code")["column"].tolist()
     assert looks == ["unit_code"]
     assert own.table["unit_code"].dtype != own.X["unit_code"].dtype
     assert own.X["unit_code"].dtype.kind == "i"

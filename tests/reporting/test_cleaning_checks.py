@@ -20,8 +20,6 @@ from healthml.reporting._checks.cleaning import (
     check_level_names,
     check_units,
 )
-from healthml.reporting._checks.cleaning_steps import records
-from healthml.reporting._checks.look import headline_risk
 from healthml.schema import Schema, Variable
 
 CHECKS = (check_units, check_decimal_slips, check_fields, check_level_names)
@@ -127,7 +125,6 @@ def test_a_fitted_model_or_one_of_the_users_own_is_judged_without_failing():
     )
     own = make_pipeline(encode, LogisticRegression(solver="newton-cholesky"))
     case = case_of(X, cohort.y, model=own, **roles)
-    headline_risk(case)
     found = findings(case)
     assert {"HM215", "HM217", "HM218"} <= set(found)
     assert all(f.effect is not None for f in found.values())
@@ -146,7 +143,7 @@ def test_nothing_in_the_table_is_changed_by_looking():
     before = cohort.X.copy(deep=True)
     case = case_of(cohort.X, cohort.y, site="site", time="year")
     table = case.table.copy(deep=True)
-    records(case)
+    assert case.repairs.records
     findings(case)
     pd.testing.assert_frame_equal(cohort.X, before)
     pd.testing.assert_frame_equal(case.table, table)
@@ -156,7 +153,6 @@ def test_nothing_in_the_table_is_changed_by_looking():
 def test_nothing_is_said_of_a_clean_table(seed):
     cohort = make_ehr_cohort(700, random_state=50 + seed)
     case = case_of(cohort.X, cohort.y, groups=cohort.groups.to_numpy(), site="site", time="year")
-    headline_risk(case)
     assert findings(case, *CHECKS, check_labels) == {}
 
 
@@ -186,7 +182,6 @@ def test_wrong_outcomes_are_counted_and_not_too_many():
     for seed in range(4):
         X, y, wrong = labelled(0.06, seed)
         case = case_of(X, y)
-        headline_risk(case)
         (finding,) = check_labels(case).findings
         assert finding.severity == NOTE
         stated += int(finding.evidence.split()[0])
@@ -199,7 +194,6 @@ def test_right_outcomes_are_not_called_wrong(sharp):
     for seed in range(4):
         X, y, _ = labelled(0.0, seed, sharp)
         case = case_of(X, y)
-        headline_risk(case)
         look = check_labels(case)
         assert look.findings == ()
         assert look.not_assessed[0].code == "HM219"

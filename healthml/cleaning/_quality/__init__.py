@@ -1,5 +1,6 @@
 """The quality report: what a table looks like before anything is changed."""
 
+from healthml.cleaning._quality.repairs import Repairs, find_repairs
 from healthml.cleaning._quality.report import quality_report
 from healthml.cleaning._quality.result import QualityReport
 from healthml.cleaning._quality.screens.roles import (
@@ -19,6 +20,8 @@ __all__ = [
     "ROW_NUMBER",
     "UNIQUE_TEXT",
     "QualityReport",
+    "Repairs",
+    "find_repairs",
     "quality_report",
     "screen_future_counts",
     "screen_identifiers",

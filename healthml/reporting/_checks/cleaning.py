@@ -6,11 +6,16 @@ import numpy as np
 from scipy.special import logit
 
 from healthml._core._findings import NOTE, Finding
-from healthml.cleaning._categories import renamed_levels
 from healthml.cleaning._labels import noise_posterior, result_of
-from healthml.cleaning._record import Change
-from healthml.reporting._checks.cleaning_steps import counts_of, measured, records
-from healthml.reporting._checks.look import Look, base_risk, names_in_words
+from healthml.reporting._checks.look import (
+    Look,
+    auc_effect,
+    base_columns,
+    base_risk,
+    compare_variant,
+    graded,
+    names_in_words,
+)
 from healthml.reporting._report import NotAssessed, Section
 
 _ONCE_TOO_OFTEN = re.compile(r"^(.+)\*([\d.e+-]+)$")  # "kg*0.45359", but not "10*9/L"
@@ -22,12 +27,11 @@ _FARTHEST = 1e-5  # of a risk from 0 or 1, before it is taken as log odds
 
 def check_units(case):
     """Compare values with those of other units, site by site, and refit with them converted."""
-    record = records(case)["units"]
-    counts = counts_of(record, "unit_mixup", "unit_column", "unit_in_cell")
-    written = counts_of(records(case)["results"], "unit_differs")
+    counts = case.repairs.counts("units", "unit_mixup", "unit_column", "unit_in_cell")
+    written = case.repairs.counts("results", "unit_differs")
     if counts.empty and written.empty:
         return Look()
-    found = case.cache["unit_proposals"]
+    found = case.repairs.unit_proposals
     words = [_unit_words(rows) for _, rows in found.groupby(["column", "from_unit"], sort=False)]
     words += [
         f"{r.column}: another unit written in {r.n_cells:,} cells" for r in written.itertuples()
@@ -36,7 +40,7 @@ def check_units(case):
     finding = measured(
         case,
         "HM215",
-        record,
+        "units",
         "units converted",
         f"{names_in_words(columns, 4)} {_hold(columns)} values in another unit",
         f"{'; '.join(words)}.",
@@ -57,25 +61,24 @@ def check_units(case):
 
 def _unit_words(rows):
     """Return what was found of one column and unit, sites counted and not named."""
-    one, n = rows.iloc[0], int(rows["n_cells"].sum())
+    first, n = rows.iloc[0], int(rows["n_cells"].sum())
     places = f" at {len(rows)} site{'s' if len(rows) > 1 else ''}"
     where = "" if rows["group"].eq("all").all() else places
     kinds = ", ".join(sorted({k for kinds in rows["kinds"] for k in kinds.split(", ")}))
-    unit = re.sub(_ONCE_TOO_OFTEN, r"\1 multiplied by \2 once too often", one.from_unit)
-    return f"{one.column}: {n:,} cells in {unit}{where} (by {kinds})"
+    unit = re.sub(_ONCE_TOO_OFTEN, r"\1 multiplied by \2 once too often", first.from_unit)
+    return f"{first.column}: {n:,} cells in {unit}{where} (by {kinds})"
 
 
 def check_decimal_slips(case):
     """Look for values that are ordinary with the point moved, and refit with it moved back."""
-    record = records(case)["slips"]
-    counts = counts_of(record, "decimal_slip", "decimal_shift_alike")
+    counts = case.repairs.counts("slips", "decimal_slip", "decimal_shift_alike")
     if counts.empty:
         return Look()
     columns = list(dict.fromkeys(counts["column"]))
     finding = measured(
         case,
         "HM216",
-        record,
+        "slips",
         "points moved back (cells in doubt made missing)",
         f"{names_in_words(columns, 4)} {_hold(columns)} slipped decimal points",
         f"{_cells_in_words(counts)}.",
@@ -88,8 +91,7 @@ def check_decimal_slips(case):
 
 def check_fields(case):
     """Compare columns that must agree, and refit with the cells repaired that must be wrong."""
-    record = records(case)["fields"]
-    counts = record.counts()
+    counts = case.repairs.counts("fields")
     counts = counts[counts["severity"] == "error"]
     if counts.empty:
         return Look()
@@ -97,7 +99,7 @@ def check_fields(case):
     finding = measured(
         case,
         "HM217",
-        record,
+        "fields",
         "contradicting fields repaired or made missing",
         f"{names_in_words(columns, 4)} contradict{'s' * (len(columns) == 1)} the rest of the row",
         f"{_cells_in_words(counts)}.",
@@ -110,59 +112,60 @@ def check_fields(case):
 
 def check_level_names(case):
     """Look for one level under several names, and refit with one name each."""
-    record = records(case)["levels"]
-    counts = counts_of(record, *_SPELLING)
-    counts = counts[counts["column"].isin(case.cache["closed"])]
-    variants = case.cache["quality"].select("level_variants")
-    renamed = []
-    if case.roles.time is not None:
-        renamed = renamed_levels(case.cache["levels"], case.roles.time)
+    counts = case.repairs.counts("levels", *_SPELLING)
+    counts = counts[counts["column"].isin(case.repairs.closed)]
+    variants = case.quality.select("level_variants")
+    renamed = case.repairs.renamed(case.roles.time)
     words = [_cells_in_words(counts)] if len(counts) else []
     seen = set(counts["column"])
     words += [f"{r.column}: {r.detail}" for r in variants.itertuples() if r.column not in seen]
-    words += [_renamed_words(one) for one in renamed]
+    words += [_renamed_words(pair) for pair in renamed]
     if not words:
         return Look()
-    columns = [*counts["column"], *variants["column"], *(str(one.column) for one in renamed)]
+    columns = [*counts["column"], *variants["column"], *(str(pair.column) for pair in renamed)]
     columns = list(dict.fromkeys(columns))
     return Look(
         (
             measured(
                 case,
                 "HM218",
-                record,
+                "levels",
                 "one name for each level",
                 f"{names_in_words(columns, 4)} {_hold(columns)} one level under several names",
                 f"{'; '.join(words)}.",
                 "Ask whether they are one thing; then give it one name, the same where the model "
                 "is used (healthml.cleaning.CategoryNormalizer).",
                 columns,
-                changes=_one_name(case, renamed),
+                changes=case.repairs.one_name(renamed),
                 cause_known=not renamed,
             ),
         )
     )
 
 
-def _renamed_words(one):
-    ends, begins = len(one.old), len(one.new)
+def _renamed_words(pair):
+    ends, begins = len(pair.old), len(pair.new)
     return (
-        f"{one.column}: {ends} level{'s' if ends > 1 else ''} ({one.n_old:,} rows, "
-        f"{100 * one.share_before:.0f}% before) end, and {begins} other{'s' if begins > 1 else ''} "
-        f"({one.n_new:,} rows, {100 * one.share_after:.0f}% after) begin in their place: one thing "
-        "with a new code, or a new practice"
+        f"{pair.column}: {ends} level{'s' if ends > 1 else ''} ({pair.n_old:,} rows, "
+        f"{100 * pair.share_before:.0f}% before) end, and {begins} other"
+        f"{'s' if begins > 1 else ''} ({pair.n_new:,} rows, {100 * pair.share_after:.0f}% after) "
+        "begin in their place: one thing with a new code, or a new practice"
     )
 
 
-def _one_name(case, renamed):
-    """Return the changes that give a level its later name, where one level became one other."""
-    changes = []
-    for one in renamed:
-        if len(one.old) == len(one.new) == 1:
-            rows = np.flatnonzero(case.cache["levels"][one.column].eq(one.old[0]).fillna(False))
-            new = np.full(len(rows), one.new[0], dtype=object)
-            changes.append(Change(str(one.column), "renamed", rows, new))
-    return changes
+def measured(
+    case, code, step, label, title, evidence, remedy, columns, *, changes=(), cause_known=True
+):
+    """Return a finding graded by the AUC that the mistake costs, or a note without a refit."""
+    base = base_columns(case)
+    table = case.repairs.repaired(step, case.table, base, changes) if case.refit else None
+    if table is None:
+        return Finding(code, NOTE, title, evidence, remedy, columns=tuple(columns))
+    (change, low, high), _, _ = compare_variant(case, table[base], label=label)
+    effect = auc_effect(case, -change, -high, -low, f"AUC with {label} minus AUC as it is")
+    return graded(
+        case, code, effect, title, evidence, remedy, columns=columns, cause_known=cause_known
+    )
 
 
 def check_labels(case):

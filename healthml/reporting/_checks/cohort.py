@@ -2,25 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import poisson
 
 from healthml._core._findings import NOTE, Finding
-from healthml._core._paired import auroc_influence
-from healthml.reporting._checks.look import (
-    Look,
-    auc_effect,
-    base_columns,
-    base_risk,
-    graded,
-    names_in_words,
-    z_for,
-)
+from healthml.reporting._checks.look import Look, names_in_words
 from healthml.reporting._report import NotAssessed, Section
 from healthml.reporting._table_one import SMALLEST_SHOWN, table_one
-from healthml.validation._leakage import event_free_strata
 
 _ALPHA = 0.001
-_RARE = 0.25
 
 
 def check_flow(case):
@@ -65,135 +53,6 @@ def _joined(case, patients):
     """Say how many units of the splits are left when copies of rows join their patients."""
     units = patients if case.units is None else int(case.units.max()) + 1
     return "" if units == patients else f" (joined to {units:,} where rows are copies)"
-
-
-def check_eligibility(case):
-    """Look for strata in which the outcome cannot happen, beyond what the other columns explain."""
-    suspects = case.cache.get("suspects", {})
-    pool = case.X[[c for c in case.X.columns if suspects.get(c) != "too strong alone"]]
-    if not pool.shape[1]:
-        return Look()
-    strata = event_free_strata(pool, case.y, groups=case.units)
-    table = _unexplained(case, strata) if len(strata.table) else strata.table
-    if not len(table):
-        return Look()
-    shown = table.drop(columns=["position"]).astype({"level": object})
-    wide = shown["column"].map(case.X.nunique()) > 50
-    shown.loc[wide & (not case.show_values), "level"] = "(not listed)"
-    findings = [
-        f
-        for kind in ("never", "almost never", "always")
-        for f in _stratum_findings(case, table[table["kind"] == kind], strata.masks, kind)
-    ]
-    section = Section(
-        "strata",
-        "cohort",
-        "Can the outcome happen to everybody in the table?",
-        "Levels in which the outcome (almost) never, or always, happened, although the other "
-        "columns let something else be expected. Levels below 11 patients were not looked at.",
-        (("Levels with hardly any events, or no non-events", shown),),
-    )
-    return Look(tuple(findings), (section,))
-
-
-def _unexplained(case, strata):
-    """Keep levels whose missing events the other columns do not explain."""
-    table = strata.table
-    rest = [c for c in base_columns(case) if c not in set(table["column"])]
-    if not case.refit or not rest:
-        return table
-    risk = case.judge.risks(
-        case.model,
-        case.table[rest],
-        folds=case.judge.folds[:1],
-        label="without the columns of strata",
-    )[0]
-    keep, expected = [], []
-    for row in table.itertuples():
-        p = np.clip(risk[strata.masks[row.column, row.position]], 1e-9, 1 - 1e-9)
-        expected.append(float(p.sum()))
-        share = row.n_patients / row.n_samples
-        keep.append(_chance(p, row.n_events, row.kind, share) * len(table) < _ALPHA)
-    table = table.assign(expected_by_others=expected)
-    enough = (table["kind"] != "almost never") | (
-        table["n_events"] <= _RARE * table["expected_by_others"]
-    )
-    return table[np.array(keep) & enough].reset_index(drop=True)
-
-
-def _chance(p, n_events, kind, share):
-    """Return how likely so few (or so many) events are at the risks that the others give.
-
-    Rows of one patient are not independent trials; `share` scales them to patients.
-    """
-    if kind == "always":
-        return float(np.exp(np.log(p).sum() * share))
-    if kind == "never":
-        return float(np.exp(np.log1p(-p).sum() * share))
-    return float(poisson.cdf(np.round(n_events * share), p.sum() * share))
-
-
-def _stratum_findings(case, table, masks, kind):
-    if not len(table):
-        return []
-    rows = np.zeros(len(case.y), dtype=bool)
-    for row in table.itertuples():
-        rows |= masks[row.column, row.position]
-    columns = list(dict.fromkeys(table["column"]))
-    events = int(case.y[rows].sum())
-    expected = table["expected_by_others" if "expected_by_others" in table else "expected"]
-    words = (
-        f"{int(rows.sum()):,} rows in {len(table)} levels of {names_in_words(columns)}: "
-        f"{events:,} events; the other columns let about {expected.sum():,.0f} be expected."
-    )
-    title = f"The outcome {kind} happens in {int(rows.sum()):,} rows"
-    if kind == "always":
-        remedy = "Ask whether these levels are recorded because of the outcome, and when."
-    else:
-        remedy = (
-            "Ask whether these patients can have the outcome at all (already dead, transferred, "
-            "another endpoint); if not, declare the eligibility and leave them out."
-        )
-    effect = _effect_of_rows(case, rows)
-    if effect is None:
-        return [Finding("HM103", NOTE, title, words, remedy, columns=tuple(columns))]
-    return [graded(case, "HM103", effect, title, words, remedy, columns=columns)]
-
-
-def _effect_of_rows(case, rows):
-    """Return how much the AUC (without suspect columns) owes to these rows, if measurable."""
-    if len(np.unique(case.y[~rows])) < 2:
-        return None
-    risk = base_risk(case)
-    folds = case.judge.folds[: len(risk)] if case.refit else None
-    parts = [None] * len(risk) if folds is None else folds
-    whole, rest, gap = [], [], []
-    for r in range(len(risk)):
-        use = np.isfinite(risk[r])
-        auc, influence = _full(case.y, risk[r], parts[r], use)
-        auc_rest, influence_rest = _full(case.y, risk[r], parts[r], use & ~rows)
-        whole.append(auc)
-        rest.append(auc_rest)
-        gap.append(influence - influence_rest)
-    from healthml._core._numerics import cluster_variance
-
-    difference = float(np.mean(whole) - np.mean(rest))
-    se = float(np.sqrt(cluster_variance(np.mean(gap, axis=0), case.units)))
-    z = z_for(1)
-    return auc_effect(
-        case,
-        difference,
-        difference - z * se,
-        difference + z * se,
-        "AUC in all rows minus AUC without these rows",
-    )
-
-
-def _full(y, risk, part, use):
-    auc, influence = auroc_influence(y[use], risk[use], None if part is None else part[use])
-    full = np.zeros(len(y))
-    full[use] = influence
-    return auc, full
 
 
 def check_outcome_by_site(case):

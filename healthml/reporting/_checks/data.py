@@ -22,14 +22,9 @@ _INDICATORS_TELL = 0.55
 _SINGULAR = {"count": "counts", "hold": "holds", "say": "says", "look": "looks", "are": "is"}
 
 
-def quality(case):
-    """Return the quality report of the features."""
-    return case.cache["quality"]
-
-
 def check_columns(case):
     """Report constant columns, numbers written as text, codes read as numbers, filled-in values."""
-    report = quality(case)
+    report = case.quality
     plan = (
         (
             "HM206",
@@ -106,7 +101,7 @@ def _detail(row):
 
 def check_missing_codes(case):
     """Refit with suspected missing codes made missing."""
-    report = quality(case)
+    report = case.quality
     numbers = ("missing_code_number", "missing_code_number_suspected")
     texts = ("missing_code_text", "missing_code_text_suspected")
     findings = []
@@ -133,7 +128,7 @@ def check_missing_codes(case):
 
 def check_impossible(case):
     """Refit with impossible values made missing."""
-    report = quality(case)
+    report = case.quality
     findings = []
     impossible = report.select("impossible_value")
     note = _counted(
@@ -176,7 +171,7 @@ def _with_repair(case, report, note, rules, label):
 
 def check_not_features(case):
     """Refit without columns that should not be features: risks, counts of the file, name tags."""
-    report = quality(case)
+    report = case.quality
     plan = (
         (
             "HM306",
@@ -235,7 +230,7 @@ def check_redundancy(case):
         "computed_from_others",
     )
     note = _counted(
-        quality(case),
+        case.quality,
         "HM212",
         rules,
         "are copies of, or largely determined by, other columns",
@@ -252,10 +247,9 @@ def check_missingness(case):
         groups=case.roles.groups,
         site=case.roles.site,
         time=case.roles.time,
-        missing=quality(case).missing_mask(case.X),
+        missing=case.quality.missing_mask(case.X),
         random_state=case.seed,
     )
-    case.cache["missingness"] = report
     if report.table.empty:
         return Look()
     findings = [_how_much(report)]
@@ -355,7 +349,7 @@ def _differing(table, where):
 
 def check_row_order(case):
     """Report when the place of a row in the file tells the outcome or what is missing."""
-    rows = quality(case).select("row_order_outcome", "row_order_missing")
+    rows = case.quality.select("row_order_outcome", "row_order_missing")
     if rows.empty:
         return Look()
     place = pd.DataFrame({"row position": np.arange(len(case.y))})

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pandas as pd
+from scipy.stats import poisson
 
 from healthml._core._findings import NOTE, Finding
-from healthml.reporting._case import join_units
+from healthml._core._numerics import cluster_variance
+from healthml._core._paired import auroc_influence
+from healthml.reporting._case import Leaks
 from healthml.reporting._checks.look import (
     Look,
     auc_effect,
@@ -12,17 +15,19 @@ from healthml.reporting._checks.look import (
     base_risk,
     compare_variant,
     graded,
-    headline_risk,
     interval_words,
     looks_like,
     names_in_words,
     proposed,
+    z_for,
 )
 from healthml.reporting._report import Figure, NotAssessed, Section
 from healthml.validation._leakage import (
     REPEATS_OUTCOME,
     copy_counts,
     crossing_sets,
+    event_free_strata,
+    join_units,
     patients_with_both,
     screen_columns,
     suspect_columns,
@@ -31,10 +36,12 @@ from healthml.validation._reference_models import boosted_trees
 from healthml.validation._scoring import Evaluator
 
 _MOST_ADDED_BACK = 12
+_ALPHA = 0.001
+_RARE = 0.25
 
 
-def check_leaks(case):
-    """Screen every column alone, refit without the suspects, and add each one back."""
+def find_leaks(case):
+    """Ask which columns may hold the answer, and refit without them; handed to all checks."""
     screen = screen_columns(
         case.features,
         case.y,
@@ -42,9 +49,18 @@ def check_leaks(case):
         groups=case.units,
         outcome=None if case.raw_outcome.name is None else str(case.raw_outcome.name),
     )
-    case.cache["screen"] = screen
     suspects = suspect_columns(screen.table)
-    case.cache["suspects"] = suspects
+    rest = [c for c in case.model_columns if c not in suspects]
+    if not suspects or not case.refit or not rest:
+        return Leaks(suspects, screen)
+    risk = case.judge.risks(case.model, case.table[rest], label="without the suspect columns")
+    scores = case.judge.score({"model": case.risk, "variant": risk})
+    return Leaks(suspects, screen, risk, scores)
+
+
+def check_leaks(case):
+    """Word which columns may hold the answer, and what they add to the AUC."""
+    screen, suspects = case.leaks.screen, case.leaks.suspects
     names = list(suspects)
     tables = [("Each column alone, out of sample (strongest 20)", screen.table.head(20))]
     figure = Figure(screen.plot, "AUC of each column alone, strongest first")
@@ -79,13 +95,10 @@ def _screen_lead(table, suspects):
 
 def _refit_without(case, names, suspects, screen):
     """Measure what the suspects together, and each alone, add to the AUC."""
-    if len(names) == len(case.model_columns):
+    scores = case.leaks.scores
+    if scores is None:
         return [_only_suspects(case, names)], []
-    rest = [c for c in case.model_columns if c not in names]
-    risk = case.judge.risks(case.model, case.table[rest], label="without the suspect columns")
-    scores = case.judge.score({"model": headline_risk(case), "variant": risk})
     drop = scores.difference("model", "variant")
-    case.cache["without_suspects"] = scores.get("variant", "auroc")
     effect = auc_effect(
         case,
         *drop,
@@ -115,7 +128,6 @@ def _refit_without(case, names, suspects, screen):
     finding = graded(
         case, code, effect, title, evidence, remedy, columns=names, cause_known=bool(repeats)
     )
-    case.cache["clean_risk"] = risk
     gains = _added_back(case, names, suspects)
     return [finding], [("Each suspect added back to the others", gains)]
 
@@ -133,7 +145,7 @@ def _suspect_title(names, repeats, effect, case):
 
 def _only_suspects(case, names):
     """Grade the whole AUC when there is nothing but suspects: without them stands a coin toss."""
-    auc = case.judge.score({"model": headline_risk(case)}).get("model", "auroc")
+    auc = case.judge.score({"model": case.risk}).get("model", "auroc")
     effect = auc_effect(
         case, *(auc[["estimate", "lower", "upper"]] - 0.5), "AUC above 0.5, all of it from suspects"
     )
@@ -377,18 +389,143 @@ def _repeats(case, code, cluster, what):
 
 def _repeat_effect(case):
     """Return the AUC of a split that ignores the copies minus the audit's own."""
-    if "repeat_effect" not in case.cache:
-        n_repeats = min(len(case.judge.folds), 3)
-        naive = case.judge.deal(case.roles.groups, n_repeats=n_repeats)
-        table = case.table[base_columns(case)]
-        risk = case.judge.risks(case.model, table, folds=naive, label="copies ignored")
-        scores = case.judge.score(
-            {"naive": risk, "model": base_risk(case)[:n_repeats]},
-            folds={"naive": naive, "model": case.judge.folds[:n_repeats]},
+    n_repeats = min(len(case.judge.folds), 3)
+    naive = case.judge.deal(case.roles.groups, n_repeats=n_repeats)
+    table = case.table[base_columns(case)]
+    risk = case.judge.risks(case.model, table, folds=naive, label="copies ignored")
+    scores = case.judge.score(
+        {"naive": risk, "model": base_risk(case)[:n_repeats]},
+        folds={"naive": naive, "model": case.judge.folds[:n_repeats]},
+    )
+    return auc_effect(
+        case,
+        *scores.difference("naive", "model"),
+        "AUC of a split that separates copies minus AUC of one that does not",
+    )
+
+
+def check_eligibility(case):
+    """Look for strata in which the outcome cannot happen, beyond what the other columns explain."""
+    suspects = case.leaks.suspects
+    pool = case.X[[c for c in case.X.columns if suspects.get(c) != "too strong alone"]]
+    if not pool.shape[1]:
+        return Look()
+    strata = event_free_strata(pool, case.y, groups=case.units)
+    table = _unexplained(case, strata) if len(strata.table) else strata.table
+    if not len(table):
+        return Look()
+    shown = table.drop(columns=["position"]).astype({"level": object})
+    wide = shown["column"].map(case.X.nunique()) > 50
+    shown.loc[wide & (not case.show_values), "level"] = "(not listed)"
+    findings = [
+        f
+        for kind in ("never", "almost never", "always")
+        for f in _stratum_findings(case, table[table["kind"] == kind], strata.masks, kind)
+    ]
+    section = Section(
+        "strata",
+        "cohort",
+        "Can the outcome happen to everybody in the table?",
+        "Levels in which the outcome (almost) never, or always, happened, although the other "
+        "columns let something else be expected. Levels below 11 patients were not looked at.",
+        (("Levels with hardly any events, or no non-events", shown),),
+    )
+    return Look(tuple(findings), (section,))
+
+
+def _unexplained(case, strata):
+    """Keep levels whose missing events the other columns do not explain."""
+    table = strata.table
+    rest = [c for c in base_columns(case) if c not in set(table["column"])]
+    if not case.refit or not rest:
+        return table
+    risk = case.judge.risks(
+        case.model,
+        case.table[rest],
+        folds=case.judge.folds[:1],
+        label="without the columns of strata",
+    )[0]
+    keep, expected = [], []
+    for row in table.itertuples():
+        p = np.clip(risk[strata.masks[row.column, row.position]], 1e-9, 1 - 1e-9)
+        expected.append(float(p.sum()))
+        share = row.n_patients / row.n_samples
+        keep.append(_chance(p, row.n_events, row.kind, share) * len(table) < _ALPHA)
+    table = table.assign(expected_by_others=expected)
+    enough = (table["kind"] != "almost never") | (
+        table["n_events"] <= _RARE * table["expected_by_others"]
+    )
+    return table[np.array(keep) & enough].reset_index(drop=True)
+
+
+def _chance(p, n_events, kind, share):
+    """Return how likely so few (or so many) events are at the risks that the others give.
+
+    Rows of one patient are not independent trials; `share` scales them to patients.
+    """
+    if kind == "always":
+        return float(np.exp(np.log(p).sum() * share))
+    if kind == "never":
+        return float(np.exp(np.log1p(-p).sum() * share))
+    return float(poisson.cdf(np.round(n_events * share), p.sum() * share))
+
+
+def _stratum_findings(case, table, masks, kind):
+    if not len(table):
+        return []
+    rows = np.zeros(len(case.y), dtype=bool)
+    for row in table.itertuples():
+        rows |= masks[row.column, row.position]
+    columns = list(dict.fromkeys(table["column"]))
+    events = int(case.y[rows].sum())
+    expected = table["expected_by_others" if "expected_by_others" in table else "expected"]
+    words = (
+        f"{int(rows.sum()):,} rows in {len(table)} levels of {names_in_words(columns)}: "
+        f"{events:,} events; the other columns let about {expected.sum():,.0f} be expected."
+    )
+    title = f"The outcome {kind} happens in {int(rows.sum()):,} rows"
+    if kind == "always":
+        remedy = "Ask whether these levels are recorded because of the outcome, and when."
+    else:
+        remedy = (
+            "Ask whether these patients can have the outcome at all (already dead, transferred, "
+            "another endpoint); if not, declare the eligibility and leave them out."
         )
-        case.cache["repeat_effect"] = auc_effect(
-            case,
-            *scores.difference("naive", "model"),
-            "AUC of a split that separates copies minus AUC of one that does not",
-        )
-    return case.cache["repeat_effect"]
+    effect = _effect_of_rows(case, rows)
+    if effect is None:
+        return [Finding("HM103", NOTE, title, words, remedy, columns=tuple(columns))]
+    return [graded(case, "HM103", effect, title, words, remedy, columns=columns)]
+
+
+def _effect_of_rows(case, rows):
+    """Return how much the AUC (without suspect columns) owes to these rows, if measurable."""
+    if len(np.unique(case.y[~rows])) < 2:
+        return None
+    risk = base_risk(case)
+    folds = case.judge.folds[: len(risk)] if case.refit else None
+    parts = [None] * len(risk) if folds is None else folds
+    whole, rest, gap = [], [], []
+    for r in range(len(risk)):
+        use = np.isfinite(risk[r])
+        auc, influence = _full(case.y, risk[r], parts[r], use)
+        auc_rest, influence_rest = _full(case.y, risk[r], parts[r], use & ~rows)
+        whole.append(auc)
+        rest.append(auc_rest)
+        gap.append(influence - influence_rest)
+    difference = float(np.mean(whole) - np.mean(rest))
+    se = float(np.sqrt(cluster_variance(np.mean(gap, axis=0), case.units)))
+    z = z_for(1)
+    return auc_effect(
+        case,
+        difference,
+        difference - z * se,
+        difference + z * se,
+        "AUC in all rows minus AUC without these rows",
+    )
+
+
+def _full(y, risk, part, use):
+    auc, influence = auroc_influence(y[use], risk[use], None if part is None else part[use])
+    full = np.zeros(len(y))
+    full[use] = influence
+    return auc, full

@@ -6,7 +6,6 @@ import numpy as np
 from scipy.stats import norm
 
 from healthml._core._findings import Effect, Finding, grade
-from healthml.schema import Schema
 
 MANY_ROWS = 30_000  # rows left out that are plenty to measure what a change of the table does
 
@@ -39,13 +38,13 @@ def base_columns(case):
     Small effects cannot be seen beside a column that holds the answer, so what the checks of the
     data change is measured on the model without such columns.
     """
-    kept = [c for c in case.model_columns if c not in case.cache.get("suspects", ())]
+    kept = [c for c in case.model_columns if c not in case.leaks.suspects]
     return kept or case.model_columns
 
 
 def base_risk(case):
     """Return the risks of the model on its base columns."""
-    return case.cache["clean_risk"] if "clean_risk" in case.cache else headline_risk(case)
+    return case.risk if case.leaks.risk is None else case.leaks.risk
 
 
 def without_columns(case, drop, *, label):
@@ -78,26 +77,14 @@ def compare_variant(case, table, *, label, max_rows=MANY_ROWS):
     return scores.difference("model", "variant"), scores, risk
 
 
-def headline_risk(case):
-    """Return the out-of-sample risks of the judged model, computed once."""
-    if "risk" not in case.cache:
-        if case.given_risk is not None:
-            case.cache["risk"] = case.given_risk[None, :]
-        else:
-            case.cache["risk"] = case.judge.risks(case.model, case.features, label="the model")
-    return case.cache["risk"]
-
-
 def headline_folds(case):
     """Return the folds of the headline risks; a fitted model has none."""
-    return case.judge.folds[: len(headline_risk(case))] if case.refit else None
+    return case.judge.folds[: len(case.risk)] if case.refit else None
 
 
 def proposed(case, role):
     """Return the column that looks like a role nobody declared, or None."""
-    if "proposal" not in case.cache:
-        case.cache["proposal"] = Schema.infer(case.X)
-    return getattr(case.cache["proposal"], role)
+    return getattr(case.proposal, role)
 
 
 def looks_like(case, role):

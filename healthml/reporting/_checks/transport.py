@@ -12,7 +12,6 @@ from healthml.reporting._checks.look import (
     base_risk,
     graded,
     headline_folds,
-    headline_risk,
     interval_words,
     looks_like,
 )
@@ -69,7 +68,7 @@ def _auc_at_new_sites(case, result):
 
 def _site_as_is(case):
     """Judge a fitted model or a score as it is at every site."""
-    risk = headline_risk(case)[0]
+    risk = case.risk[0]
     found = group_performance(
         case.y, risk, {"site": case.roles.site}, groups=case.units, thresholds=case.thresholds
     )
@@ -199,7 +198,7 @@ def check_groups_performance(case):
         )
     found = group_performance(
         case.y,
-        headline_risk(case),
+        case.risk,
         case.roles.sensitive,
         fold=headline_folds(case),
         groups=case.units,

@@ -3,12 +3,21 @@
 from healthml.validation._compare.learning_curve import LearningCurveResult, learning_curve
 from healthml.validation._compare.models import ModelComparisonResult, compare_models
 from healthml.validation._compare.permutation_test import PermutationResult, permutation_test
+from healthml.validation._compare.simple_references import AGE_SEX, LOGISTIC, SCORE, age_and_sex
+from healthml.validation._compare.standing import Standing, candidate_parameters, stand_beside
 
 __all__ = [
+    "AGE_SEX",
+    "LOGISTIC",
+    "SCORE",
     "LearningCurveResult",
     "ModelComparisonResult",
     "PermutationResult",
+    "Standing",
+    "age_and_sex",
+    "candidate_parameters",
     "compare_models",
     "learning_curve",
     "permutation_test",
+    "stand_beside",
 ]

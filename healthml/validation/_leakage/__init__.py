@@ -1,5 +1,6 @@
 """What would make a performance look better than it is."""
 
+from healthml.validation._leakage.case import join_units
 from healthml.validation._leakage.check import LeakageResult, check_leakage
 from healthml.validation._leakage.late_columns import REPEATS_OUTCOME, suspect_columns
 from healthml.validation._leakage.membership import MembershipResult, membership_inference
@@ -18,6 +19,7 @@ __all__ = [
     "copy_counts",
     "crossing_sets",
     "event_free_strata",
+    "join_units",
     "membership_inference",
     "patients_with_both",
     "screen_columns",
