@@ -30,7 +30,7 @@ CONSTANTS = {
         ): "by them. Below {} this finding",
     },
     "HM103": {
-        ("reporting._checks.cohort", "_ALPHA"): "chance is below {}. ## What",
+        ("reporting._checks.leakage", "_ALPHA"): "chance is below {}. ## What",
         (
             "validation._leakage.screen_columns",
             "event_free_strata(max_levels)",

@@ -284,7 +284,7 @@ def build_case(X, y, roles, *, model, refit, event, options):
     )
     codes = looks.select("looks_like_code", status="suspected")["column"]
     table = as_read(X, categories=[c for c in X.columns if str(c) in set(codes)]) if own else X
-    model = default_model() if own else model
+    is_default, model = model is None, default_model() if own else model
     columns = _model_columns(X, roles, options.get("schema"), own)
     risk = options.get("risk")
     if refit:
@@ -302,7 +302,7 @@ def build_case(X, y, roles, *, model, refit, event, options):
         duplicates=duplicates,
         judge=judge,
         refit=refit,
-        is_default=own,
+        is_default=is_default,
         rules=check_rules(options.get("severity_rules")),
         thresholds=thresholds,
         thresholds_declared=declared,

@@ -313,7 +313,7 @@ def test_an_existing_score_with_codes_is_compared_where_it_was_made():
     same = score.astype(object)
     same[::4] = None
     performance = report.section("performance")
-    assert "100 rows hold a value outside 0 to 1" in performance.lead
+    assert "100 rows of the score are outside 0 to 1" in performance.lead
     shown = performance.tables[0][1].set_index(["model", "measure"])
     assert shown.loc[("existing score", "auroc"), "n_samples"] == N - 100
     differences = performance.tables[1][1]
@@ -330,7 +330,7 @@ def test_a_score_that_is_no_probability_is_only_ranked():
     report = audit(None, X, Y, score=points, **ONCE)
     shown = report.section("performance").tables[0][1]
     assert set(shown.loc[shown["model"] == "existing score", "measure"]) == {"auroc"}
-    assert "only its ranking is judged" in report.section("performance").lead
+    assert "only its ranking is compared" in report.section("performance").lead
 
 
 def test_a_named_score_is_never_a_feature():
@@ -421,7 +421,7 @@ BAD = {
         lambda: audit(None, X, (np.arange(N) == 5).astype(int), **ONCE),
         "Only 1 patient",
     ),
-    "class": (lambda: audit(LogisticRegression, X, Y, **ONCE), "model must be a classifier"),
+    "class": (lambda: audit(LogisticRegression, X, Y, **ONCE), "estimator must be a classifier"),
     "no model": (lambda: audit(None, X, Y, refit=False, **ONCE), "refit=False needs a fitted"),
     "not fitted": (
         lambda: audit(LogisticRegression(), X, Y, refit=False, **ONCE),
@@ -468,7 +468,7 @@ BAD = {
         lambda: audit_predictions(Y, np.column_stack([RISK, RISK]), random_state=0),
         "proba has two columns",
     ),
-    "risk rows": (lambda: audit_predictions(Y[:9], RISK), "proba has 400 values for 9 rows"),
+    "risk rows": (lambda: audit_predictions(Y[:9], RISK), "y_proba has 400 values for 9 rows"),
     "only sensitive": (
         lambda: audit(None, X[["age"]], Y, sensitive_features=["age"], **ONCE),
         "No feature is left",
@@ -597,7 +597,7 @@ def test_simple_references_stand_beside_the_model_on_the_same_rows(by_array):
     assert {"model", "prevalence only", "age and sex"} <= set(table["model"])
     assert table["n_samples"].nunique() == 1
     oe = table[table["measure"] == "oe_ratio"]
-    assert set(oe["remark"]) == {"not informative about new settings"}
+    assert {"not informative" in remark for remark in oe["remark"]} == {True}
     differences = by_array.section("performance").tables[1][1]
     assert {"prevalence only", "age and sex"} == set(differences["reference"])
 

@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
 
 from healthml._core._fingerprints.duplicates import duplicate_clusters
 from healthml.exceptions import InputError
 from healthml.reporting._case import Roles, build_case, take_roles, threshold_grid
 from healthml.schema import Schema
 from healthml.validation._leakage import join_units
+from healthml.validation._reference_models import default_model
 
 N = 240
 NONE = {"groups": None, "site": None, "time": None, "sensitive_features": None, "score": None}
@@ -131,7 +131,7 @@ def test_the_audits_own_model_gets_no_sensitive_feature_site_or_time():
     case = case_of(**NAMES)
     assert case.model_columns == ["a", "b", "c"]
     assert list(case.X.columns) == ["a", "b", "c", "hospital", "year", "sex"]
-    users = case_of(model=LogisticRegression(), **NAMES)
+    users = case_of(model=default_model(), **NAMES)
     assert users.model_columns == list(users.X.columns)
     assert users.table is users.X  # a user's model reads the table as it is
 

