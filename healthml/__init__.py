@@ -33,6 +33,7 @@ _SUBMODULES = (
     "meta_analysis",
     "metrics",
     "reporting",
+    "resampling",
     "schema",
     "validation",
 )

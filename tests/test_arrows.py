@@ -84,6 +84,11 @@ FLOORS = {
         ("_compare", "_external", "_leakage", "_validate"),
         ("_stability",),
     ),
+    "resampling": (
+        ("_learner",),
+        ("_correction",),
+        ("_resampled",),
+    ),
     "reporting": (("_case", "_page", "_table_one"), ("_report",), ("_checks",), ("_audit",)),
     "datasets": (
         ("_draft", "_encounters", "_strengths", "_truth"),

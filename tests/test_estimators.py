@@ -17,6 +17,7 @@ from healthml.imputation import (
     MultiplyImputedRegressor,
     TimeInterpolation,
 )
+from healthml.resampling import ResampledClassifier
 from healthml.validation import ShrunkenClassifier
 
 # estimator name -> how to make it, for those that cannot be made without arguments
@@ -25,6 +26,7 @@ MADE_WITH = {
     "LabelAudit": lambda: LabelAudit(LogisticRegression(), random_state=0),
     "MultiplyImputedClassifier": lambda: MultiplyImputedClassifier(LogisticRegression(), m=2),
     "MultiplyImputedRegressor": lambda: MultiplyImputedRegressor(LinearRegression(), m=2),
+    "ResampledClassifier": lambda: ResampledClassifier(LogisticRegression(), random_state=0),
     "ShrunkenClassifier": lambda: ShrunkenClassifier(LogisticRegression()),
     "TimeInterpolation": lambda: TimeInterpolation("x0", "x1", retrospective=True),
 }

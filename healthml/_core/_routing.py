@@ -62,7 +62,7 @@ def inner_fit_params(owner, *, groups=None, sample_weight=None, **params):
         return dict(process_routing(owner, "fit", **given)["estimator"]["fit"]) if given else {}
     for name in ("groups", "sample_weight"):
         if name in given:
-            value, keyword = given.pop(name), _keyword(owner.estimator, name)
+            value, keyword = given.pop(name), fit_keyword(owner.estimator, name)
             if keyword is not None:
                 given[keyword] = value
             elif name == "sample_weight":
@@ -71,8 +71,17 @@ def inner_fit_params(owner, *, groups=None, sample_weight=None, **params):
     return given
 
 
-def _keyword(model, name):
-    """Return the keyword by which a model's `fit` takes `name`, or None."""
+def fit_keyword(model, name):
+    """Return the keyword by which a model's `fit` takes `name`, or None.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from healthml._core._routing import fit_keyword
+    >>> fit_keyword(make_pipeline(LogisticRegression()), "sample_weight")
+    'logisticregression__sample_weight'
+    """
     prefix = ""
     while not has_fit_parameter(model, name):
         if not isinstance(model, Pipeline):

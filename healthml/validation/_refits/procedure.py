@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from healthml._core._checks import check_patient_cv
+from healthml._core._parallel import unseeded
 from healthml.exceptions import InputError
 
 
@@ -110,21 +111,6 @@ def _part(model, path):
     return (
         model if type(model).set_params in (BaseEstimator.set_params, Pipeline.set_params) else None
     )
-
-
-def unseeded(estimator):
-    """Return the names of the `random_state` parameters, at any depth, that are None."""
-    return tuple(
-        name
-        for name, value in estimator.get_params(deep=True).items()
-        if value is None and (name == "random_state" or name.endswith("__random_state"))
-    )
-
-
-def seeded(model, seed):
-    """Give `seed` to every `random_state` of an estimator and its parts that is None."""
-    names = unseeded(model)
-    return model.set_params(**dict.fromkeys(names, seed)) if names else model
 
 
 def takes_groups(model):

@@ -1,7 +1,5 @@
 """A classifier that takes back the overconfidence it shows on rows it was not fitted on."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
@@ -9,11 +7,11 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
 
-from healthml._core._checks import check_event, check_groups, check_patient_cv
+from healthml._core._checks import check_event, check_groups, check_patient_cv, scarce_folds
 from healthml._core._inputs import log_odds
 from healthml._core._recalibration import Recalibration, fit_recalibration
 from healthml._core._routing import RoutesFit
-from healthml.exceptions import InputError, OutcomeError
+from healthml.exceptions import OutcomeError
 from healthml.validation._refits import Procedure, predict_risk
 
 
@@ -98,7 +96,7 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
             if len(np.unique(event[sample_weight > 0])) < 2:
                 raise OutcomeError("y has one class only among rows with a positive sample_weight.")
         fits = self._inner_fits(groups, sample_weight, params)
-        splitter = check_patient_cv(_fold_count(self.cv, event, groups), event, groups)
+        splitter = check_patient_cv(scarce_folds(self.cv, event, groups), event, groups)
         risk = np.full(len(event), np.nan)
         for train, test in splitter.split(X, event, groups):
             model = fits(X, event, train)
@@ -168,21 +166,6 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
             return model.fit(_safe_indexing(X, rows), event[rows], **own)
 
         return fits
-
-
-def _fold_count(cv, event, groups):
-    """Return the folds, a number no larger than the patients with or without the event."""
-    if not (cv is None or isinstance(cv, Integral)):
-        return cv
-    codes = np.arange(len(event)) if groups is None else groups
-    events, rows = np.bincount(codes, event), np.bincount(codes)
-    scarcest = int(min(np.sum(events > 0), np.sum(events < rows)))
-    if scarcest < 2:
-        raise InputError(
-            f"Only {scarcest} patient has (or has not) the event; at least 2 of each are needed "
-            "to predict patients out of fold."
-        )
-    return min(5 if cv is None else int(cv), scarcest)
 
 
 def _recalibration(risk, event, weight):

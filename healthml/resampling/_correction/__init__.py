@@ -1,0 +1,22 @@
+"""Bring risks of a learner that saw another share of events back to the real one."""
+
+from healthml.resampling._correction.change import CalibrationChange, calibration_change, measured
+from healthml.resampling._correction.fitted import (
+    CORRECTIONS,
+    Prior,
+    cross_fitted,
+    fit_correction,
+)
+from healthml.resampling._correction.limits import RiskLimits, risk_limits
+
+__all__ = [
+    "CORRECTIONS",
+    "CalibrationChange",
+    "Prior",
+    "RiskLimits",
+    "calibration_change",
+    "cross_fitted",
+    "fit_correction",
+    "measured",
+    "risk_limits",
+]

@@ -1,0 +1,66 @@
+"""Resample training rows; what belongs to a row goes with it."""
+
+import inspect
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
+
+from healthml._core._tables import backend_of, to_pandas
+from healthml.exceptions import InputError
+
+
+def resampled_rows(sampler, X, y, params, groups):
+    """Return X, y and metadata after resampling.
+
+    Parameters
+    ----------
+    sampler : imbalanced-learn sampler
+        Fitted here.
+    X, y : table and labels of the training rows
+        Never changed.
+    params : dict
+        Metadata of the rows.
+    groups : ndarray or None
+        Patient of each row, for samplers that ask for it.
+
+    Returns
+    -------
+    tuple
+        Rows that the sampler kept are taken from `X` itself, so that every type is kept.
+
+    Raises
+    ------
+    InputError
+        If rows were made that have no metadata.
+    """
+    extra = {} if groups is None or not _takes_groups(type(sampler)) else {"groups": groups}
+    plain = X if backend_of(X) is None or isinstance(X, pd.DataFrame) else to_pandas(X)
+    new_X, new_y, *_ = sampler.fit_resample(plain, y, **extra)
+    index = getattr(sampler, "sample_indices_", None)
+    if index is not None and len(index) == _num_samples(new_y):
+        params = {name: _safe_indexing(value, index) for name, value in params.items()}
+        return _safe_indexing(X, index), _safe_indexing(y, index), params
+    if params:
+        names = ", ".join(sorted(params))
+        raise InputError(
+            f"{type(sampler).__name__} makes rows that have no {names}; use a sampler that keeps "
+            "rows, such as RandomUnderSampler, or leave the metadata out."
+        )
+    return (new_X if plain is X else _as_native(new_X, X)), np.asarray(new_y), {}
+
+
+@cache
+def _takes_groups(kind):
+    return "groups" in inspect.signature(kind.fit_resample).parameters
+
+
+def _as_native(frame, original):
+    import narwhals.stable.v1 as nw
+    import pyarrow as pa
+
+    arrow = pa.Table.from_pandas(frame, preserve_index=False)
+    implementation = nw.from_native(original).implementation
+    return nw.to_native(nw.from_arrow(arrow, backend=implementation))
