@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from healthml._core._checks import check_event, check_proba
+from healthml._core._checks import check_alignment, check_event, check_proba
 from healthml.exceptions import InputError, OutcomeError
 
 EPSILON = 1e-8
@@ -14,6 +14,7 @@ _FEW = 1_000
 
 def check_inputs(y_true, y_proba, sample_weight=None, *, both_classes=True):
     """Return the outcome as 0/1 floats, the risks and the weights, all of shape (n_samples,)."""
+    check_alignment(y_true=y_true, y_proba=y_proba, sample_weight=sample_weight)
     event = check_outcome(y_true, both_classes=both_classes)
     proba = check_risks(y_proba, len(event))
     return event, proba, check_weight(sample_weight, event, both_classes=both_classes)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._inputs import (
     check_outcome,
     check_risks,
@@ -113,6 +113,7 @@ def make_sample(
     name="y_proba",
 ):
     """Check everything once; one class of outcome is allowed here."""
+    check_alignment(y_true=y_true, **{name: y_proba}, sample_weight=sample_weight, groups=groups)
     if event is None:
         y01 = check_outcome(y_true, both_classes=False)
     else:

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils import check_random_state
 
-from healthml._core._checks import check_event, check_groups, check_patient_cv
+from healthml._core._checks import check_alignment, check_event, check_groups, check_patient_cv
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import auroc_influence
 from healthml._core._parallel import run_parallel
@@ -130,6 +130,7 @@ def permutation_importance(
     >>> found.table["column"].tolist()
     ['lactate', 'noise']
     """
+    check_alignment(X=X, y=y, groups=groups)
     frame, y = to_pandas(X), check_event(y, event=event)[1]
     if len(frame) != len(y):
         raise InputError(f"X has {len(frame)} rows and y {len(y)}; pass the same rows.")

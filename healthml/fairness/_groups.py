@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._knowledge import name_words
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import paired_scores
@@ -113,6 +113,9 @@ def group_performance(
     >>> sorted(map(str, set(found["group"])))
     ['f', 'm']
     """
+    check_alignment(
+        y_true=y_true, y_proba=y_proba, sensitive_features=sensitive_features, groups=groups
+    )
     y, risk = check_event(y_true, name="y_true")[1], np.asarray(y_proba, dtype=float)
     if risk.shape[-1:] != y.shape:
         raise InputError(

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from healthml._core._bootstrap import BootstrapResult, bootstrap
+from healthml._core._checks import check_alignment
 from healthml._core._inputs import check_threshold
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
@@ -176,6 +177,7 @@ def compare_performance(
     level = check_confidence_level(confidence_level)
     refuse_multiclass(y_proba, "compare_performance")
     models = as_models(y_proba)
+    check_alignment(y_true=y_true, y_proba=models, sample_weight=sample_weight, groups=groups)
     names = _check_measures(measures, threshold)
     reference = next(iter(models)) if reference is None else str(reference)
     if reference not in models or len(models) < 2:

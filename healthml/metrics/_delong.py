@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
+from healthml._core._checks import check_alignment
 from healthml._core._inputs import check_risks
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
@@ -108,6 +109,7 @@ def delong_test(
         make_sample(y_true, y_proba_1, groups=groups, event=event, name="y_proba_1")
     )
     if y_true_2 is None:
+        check_alignment(y_true=y_true, y_proba_1=y_proba_1, y_proba_2=y_proba_2, groups=groups)
         if groups_2 is not None:
             raise InputError("groups_2 belongs to y_true_2; for paired risks pass groups alone.")
         second = first.with_proba(check_risks(y_proba_2, len(first.event), "y_proba_2"))

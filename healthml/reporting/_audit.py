@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_proba
+from healthml._core._checks import check_alignment, check_proba
 from healthml._core._tables import check_table, to_pandas
 from healthml._version import __version__
 from healthml.exceptions import InputError
@@ -218,9 +218,11 @@ def audit_predictions(
     >>> audit_predictions(outcome, risk, random_state=0).exit_code
     0
     """
+    check_alignment(X=X, y_true=y_true, y_proba=y_proba, groups=groups)
     risk = check_proba(y_proba, len(y_true))
     columns_given = X is not None
-    X = X if columns_given else pd.DataFrame({"risk": risk})
+    if not columns_given:  # its rows are those of the outcome, whatever their labels
+        X = pd.DataFrame({"risk": risk}, index=getattr(y_true, "index", None))
     X, y, roles = take_roles(
         X,
         y_true,
@@ -267,6 +269,7 @@ def _inputs(X, y, groups, sensitive_features, site, time, schema, score, known_a
         if X.shape[1] == 0:
             raise InputError("known_after names every column of X; nothing is left to predict by.")
     elif known_after is not None:
+        check_alignment(X=X, known_after=known_after)
         later = to_pandas(known_after, "known_after")
     X, y, roles = take_roles(
         X,

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._findings import check_rules
 from healthml._core._fingerprints import duplicate_clusters
 from healthml._core._tables import check_table, sensitive_frame, to_pandas
@@ -167,6 +167,8 @@ def take_roles(X, y, *, groups, site, time, sensitive_features, score):
     """
     frame = to_pandas(X)
     left = []
+    given = {"y": y, "groups": groups, "site": site, "time": time, "score": score}
+    check_alignment(X=X, **given, sensitive_features=sensitive_features)
 
     def column(value, name, leaves):
         if not isinstance(value, str):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils.validation import _num_samples
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._inputs import check_threshold, check_weight
 from healthml._core._intervals import check_confidence_level
 from healthml.exceptions import InputError
@@ -94,6 +94,7 @@ def make_task(
     estimator, X, y, *, groups, sample_weight, metrics, threshold_range, confidence_level, event
 ):
     """Check what was handed in and read the names of the measures."""
+    check_alignment(X=X, y=y, groups=groups, sample_weight=sample_weight)
     y = check_event(y, event=event)[1]
     if _num_samples(X) != len(y):
         raise InputError(f"X has {_num_samples(X)} rows and y has {len(y)}; pass the same rows.")

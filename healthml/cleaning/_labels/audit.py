@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import ClassifierTags, get_tags
 from sklearn.utils.validation import _check_feature_names, _num_features, indexable
 
-from healthml._core._checks import check_event, check_groups, check_random_seeds
+from healthml._core._checks import check_alignment, check_event, check_groups, check_random_seeds
 from healthml._core._routing import RoutesFit, inner_fit_params
 from healthml.cleaning._labels.folds import OutOfFold, deal_folds
 from healthml.cleaning._labels.noise import noise_posterior
@@ -134,6 +134,7 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         LabelAudit
         """
         self._check_parameters()
+        check_alignment(X=X, y=y, groups=groups)
         self.classes_, event = check_event(y, any_two_classes=True)
         X, event = indexable(X, event)
         _check_feature_names(self, X, reset=True)

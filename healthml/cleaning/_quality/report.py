@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_event
+from healthml._core._checks import check_alignment, check_event
 from healthml._core._contingency import chi_square_by_group, hide_small_groups
 from healthml._core._tables import to_pandas
 from healthml.cleaning._columns import FOUND, TableView
@@ -113,6 +113,7 @@ def quality_report(X, schema=None, *, y=None, groups=None, site=None, time=None)
 def _read(X, schema, roles):
     """Return the view of a table and its roles as arrays; declared roles fill in."""
     frame = to_pandas(X)
+    check_alignment(X=frame, **roles)
     roles = name_roles(roles, schema, [str(c) for c in frame.columns])
     columns = dict(zip((str(c) for c in frame.columns), frame.columns, strict=True))
     for role, given in roles.items():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml.cleaning._record.summary import cells_by_rule, group_codes, newcombe
@@ -103,6 +103,7 @@ def cost_of_cleaning(record, y, sensitive_features=None, *, groups=None, confide
     InputError
         If a length differs from the number of rows of the record.
     """
+    check_alignment(y=y, sensitive_features=sensitive_features, groups=groups)
     event = check_event(y)[1]
     if len(event) != record.n_rows:
         raise InputError(f"y has {len(event)} values, the record {record.n_rows} rows.")

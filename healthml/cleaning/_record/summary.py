@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_event
+from healthml._core._checks import check_alignment, check_event
 from healthml._core._intervals import wilson
 from healthml.cleaning._record.record import Change
 from healthml.exceptions import InputError
@@ -31,6 +31,7 @@ def summarise_record(record, y=None, by=None):
     -------
     pandas.DataFrame
     """
+    check_alignment(y=y, by=by)
     event = None if y is None else check_event(_of_length(y, record.n_rows, "y"))[1]
     names, codes = group_codes(by, record.n_rows)
     sizes = np.bincount(codes, minlength=len(names))

@@ -8,7 +8,7 @@ import pandas as pd
 from pandas.api import types
 from sklearn.utils import _safe_indexing
 
-from healthml._core._checks import check_event
+from healthml._core._checks import check_alignment, check_event
 from healthml._core._tables import to_pandas
 from healthml.cleaning._rows.dropped import DroppedRowsResult
 from healthml.exceptions import InputError, OutcomeError
@@ -188,7 +188,7 @@ def _check_aligned(values, X, n, name):
     length = values.shape[0] if hasattr(values, "shape") else len(values)
     if length != n:
         raise InputError(f"{name} has {length} values for {n} rows; pass one for each row.")
-    refuse_other_order(values, X, name)
+    check_alignment(X=X, **{name: values})
 
 
 def _take(values, kept):
@@ -238,7 +238,7 @@ def mask_of(reason, X, n, words):
     """
     where = f"reason {words!r}"
     answer = reason(X) if callable(reason) else reason
-    refuse_other_order(answer, X, where)
+    check_alignment(X=X, **{where: answer})
     values = _as_series(answer, where)
     missing = np.flatnonzero(values.isna())
     if missing.size:
@@ -252,36 +252,6 @@ def mask_of(reason, X, n, words):
             raise InputError(f"{where} has {len(values)} booleans for {n} rows; pass one for each.")
         return values.to_numpy(dtype=bool)
     return _from_positions(values, n, where)
-
-
-def refuse_other_order(values, X, where):
-    """Raise when a Series carries the row labels of the table in another order.
-
-    Parameters
-    ----------
-    values : object
-        Anything; only a pandas Series or DataFrame is looked at.
-    X : object
-        Anything; only pandas is looked at.
-    where : str
-        What `values` is called in an error.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.cleaning._rows.drop import refuse_other_order
-    >>> refuse_other_order(pd.Series([1, 2]), pd.DataFrame({"age": [70, 40]}), "y")
-    """
-    pandas = pd.Series | pd.DataFrame
-    if not (isinstance(values, pandas) and isinstance(X, pandas)) or len(values) != len(X):
-        return
-    if values.index.equals(X.index) or not X.index.is_unique:
-        return
-    if values.index.isin(X.index).all() and values.index.is_unique:
-        raise InputError(
-            f"{where} has the row labels of X in another order, and rows are matched by position; "
-            "sort it as X is sorted, for example with .reindex(X.index)."
-        )
 
 
 def _as_series(answer, where):

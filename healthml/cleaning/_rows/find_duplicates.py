@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_groups
+from healthml._core._checks import check_alignment, check_groups
 from healthml._core._fingerprints import duplicate_clusters
 from healthml._core._tables import to_pandas
 from healthml.cleaning._rows.duplicates_result import DuplicatesResult, PairList, count_kinds
@@ -109,6 +109,7 @@ def find_duplicates(
     >>> report.repeats("exact")
     array([300, 301])
     """
+    check_alignment(X=X, groups=groups)
     frame = to_pandas(X)
     check_match_probability(match_probability)
     frame = frame.reset_index(drop=True)

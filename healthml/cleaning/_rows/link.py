@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from healthml._core._checks import check_groups
+from healthml._core._checks import check_alignment, check_groups
 from healthml._core._results import Result, plain
 from healthml._core._tables import to_pandas
 from healthml.cleaning._rows.persons import REPEATED, check_match_probability, person_columns
@@ -189,6 +189,7 @@ def link_records(
     [[0, 4]]
     """
     splink = _import_splink()
+    check_alignment(X=X, groups=groups)
     frame = to_pandas(X).reset_index(drop=True)
     check_match_probability(match_probability)
     person = person_columns(frame, names, birth_date, sex)

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from healthml._core._checks import check_alignment
 from healthml._core._parallel import run_parallel
 from healthml._core._tables import read_table, write_table
 from healthml.exceptions import ImputationWarning, InputError
@@ -297,6 +298,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _fit(self, X, y, where=None):
         self._check_parameters()
+        check_alignment(X=X, y=y, where=where)
         frame = read_table(self, X, reset=True)
         joined = self._with_outcome(frame, y)
         check_names(self, list(frame.columns), list(joined.columns))
@@ -344,6 +346,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return pd.concat([frame, outcome], axis=1)
 
     def _new_rows(self, frame, y):
+        check_alignment(X=frame, y=y)
         values, missing, new = read_columns(self.columns_, self._with_outcome(frame, y))
         return NewRows(self.plan_, values, missing, self.start_), new
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_random_seeds
+from healthml._core._checks import check_alignment, check_random_seeds
 from healthml._core._parallel import run_parallel
 from healthml._core._results import Result
 from healthml._core._tables import to_pandas
@@ -231,6 +231,7 @@ def compare_imputers(
     >>> result.scores["imputer"].unique().tolist()
     ['chained', 'mean or mode', 'mean or mode with indicators', 'complete cases']
     """
+    check_alignment(X=X, y=y, groups=groups)
     frame = to_pandas(X)
     gone = frame.isna().to_numpy()
     if not gone.any():

@@ -13,7 +13,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._intervals import check_confidence_level
 from healthml._core._tables import read_table, write_table
 from healthml.exceptions import InputError, MissingIndicatorWarning
@@ -145,6 +145,7 @@ class MissingIndicators(TransformerMixin, BaseEstimator):
         frame = read_table(self, X, reset=True)
         names = list(frame.columns)
         self._check_parameters(names)
+        check_alignment(X=X, y=y, groups=groups)
         groups = None if groups is None else check_groups(groups, len(frame))
         event, unknown = _event_of(y, len(frame))
         candidates = Candidates(

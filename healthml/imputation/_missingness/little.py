@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.stats import chi2
 
+from healthml._core._checks import check_alignment
 from healthml._core._results import Result
 from healthml._core._tables import parse_numbers, refuse_infinite, to_pandas
 from healthml.exceptions import ConvergenceWarning, InputError
@@ -123,6 +124,7 @@ def little_mcar_test(X, *, missing=None, max_iter=2000, tol=1e-9):
     >>> bool(little_mcar_test(X).table["p_value"].item() < 0.001)
     True
     """
+    check_alignment(X=X, missing=missing)
     result = little_of(*_read_numbers(to_pandas(X), missing), max_iter, tol)
     if not result.table["converged"].item():
         warnings.warn(

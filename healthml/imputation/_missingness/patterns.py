@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from healthml._core._checks import check_alignment
 from healthml._core._results import Result
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
@@ -103,6 +104,7 @@ def missingness_patterns(X, *, missing=None):
              1  0.333          1      ph
              1  0.333          2 bun, ph
     """
+    check_alignment(X=X, missing=missing)
     frame = to_pandas(X)
     return describe_patterns([str(c) for c in frame.columns], missing_cells(frame, missing))
 

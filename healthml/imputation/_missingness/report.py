@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._results import Result
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
@@ -217,6 +217,15 @@ def missingness_report(
     cells = missing_cells(frame, missing)
     some = cells.any(axis=0)
     gone, names = cells[:, some], [str(c) for c, has in zip(frame, some, strict=True) if has]
+    check_alignment(
+        X=frame,
+        y=y,
+        groups=groups,
+        site=site,
+        time=time,
+        sensitive_features=sensitive_features,
+        missing=missing,
+    )
     y = None if y is None else check_event(y)[1]
     groups = None if groups is None else check_groups(groups, len(frame))
     check_length("y", y, len(frame))

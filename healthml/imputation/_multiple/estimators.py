@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, Reg
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
 
-from healthml._core._checks import check_groups, check_random_seeds
+from healthml._core._checks import check_alignment, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
 from healthml._core._parallel import run_parallel
 from healthml._core._routing import RoutesFit, inner_fit_params
@@ -52,6 +52,7 @@ class _MultiplyImputed(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         -------
         self
         """
+        check_alignment(X=X, y=y, groups=groups, sample_weight=sample_weight)
         imputer, seed = self._checked_imputer()
         X, y = indexable(X, y)
         if groups is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from healthml._core._checks import check_alignment
 from healthml._core._results import Result
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
@@ -208,6 +209,7 @@ def sensitivity_analysis(
             "shifted."
         )
     imputer._check_parameters()
+    check_alignment(X=X, y=y)
     frame, outcome = _with_outcome(to_pandas(X), y, outcome)
     case = Scenarios.of(imputer, frame, column, category, rows, unit)
     deltas = _grid(deltas)

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import norm
 
-from healthml._core._checks import check_groups
+from healthml._core._checks import check_alignment, check_groups
 from healthml._core._inputs import log_odds
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
@@ -128,6 +128,9 @@ def calibration_curve(
     if method not in (*SMOOTHERS, "binned"):
         known = ", ".join([*SMOOTHERS, "binned"])
         raise InputError(f"method is {method!r}; pass one of {known}.")
+    check_alignment(
+        y_true=y_true, y_proba=y_proba, by=by, sample_weight=sample_weight, groups=groups
+    )
     weights = {"sample_weight": sample_weight, "weight_type": weight_type}
     samples = {
         name: make_sample(y_true, proba, **weights, groups=groups, event=event)

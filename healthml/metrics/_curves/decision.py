@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from healthml._core._checks import check_alignment
 from healthml._core._inputs import check_risks
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
@@ -120,6 +121,7 @@ def decision_curve(
     prevalence = check_prevalence(prevalence)
     at = _check_thresholds(thresholds)
     models = as_models(y_proba)
+    check_alignment(y_true=y_true, y_proba=models, sample_weight=sample_weight, groups=groups)
     if clash := {ALL, NONE} & set(models):
         raise InputError(f"A model cannot be called {clash.pop()!r}; give it another name.")
     options = {"sample_weight": sample_weight, "weight_type": weight_type, "groups": groups}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from healthml._core._checks import check_alignment
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics._measures import MEASURES, get_measure
@@ -196,6 +197,7 @@ def compare_models(
     >>> result.to_frame()["reference"].unique().tolist()
     ['prevalence only', 'age and sex', 'penalised logistic']
     """
+    check_alignment(X=X, y=y, score=score, demographics=demographics)
     task = make_task(
         None,
         X,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_event, check_random_seeds
+from healthml._core._checks import check_alignment, check_event, check_random_seeds
 from healthml._core._inputs import check_threshold
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
@@ -275,6 +275,7 @@ def external_validate(
     """
     level = check_confidence_level(confidence_level)
     check_threshold_level(test_level, oe_interval)
+    check_alignment(y=y, proba=proba, groups=groups, X=X)
     y01 = check_event(y, event=event)[1]
     sample = make_sample(y01, proba, groups=groups, name="proba")
     development = read_development(development, event)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._findings import check_rules
 from healthml._core._fingerprints import duplicate_clusters
 from healthml._core._tables import check_table, to_pandas
@@ -30,6 +30,7 @@ def make_case(X, y, *, groups, site, time, schema, split, test, estimator, known
     taken = {}
     for name, value in (("y", y), ("groups", groups), ("site", site), ("time", time)):
         taken[name] = _role(frame, value, name)
+    check_alignment(X=frame, **taken)
     drop = [v for v in (y, groups) if isinstance(v, str)]
     frame = frame.drop(columns=drop)
     y01 = check_event(taken["y"], event=options["event"], name="the outcome")[1]
@@ -102,6 +103,10 @@ def _with_test(X, y, split, test, groups):
         raise InputError("The training and the test table have different columns.")
     if (groups is None) != (len(test) == 2):
         raise InputError("Give the patients of both tables, or of neither.")
+    check_alignment(X=first, y=y, groups=groups)
+    check_alignment(
+        X_test=second, y_test=test[1], groups_test=test[2] if groups is not None else None
+    )
     joined = pd.concat([first, second], ignore_index=True)
     rows = (np.arange(len(first)), np.arange(len(first), len(joined)))
     both = lambda a, b: np.concatenate([np.asarray(a), np.asarray(b)])  # noqa: E731

@@ -8,7 +8,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.validation import _num_samples
 
 from healthml._core._bootstrap import resample_indices
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml.exceptions import InputError
 
 __all__ = ["GroupBootstrap"]
@@ -97,6 +97,7 @@ class GroupBootstrap(BaseCrossValidator):
         InputError
             With fewer than two patients, or (with `stratify`) of one kind of patient.
         """
+        check_alignment(X=X, y=y, groups=groups)
         n, n_splits = _num_samples(X), self._count()
         codes = np.arange(n) if groups is None else check_groups(groups, n)
         if codes.max() < 1:

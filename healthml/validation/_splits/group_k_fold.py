@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml.exceptions import InputError
 
 
@@ -86,6 +86,7 @@ class RepeatedStratifiedGroupKFold(BaseCrossValidator):
         InputError
             If there are fewer patients with, or without, an event than folds.
         """
+        check_alignment(y=y, groups=groups)
         _, event = check_event(y)
         codes = np.arange(len(event)) if groups is None else check_groups(groups, len(event))
         events, rows = np.bincount(codes, event), np.bincount(codes)

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.validation import _num_samples
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml.exceptions import DataQualityWarning, InputError
 from healthml.validation._splits.times import column_or_values
 
@@ -118,6 +118,7 @@ class LeaveOneSiteOut(BaseCrossValidator):
         -------
         list of SitePart
         """
+        check_alignment(X=X, y=y, groups=groups)
         n = _num_samples(X)
         codes, names = site_codes(column_or_values(self.site, X, "site"), n)
         event = self._event(y, n)

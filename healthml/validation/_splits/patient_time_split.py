@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.validation import _num_samples
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml.exceptions import InputError
 from healthml.validation._splits.times import column_or_values, complete_times, time_span
 
@@ -162,11 +162,13 @@ class PatientTimeSplit(BaseCrossValidator):
             tested or not), n_new_patients, n_returning_patients and, with `y`, n_train_events,
             n_new_events and n_returning_events.
         """
+        check_alignment(X=X, y=y, groups=groups)
         event = None if y is None else check_event(y, any_two_classes=True)[1]
         codes = self._rows(X, groups)[1]
         return pd.DataFrame([report_line(w, codes, event) for w in self.windows(X, groups)])
 
     def _rows(self, X, groups):
+        check_alignment(X=X, groups=groups)
         n = _num_samples(X)
         values = complete_times(column_or_values(self.time, X, "time"), n)
         codes = np.arange(n) if groups is None else check_groups(groups, n)

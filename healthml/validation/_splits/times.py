@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
+from healthml._core._checks import check_alignment
 from healthml.exceptions import InputError
 
 
@@ -90,6 +91,7 @@ def _days(span):
 def column_or_values(given, X, name):
     """Return values as given, or those of the column of X that is named."""
     if not isinstance(given, str):
+        check_alignment(X=X, **{name: given})
         return given
     if given not in list(getattr(X, "columns", ())):
         raise InputError(

@@ -7,7 +7,13 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
 
-from healthml._core._checks import check_event, check_groups, check_patient_cv, scarce_folds
+from healthml._core._checks import (
+    check_alignment,
+    check_event,
+    check_groups,
+    check_patient_cv,
+    scarce_folds,
+)
 from healthml._core._inputs import log_odds
 from healthml._core._recalibration import Recalibration, fit_recalibration
 from healthml._core._routing import RoutesFit
@@ -88,6 +94,7 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
         -------
         ShrunkenClassifier
         """
+        check_alignment(X=X, y=y, groups=groups, sample_weight=sample_weight)
         self.classes_, event = check_event(y, any_two_classes=True)
         X, event = indexable(X, event)
         groups = None if groups is None else check_groups(groups, len(event))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_event, check_groups, check_proba
+from healthml._core._checks import check_alignment, check_event, check_groups, check_proba
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml.exceptions import InputError
@@ -127,6 +127,7 @@ def encounter_performance(
     [['encounters', 0.97], ['patients', 0.96]]
     """
     level = check_confidence_level(confidence_level)
+    check_alignment(y_true=y_true, y_proba=y_proba, groups=groups, time=time)
     y = check_event(y_true, event=event, name="y_true")[1]
     proba = check_proba(y_proba, len(y))
     codes = check_groups(groups, len(y))

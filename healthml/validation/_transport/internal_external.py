@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _num_samples
 
-from healthml._core._checks import check_event, check_groups, check_random_seeds
+from healthml._core._checks import check_alignment, check_event, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml.exceptions import InputError
@@ -216,6 +216,7 @@ def internal_external(
     check_words(**words)
     measures = _check_measures(measures, oe_interval)
     level = check_confidence_level(confidence_level)
+    check_alignment(X=X, y=y, groups=groups, site=site)
     y01 = check_event(y, event=event)[1]
     codes = None if groups is None else check_groups(groups, len(y01))
     parts = _site_parts(column_or_values(site, X, "site"), X, y01, codes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_event, check_groups, check_random_seeds
+from healthml._core._checks import check_alignment, check_event, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
 from healthml._core._paired import paired_scores
 from healthml._core._results import Result
@@ -139,6 +139,7 @@ def temporal_performance(
     (0.86, 0.9)
     """
     level = check_confidence_level(confidence_level)
+    check_alignment(X=X, y=y, groups=groups)
     y01 = check_event(y, event=event)[1]
     codes = None if groups is None else check_groups(groups, len(y01))
     windows = splitter.windows(X, groups)

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from healthml._core._checks import check_random_seeds
+from healthml._core._checks import check_alignment, check_random_seeds
 from healthml.exceptions import InputError
 from healthml.metrics._batched import Block
 from healthml.validation._refits import (
@@ -179,6 +179,7 @@ def validate(
     """
     if method not in METHODS:
         raise InputError(f"method={method!r} is unknown; use one of {', '.join(METHODS)}.")
+    check_alignment(X=X, y=y, groups=groups, time=time, site=site)
     task = make_task(
         estimator,
         X,

@@ -1,0 +1,170 @@
+"""The same row labels in another order are refused at every door, and nothing else is."""
+
+import inspect
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import healthml
+from healthml import cleaning, explanation, fairness, imputation, metrics, reporting, validation
+from healthml._core._checks import check_alignment
+from healthml.exceptions import InputError
+
+N = 240
+RNG = np.random.default_rng(0)
+LABELS = [f"row{k}" for k in range(N)]
+X = pd.DataFrame({"age": RNG.normal(60, 10, N), "lab": RNG.normal(size=N)}, index=LABELS)
+RISK = pd.Series(1 / (1 + np.exp(-X["lab"])), index=LABELS)
+Y = pd.Series((RNG.random(N) < RISK).astype(int), index=LABELS)
+PATIENT = pd.Series(np.arange(N) // 2, index=LABELS)
+SITE = pd.Series(np.repeat(["a", "b", "c"], N // 3), index=LABELS)
+TIME = pd.Series(np.arange(N), index=LABELS)
+HOLES = X.mask(pd.DataFrame(RNG.random((N, 2)) < 0.2, index=LABELS, columns=X.columns))
+VALUES = {
+    "X": X, "y": Y, "y_true": Y, "y_proba": RISK, "proba": RISK, "y_proba_1": RISK,
+    "y_proba_2": RISK, "groups": PATIENT, "site": SITE, "time": TIME, "score": RISK,
+    "sample_weight": pd.Series(1.0, index=LABELS), "sensitive_features": SITE.to_frame("site"),
+    "by": SITE, "demographics": X[["age"]], "where": HOLES.isna(), "missing": HOLES.isna(),
+}  # fmt: skip
+MODEL = LogisticRegression()
+OTHERS = {
+    "estimator": MODEL, "model": None, "imputer": imputation.ChainedImputer(m=2),
+    "models": {"a": MODEL, "b": MODEL}, "imputers": {"a": imputation.ChainedImputer(m=1)},
+    "threshold": 0.3, "reasons": {"none": [0]}, "columns": ["age"],
+    "splitter": validation.PatientTimeSplit(np.arange(N)), "analysis": "logit", "column": "lab",
+    "cv": validation.PatientTimeSplit(np.arange(N)), "deltas": [0.0], "path": None,
+    "true_positive": 1, "false_positive": 1, "max_fpr": 0.5, "min_sensitivity": 0.5,
+}  # fmt: skip
+BECOME_PRIVATE = ("screen_columns", "event_free_strata")  # they serve check_leakage alone
+
+
+def _rows_of(function):
+    return [name for name in inspect.signature(function).parameters if name in VALUES]
+
+
+def _doors():
+    """Every public function that takes two or more things with one value for each row."""
+    for room in (healthml, cleaning, metrics, validation, imputation, explanation, fairness):
+        for name in room.__all__:
+            door = getattr(room, name)
+            if name in BECOME_PRIVATE:
+                continue
+            if inspect.isfunction(door) and len(_rows_of(door)) > 1:
+                yield f"{room.__name__}.{name}", door
+    yield "reporting.table_one", reporting.table_one
+    for name, owner in {
+        "ChainedImputer": imputation.ChainedImputer(include_outcome=True),
+        "MultiplyImputedClassifier": imputation.MultiplyImputedClassifier(MODEL, m=2),
+        "MissingIndicators": imputation.MissingIndicators(),
+        "LabelAudit": cleaning.LabelAudit(MODEL),
+        "ShrunkenClassifier": validation.ShrunkenClassifier(MODEL),
+    }.items():
+        yield f"{name}.fit", owner.fit
+    yield (
+        "ChainedImputer.fit_transform_multiple",
+        imputation.ChainedImputer().fit_transform_multiple,
+    )
+
+
+DOORS = dict(_doors())
+PAIRS = [(name, moved) for name, door in DOORS.items() for moved in _rows_of(door)]
+
+
+def _call(door, **moved):
+    given = {name: VALUES[name] for name in _rows_of(door)}
+    if {"X", "missing"} <= set(given):
+        given["X"] = HOLES
+    needed = [p.name for p in inspect.signature(door).parameters.values() if p.default is p.empty]
+    if "cost_ratio" in inspect.signature(door).parameters:
+        given["cost_ratio"] = 2.0
+        needed = []
+    given |= {name: OTHERS[name] for name in needed if name in OTHERS}
+    return door(**(given | moved))
+
+
+@pytest.mark.parametrize(("name", "moved"), PAIRS, ids=[f"{a}-{b}" for a, b in PAIRS])
+def test_rows_in_another_order_are_refused_at_every_door(name, moved):
+    door = DOORS[name]
+    shuffled = {moved: VALUES[moved].sample(frac=1, random_state=1)}
+    with pytest.raises(InputError, match="in another order") as error:
+        _call(door, **shuffled)
+    assert ".index] if the labels are right" in str(error.value)
+    assert ".to_numpy() if the positions are" in str(error.value)
+    assert "row1" not in str(error.value)
+
+
+def test_the_doors_are_many():
+    assert len(PAIRS) > 150
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        lambda y, g: list(validation.RepeatedStratifiedGroupKFold().split(X, y, g)),
+        lambda y, g: list(validation.GroupBootstrap(5).split(X, y, g)),
+        lambda y, g: validation.LeaveOneSiteOut(SITE).report(X, y, g),
+        lambda y, g: validation.PatientTimeSplit(TIME).report(X, y, g),
+        lambda y, g: validation.PatientTimeSplit(TIME.iloc[::-1]).report(X, y, g),
+        lambda y, g: list(validation.LeaveOneSiteOut(SITE.iloc[::-1]).split(X, y, g)),
+    ],
+)
+def test_splitters_refuse_too(split):
+    other = PATIENT.iloc[::-1]
+    with pytest.raises(InputError, match="in another order"):
+        split(Y, other)
+
+
+def test_models_in_a_dict_are_looked_at_one_by_one():
+    models = {"new": RISK, "old": RISK.iloc[::-1]}
+    for function in (
+        metrics.compare_performance,
+        metrics.decision_curve,
+        metrics.calibration_curve,
+    ):
+        with pytest.raises(InputError, match=r"y_proba\['old'\] has the row labels of"):
+            function(Y, models)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Y,
+        Y.to_numpy(),
+        Y.tolist(),
+        pl.Series(Y.to_numpy()),
+        Y.reset_index(drop=True),
+        Y.set_axis([f"other{k}" for k in range(N)]),
+        Y.set_axis(["row0", *[f"other{k}" for k in range(N - 1)]]),
+        Y.set_axis(pd.MultiIndex.from_product([["a"], LABELS])),
+        Y.set_axis(pd.Index(LABELS).repeat(2)[:N]),
+    ],
+)
+def test_the_same_order_and_other_labels_pass(other):
+    check_alignment(X=X, y=other)
+    assert metrics.auroc(other, RISK) == metrics.auroc(Y, RISK)
+
+
+def test_labels_that_repeat_are_compared_by_their_counts():
+    """By label they cannot be sorted, so the remedy is another; other counts are other labels."""
+    table = X.set_axis(PATIENT.to_numpy())
+    turned = Y.set_axis(PATIENT.to_numpy()).iloc[::-1]
+    with pytest.raises(InputError, match=r"the labels repeat, so sort y as X is sorted"):
+        check_alignment(X=table, y=turned)
+    uneven = np.append(PATIENT.to_numpy()[:-1], 0)
+    check_alignment(X=table, y=Y.set_axis(uneven).iloc[::-1])
+
+
+def test_many_objects_are_compared_with_each_order_seen():
+    table = X.reset_index(drop=True)
+    with pytest.raises(InputError, match="groups has the row labels of y in another order"):
+        check_alignment(X=table, y=Y, groups=PATIENT.iloc[::-1])
+
+
+def test_a_score_without_columns_may_have_any_labels():
+    """`audit_predictions` makes its own table then, whose labels say nothing about the order."""
+    y = Y.reset_index(drop=True).sample(frac=1, random_state=2)
+    risk = RISK.reset_index(drop=True).loc[y.index]
+    assert healthml.audit_predictions(y, risk, random_state=0).exit_code in (0, 1, 2)
