@@ -102,7 +102,7 @@ def logistic(n, resamples, most, folder):
     def fast(**options):
         return validate(LOGISTIC, X, y, method="optimism", resamples=draws, **options)
 
-    two = {"metrics": ["auroc", "brier"]}
+    two = {"measures": ["auroc", "brier"]}
     same, default, loop = in_turn(
         lambda: fast(**two), fast, lambda: plain_loop(X, y, part), runs=2 if n > 5_000 else 3
     )
@@ -150,7 +150,7 @@ def overhead(name, estimator, resamples=20, n=1_000, runs=3):
         coming = (Resample(rows, every, k, k) for k, rows in enumerate(draws))
         deque(iterate_refits(estimator, X, y, coming), maxlen=0)
 
-    two = {"metrics": ["auroc", "brier"]}
+    two = {"measures": ["auroc", "brier"]}
     runs = in_turn(ours, lambda: ours(**two), refits, bare, runs=runs)
     parts = "nine measures with intervals", "AUC and Brier score with intervals", "refits alone"
     for part, spent in zip(parts, runs[:3], strict=True):
@@ -165,7 +165,7 @@ def two_jobs(estimator, resamples=40, n=1_000):
     X, y = cohort(n)
 
     def ours(n_jobs):
-        asked = {"method": "oob", "resamples": resamples, "random_state": 0}
+        asked = {"method": "oob", "n_resamples": resamples, "random_state": 0}
         return validate(estimator, X, y, n_jobs=n_jobs, **asked)
 
     ours(2)  # the workers start and import
@@ -184,7 +184,7 @@ def dask_cluster(estimator, n=500):
     from distributed import Client
 
     X, y = cohort(n)
-    asked = {"resamples": 10, "random_state": 0}
+    asked = {"n_resamples": 10, "random_state": 0}
     for method in ("oob", "repeated_cv"):
         alone = validate(estimator, X, y, method=method, **asked).to_frame()
         options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}

@@ -302,6 +302,24 @@ def _units_by_stratum(unit, strata):
     return [np.flatnonzero(of_unit == s) for s in np.unique(of_unit)]
 
 
+def number_or_draws(n_resamples, resamples=None):
+    """Return the resamples where they are given, else how many to draw."""
+    if resamples is None:
+        return check_count(n_resamples, "n_resamples")
+    if isinstance(resamples, Integral | str) or not isinstance(resamples, Iterable):
+        raise InputError(
+            f"resamples is {resamples!r}; pass arrays of row positions, or a number as n_resamples."
+        )
+    return resamples
+
+
+def check_count(count, name):
+    """Return a count of at least 1 as int; `name` is the parameter that holds it."""
+    if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
+        raise InputError(f"{name} is {count!r}; give a whole number of at least 1.")
+    return int(count)
+
+
 def given_draws(resamples, n):
     """Return given resamples as checked arrays, or None for a number of resamples."""
     if isinstance(resamples, Integral) or not isinstance(resamples, Iterable):

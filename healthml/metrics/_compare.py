@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from healthml._core._bootstrap import BootstrapResult, bootstrap
+from healthml._core._bootstrap import BootstrapResult, bootstrap, number_or_draws
 from healthml._core._checks import check_alignment
 from healthml._core._inputs import check_threshold
 from healthml._core._intervals import check_confidence_level
@@ -99,7 +99,8 @@ def compare_performance(
     sample_weight=None,
     weight_type=None,
     confidence_level=0.95,
-    resamples=1000,
+    n_resamples=1000,
+    resamples=None,
     event=None,
     n_jobs=None,
     verbose=0,
@@ -129,8 +130,10 @@ def compare_performance(
         What the weights are; required with them. Frequency weights are rows written out.
     confidence_level : float, default=0.95
         Coverage of each interval.
-    resamples : int or iterable of int arrays, default=1000
-        Number of resamples, or the resamples themselves.
+    n_resamples : int, default=1000
+        Number of bootstrap resamples.
+    resamples : iterable of int arrays, default=None
+        The resamples themselves, as arrays of row positions, instead of a number.
     event : scalar or str, default=None
         The level of `y_true` that is the event.
     n_jobs : int, default=None
@@ -169,7 +172,7 @@ def compare_performance(
     >>> died = random.uniform(size=200) < risk
     >>> models = {"blind": np.full(200, 0.3), "model": risk}
     >>> result = compare_performance(
-    ...     died, models, measures=["brier"], resamples=100, random_state=0
+    ...     died, models, measures=["brier"], n_resamples=100, random_state=0
     ... )
     >>> result.to_frame()[["model", "reference"]].values.tolist()
     [['model', 'blind']]
@@ -196,7 +199,7 @@ def compare_performance(
         statistic,
         n_samples=len(some.event),
         groups=some.groups,
-        resamples=resamples,
+        resamples=number_or_draws(n_resamples, resamples),
         confidence_level=level,
         n_jobs=n_jobs,
         verbose=verbose,

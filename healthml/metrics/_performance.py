@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from healthml._core._bootstrap import BootstrapResult
+from healthml._core._bootstrap import BootstrapResult, number_or_draws
 from healthml._core._checks import check_random_seeds
 from healthml._core._inputs import EPSILON, check_threshold
 from healthml._core._intervals import check_confidence_level
@@ -129,7 +129,8 @@ def performance(
     interval_methods=None,
     confidence_level=0.95,
     intervals=True,
-    resamples=1000,
+    n_resamples=1000,
+    resamples=None,
     event=None,
     classes=None,
     n_jobs=None,
@@ -175,8 +176,10 @@ def performance(
         Coverage of the intervals.
     intervals : bool, default=True
         Whether to compute intervals; False gives the estimates alone, quickly.
-    resamples : int or iterable of int arrays, default=1000
-        Bootstrap resamples for the measures without a formula, or the resamples themselves.
+    n_resamples : int, default=1000
+        Number of bootstrap resamples, for the measures without a formula.
+    resamples : iterable of int arrays, default=None
+        The resamples themselves, as arrays of row positions, instead of a number.
     event : scalar or str, default=None
         The level of `y_true` that is the event; not needed for 0/1 and booleans.
     classes : list, default=None
@@ -223,7 +226,7 @@ def performance(
     >>> random = np.random.RandomState(0)
     >>> risk = random.uniform(0.05, 0.6, 300)
     >>> died = random.uniform(size=300) < risk
-    >>> result = performance(died, risk, threshold=0.2, resamples=100, random_state=0)
+    >>> result = performance(died, risk, threshold=0.2, n_resamples=100, random_state=0)
     >>> result.get("auroc")["method"]
     'DeLong'
     """
@@ -248,7 +251,8 @@ def performance(
     drawn, null = None, {}
     if intervals:
         seeds = check_random_seeds(random_state, 2)
-        run = {"resamples": resamples, "n_jobs": n_jobs, "verbose": verbose}
+        asked = number_or_draws(n_resamples, resamples)
+        run = {"resamples": asked, "n_jobs": n_jobs, "verbose": verbose}
         drawn, null = question.resampled(rows, run, seeds)
     table = pd.DataFrame(
         [question.row(m, rows[m.name], drawn, null, intervals) for m in question.measures]

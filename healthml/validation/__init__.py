@@ -13,9 +13,7 @@ from healthml.validation._leakage import (
     LeakageResult,
     MembershipResult,
     check_leakage,
-    event_free_strata,
     membership_inference,
-    screen_columns,
 )
 from healthml.validation._reference_models import TableEncoder, default_model
 from healthml.validation._sample_size import (
@@ -24,7 +22,6 @@ from healthml.validation._sample_size import (
     external_sample_size,
     precision_sample_size,
 )
-from healthml.validation._scoring import Evaluator
 from healthml.validation._splits import (
     GroupBootstrap,
     LeaveOneSiteOut,
@@ -51,7 +48,6 @@ from healthml.validation._validate import ValidationResult, validate
 
 __all__ = [
     "EncounterResult",
-    "Evaluator",
     "ExternalValidationResult",
     "GroupBootstrap",
     "InstabilityResult",
@@ -76,7 +72,6 @@ __all__ = [
     "default_model",
     "development_sample_size",
     "encounter_performance",
-    "event_free_strata",
     "external_sample_size",
     "external_validate",
     "heuristic_shrinkage",
@@ -86,7 +81,6 @@ __all__ = [
     "permutation_test",
     "precision_sample_size",
     "prediction_instability",
-    "screen_columns",
     "temporal_performance",
     "validate",
 ]

@@ -91,7 +91,7 @@ class Task:
 
 
 def make_task(
-    estimator, X, y, *, groups, sample_weight, metrics, threshold_range, confidence_level, event
+    estimator, X, y, *, groups, sample_weight, measures, threshold_range, confidence_level, event
 ):
     """Check what was handed in and read the names of the measures."""
     check_alignment(X=X, y=y, groups=groups, sample_weight=sample_weight)
@@ -103,10 +103,10 @@ def make_task(
         groups = None  # every row is a patient of its own
     weight = None if sample_weight is None else check_weight(sample_weight, y.astype(float))
     thresholds, at = _thresholds(threshold_range)
-    if metrics is None:
+    if measures is None:
         wanted = DEFAULT + tuple(thresholds)
     else:
-        wanted = tuple(dict.fromkeys([metrics] if isinstance(metrics, str) else metrics))
+        wanted = tuple(dict.fromkeys([measures] if isinstance(measures, str) else measures))
     thresholds |= _named_thresholds(wanted)
     needed = [part for name in wanted for part in DERIVED.get(name, (name,))]
     for name in needed:
@@ -183,7 +183,7 @@ def _number(text, name):
         return float(text)
     except ValueError:
         raise InputError(
-            f"metrics has {name!r}; write the threshold as a number: 'net_benefit@0.2'."
+            f"measures has {name!r}; write the threshold as a number: 'net_benefit@0.2'."
         ) from None
 
 
@@ -191,16 +191,16 @@ def _check_name(name, thresholds):
     base, _, at = name.partition("@")
     if base not in MEASURES:
         raise InputError(
-            f"metrics has {name!r}; choose from healthml.metrics.list_measures(), 'dxy' and "
+            f"measures has {name!r}; choose from healthml.metrics.list_measures(), 'dxy' and "
             "'emax_logistic', with a threshold behind @ where one is needed ('net_benefit@0.2')."
         )
     if get_measure(base).needs_threshold:
         if not at and name not in thresholds:
             raise InputError(
-                f"metrics has {name!r}, which needs a threshold: write '{name}@0.2', or pass "
+                f"measures has {name!r}, which needs a threshold: write '{name}@0.2', or pass "
                 "threshold_range for the net benefit over a range."
             )
         if at:
             check_threshold(_number(at, name), name)
     elif at:
-        raise InputError(f"metrics has {name!r}; {base} takes no threshold.")
+        raise InputError(f"measures has {name!r}; {base} takes no threshold.")

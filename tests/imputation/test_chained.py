@@ -364,7 +364,7 @@ def test_validate_refits_it_in_every_resample():
     X[rng.random(X.shape) < 0.1] = np.nan
     CountingImputer.fitted_on.clear()
     model = make_pipeline(CountingImputer(m=1, n_iter=1, random_state=0), LogisticRegression())
-    validation.validate(model, X, event, resamples=20, random_state=0)
+    validation.validate(model, X, event, n_resamples=20, random_state=0)
     assert len(CountingImputer.fitted_on) >= 21
 
 

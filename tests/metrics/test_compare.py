@@ -69,7 +69,7 @@ def test_repeating_every_patient_changes_only_the_unclustered_test(r):
 def test_resampled_difference_agrees_with_delong(r):
     exact = m.delong_test(r.y, r.q, r.p).to_frame().iloc[0]
     models = {"first": r.p, "second": r.q}
-    result = m.compare_performance(r.y, models, measures=["auroc"], resamples=800, random_state=0)
+    result = m.compare_performance(r.y, models, measures=["auroc"], n_resamples=800, random_state=0)
     row = result.to_frame().iloc[0]
     assert row["model"] == "second"
     assert row["estimate"] == pytest.approx(exact["estimate"])
@@ -81,7 +81,7 @@ def test_values_are_those_of_the_measures(r):
     names += ["calibration_in_the_large", "nagelkerke_r2_recalibrated", "expected_cost", "auprc"]
     models = {"p": r.p, "q": r.q}
     result = m.compare_performance(
-        r.y, models, measures=names, threshold=0.3, resamples=10, random_state=0
+        r.y, models, measures=names, threshold=0.3, n_resamples=10, random_state=0
     )
     for row in result.to_frame().itertuples():
         measure = m.get_measure(row.measure)
@@ -96,7 +96,7 @@ def test_values_are_exact_where_resamples_gather_risks():
     y = (random.uniform(size=7_000) < p).astype(int)
     models = {"p": p, "sharper": p**1.2}
     names = ["auroc", "ici", "ece"]
-    result = m.compare_performance(y, models, measures=names, resamples=20, random_state=0)
+    result = m.compare_performance(y, models, measures=names, n_resamples=20, random_state=0)
     drawn = result.bootstrap
     for row in result.to_frame().itertuples():
         function = m.get_measure(row.measure).function
@@ -112,7 +112,7 @@ def test_values_are_exact_where_resamples_gather_risks():
 
 def test_weights_are_rows_or_sandwiches(r):
     models = {"p": r.p, "q": r.q}
-    options = {"measures": ["brier", "auroc", "ici"], "resamples": 40, "random_state": 0}
+    options = {"measures": ["brier", "auroc", "ici"], "n_resamples": 40, "random_state": 0}
     rows = np.repeat(np.arange(len(r.y)), r.w)
     written = {name: proba[rows] for name, proba in models.items()}
     weights = {"sample_weight": r.w, "weight_type": "frequency"}
@@ -131,7 +131,7 @@ def test_weights_are_rows_or_sandwiches(r):
 def test_multiplicity_is_named_and_counted(r):
     models = {"p": r.p, "q": r.q, "mean": (r.p + r.q) / 2}
     result = m.compare_performance(
-        r.y, models, reference="mean", measures=["auroc", "brier"], resamples=100, random_state=0
+        r.y, models, reference="mean", measures=["auroc", "brier"], n_resamples=100, random_state=0
     )
     table = result.to_frame()
     assert result.n_comparisons == len(table) == 4
@@ -144,7 +144,7 @@ def test_multiplicity_is_named_and_counted(r):
 def test_whole_patients_are_resampled(r):
     rows = np.repeat(np.arange(len(r.y)), 4)
     models = {"p": r.p[rows], "q": r.q[rows]}
-    options = {"measures": ["brier"], "resamples": 200, "random_state": 0}
+    options = {"measures": ["brier"], "n_resamples": 200, "random_state": 0}
     naive = m.compare_performance(r.y[rows], models, **options).to_frame().iloc[0]
     right = m.compare_performance(r.y[rows], models, groups=rows, **options).to_frame().iloc[0]
     wider = (right["upper"] - right["lower"]) / (naive["upper"] - naive["lower"])

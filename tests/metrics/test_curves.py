@@ -17,7 +17,7 @@ METHODS = ["loess", "loess_interpolated", "lowess", "rcs", "pspline", "binned"]
 def test_curve_has_the_promised_columns_and_covers_itself(simulated, method):
     y, p, groups = simulated
     for extra in ({}, {"groups": groups}):
-        result = m.calibration_curve(y, p, method=method, **extra)
+        result = m.calibration_curve(y, p, smooth=method, **extra)
         table = result.to_frame()
         columns = ["curve", "risk", "estimate", "lower", "upper", "n_samples", "n_events"]
         assert table.columns.tolist() == columns
@@ -30,7 +30,7 @@ def test_curve_has_the_promised_columns_and_covers_itself(simulated, method):
 
 def test_bins_count_their_rows(simulated):
     y, p, _ = simulated
-    table = m.calibration_curve(y, p, method="binned", n_bins=8).to_frame()
+    table = m.calibration_curve(y, p, smooth="binned", n_bins=8).to_frame()
     assert table["n_samples"].tolist() == [50] * 8
     assert table["n_events"].sum() == y.sum()
     np.testing.assert_allclose(table["estimate"], table["n_events"] / 50)
@@ -177,14 +177,14 @@ def test_threshold_table_agrees_with_the_single_measures(r):
 
 
 def test_roc_band_holds_the_curve_and_its_area(r):
-    result = m.roc_curve(r.y, {"p": r.p, "q": r.q}, resamples=100, random_state=0)
+    result = m.roc_curve(r.y, {"p": r.p, "q": r.q}, n_resamples=100, random_state=0)
     assert result.areas["q"] == pytest.approx(m.auroc(r.y, r.q))
     middle = result.to_frame().query("model == 'p' and at > 0.05 and at < 0.95")
     assert (middle["lower"] <= middle["estimate"]).all()
     assert (middle["upper"] >= middle["estimate"]).all()
     area = np.trapezoid(result.to_frame().query("model == 'p'")["estimate"], dx=0.01)
     assert area == pytest.approx(result.areas["p"], abs=0.01)
-    curve = m.precision_recall_curve(r.y, r.p, resamples=50, random_state=0)
+    curve = m.precision_recall_curve(r.y, r.p, n_resamples=50, random_state=0)
     assert curve.areas["model"] == pytest.approx(m.average_precision(r.y, r.p))
     assert curve.to_frame()["estimate"].iloc[-1] == pytest.approx(r.y.mean(), abs=0.1)
 
@@ -198,10 +198,10 @@ def test_risk_distribution_counts_both_outcomes(r):
 
 
 def drawings(y, p):
-    few = {"resamples": 30, "random_state": 0}
+    few = {"n_resamples": 30, "random_state": 0}
     models = {"a": p, "b": p**1.3}
     yield m.calibration_curve(y, p)
-    yield m.calibration_curve(y, models, method="binned")
+    yield m.calibration_curve(y, models, smooth="binned")
     yield m.decision_curve(y, models, thresholds=np.arange(1, 50) / 100)
     yield m.threshold_table(y, p, thresholds=[0.1, 0.2, 0.4])
     yield m.roc_curve(y, models, **few)
@@ -242,7 +242,7 @@ def test_displays_draw_the_column_of_the_event(simulated):
     X, labels = np.log(p / (1 - p)).reshape(-1, 1), np.where(y == 1, "died", "recovered")
     model = LogisticRegression().fit(X, labels)
     risk = model.predict_proba(X)[:, 0]
-    few = {"resamples": 5, "random_state": 0}
+    few = {"n_resamples": 5, "random_state": 0}
     display = m.CurveDisplay.from_estimator(model, X, labels, event="died", **few)
     assert display.result.areas["model"] == pytest.approx(m.auroc(y, risk))
     assert m.auroc(y, risk) > 0.6
@@ -277,7 +277,7 @@ def test_three_classes_are_judged_one_against_the_rest():
     table = m.threshold_table(y, proba, classes=labels, thresholds=[0.3]).to_frame()
     row = table.query("`class` == 'ward' and measure == 'ppv'").iloc[0]
     assert row["estimate"] == pytest.approx(m.ppv(y == "ward", proba[:, 1], threshold=0.3))
-    areas = m.roc_curve(y, proba, classes=labels, resamples=3, random_state=0).results
+    areas = m.roc_curve(y, proba, classes=labels, n_resamples=3, random_state=0).results
     assert areas["home"].areas["model"] == pytest.approx(m.auroc(y == "home", proba[:, 0]))
     with pytest.raises(InputError, match="compares risks of one event"):
         m.compare_performance(y, {"a": proba, "b": proba})
@@ -290,7 +290,7 @@ def test_three_classes_are_judged_one_against_the_rest():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda y, p: m.calibration_curve(y, p, method="spline"), "method"),
+        (lambda y, p: m.calibration_curve(y, p, smooth="spline"), "smooth"),
         (lambda y, p: m.decision_curve(y, p, thresholds=[0, 0.2]), "thresholds"),
         (lambda y, p: m.decision_curve(y, {"treat all": p}), "another name"),
         (lambda y, p: m.decision_curve(y, {}), "empty"),

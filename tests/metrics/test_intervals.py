@@ -18,7 +18,7 @@ DIRECT = ["auroc", "oe_ratio", "brier", "calibration_slope", "calibration_in_the
 
 
 def ends(y, p, name, **options):
-    options = {"threshold": 0.3, "resamples": 20, "random_state": 0, **options}
+    options = {"threshold": 0.3, "n_resamples": 20, "random_state": 0, **options}
     row = m.performance(y, p, measures=[name], **options).get(name)
     return [row["lower"], row["upper"]]
 
@@ -74,7 +74,7 @@ def test_auroc_near_its_limit_has_its_interval_on_the_logit_scale():
     random = np.random.RandomState(0)
     y = np.r_[np.ones(12), np.zeros(100)].astype(int)
     p = 1 / (1 + np.exp(-random.normal(2.2 * y - 1, 1)))
-    options = {"measures": "auroc", "resamples": 2}
+    options = {"measures": "auroc", "n_resamples": 2}
     row = m.performance(y, p, **options).get("auroc")
     plain = m.performance(y, p, **options, interval_methods={"auroc": "delong"}).get("auroc")
     assert row["method"] == "DeLong, logit scale, Student's t"
@@ -95,14 +95,14 @@ def test_auroc_near_its_limit_has_its_interval_on_the_logit_scale():
 
 def test_no_interval_has_no_width():
     y, p = np.r_[np.zeros(30), np.ones(30)].astype(int), np.linspace(0.01, 0.99, 60)
-    table = m.performance(y, p, threshold=0.5, resamples=50, random_state=0).to_frame()
+    table = m.performance(y, p, threshold=0.5, n_resamples=50, random_state=0).to_frame()
     perfect = table.set_index("measure").loc[["auroc", "auprc", "partial_auroc"]]
     assert perfect["lower"].isna().all()
     assert perfect["reason"].str.contains("no interval").all()
     random = np.random.RandomState(0)
     y = (random.uniform(size=60) < p).astype(int)
     one = m.performance(
-        y, p, groups=np.ones(60), threshold=0.2, resamples=20, random_state=0
+        y, p, groups=np.ones(60), threshold=0.2, n_resamples=20, random_state=0
     ).to_frame()
     single = one["method"] == "Wilson, one row per patient"
     assert one["lower"].isna().to_numpy().tolist() == (~single).tolist()
@@ -122,7 +122,7 @@ def test_sandwich_of_patients_agrees_with_gee(r):
 def test_pima_is_equal_to_the_printed_tolerance(pima, column, key):
     expected, x, _ = pima
     e, y, p = expected[key], x["y"], x[column]
-    options = {"interval_methods": {"oe_ratio": "binomial"}, "resamples": 5, "random_state": 0}
+    options = {"interval_methods": {"oe_ratio": "binomial"}, "n_resamples": 5, "random_state": 0}
     names = {"auc": "auroc", "brier_scaled": "scaled_brier", "cal_slope": "calibration_slope"}
     names |= {"cal_intercept": "calibration_intercept", "citl": "calibration_in_the_large"}
     names |= {"brier": "brier", "log_loss": "log_loss", "oe": "oe_ratio"}
@@ -169,7 +169,7 @@ def test_pima_delong_and_val_prob(pima):
 
 def test_table_has_one_row_per_measure_and_plain_types(simulated):
     y, p, _ = simulated
-    result = m.performance(y, p, threshold=0.2, resamples=50, random_state=0)
+    result = m.performance(y, p, threshold=0.2, n_resamples=50, random_state=0)
     table = result.to_frame()
     assert table["measure"].tolist() == m.list_measures()["measure"].tolist()
     assert set(table["n_samples"]) == {400}
@@ -198,7 +198,7 @@ def test_without_a_threshold_values_are_missing_with_a_reason(simulated):
 
 def test_same_answer_for_any_number_of_jobs(simulated):
     y, p, groups = simulated
-    options = {"groups": groups, "resamples": 30, "random_state": 3, "measures": ["ici", "auprc"]}
+    options = {"groups": groups, "n_resamples": 30, "random_state": 3, "measures": ["ici", "auprc"]}
     tables = [m.performance(y, p, n_jobs=jobs, **options).to_frame() for jobs in (1, 2)]
     pd.testing.assert_frame_equal(*tables)
 
@@ -209,8 +209,8 @@ def test_patients_widen_intervals_when_their_rows_agree():
     y = np.repeat((random.uniform(size=150) < p[::4] ** 2).astype(int), 4)
     groups = np.repeat(np.arange(150), 4)
     for name in (*DIRECT, "sensitivity", "net_benefit", "average_precision", "ici"):
-        alone = np.diff(ends(y, p, name, resamples=200, threshold=0.5))[0]
-        together = np.diff(ends(y, p, name, resamples=200, groups=groups, threshold=0.5))[0]
+        alone = np.diff(ends(y, p, name, n_resamples=200, threshold=0.5))[0]
+        together = np.diff(ends(y, p, name, n_resamples=200, groups=groups, threshold=0.5))[0]
         assert 1.5 < together / alone < 2.4, name
 
 
@@ -235,9 +235,9 @@ def test_frequency_weights_give_the_interval_of_repeated_rows(r):
 def test_sampling_weights_give_sandwich_intervals_free_of_their_scale(r):
     weight = 0.5 + r.w
     for name in (*DIRECT, "sensitivity", "ici", "auprc"):
-        one = ends(r.y, r.p, name, sample_weight=weight, weight_type="sampling", resamples=50)
+        one = ends(r.y, r.p, name, sample_weight=weight, weight_type="sampling", n_resamples=50)
         other = ends(
-            r.y, r.p, name, sample_weight=3.5 * weight, weight_type="sampling", resamples=50
+            r.y, r.p, name, sample_weight=3.5 * weight, weight_type="sampling", n_resamples=50
         )
         np.testing.assert_allclose(one, other, atol=2e-3)
     table = m.performance(
@@ -352,7 +352,7 @@ def test_interval_of_the_lowest_cost_takes_its_bias_back(r):
 def test_null_reference_is_what_simulation_gives(simulated):
     _, p, _ = simulated
     y = (np.random.RandomState(0).uniform(size=len(p)) < p).astype(int)
-    row = m.performance(y, p, measures=["ici", "ece"], resamples=20, random_state=0).to_frame()
+    row = m.performance(y, p, measures=["ici", "ece"], n_resamples=20, random_state=0).to_frame()
     random = np.random.RandomState(1)
     drawn = [(random.uniform(size=len(p)) < p).astype(int) for _ in range(150)]
     for name, function in (("ici", m.ici), ("ece", m.ece)):
@@ -379,7 +379,7 @@ def test_gathered_risks_give_nearly_the_same_measures():
 
 def test_json_holds_the_table_and_no_single_resample(simulated):
     y, p, _ = simulated
-    result = m.performance(y, p, measures=["auprc"], resamples=50, random_state=0)
+    result = m.performance(y, p, measures=["auprc"], n_resamples=50, random_state=0)
     assert json.loads(result.to_json())["bootstrap"] is None
     assert "auprc" in result.summary()
 
@@ -388,5 +388,5 @@ def test_nothing_is_printed_and_no_warning_is_raised(simulated, capsys):
     y, p, _ = simulated
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        m.performance(y, p, threshold=0.2, resamples=20, random_state=0)
+        m.performance(y, p, threshold=0.2, n_resamples=20, random_state=0)
     assert capsys.readouterr() == ("", "")

@@ -67,7 +67,7 @@ HALF = [(np.arange(0, 150, 2), np.arange(1, 150, 2))]
 def test_one_split_gives_the_paired_delong_interval(rated):
     X, y = rated
     models = {"first": Column(0), "second": Column(1)}
-    result = compare_models(models, X, y, resamples=HALF, measures="auroc", **ALONE)
+    result = compare_models(models, X, y, cv=HALF, measures="auroc", **ALONE)
     row, test = result.to_frame().iloc[0], HALF[0][1]
     expected = delong_test(y[test], X[test, 1], X[test, 0]).to_frame().iloc[0]
     areas = [roc_auc_score(y[test], X[test, k]) for k in (1, 0)]
@@ -82,7 +82,7 @@ def test_one_split_gives_the_paired_delong_interval(rated):
 
 def test_the_better_model_is_the_one_minus_the_reference(rated):
     models = {"first": Column(0), "second": Column(1)}
-    options = {**ALONE, "measures": ["auroc", "brier"], "resamples": 2}
+    options = {**ALONE, "measures": ["auroc", "brier"], "n_repeats": 2}
     found = compare_models(models, *rated, **options).to_frame().set_index("measure")
     assert found.loc["auroc", "estimate"] > 0 > found.loc["brier", "estimate"]
     assert found["direction"].tolist() == ["higher", "lower"]
@@ -94,7 +94,7 @@ def test_the_better_model_is_the_one_minus_the_reference(rated):
 def test_adjusted_intervals_account_for_all_differences(rated):
     X, y = rated
     models = {"a": Column(0), "b": Column(1)}
-    result = compare_models(models, X, y, threshold_range=(0.2, 0.4), random_state=0, resamples=2)
+    result = compare_models(models, X, y, threshold_range=(0.2, 0.4), random_state=0, n_repeats=2)
     found = result.to_frame()
     # 1 pair of models, 2 x 2 with simple references (no age, no sex), 3 measures
     assert result.n_comparisons == len(found) == 5 * 3
@@ -108,7 +108,7 @@ def test_adjusted_intervals_account_for_all_differences(rated):
 
 
 def test_a_model_equal_to_its_reference_differs_by_nothing(table):
-    result = compare_models({"mine": default_model()}, *table, resamples=2, random_state=0)
+    result = compare_models({"mine": default_model()}, *table, n_repeats=2, random_state=0)
     same = result.to_frame().query("reference == 'penalised logistic'")
     assert same[["estimate", "lower", "upper"]].abs().max().max() == 0
     scores = result.scores.set_index(["model", "measure"])["estimate"]
@@ -122,23 +122,23 @@ def test_a_model_equal_to_its_reference_differs_by_nothing(table):
 def test_age_and_sex_see_only_age_and_sex(table):
     X, y = table
     own = compare_models(
-        {"own": default_model()}, X[["Age", "gender"]], y, resamples=1, random_state=0
+        {"own": default_model()}, X[["Age", "gender"]], y, n_repeats=1, random_state=0
     )
-    every = compare_models({"own": default_model()}, X, y, resamples=1, random_state=0)
+    every = compare_models({"own": default_model()}, X, y, n_repeats=1, random_state=0)
     pd.testing.assert_series_equal(
         every.predictions["age and sex"], own.predictions["own"], check_names=False
     )
     named = compare_models(
-        {"own": default_model()}, X, y, demographics=["lab"], resamples=1, random_state=0
+        {"own": default_model()}, X, y, demographics=["lab"], n_repeats=1, random_state=0
     )
-    alone = compare_models({"own": default_model()}, X[["lab"]], y, resamples=1, random_state=0)
+    alone = compare_models({"own": default_model()}, X[["lab"]], y, n_repeats=1, random_state=0)
     np.testing.assert_allclose(named.predictions["age and sex"], alone.predictions["own"])
 
 
 def test_a_score_is_compared_on_the_rows_that_have_it(rated):
     X, y = rated
     score = np.where(np.arange(150) < 100, X[:, 1], np.nan)
-    options = {"resamples": HALF, "simple_references": ["existing score"], "random_state": 0}
+    options = {"cv": HALF, "simple_references": ["existing score"], "random_state": 0}
     found = compare_models({"a": Column(0)}, X, y, score=score, **options)
     row = found.to_frame().query("measure == 'auroc'").iloc[0]
     both = np.arange(1, 100, 2)
@@ -178,9 +178,9 @@ def test_patients_are_the_units_of_the_interval(rated):
     models = {"a": Column(0), "b": Column(1)}
     pairs = [(np.flatnonzero(groups % 2 == 0), np.flatnonzero(groups % 2 == 1))]
     options = {**ALONE, "measures": "brier"}
-    once = compare_models(models, X, y, resamples=HALF, **options).to_frame().iloc[0]
+    once = compare_models(models, X, y, cv=HALF, **options).to_frame().iloc[0]
     again = compare_models(
-        models, X[twice], y[twice], groups=groups, resamples=pairs, **options
+        models, X[twice], y[twice], groups=groups, cv=pairs, **options
     ).to_frame()
     for end in ("lower", "upper"):
         assert again[end].item() == pytest.approx(once[end])
@@ -192,10 +192,10 @@ def test_weights_are_rows_written_out(rated):
     weight = 1 + np.arange(150) % 3
     models = {"a": Column(0), "b": Column(1)}
     options = {**ALONE, "measures": ["auroc", "brier"]}
-    weighed = compare_models(models, X, y, sample_weight=weight, resamples=HALF, **options)
+    weighed = compare_models(models, X, y, sample_weight=weight, cv=HALF, **options)
     rows = np.repeat(np.arange(150), weight)
     pairs = [(np.flatnonzero(rows % 2 == 0), np.flatnonzero(rows % 2 == 1))]
-    written = compare_models(models, X[rows], y[rows], groups=rows, resamples=pairs, **options)
+    written = compare_models(models, X[rows], y[rows], groups=rows, cv=pairs, **options)
     columns = ["estimate", "value", "lower", "upper"]
     np.testing.assert_allclose(weighed.to_frame()[columns], written.to_frame()[columns], rtol=0.02)
 
@@ -214,13 +214,13 @@ def test_weights_are_rows_written_out(rated):
     ],
 )
 def test_mistakes_are_named(rated, change, message):
-    given = {"models": {"a": Column(), "b": Column(1)}, **ALONE, "resamples": 1, **change}
+    given = {"models": {"a": Column(), "b": Column(1)}, **ALONE, "n_repeats": 1, **change}
     with pytest.raises(InputError, match=message):
         compare_models(given.pop("models"), *rated, **given)
 
 
 def test_comparison_draws_and_writes(table):
-    result = compare_models({"mine": Column(2)}, table[0].assign(lab=0.5), table[1], resamples=1)
+    result = compare_models({"mine": Column(2)}, table[0].assign(lab=0.5), table[1], n_repeats=1)
     ax = result.plot()
     names = [text.get_text() for text in ax.get_yticklabels()]
     assert names[-1] == "mine - prevalence only"
@@ -234,7 +234,7 @@ def test_learning_curve_sets_are_nested_whole_and_stratified(visits, remembers):
     X = X.copy()
     X[:, 0] = groups
     found = learning_curve(
-        remembers, X, y, groups=groups, sizes=[0.25, 20, 1.0], measures="auroc", repeats=2
+        remembers, X, y, groups=groups, sizes=[0.25, 20, 1.0], measures="auroc", n_repeats=2
     ).to_frame()
     fits, size = remembers.fits, np.bincount(groups)
     assert len(fits) == 3 * 10
@@ -255,7 +255,9 @@ def test_learning_curve_sets_are_nested_whole_and_stratified(visits, remembers):
 
 def test_learning_curve_ends_at_cross_validation(rated):
     X, y = rated
-    result = learning_curve(LogisticRegression(), X, y, sizes=[0.5, 1.0], repeats=2, random_state=1)
+    result = learning_curve(
+        LogisticRegression(), X, y, sizes=[0.5, 1.0], n_repeats=2, random_state=1
+    )
     last = result.to_frame().query("n_train_patients == 120").set_index("measure")
     from healthml._core._checks import check_random_seeds
     from healthml.validation import RepeatedStratifiedGroupKFold
@@ -322,10 +324,10 @@ def test_the_variance_of_a_gain_has_two_parts():
 
 
 def test_one_repeat_has_no_interval_of_a_gain(rated):
-    result = learning_curve(LogisticRegression(), *rated, sizes=[0.5, 1.0], repeats=1)
+    result = learning_curve(LogisticRegression(), *rated, sizes=[0.5, 1.0], n_repeats=1)
     assert result.gains["lower"].isna().all()
     assert "no interval with one repeat" in result.summary()
-    alone = learning_curve(LogisticRegression(), *rated, sizes=[1.0], repeats=1)
+    alone = learning_curve(LogisticRegression(), *rated, sizes=[1.0], n_repeats=1)
     assert alone.gains.empty
     assert alone.summary()
 
@@ -342,7 +344,7 @@ def test_one_repeat_has_no_interval_of_a_gain(rated):
 )
 def test_mistakes_in_a_learning_curve_are_named(rated, change, message):
     with pytest.raises(InputError, match=message):
-        learning_curve(Column(), *rated, repeats=1, **change)
+        learning_curve(Column(), *rated, n_repeats=1, **change)
 
 
 @pytest.mark.slow
@@ -358,7 +360,7 @@ def test_intervals_of_differences_cover(repeats):
     for run in range(runs):
         rng = np.random.default_rng([run, repeats])
         X, y = rng.normal(size=(300, 10)), (rng.random(300) < 0.3).astype(int)
-        options = {"measures": "auroc", "resamples": repeats, "simple_references": False}
+        options = {"measures": "auroc", "cv": repeats, "simple_references": False}
         table = compare_models(models, X, y, random_state=run, **options).to_frame()
         for row in table.itertuples():
             covered[row.model] += row.lower <= 0 <= row.upper

@@ -47,7 +47,7 @@ def test_a_cluster_gives_the_same_numbers(method, cluster):
     for name, model in models.items():
         if (name, method) == ("forest", "optimism"):
             continue  # refused with a warning of its own
-        asked = {"method": method, "resamples": 8, "groups": GROUPS, "random_state": 3}
+        asked = {"method": method, "n_resamples": 8, "groups": GROUPS, "random_state": 3}
         alone = validate(model, X, Y, **asked)
         with parallel_config(backend="dask"):
             together = validate(model, X, Y, **asked)
@@ -56,7 +56,7 @@ def test_a_cluster_gives_the_same_numbers(method, cluster):
 
 
 def test_the_cluster_does_the_work(cluster):
-    asked = {"method": "cv", "resamples": 4, "metrics": ["brier"], "random_state": 0}
+    asked = {"method": "cv", "n_resamples": 4, "measures": ["brier"], "random_state": 0}
     with parallel_config(backend="dask"):
         found = validate(ProcessId(), X, Y, **asked).predictions
     places = set(np.round(found.filter(like="risk").to_numpy().ravel() * 1e7).astype(int))

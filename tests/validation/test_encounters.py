@@ -12,7 +12,7 @@ from healthml.validation._transport.encounters import encounter_performance
 
 @pytest.fixture(scope="module")
 def encounters():
-    """Return (y, risk, groups, time): frequent patients have risks that are too low."""
+    """Return (y, risk, groups=groups, time): frequent patients have risks that are too low."""
     rng = np.random.default_rng(9)
     count = rng.integers(1, 9, 150)
     groups = rng.permutation(np.repeat(np.arange(150), count))
@@ -26,7 +26,7 @@ def encounters():
 @pytest.fixture(scope="module")
 def found(encounters):
     y, risk, groups, time = encounters
-    return encounter_performance(y, risk, groups, time=time)
+    return encounter_performance(y, risk, groups=groups, time=time)
 
 
 def test_each_view_weighs_as_it_says(encounters, found):
@@ -62,7 +62,7 @@ def test_intervals_are_for_patients(encounters, found):
     assert (row["lower"], row["upper"]) == (expected["lower"], expected["upper"])
     assert row["method"].startswith("Obuchowski")
     twice = encounter_performance(
-        np.r_[y, y], np.r_[risk, risk], np.r_[groups, groups], measures="auroc"
+        np.r_[y, y], np.r_[risk, risk], groups=np.r_[groups, groups], measures="auroc"
     )
     for view in ("encounters", "patients"):  # every row twice tells nothing new
         a, b = found.get(view), twice.get(view)
@@ -72,24 +72,31 @@ def test_intervals_are_for_patients(encounters, found):
 def test_new_and_returning_patients(encounters):
     y, risk, groups, _ = encounters
     seen = groups < 100
-    found = encounter_performance(y, risk, groups, seen=seen, measures=["auroc"])
+    found = encounter_performance(y, risk, groups=groups, seen=seen, measures=["auroc"])
     assert found.table["population"].unique().tolist() == ["all", "new", "returning"]
     for population, rows in (("new", ~seen), ("returning", seen)):
         row = found.get(population=population)
         assert row["estimate"] == pytest.approx(roc_auc_score(y[rows], risk[rows]))
         assert row["n_patients"] == len(set(groups[rows]))
-    nobody = encounter_performance(y, risk, groups, seen=np.zeros(len(y)), measures=["auroc"])
+    nobody = encounter_performance(
+        y, risk, groups=groups, seen=np.zeros(len(y)), measures=["auroc"]
+    )
     row = nobody.get(population="returning")
     assert (row["n_samples"], row["reason"]) == (0, "no rows")
     with pytest.raises(InputError, match="seen must be True or False"):
-        encounter_performance(y, risk, groups, seen=seen.astype(float) * 2)
+        encounter_performance(y, risk, groups=groups, seen=seen.astype(float) * 2)
 
 
 def test_dates_ties_and_labels(encounters):
     y, risk, groups, time = encounters
     dates = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.zeros(len(y)), unit="D")
     found = encounter_performance(
-        np.where(y == 1, "died", "lived"), risk, groups, time=dates, event="died", measures="brier"
+        np.where(y == 1, "died", "lived"),
+        risk,
+        groups=groups,
+        time=dates,
+        event="died",
+        measures="brier",
     )
     first = pd.Series(np.arange(len(y))).groupby(groups).first()  # equal times: as the rows stand
     expected = np.mean((y[first] - risk[first]) ** 2)
@@ -97,7 +104,7 @@ def test_dates_ties_and_labels(encounters):
     with pytest.raises(InputError, match="no row with"):
         found.get("first encounter", "auroc")
     with pytest.raises(InputError, match="time is missing in 1 rows"):
-        encounter_performance(y, risk, groups, time=np.where(time == 3, np.nan, time))
+        encounter_performance(y, risk, groups=groups, time=np.where(time == 3, np.nan, time))
 
 
 def test_a_plot_has_a_line_for_each_view(found):

@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from healthml.exceptions import InputError, OutcomeError
-from healthml.validation import Evaluator
+from healthml.validation._scoring import Evaluator
 from healthml.validation._scoring.evaluator import default_repeats, predict_risk
 
 THRESHOLDS = np.array([0.2, 0.4])

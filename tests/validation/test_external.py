@@ -28,7 +28,7 @@ from healthml.validation._external.closed_test import (
 from healthml.validation._external.recalibration_gain import recalibration_gain
 from healthml.validation._external.validate import STRONG, external_validate
 
-QUICK = {"resamples": 20, "random_state": 0}
+QUICK = {"n_resamples": 20, "random_state": 0}
 
 
 def cohort(n=500, intercept=0.0, slope=1.0, revised=0.0, seed=0):
@@ -325,7 +325,7 @@ def test_a_narrower_case_mix_explains_a_lower_auc():
     wide = rng.normal(-1, 1.5, 3000)
     narrow = wide[np.abs(wide + 1) < 1][:1200]
     y, there = (rng.uniform(size=len(v)) < expit(v) for v in (narrow, wide))
-    development = {"linear_predictor": wide, "y": there.astype(int)}
+    development = {"linear_predictor": wide, "y_true": there.astype(int)}
     found = compared(y, expit(narrow), development)
     expected, observed = (
         mix(found, f"AUC {what}") for what in ("expected from the case mix", "observed")
@@ -393,7 +393,7 @@ def test_the_membership_model_knows_other_patients():
 
 def test_the_development_set_may_be_risks_or_a_mapping():
     y, risk, X = cohort(200)
-    there = {"proba": risk[:100], "X": X[:100], "y": y[:100]}
+    there = {"y_proba": risk[:100], "X": X[:100], "y_true": y[:100]}
     found = external_validate(y, risk, X=X, development=there, **QUICK).case_mix
     assert found["quantity"].iloc[-1] == "AUC of a membership model with the outcome"
     assert mix(found, "AUC observed")["development"] == pytest.approx(
@@ -412,9 +412,9 @@ def test_the_development_set_may_be_risks_or_a_mapping():
         (pd.DataFrame({"a": [1, 2]}), "development is a table"),
         ({"risk": [0.1]}, r"keys \['risk'\]"),
         ({}, "at least one"),
-        ([0.2, 1.4], "development's proba has 1 of 2"),
+        ([0.2, 1.4], "development's y_proba has 1 of 2"),
         ({"linear_predictor": [0.1, np.nan]}, "one finite number"),
-        ({"proba": [0.2, 0.3], "y": [0, 1, 1]}, "different lengths"),
+        ({"y_proba": [0.2, 0.3], "y_true": [0, 1, 1]}, "different lengths"),
     ],
 )
 def test_a_development_set_that_is_none(development, message):

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from healthml.exceptions import InputError
 from healthml.meta_analysis._random_effects import random_effects
 from healthml.metrics import performance
-from healthml.validation import Evaluator
+from healthml.validation._scoring import Evaluator
 from healthml.validation._transport.internal_external import internal_external
 from healthml.validation._transport.leave_out import leave_site_out
 

@@ -46,18 +46,18 @@ class Stops(ClassifierMixin, BaseEstimator):
 
 
 CALLS = {
-    "optimism": lambda m: validate(m, X, Y, method="optimism", resamples=12, random_state=0),
-    "auto": lambda m: validate(m, X, Y, resamples=12, random_state=0),
-    "oob": lambda m: validate(m, X, Y, method="oob", resamples=12, random_state=0),
+    "optimism": lambda m: validate(m, X, Y, method="optimism", n_resamples=12, random_state=0),
+    "auto": lambda m: validate(m, X, Y, n_resamples=12, random_state=0),
+    "oob": lambda m: validate(m, X, Y, method="oob", n_resamples=12, random_state=0),
     "cv": lambda m: validate(m, X, Y, method="cv", random_state=0),
-    "temporal": lambda m: validate(m, X, Y, method="temporal", resamples=TIME, random_state=0),
+    "temporal": lambda m: validate(m, X, Y, method="temporal", cv=TIME, random_state=0),
     "compare_models": lambda m: compare_models({"a": m, "b": m}, X, Y, simple_references=False),
     "internal_external": lambda m: internal_external(m, X, Y, site=SITE),
     "learning_curve": lambda m: learning_curve(m, X, Y, sizes=[0.5, 1.0]),
-    "prediction_instability": lambda m: prediction_instability(m, X, Y, resamples=12),
-    "permutation_test": lambda m: permutation_test(m, X, Y, permutations=12),
-    "bootstrap_shrinkage": lambda m: bootstrap_shrinkage(m, X, Y, resamples=12),
-    "temporal_performance": lambda m: temporal_performance(m, X, Y, splitter=TIME),
+    "prediction_instability": lambda m: prediction_instability(m, X, Y, n_resamples=12),
+    "permutation_test": lambda m: permutation_test(m, X, Y, n_permutations=12),
+    "bootstrap_shrinkage": lambda m: bootstrap_shrinkage(m, X, Y, n_resamples=12),
+    "temporal_performance": lambda m: temporal_performance(m, X, Y, cv=TIME),
 }
 
 

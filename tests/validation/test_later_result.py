@@ -48,13 +48,13 @@ def test_returning_patients_are_judged_with_and_without(visits):
 def test_windows_with_a_gap(visits):
     X, _, patient, time = visits
     every = PatientTimeSplit(time, n_splits=3, gap=1.0, patients="all")
-    both = judge(visits, time=None, resamples=every)
+    both = judge(visits, time=None, cv=every)
     windows = every.windows(X, patient)
     n_new = sum(len(one.new) for one in windows)
     n_later = n_new + sum(len(one.returning) for one in windows)
     rows = both.table[both.table["measure"] == "auroc"]
     assert rows["n_samples"].tolist() == [n_later, n_new]
-    new = judge(visits, time=None, resamples=PatientTimeSplit(time, n_splits=3, gap=1.0))
+    new = judge(visits, time=None, cv=PatientTimeSplit(time, n_splits=3, gap=1.0))
     assert new.get("auroc")["n_samples"] == n_new
     assert new.get("auroc")["corrected"] == pytest.approx(rows["corrected"].iloc[1])
     assert new.remarks[0].startswith(f"{n_later - n_new} later rows of patients seen before are")
@@ -93,10 +93,10 @@ def test_a_window_that_cannot_be_fitted_is_counted(visits):
     starts = time[order[[80, 300, 450]]]
     splits = PatientTimeSplit(time, starts=starts)
     with pytest.warns(DegenerateResampleWarning, match="resample 0 "):
-        result = validate(MODEL, X, y, method="temporal", resamples=splits, random_state=0)
+        result = validate(MODEL, X, y, method="temporal", cv=splits, random_state=0)
     row = result.get("brier")
     assert (row["resamples_asked"], row["resamples_failed"]) == (3, 1)
     assert row["reasons"] == "1 with one class among the training rows"
     assert result.get("calibration_slope")["reasons"] == row["reasons"]
     with pytest.raises(InputError, match="could not be refitted in 3 of 3"):
-        validate(MODEL, X, (time > 9).astype(int), method="temporal", resamples=splits)
+        validate(MODEL, X, (time > 9).astype(int), method="temporal", cv=splits)

@@ -22,7 +22,7 @@ NAMES = ["auroc", "brier", "log_loss", "scaled_brier", "calibration_slope", "oe_
 
 @pytest.fixture(scope="module", params=["optimism", "oob"])
 def judged(request):
-    options = {"resamples": DRAWS, "groups": PATIENT, "metrics": NAMES, "random_state": 0}
+    options = {"resamples": DRAWS, "groups": PATIENT, "measures": NAMES, "random_state": 0}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = validate(MODEL, X, Y, method=request.param, **options)

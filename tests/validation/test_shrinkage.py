@@ -175,7 +175,7 @@ def test_bootstrap_slopes_agree_with_r(r, rows):
 
 def test_a_learner_that_remembers_is_judged_out_of_bag(rows):
     model = KNeighborsClassifier(7)
-    result = bootstrap_shrinkage(model, *rows, resamples=30, random_state=0)
+    result = bootstrap_shrinkage(model, *rows, n_resamples=30, random_state=0)
     everywhere, outside = result.to_frame()["estimate"]
     assert everywhere > outside + 0.05
     assert result.factor == outside

@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
 
 from healthml.exceptions import InputError
 from healthml.validation._compare.permutation_test import Exchange, permutation_test
@@ -34,28 +35,30 @@ def risky():
 
 def test_p_value_is_the_share_of_permutations_that_reach_the_outcomes(risky):
     X, y = risky
-    options = {"permutations": 99, "measure": "brier", "random_state": 1}
+    options = {"n_permutations": 99, "measures": "brier", "random_state": 1}
     result = permutation_test(Column(), X, y, **options)
     row = result.to_frame().iloc[0]
     assert row["estimate"] == pytest.approx(np.mean((y - X[:, 0]) ** 2), abs=1e-12)
-    reached = np.sum(result.null <= row["estimate"])
+    reached = np.sum(result.null["brier"] <= row["estimate"])
     assert result.p_value == (1 + reached) / 100
     assert row["mcse"] == pytest.approx(np.sqrt(result.p_value * (1 - result.p_value) / 99))
     # a Brier score with outcomes dealt at random: mean risk**2 - 2 * mean risk * prevalence + prev.
     chance = np.mean(X**2) - 2 * X.mean() * y.mean() + y.mean()
-    assert row["null_mean"] == pytest.approx(chance, abs=4 * result.null.std() / np.sqrt(99))
-    ends = np.quantile(result.null, [0.025, 0.975])
+    assert row["null_mean"] == pytest.approx(
+        chance, abs=4 * result.null["brier"].std() / np.sqrt(99)
+    )
+    ends = np.quantile(result.null["brier"], [0.025, 0.975])
     np.testing.assert_allclose(row[["null_lower", "null_upper"]].astype(float), ends)
 
 
 @pytest.mark.parametrize(("measure", "sign"), [("auroc", 1), ("brier", -1)])
 def test_better_is_larger_or_smaller(risky, measure, sign):
     X, y = risky
-    options = {"permutations": 19, "measure": measure, "random_state": 0}
+    options = {"n_permutations": 19, "measures": measure, "random_state": 0}
     assert permutation_test(Column(), X, y, **options).p_value == 0.05
     turned = permutation_test(Column(), 1 - X, y, **options)
     assert turned.p_value == 1.0
-    assert np.all(sign * turned.null > sign * turned.table["estimate"].item())
+    assert np.all(sign * turned.null[measure] > sign * turned.table["estimate"].item())
 
 
 def test_visits_of_a_patient_are_no_signal():
@@ -64,7 +67,7 @@ def test_visits_of_a_patient_are_no_signal():
     groups = np.repeat(np.arange(40), 4)
     X = rng.normal(size=(40, 2))[groups] + 0.01 * rng.normal(size=(160, 2))
     y = (rng.permutation(40) < 20).astype(int)[groups]
-    options = {"permutations": 39, "random_state": 0}
+    options = {"n_permutations": 39, "random_state": 0}
     by_patient = permutation_test(LogisticRegression(), X, y, groups=groups, **options)
     by_row = permutation_test(LogisticRegression(), X, y, **options)
     wide = by_patient.to_frame().iloc[0]
@@ -104,17 +107,32 @@ def test_what_cannot_move_is_refused():
     units, y = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 0, 1, 1])
     with pytest.raises(InputError, match="cannot be dealt anew"):
         Exchange(y, units)
-    with pytest.raises(InputError, match="measure is 'calibration_slope'"):
-        permutation_test(Column(), np.zeros((9, 1)), np.arange(9) % 2, measure="calibration_slope")
+    with pytest.raises(InputError, match="measures has 'calibration_slope'"):
+        permutation_test(Column(), np.zeros((9, 1)), np.arange(9) % 2, measures="calibration_slope")
+
+
+def test_several_measures_and_splits_share_the_permutations(risky):
+    X, y = risky
+    options = {"n_permutations": 6, "random_state": 7}
+    both = permutation_test(Column(), X, y, measures=["brier", "auroc"], **options)
+    alone = permutation_test(Column(), X, y, measures="auroc", **options)
+    assert both.table["measure"].tolist() == ["brier", "auroc"]
+    np.testing.assert_array_equal(both.null["auroc"], alone.null["auroc"])
+    assert both.p_value == both.table["p_value"].iloc[0]
+    assert both.summary().count("p = ") == 2
+    assert both.plot(measure="auroc").get_xlabel().startswith("AUROC")
+    splitter = StratifiedKFold(3, shuffle=True)  # without a seed of its own
+    split = [permutation_test(Column(), X, y, cv=splitter, n_jobs=n, **options) for n in (1, 2)]
+    np.testing.assert_array_equal(*(one.null["auroc"] for one in split))
 
 
 def test_permutations_depend_on_the_seed_alone(risky):
     X, y = risky
-    options = {"permutations": 5, "random_state": 7}
+    options = {"n_permutations": 5, "random_state": 7}
     first = permutation_test(LogisticRegression(), X, y, **options)
     again = permutation_test(LogisticRegression(), X, y, **options)
     np.testing.assert_array_equal(first.null, again.null)
-    assert len(set(first.null)) > 1
+    assert first.null["auroc"].nunique() > 1
     assert "p = " in first.summary()
     assert first.plot().get_xlabel() == "AUROC, out of fold"
 
@@ -122,7 +140,7 @@ def test_permutations_depend_on_the_seed_alone(risky):
 def test_a_model_that_remembers_gives_everybody_away(remembers):
     """A risk of 1 for whom it knows and 0 for others: with an event, the loss tells them apart."""
     X, y = np.arange(80.0).reshape(-1, 1), np.arange(80) % 2
-    table = membership_inference(remembers, X, y, repeats=3, random_state=0).to_frame()
+    table = membership_inference(remembers, X, y, n_repeats=3, random_state=0).to_frame()
     # known with event: loss 0; known without: large; unknown with event: large; without: 0
     assert table["estimate"].iloc[0] == pytest.approx(0.5)
     assert len(remembers.fits) == 6
@@ -152,7 +170,7 @@ class KnowsByHeart(ClassifierMixin, BaseEstimator):
 
 def test_membership_of_those_known_by_heart():
     X = np.column_stack([np.arange(80.0), np.ones(80)])
-    result = membership_inference(KnowsByHeart(), X, np.arange(80) % 2, repeats=2, random_state=0)
+    result = membership_inference(KnowsByHeart(), X, np.arange(80) % 2, n_repeats=2, random_state=0)
     table = result.to_frame().set_index("measure")
     assert table.loc["membership_auroc", ["estimate", "lower", "upper"]].tolist() == [1, 1, 1]
     assert table.loc["membership_advantage", "estimate"] == 1
@@ -167,7 +185,7 @@ def test_membership_is_of_patients_not_of_rows():
     X = np.column_stack([np.arange(100.0), np.tile([1, 0], 50)])
     y = np.random.default_rng(0).integers(0, 2, 100)
     KnowsByHeart.fits.clear()
-    result = membership_inference(KnowsByHeart(), X, y, groups=groups, repeats=1, random_state=0)
+    result = membership_inference(KnowsByHeart(), X, y, groups=groups, n_repeats=1, random_state=0)
     table = result.to_frame().set_index("measure")
     assert table.loc["loss_members", "estimate"] == pytest.approx(np.log(2) / 2)
     assert table.loc["membership_auroc", "estimate"] == 1
@@ -181,7 +199,7 @@ def test_membership_auroc_and_its_influence(risky):
     X, y = risky
     X = np.column_stack([X[:, 0], X[:, 0] ** 2, np.random.default_rng(2).normal(size=(60, 6))])
     model = LogisticRegression(C=np.inf, max_iter=500)
-    result = membership_inference(model, X, y, repeats=2, random_state=4)
+    result = membership_inference(model, X, y, n_repeats=2, random_state=4)
     from healthml._core._checks import check_random_seeds
     from healthml.validation import RepeatedStratifiedGroupKFold
 
@@ -207,7 +225,7 @@ def test_membership_auroc_and_its_influence(risky):
 
 
 def test_with_one_repeat_there_is_no_interval(risky):
-    row = membership_inference(Column(), *risky, repeats=1, random_state=0).to_frame().iloc[0]
+    row = membership_inference(Column(), *risky, n_repeats=1, random_state=0).to_frame().iloc[0]
     assert np.isnan(row["lower"])
     assert np.isnan(row["upper"])
 

@@ -38,7 +38,7 @@ def test_every_measure_has_an_interval_or_says_why_not(method):
     X, y, _ = cohort()
     known = {"time": np.arange(300)} if method == "temporal" else {}
     result = validate(
-        GaussianNB(), X, y, method=method, resamples=22, metrics=names(), random_state=0, **known
+        GaussianNB(), X, y, method=method, n_resamples=22, measures=names(), random_state=0, **known
     )
     table = result.table.set_index("measure")
     without = table.index[table["lower"].isna() | table["upper"].isna()]
@@ -49,7 +49,7 @@ def test_every_measure_has_an_interval_or_says_why_not(method):
     assert (others["lower"] <= others["corrected"]).all()
     assert (others["corrected"] <= others["upper"]).all()
     switched_off = validate(
-        GaussianNB(), X, y, method=method, resamples=22, metrics=names(), ci="none", **known
+        GaussianNB(), X, y, method=method, n_resamples=22, measures=names(), ci="none", **known
     )
     assert set(switched_off.table["ci_method"]) == {"none"}
 
@@ -79,7 +79,7 @@ def test_blocks_hold_whole_patients_whatever_their_order():
     assert len(np.unique(block)) == N_BLOCKS
     doubled = np.repeat(np.arange(300), 2)
     X, y, _ = cohort(300)
-    known = {"method": "repeated_cv", "resamples": 20, "metrics": "accuracy@0.3"}
+    known = {"method": "repeated_cv", "n_resamples": 20, "measures": "accuracy@0.3"}
     model = LogisticRegression()
     rows = validate(model, X, y, **known, random_state=0).get("accuracy@0.3")
     pairs = validate(model, X[doubled], y[doubled], groups=doubled, **known, random_state=0)
@@ -95,7 +95,7 @@ def test_no_interval_where_one_block_holds_all_events():
 def test_calibration_errors_are_0_unless_beyond_chance():
     X, y, _ = cohort(400)
     time = np.arange(400)
-    known = {"method": "temporal", "time": time, "metrics": ["ici", "ece"], "random_state": 0}
+    known = {"method": "temporal", "time": time, "measures": ["ici", "ece"], "random_state": 0}
     right = validate(LogisticRegression(), X, y, **known).table
     assert (right["lower"] == 0).all()
     drifted = np.where(time >= 280, 1 - y, y)
@@ -126,10 +126,10 @@ def test_emax_is_between_the_ends_of_its_region():
 
 def test_sums_are_brought_to_all_rows():
     X, y, _ = cohort(400)
-    model, known = LogisticRegression(), {"resamples": 25, "random_state": 0}
+    model, known = LogisticRegression(), {"n_resamples": 25, "random_state": 0}
     names = ["log_likelihood", "log_loss"]
     for method in ("optimism", "oob"):
-        table = validate(model, X, y, method=method, metrics=names, **known).table
+        table = validate(model, X, y, method=method, measures=names, **known).table
         total, mean = table["corrected"], table["se"]
         assert total[0] == pytest.approx(-400 * total[1], rel=1e-6)
         assert mean[0] == pytest.approx(400 * mean[1], rel=0.35)
@@ -137,7 +137,7 @@ def test_sums_are_brought_to_all_rows():
 
 def test_what_does_not_exist_is_counted_with_its_reason():
     X, y, _ = cohort(200)
-    known = {"resamples": 15, "metrics": ["ppv@0.9", "auroc"], "random_state": 0}
+    known = {"n_resamples": 15, "measures": ["ppv@0.9", "auroc"], "random_state": 0}
     for method in ("oob", "repeated_cv"):
         result = validate(LogisticRegression(C=1e-3), X, y, method=method, **known)
         row = result.get("ppv@0.9")

@@ -108,7 +108,7 @@ def test_whole_patients_are_drawn(visits, remembers):
     X, y, groups = visits
     X = X.copy()
     X[:, 0] = groups
-    prediction_instability(remembers, X, y, groups=groups, resamples=8, random_state=0)
+    prediction_instability(remembers, X, y, groups=groups, n_resamples=8, random_state=0)
     size = np.bincount(groups)
     for seen in remembers.fits[1:]:
         drawn = np.bincount(seen.astype(int), minlength=len(size))
@@ -118,7 +118,7 @@ def test_whole_patients_are_drawn(visits, remembers):
 
 def test_a_model_that_ignores_the_sample_is_stable(rows):
     result = prediction_instability(
-        DummyClassifier(strategy="uniform", random_state=0), *rows, resamples=5, random_state=0
+        DummyClassifier(strategy="uniform", random_state=0), *rows, n_resamples=5, random_state=0
     )
     assert result.overall["estimate"].iloc[0] == 0
     assert (result.to_frame()["lower"] == result.to_frame()["upper"]).all()
@@ -126,7 +126,7 @@ def test_a_model_that_ignores_the_sample_is_stable(rows):
 
 def test_jobs_do_not_change_the_answer(rows):
     model = DecisionTreeClassifier(max_features=1)
-    options = {"resamples": 6, "random_state": 3}
+    options = {"n_resamples": 6, "random_state": 3}
     one = prediction_instability(model, *rows, **options).to_frame()
     with joblib.parallel_config(backend="threading"):
         two = prediction_instability(model, *rows, n_jobs=2, **options).to_frame()
@@ -165,7 +165,7 @@ def test_pictures_show_their_numbers(result, kind):
 
 
 def test_a_picture_of_classes_needs_a_threshold(rows):
-    result = prediction_instability(PLAIN, *rows, resamples=2, random_state=0)
+    result = prediction_instability(PLAIN, *rows, n_resamples=2, random_state=0)
     with pytest.raises(InputError, match="needs a threshold"):
         result.plot(kind="classification")
     with pytest.raises(InputError, match="kind is 'pie'"):

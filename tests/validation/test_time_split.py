@@ -244,7 +244,7 @@ def test_in_scikit_learn(stays):
 def later(stays):
     X, y, groups, time = stays
     splitter = PatientTimeSplit(time, n_splits=3, patients="all")
-    return temporal_performance(LogisticRegression(), X, y, splitter=splitter, groups=groups)
+    return temporal_performance(LogisticRegression(), X, y, cv=splitter, groups=groups)
 
 
 def test_risks_are_those_of_a_fit_on_the_earlier_rows(stays, later):
@@ -296,7 +296,7 @@ def test_new_patients_alone_when_asked(stays, later):
     X, y, groups, time = stays
     splitter = PatientTimeSplit(time, n_splits=3)
     found = temporal_performance(
-        LogisticRegression(), X, y, splitter=splitter, groups=groups, thresholds=[0.2, 0.3]
+        LogisticRegression(), X, y, cv=splitter, groups=groups, thresholds=[0.2, 0.3]
     )
     assert set(found.table["population"]) == {"new"}
     row, other = found.get("brier", "new"), later.get("brier", "new")
@@ -310,7 +310,7 @@ def test_a_window_that_cannot_be_fitted_is_listed(stays):
     X, y, groups, time = stays
     y = np.where(time < np.quantile(time, 0.26), 0, y)  # one class before the first window
     splitter = PatientTimeSplit(time, n_splits=3, patients="all")
-    found = temporal_performance(LogisticRegression(), X, y, splitter=splitter, groups=groups)
+    found = temporal_performance(LogisticRegression(), X, y, cv=splitter, groups=groups)
     first = found.table[found.table["window"] == "0"]
     assert first["estimate"].isna().all()
     assert first["reason"].str.startswith("not fitted: one class").all()

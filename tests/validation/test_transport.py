@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from healthml.exceptions import InputError
-from healthml.validation import Evaluator
+from healthml.validation._scoring import Evaluator
 from healthml.validation._transport.leave_out import later_time, leave_site_out, time_values
 
 SITES = np.repeat(["north", "south", "east", "tiny"], [200, 150, 100, 20])

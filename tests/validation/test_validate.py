@@ -54,14 +54,14 @@ X, Y = cohort()
 @pytest.fixture(scope="module")
 def logistic():
     return validate(
-        LogisticRegression(), X, Y, resamples=80, threshold_range=(0.2, 0.4), random_state=0
+        LogisticRegression(), X, Y, n_resamples=80, threshold_range=(0.2, 0.4), random_state=0
     )
 
 
 @pytest.fixture(scope="module")
 def forest():
     model = RandomForestClassifier(10)
-    return validate(model, NOISE, COIN, resamples=30, random_state=0)
+    return validate(model, NOISE, COIN, n_resamples=30, random_state=0)
 
 
 def test_the_table(logistic):
@@ -105,7 +105,7 @@ def test_auto_leaves_optimism_for_learners_that_remember(forest):
 
 @pytest.mark.parametrize("model", [KNeighborsClassifier(5), DecisionTreeClassifier(max_depth=4)])
 def test_auto_leaves_optimism_that_is_not_near_perfect_but_far_from_out_of_bag(model):
-    result = validate(model, NOISE, COIN, resamples=40, metrics="auroc", random_state=0)
+    result = validate(model, NOISE, COIN, n_resamples=40, measures="auroc", random_state=0)
     assert result.method == "repeated_cv"
     assert "apart" in result.remarks[0]
     assert result.get("auroc")["apparent"] < 0.98
@@ -122,7 +122,7 @@ def test_given_draws_are_kept_when_optimism_is_left():
 def test_optimism_asked_for_where_it_fails_is_said_aloud():
     model = DecisionTreeClassifier()
     with pytest.warns(OverfittingWarning, match="cannot be trusted here: the apparent AUC of 1"):
-        result = validate(model, NOISE, COIN, method="optimism", resamples=20, random_state=0)
+        result = validate(model, NOISE, COIN, method="optimism", n_resamples=20, random_state=0)
     assert result.get("auroc")["corrected"] > 0.75  # the known failure, on pure noise
     assert result.remarks[0].startswith("Do not trust")
 
@@ -145,7 +145,7 @@ def test_equal_times_stay_together():
 
 def test_nested_cv_says_what_was_chosen():
     search = GridSearchCV(LogisticRegression(), {"C": [1e-6, 1.0]}, scoring="neg_log_loss", cv=3)
-    result = validate(search, X, Y, resamples=10, groups=np.arange(400) // 2, random_state=0)
+    result = validate(search, X, Y, n_resamples=10, groups=np.arange(400) // 2, random_state=0)
     assert result.method == "nested_cv"
     assert result.chosen["n_resamples"].sum() == 10
     assert json.loads(result.chosen["parameters"][0]) == {"C": 1.0}
@@ -155,7 +155,7 @@ def test_nested_cv_says_what_was_chosen():
 
 def test_cross_validated_risks_are_those_of_scikit_learn():
     cv = StratifiedKFold(4)
-    result = validate(GaussianNB(), X, Y, resamples=cv, random_state=0)
+    result = validate(GaussianNB(), X, Y, cv=cv, random_state=0)
     expected = cross_val_predict(GaussianNB(), X, Y, cv=cv, method="predict_proba")[:, 1]
     np.testing.assert_allclose(result.predictions["risk"], expected)
     assert (result.method, result.get("auroc")["resamples_asked"]) == ("cv", 4)
@@ -165,7 +165,7 @@ def test_cross_validated_risks_are_those_of_scikit_learn():
 def test_no_patient_is_met_again(method, remembers, visits):
     table, y, groups = visits
     table = np.column_stack([groups, table])
-    options = {"method": method, "resamples": 10, "metrics": "brier", "ci": "none"}
+    options = {"method": method, "n_resamples": 10, "measures": "brier", "ci": "none"}
     result = validate(remembers, table, y, groups=groups, random_state=0, **options)
     seen = result.predictions["n_resamples"] > 0
     assert result.predictions["risk"][seen].max() == 0
@@ -177,7 +177,7 @@ def test_rows_of_a_patient_drawn_in_part_are_not_out_of_bag(remembers):
     table, y = np.column_stack([groups, groups]), np.tile([0, 1], 30)
     first = [np.arange(0, 30), np.arange(15, 45)]
     result = validate(
-        remembers, table, y, method="oob", resamples=first, groups=groups, metrics="brier"
+        remembers, table, y, method="oob", resamples=first, groups=groups, measures="brier"
     )
     # rows 0 to 29 are patients 0 to 14; rows 15 to 44 are half of patient 7 and half of patient 22
     expected = [1] * 14 + [0] * 16 + [1] * 15 + [2] * 15
@@ -189,7 +189,7 @@ def test_rows_of_a_patient_drawn_in_part_are_not_out_of_bag(remembers):
 def test_the_same_numbers_for_any_number_of_jobs():
     model = DecisionTreeClassifier(max_features=1)
     for method in ("632+", "repeated_cv"):
-        options = {"method": method, "resamples": 20, "metrics": ["auroc", "ici"]}
+        options = {"method": method, "n_resamples": 20, "measures": ["auroc", "ici"]}
         one, two = (
             validate(model, X, Y, n_jobs=jobs, random_state=7, **options) for jobs in (1, 2)
         )
@@ -201,7 +201,7 @@ def test_the_fast_path_of_logistic_regression_changes_nothing():
     class Plain(LogisticRegression):
         """Not recognised by the fast path."""
 
-    options = {"method": "optimism", "resamples": 15, "random_state": 0}
+    options = {"method": "optimism", "n_resamples": 15, "random_state": 0}
     settings = {"tol": 1e-10, "max_iter": 1000}
     fast = validate(LogisticRegression(**settings), X, Y, **options).table
     slow = validate(Plain(**settings), X, Y, **options).table
@@ -228,13 +228,13 @@ def test_nullable_categorical_and_missing_cells_through_a_pipeline():
     )
     model = make_pipeline(columns, LogisticRegression())
     for method in ("632", "cv", "optimism"):
-        result = validate(model, frame, y, method=method, resamples=12, random_state=0)
+        result = validate(model, frame, y, method=method, n_resamples=12, random_state=0)
         assert 0.6 < result.get("auroc")["corrected"] < 0.95
 
 
 def test_polars_names_and_a_named_event():
     frame, died = pl.DataFrame(X, schema=["a", "b", "c"]), np.where(Y == 1, "died", "alive")
-    options = {"method": "oob", "resamples": 15, "random_state": 0}
+    options = {"method": "oob", "n_resamples": 15, "random_state": 0}
     named = validate(LogisticRegression(), frame, pl.Series(died), event="died", **options)
     plain = validate(LogisticRegression(), X, Y, **options)
     numbers = ["apparent", "corrected", "lower", "upper"]
@@ -251,8 +251,8 @@ def test_whole_weights_are_repeated_rows():
     longer = [tuple(np.flatnonzero(np.isin(where, rows)) for rows in pair) for pair in pairs]
     options = {"method": "cv", "random_state": 0, "threshold_range": 0.3}
     model = LogisticRegression(tol=1e-8)
-    one = validate(model, X, Y, resamples=pairs, sample_weight=weight, **options)
-    other = validate(model, X[where], Y[where], resamples=longer, groups=where, **options)
+    one = validate(model, X, Y, cv=pairs, sample_weight=weight, **options)
+    other = validate(model, X[where], Y[where], cv=longer, groups=where, **options)
     np.testing.assert_allclose(one.table["corrected"], other.table["corrected"], atol=1e-5)
     np.testing.assert_allclose(one.table["apparent"], other.table["apparent"], atol=1e-5)
     np.testing.assert_allclose(one.table["se"], other.table["se"], rtol=1e-3)
@@ -270,7 +270,10 @@ def test_separated_resamples_are_counted_kept_and_said():
     y = (np.arange(60) < 8).astype(int)
     only_events = (y == 1) & (np.arange(60) < 2)
     table = np.column_stack([rng.normal(size=(60, 2)), only_events])
-    model, options = LogisticRegression(C=np.inf, max_iter=300), {"method": "oob", "resamples": 25}
+    model, options = (
+        LogisticRegression(C=np.inf, max_iter=300),
+        {"method": "oob", "n_resamples": 25},
+    )
     with pytest.warns(ConvergenceWarning, match="separated: no maximum-likelihood") as caught:
         result = validate(model, table, y, random_state=0, **options)
     assert len(caught) == 1
@@ -329,7 +332,7 @@ class Breaks(ClassifierMixin, BaseEstimator):
 def test_failing_fits_give_number_and_seed():
     limit = X[:, 0].sum() + 20
     with pytest.warns(DegenerateResampleWarning, match=r"is resample \d+ \(seed \d+\)"):
-        result = validate(Breaks(limit), X, Y, method="oob", resamples=40, random_state=0)
+        result = validate(Breaks(limit), X, Y, method="oob", n_resamples=40, random_state=0)
     assert set(result.failures["reason"]) == {"RuntimeError"}
     failed = result.get("auroc")["resamples_failed"]
     assert 0 < failed == len(result.failures) < 20
@@ -348,7 +351,7 @@ def test_most_fits_failing_is_an_error():
             return super().fit(X, y)
 
     with pytest.raises(InputError) as error:
-        validate(Doubles(), doubled, y, method="oob", resamples=12, random_state=0)
+        validate(Doubles(), doubled, y, method="oob", n_resamples=12, random_state=0)
     words = str(error.value)
     assert "12 of 12 resamples, first in resample 0 (seed " in words
     assert "Miller" not in words
@@ -358,17 +361,29 @@ def test_interruption_names_the_resample():
     limit = X[:, 0].sum() + 20
     for method in ("oob", "auto"):
         with pytest.raises(KeyboardInterrupt, match=r"interrupted after \d+ resamples; resample"):
-            validate(Breaks(limit, stop=True), X, Y, method=method, resamples=60, random_state=0)
+            validate(Breaks(limit, stop=True), X, Y, method=method, n_resamples=60, random_state=0)
 
 
 def test_measures_by_name():
     names = ["dxy", "emax_logistic", "ici", "sensitivity@0.3", "net_benefit@0.25"]
     result = validate(
-        LogisticRegression(), X, Y, method="optimism", resamples=15, metrics=names, random_state=0
+        LogisticRegression(),
+        X,
+        Y,
+        method="optimism",
+        n_resamples=15,
+        measures=names,
+        random_state=0,
     )
     assert result.table["measure"].tolist() == names
     auc = validate(
-        LogisticRegression(), X, Y, method="optimism", resamples=15, metrics="auroc", random_state=0
+        LogisticRegression(),
+        X,
+        Y,
+        method="optimism",
+        n_resamples=15,
+        measures="auroc",
+        random_state=0,
     )
     assert result.get("dxy")["corrected"] == pytest.approx(2 * auc.get("auroc")["corrected"] - 1)
     assert result.get("dxy")["lower"] == pytest.approx(2 * auc.get("auroc")["lower"] - 1)
@@ -395,7 +410,7 @@ def test_curves_and_pictures(method):
         X,
         Y,
         method=method,
-        resamples=20,
+        n_resamples=20,
         time=time,
         threshold_range=(0.2, 0.4),
         random_state=0,
@@ -426,7 +441,7 @@ def test_nothing_of_single_rows_in_the_json(logistic):
 def test_nothing_is_warned_of_where_nothing_is_wrong():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        validate(LogisticRegression(), X, Y, resamples=10, random_state=0, n_jobs=1)
+        validate(LogisticRegression(), X, Y, n_resamples=10, random_state=0, n_jobs=1)
 
 
 @pytest.mark.parametrize(
@@ -442,17 +457,24 @@ def test_nothing_is_warned_of_where_nothing_is_wrong():
         ({"method": "temporal", "time": np.arange(399)}, "time has 399 values for 400 rows"),
         ({"groups": np.where(np.arange(400) == 5, np.nan, 1.0)}, "groups has 1 missing"),
         ({"groups": np.arange(400) // 400}, "Only 1 patient"),
-        ({"resamples": 0}, "resamples is 0"),
-        ({"resamples": "many"}, "is not a filled one-dimensional array|resamples"),
+        ({"n_resamples": 0}, "n_resamples is 0"),
+        ({"resamples": "many"}, "resamples is 'many'"),
         ({"resamples": [np.array([0, 400])]}, "outside 0 to 399"),
-        ({"method": "oob", "resamples": StratifiedKFold(3)}, "draws rows"),
-        ({"method": "cv", "resamples": [np.arange(400)]}, "single arrays of row positions"),
-        ({"method": "cv", "resamples": [(np.arange(300), np.arange(299, 400))]}, "same rows"),
-        ({"method": "cv", "resamples": 1}, "at least 2 refits"),
-        ({"metrics": "auc"}, "metrics has 'auc'"),
-        ({"metrics": "net_benefit"}, "which needs a threshold"),
-        ({"metrics": "net_benefit@high"}, "write the threshold as a number"),
-        ({"metrics": "auroc@0.2"}, "auroc takes no threshold"),
+        ({"method": "oob", "cv": StratifiedKFold(3)}, "draws rows and takes no cv"),
+        ({"resamples": 3}, "a number as n_resamples"),
+        ({"resamples": [(np.arange(9), np.arange(9, 20))]}, "pass these as cv"),
+        ({"resamples": [np.arange(9)], "cv": 5}, "exclude each other"),
+        ({"method": "cv", "resamples": [np.arange(9)]}, "takes no bootstrap draws"),
+        ({"method": "temporal", "time": np.arange(400), "cv": 3}, "nor a number of folds"),
+        ({"cv": 1}, "at least 2 folds"),
+        ({"cv": "five"}, "cv is 'five'"),
+        ({"method": "cv", "cv": [np.arange(400)]}, "single arrays of row positions"),
+        ({"method": "cv", "cv": [(np.arange(300), np.arange(299, 400))]}, "same rows"),
+        ({"method": "cv", "n_resamples": 1}, "at least 2 refits"),
+        ({"measures": "auc"}, "measures has 'auc'"),
+        ({"measures": "net_benefit"}, "which needs a threshold"),
+        ({"measures": "net_benefit@high"}, "write the threshold as a number"),
+        ({"measures": "auroc@0.2"}, "auroc takes no threshold"),
         ({"threshold_range": (0.1, 1.2)}, "threshold_range"),
         ({"confidence_level": 95}, "confidence_level is 95"),
         ({"sample_weight": -np.ones(400)}, "negative"),
@@ -460,7 +482,7 @@ def test_nothing_is_warned_of_where_nothing_is_wrong():
 )
 def test_errors(options, words):
     with pytest.raises(InputError, match=words):
-        validate(GaussianNB(), X, Y, **{"resamples": 5, **options})
+        validate(GaussianNB(), X, Y, **{"n_resamples": 5, **options})
 
 
 def test_more_errors():
@@ -473,7 +495,7 @@ def test_more_errors():
     same = np.repeat(np.arange(200), 2)
     pairs = [(np.arange(0, 400, 2), np.arange(1, 400, 2))]
     with pytest.raises(InputError, match="trains and tests on the same patients"):
-        validate(GaussianNB(), X, Y, method="cv", resamples=pairs, groups=same)
+        validate(GaussianNB(), X, Y, method="cv", cv=pairs, groups=same)
 
 
 def test_relative_overfitting_stays_between_nothing_and_all():
@@ -492,6 +514,6 @@ def test_noise_gives_half(model):
     for seed in range(50):
         rng = np.random.default_rng(seed)
         table, y = rng.normal(size=(300, 10)), (rng.random(300) < 0.3).astype(int)
-        result = validate(model, table, y, resamples=20, metrics="auroc", random_state=seed)
+        result = validate(model, table, y, n_resamples=20, measures="auroc", random_state=seed)
         found.append(result.get("auroc")["corrected"])
     assert abs(np.mean(found) - 0.5) < 0.02

@@ -39,7 +39,7 @@ def test_bootstrap_is_as_defined(method, case):
         "by_patient": {"resamples": CLUSTERS, "groups": PATIENT},
         "weighted": {"resamples": DRAWS, "sample_weight": WEIGHT},
     }[case]
-    result = validate(MODEL, X, Y, method=method, metrics=NAMES, random_state=0, **options)
+    result = validate(MODEL, X, Y, method=method, measures=NAMES, random_state=0, **options)
     expected = R[case][METHODS[method]]
     expected = {n: v for n, v in expected.items() if n != "nagelkerke_r2_recalibrated"}
     if method.startswith("632") and case == "weighted":  # R's all-pairs value is not weighted
@@ -63,7 +63,7 @@ def test_measures_without_an_apparent_share_are_out_of_bag():
 
 def test_location_shifted_intervals():
     kind = {"method": "optimism", "ci": "location-shifted"}
-    result = validate(MODEL, X, Y, resamples=DRAWS, metrics=NAMES, random_state=0, **kind)
+    result = validate(MODEL, X, Y, resamples=DRAWS, measures=NAMES, random_state=0, **kind)
     names = ["auroc", "brier", "log_loss", "scaled_brier", "net_benefit@0.3"]
     for end in ("lower", "upper"):
         expect(column(result, end), {name: R["by_row"][end][name] for name in names})
@@ -79,7 +79,7 @@ def test_rms_validate_and_calibrate():
         "B": "brier",
     }
     metrics = list(names.values())
-    options = {"method": "optimism", "resamples": DRAWS, "metrics": metrics, "random_state": 0}
+    options = {"method": "optimism", "resamples": DRAWS, "measures": metrics, "random_state": 0}
     result = validate(MODEL, X, Y, **options)
     expect(column(result), {names[k]: v for k, v in R["rms"]["validate"].items()}, 2e-6)
     curve, expected = result.calibration_curve().table, R["rms"]["calibrate"]
@@ -97,10 +97,8 @@ def pairs_of(folds):
 
 def test_cross_validation_within_and_over_folds():
     pairs, expected = pairs_of(np.array(R["folds"])), R["cv"]
-    options = {"groups": PATIENT, "metrics": NAMES, "random_state": 0}
-    result = validate(
-        MODEL, X, Y, method="repeated_cv", resamples=pairs, ci="nadeau-bengio", **options
-    )
+    options = {"groups": PATIENT, "measures": NAMES, "random_state": 0}
+    result = validate(MODEL, X, Y, method="repeated_cv", cv=pairs, ci="nadeau-bengio", **options)
     expect(column(result), expected["within"])
     calibration = [name for name in NAMES if name not in expected["within"]]
     expect(column(result), {name: expected["pooled"][name] for name in calibration})
@@ -108,7 +106,7 @@ def test_cross_validation_within_and_over_folds():
     row = result.get("auroc")
     assert row["se"] == pytest.approx(expected["nadeau_bengio"], abs=1e-8)
     assert [row["lower"], row["upper"]] == pytest.approx(expected["nadeau_bengio_ends"], abs=1e-7)
-    once = validate(MODEL, X, Y, method="cv", resamples=pairs[:5], ci="cvauc", **options)
+    once = validate(MODEL, X, Y, method="cv", cv=pairs[:5], ci="cvauc", **options)
     row = once.get("auroc")
     assert row["corrected"] == pytest.approx(expected["cvauc"], abs=1e-8)
     assert row["se"] == pytest.approx(expected["cvauc_se"], abs=1e-8)
@@ -116,7 +114,7 @@ def test_cross_validation_within_and_over_folds():
 
 def test_later_rows_of_all_and_of_new_patients():
     result = validate(
-        MODEL, X, Y, method="temporal", time=R["rows"]["time"], groups=PATIENT, metrics=NAMES
+        MODEL, X, Y, method="temporal", time=R["rows"]["time"], groups=PATIENT, measures=NAMES
     )
     everyone, new = (table for _, table in result.table.groupby("estimand", sort=False))
     for table, key in ((everyone, "all"), (new, "new")):
@@ -185,7 +183,7 @@ def compare(estimator, X, y, draws, expected, methods=METHODS):
     for method in methods:
         keys = asked[method]
         ci = "location-shifted" if method == "optimism" else "none"
-        known = {"resamples": draws, "metrics": list(SHARED.values()), "random_state": 0}
+        known = {"resamples": draws, "measures": list(SHARED.values()), "random_state": 0}
         result = validate(estimator, X, y, method=method, ci=ci, **known)
         for short, name in SHARED.items():
             row = result.get(name)
@@ -205,7 +203,7 @@ def test_pima(shared):
     X, y, draws, expected, folder = real(shared, "pima", "diabetes", "dev.csv")
     scaled = (X - X.mean()) / X.std()
     compare(MODEL, scaled, y, draws, expected["bootstrap_optimism"])
-    known = {"resamples": draws, "random_state": 0, "metrics": ["calibration_slope", "brier"]}
+    known = {"resamples": draws, "random_state": 0, "measures": ["calibration_slope", "brier"]}
     result = validate(MODEL, scaled, y, method="optimism", **known)
     curve, r = result.calibration_curve().table, pd.read_csv(folder / "rms_calibrate_B500.csv")
     for name, key in (("apparent", "calibrated.orig"), ("corrected", "calibrated.corrected")):
@@ -214,7 +212,7 @@ def test_pima(shared):
 
 def test_pima_with_own_resamples(shared):
     X, y, _, expected, _ = real(shared, "pima", "diabetes", "dev.csv")
-    known = {"metrics": ["dxy", "calibration_slope", "brier"], "ci": "none", "random_state": 5}
+    known = {"measures": ["dxy", "calibration_slope", "brier"], "ci": "none", "random_state": 5}
     result = validate(MODEL, (X - X.mean()) / X.std(), y, method="optimism", **known)
     for key, name in (("dxy", "dxy"), ("slope", "calibration_slope"), ("brier", "brier")):
         wanted = expected["unpinned"][f"{key}_corrected"]
@@ -230,7 +228,7 @@ def test_pima_cross_validation(shared):
     pairs = [(np.flatnonzero(f != k), np.flatnonzero(f == k)) for f in fold.T for k in range(10)]
     scaled = (X - X.mean()) / X.std()
     known = {"method": "repeated_cv", "random_state": 0}
-    result = validate(MODEL, scaled, y, resamples=pairs, ci="nadeau-bengio", **known)
+    result = validate(MODEL, scaled, y, cv=pairs, ci="nadeau-bengio", **known)
     row = result.get("auroc")
     check(row["corrected"], e["auc_mean_of_folds"])
     check(result.details.set_index("measure").loc["auroc", "pooled"], e["auc_pooled_mean"])
@@ -238,7 +236,7 @@ def test_pima_cross_validation(shared):
     check(result.get("calibration_slope")["corrected"], e["pooled_cal_slope_mean"])
     check(row["se"], e["nadeau_bengio_se"])
     check([row["lower"], row["upper"]], e["nadeau_bengio_ci95"])
-    row = validate(MODEL, scaled, y, resamples=pairs[:10], ci="cvauc", **known).get("auroc")
+    row = validate(MODEL, scaled, y, cv=pairs[:10], ci="cvauc", **known).get("auroc")
     check(row["corrected"], e["cvauc_repeat0"])
     check(row["se"], e["cvauc_se_repeat0"])
     check([row["lower"], row["upper"]], e["cvauc_ci95_repeat0"])

@@ -57,7 +57,7 @@ def calibration_curve(
     y_true,
     y_proba,
     *,
-    method="loess",
+    smooth="loess",
     n_points=100,
     n_bins=10,
     n_knots=5,
@@ -77,16 +77,16 @@ def calibration_curve(
         Outcome: 0/1, boolean, or any labels when `event` names the event.
     y_proba : array-like of shape (n_samples,) or dict of str to array-like
         Predicted probability of the event, or those of several models by name.
-    method : {"loess", "loess_interpolated", "lowess", "rcs", "pspline", "binned"}, default="loess"
+    smooth : {"loess", "loess_interpolated", "lowess", "rcs", "pspline", "binned"}, default="loess"
         Smoother: local quadratic regression (exact up to 5,000 distinct risks, then on a grid
         whose error is stated), R's default interpolation of it, Cleveland's lowess, a logistic
         model on a restricted cubic or a penalised spline of the logit; or groups of equal size.
     n_points : int, default=100
         Risks at which a smooth curve is read, evenly between the lowest and the highest.
     n_bins : int, default=10
-        Groups of ``method="binned"``, cut at quantiles.
+        Groups of ``smooth="binned"``, cut at quantiles.
     n_knots : int, default=5
-        Knots of ``method="rcs"``.
+        Knots of ``smooth="rcs"``.
     by : array-like of shape (n_samples,), default=None
         Draw one curve for each level of this column (sex, hospital).
     groups : array-like of shape (n_samples,), default=None
@@ -125,9 +125,9 @@ def calibration_curve(
     ['curve', 'risk', 'estimate', 'lower', 'upper', 'n_samples', 'n_events']
     """
     level = check_confidence_level(confidence_level)
-    if method not in (*SMOOTHERS, "binned"):
+    if smooth not in (*SMOOTHERS, "binned"):
         known = ", ".join([*SMOOTHERS, "binned"])
-        raise InputError(f"method is {method!r}; pass one of {known}.")
+        raise InputError(f"smooth is {smooth!r}; pass one of {known}.")
     check_alignment(
         y_true=y_true, y_proba=y_proba, by=by, sample_weight=sample_weight, groups=groups
     )
@@ -139,10 +139,10 @@ def calibration_curve(
     samples, suppressed = (samples, ()) if by is None else _split(samples, by)
     tables, methods = [], {}
     for name, sample in samples.items():
-        if method == "binned":
+        if smooth == "binned":
             table, methods[name] = _binned(sample, n_bins, level), f"{n_bins} groups of equal size"
         else:
-            table, methods[name] = _smooth(sample, method, n_knots, n_points, level)
+            table, methods[name] = _smooth(sample, smooth, n_knots, n_points, level)
         tables.append(table.assign(curve=name))
     columns = ["curve", "risk", "estimate", "lower", "upper", "n_samples", "n_events"]
     table = pd.concat(tables, ignore_index=True)[columns]
@@ -178,8 +178,8 @@ def _split(samples, by):
     return parts, tuple(suppressed)
 
 
-def _smooth(sample, method, n_knots, n_points, level):
-    fit = fit_smooth(sample.event, sample.proba, sample.weight, method, n_knots)
+def _smooth(sample, smooth, n_knots, n_points, level):
+    fit = fit_smooth(sample.event, sample.proba, sample.weight, smooth, n_knots)
     at = np.unique(np.linspace(sample.proba.min(), sample.proba.max(), n_points))
     estimate = fit.estimate(at)
     z = norm.ppf(0.5 + level / 2)
@@ -266,7 +266,7 @@ class CalibrationDisplay:
     >>> import numpy as np
     >>> from healthml.metrics import CalibrationDisplay
     >>> risk = np.linspace(0.1, 0.9, 40)
-    >>> display = CalibrationDisplay.from_predictions(np.arange(40) % 2, risk, method="binned")
+    >>> display = CalibrationDisplay.from_predictions(np.arange(40) % 2, risk, smooth="binned")
     >>> display.ax_.get_xlabel()
     'Predicted risk'
     """

@@ -66,7 +66,7 @@ def risk_distribution(
     y_true,
     y_proba,
     *,
-    n_classes=40,
+    n_bins=40,
     sample_weight=None,
     weight_type=None,
     event=None,
@@ -80,7 +80,7 @@ def risk_distribution(
         Outcome: 0/1, boolean, or any labels when `event` names the event.
     y_proba : array-like of shape (n_samples,)
         Predicted probability of the event.
-    n_classes : int, default=40
+    n_bins : int, default=40
         Classes of risk in the histogram, from 0 to the highest risk.
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each row.
@@ -107,7 +107,7 @@ def risk_distribution(
     )
     if not sample.both_classes:
         raise InputError("y_true has one class only; a comparison needs events and non-events.")
-    edges = np.linspace(0, max(sample.proba.max(), 1e-9), n_classes + 1)
+    edges = np.linspace(0, max(sample.proba.max(), 1e-9), n_bins + 1)
     rows, histograms = [], []
     for outcome, part in (("event", sample.event), ("no event", 1 - sample.event)):
         weight = sample.weight * part

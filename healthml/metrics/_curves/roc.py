@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from healthml._core._bootstrap import bootstrap
+from healthml._core._bootstrap import bootstrap, number_or_draws
 from healthml._core._inputs import check_inputs
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
@@ -58,7 +58,8 @@ def roc_curve(
     *,
     groups=None,
     confidence_level=0.95,
-    resamples=1000,
+    n_resamples=1000,
+    resamples=None,
     event=None,
     classes=None,
     n_jobs=None,
@@ -77,8 +78,10 @@ def roc_curve(
         Patient of each row; whole patients are resampled.
     confidence_level : float, default=0.95
         Pointwise coverage of the band.
-    resamples : int or iterable of int arrays, default=1000
-        Number of resamples, or the resamples themselves.
+    n_resamples : int, default=1000
+        Number of bootstrap resamples.
+    resamples : iterable of int arrays, default=None
+        The resamples themselves, as arrays of row positions, instead of a number.
     event : scalar or str, default=None
         The level of `y_true` that is the event.
     classes : list, default=None
@@ -102,7 +105,8 @@ def roc_curve(
     {'model': 1.0}
     """
     options = {"n_jobs": n_jobs, "verbose": verbose, "random_state": random_state}
-    run = {"groups": groups, "event": event, "resamples": resamples, **options}
+    asked = number_or_draws(n_resamples, resamples)
+    run = {"groups": groups, "event": event, "resamples": asked, **options}
     return _curve("roc", y_true, y_proba, confidence_level, run)
 
 
@@ -113,7 +117,8 @@ def precision_recall_curve(
     *,
     groups=None,
     confidence_level=0.95,
-    resamples=1000,
+    n_resamples=1000,
+    resamples=None,
     event=None,
     classes=None,
     n_jobs=None,
@@ -124,7 +129,7 @@ def precision_recall_curve(
 
     Parameters
     ----------
-    y_true, y_proba, groups, confidence_level, resamples, event, classes
+    y_true, y_proba, groups, confidence_level, n_resamples, resamples, event, classes
         As in :func:`roc_curve`.
     n_jobs, verbose, random_state
         As in :func:`roc_curve`.
@@ -141,7 +146,8 @@ def precision_recall_curve(
     {'model': 1.0}
     """
     options = {"n_jobs": n_jobs, "verbose": verbose, "random_state": random_state}
-    run = {"groups": groups, "event": event, "resamples": resamples, **options}
+    asked = number_or_draws(n_resamples, resamples)
+    run = {"groups": groups, "event": event, "resamples": asked, **options}
     return _curve("precision_recall", y_true, y_proba, confidence_level, run)
 
 

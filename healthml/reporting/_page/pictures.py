@@ -77,8 +77,8 @@ def _curve(case, risk):
 
 def _table(event, proba, patient):
     """Return the most flexible curve that the risks allow: fewer knots, at last a few groups."""
-    options = [{"method": "rcs", "n_knots": k, "n_points": _GRID} for k in (5, 4, 3)]
-    for option in (*options, {"method": "binned", "n_bins": 5}):
+    options = [{"smooth": "rcs", "n_knots": k, "n_points": _GRID} for k in (5, 4, 3)]
+    for option in (*options, {"smooth": "binned", "n_bins": 5}):
         try:
             return calibration_curve(event, proba, groups=patient, **option).table
         except InputError:

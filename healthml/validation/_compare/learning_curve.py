@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics._measures import MEASURES, get_measure
 from healthml.validation._compare.learning_points import check_sizes, fit_point, patient_orders
-from healthml.validation._refits import check_count, folds
+from healthml.validation._refits import folds, given_splits
 from healthml.validation._scoring import default_repeats, difference
 from healthml.validation._task import is_fast, make_task
 
@@ -73,8 +74,8 @@ def learning_curve(
     *,
     sizes=None,
     measures=("auroc", "brier", "calibration_slope"),
-    n_splits=5,
-    repeats=None,
+    cv=5,
+    n_repeats=None,
     groups=None,
     sample_weight=None,
     confidence_level=0.95,
@@ -104,10 +105,11 @@ def learning_curve(
         without, the event.
     measures : list of str, default=("auroc", "brier", "calibration_slope")
         Measures that need no threshold, of those that `validate` reports by default.
-    n_splits : int, default=5
-        Folds.
-    repeats : int, optional
-        Repeats of the folds; by default 5 up to 3,000 rows, 3 up to 10,000, then 2.
+    cv : int, splitter or iterable, default=5
+        Number of folds by whole patients; or a scikit-learn splitter, or (train, test) pairs, which
+        bring their own repeats.
+    n_repeats : int, optional
+        Repeats of a number of folds; by default 5 up to 3,000 rows, 3 up to 10,000, then 2.
     groups : array-like of shape (n_samples,), optional
         Patient of each row.
     sample_weight : array-like of shape (n_samples,), optional
@@ -145,7 +147,7 @@ def learning_curve(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 5))
     >>> y = (X[:, 0] + rng.normal(size=200) > 0).astype(int)
-    >>> result = learning_curve(LogisticRegression(), X, y, repeats=2, random_state=0)
+    >>> result = learning_curve(LogisticRegression(), X, y, n_repeats=2, random_state=0)
     >>> result.to_frame()["n_train_patients"].unique().tolist()
     [20.0, 40.0, 80.0, 120.0, 160.0]
     """
@@ -161,14 +163,13 @@ def learning_curve(
         y,
         groups=groups,
         sample_weight=sample_weight,
-        metrics=names,
+        measures=names,
         threshold_range=None,
         confidence_level=confidence_level,
         event=event,
     )
-    repeats = max(2, default_repeats(task.n)) if repeats is None else check_count(repeats)
     fold_seed, order_seed = check_random_seeds(random_state, 2)
-    splits = folds(task, n_splits, repeats, fold_seed)
+    splits = _splits(task, cv, n_repeats, fold_seed)
     orders = patient_orders(task, splits, order_seed)
     counts = check_sizes(sizes, orders, task)
     options = {"n_jobs": n_jobs, "verbose": verbose}
@@ -176,6 +177,14 @@ def learning_curve(
     table = pd.DataFrame([row for point in points for row in point.rows(names)])
     gains = pd.DataFrame(list(_gains(task, points, names)), columns=_GAIN_COLUMNS)
     return LearningCurveResult(table, gains, task.confidence_level)
+
+
+def _splits(task, cv, n_repeats, seed):
+    """Return repeated folds for a number of folds, else the splits that are given."""
+    if not isinstance(cv, Integral):
+        return given_splits(task, cv, seed)
+    usual = max(2, default_repeats(task.n))
+    return folds(task, cv, usual if n_repeats is None else n_repeats, seed)
 
 
 _GAIN_COLUMNS = [

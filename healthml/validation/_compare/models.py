@@ -1,6 +1,7 @@
 """Whether one procedure is better than another, or than something simple, on the same patients."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,8 @@ def compare_models(
     score=None,
     measures=None,
     threshold_range=None,
-    resamples=None,
+    cv=5,
+    n_repeats=None,
     groups=None,
     sample_weight=None,
     confidence_level=0.95,
@@ -142,9 +144,11 @@ def compare_models(
         "scaled_brier", and net benefit with thresholds (its mean where they are a range).
     threshold_range : float, (low, high) or list of float, optional
         Decision thresholds that are plausible.
-    resamples : int, iterable or splitter, optional
-        Number of repeats of 5-fold cross-validation by whole patients, (train, test) pairs, or a
-        scikit-learn splitter. By default 5 repeats up to 3,000 rows, fewer above.
+    cv : int, splitter or iterable, default=5
+        Number of folds by whole patients; or a scikit-learn splitter, or (train, test) pairs, which
+        bring their own repeats.
+    n_repeats : int, optional
+        Repeats of a number of folds; by default 5 up to 3,000 rows, fewer above.
     groups : array-like of shape (n_samples,), optional
         Patient of each row.
     sample_weight : array-like of shape (n_samples,), optional
@@ -204,7 +208,7 @@ def compare_models(
         y,
         groups=groups,
         sample_weight=sample_weight,
-        metrics=None,
+        measures=None,
         threshold_range=threshold_range,
         confidence_level=confidence_level,
         event=event,
@@ -212,7 +216,7 @@ def compare_models(
     models, wanted = _check_models(models, reference), _check_references(simple_references, score)
     names = _check_measures(measures, task)
     task = replace(task, measures=tuple(dict.fromkeys([*task.measures, *names])))
-    splits = _splits(task, resamples, random_state)
+    splits = _splits(task, cv, n_repeats, random_state)
     rivals = Rivals(task, splits, {"n_jobs": n_jobs, "verbose": verbose})
     for name, model in models.items():
         rivals.fit(name, model, X)
@@ -256,11 +260,11 @@ def _differences(rivals, pairs, names):
     return table[[*order, *(c for c in table.columns if c not in order)]], len(table)
 
 
-def _splits(task, resamples, random_state):
-    if resamples is None or isinstance(resamples, int | np.integer):
-        repeats = default_repeats(task.n) if resamples is None else int(resamples)
-        return folds(task, 5, repeats, random_state)
-    return given_splits(task, resamples, random_state)
+def _splits(task, cv, n_repeats, random_state):
+    if not isinstance(cv, Integral):
+        return given_splits(task, cv, random_state)
+    usual = default_repeats(task.n)
+    return folds(task, cv, usual if n_repeats is None else n_repeats, random_state)
 
 
 def _check_models(models, reference):

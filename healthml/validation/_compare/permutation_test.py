@@ -1,16 +1,19 @@
-"""Is there any signal at all? The same procedure on outcomes that were dealt anew to patients."""
+"""Is there any signal at all? The same procedure on outcomes permuted among patients."""
 
+import copy
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
+from healthml._core._bootstrap import check_count
 from healthml._core._checks import check_random_seeds
 from healthml._core._parallel import run_parallel
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics._measures import get_measure
-from healthml.validation._refits import check_count, folds
+from healthml.validation._refits import folds, given_splits
 from healthml.validation._scoring import score_splits
 from healthml.validation._task import is_fast, make_task
 
@@ -22,43 +25,56 @@ class PermutationResult(Result):
     Parameters
     ----------
     table : pandas.DataFrame
-        One row: measure, estimate (out of fold), null_mean, null_lower, null_upper (quantiles of
-        the same with permuted outcomes), p_value, mcse (Monte Carlo standard error of the p value),
-        permutations_asked, permutations_used, n_samples, n_events, n_patients, n_exchanged
-        (patients whose outcome could move), method.
-    null : ndarray
-        Value of the measure in every permutation.
+        One row per measure: measure, estimate (out of fold), null_mean, null_lower, null_upper
+        (quantiles of the same with permuted outcomes), p_value, mcse (Monte Carlo standard error of
+        the p value), permutations_asked, permutations_used, n_samples, n_events, n_patients,
+        n_exchanged (patients whose outcome could move), method.
+    null : pandas.DataFrame
+        Value of each measure (a column) in every permutation (a row); missing where it had none.
     confidence_level : float
         Share of the permuted values between null_lower and null_upper.
     """
 
-    null: np.ndarray = None
+    null: pd.DataFrame = None
     confidence_level: float = 0.95
 
     @property
     def p_value(self):
-        """Probability of so good a value, or a better one, without any signal."""
+        """Probability of so good a value of the first measure, or a better one, without signal."""
         return float(self.table["p_value"].iloc[0])
 
     def summary(self):
         """Return the test in words."""
-        row = self.table.iloc[0]
+        return (
+            "".join(self._in_words(row) for _, row in self.table.iterrows())
+            + "A small p says that there is some signal, not that there is enough of it to be "
+            "useful."
+        )
+
+    def _in_words(self, row):
         return (
             f"{get_measure(row['measure']).label} out of fold {row['estimate']:.3f}; with permuted "
             f"outcomes {row['null_mean']:.3f}, {self.confidence_level:.0%} of them from "
             f"{row['null_lower']:.3f} to {row['null_upper']:.3f}.\n"
             f"p = {row['p_value']:.4f} (Monte Carlo error {row['mcse']:.4f}, "
             f"{row['permutations_used']} permutations, {row['method']}).\n"
-            "A small p says that there is some signal, not that there is enough of it to be useful."
         )
 
-    def plot(self, ax=None, **kwargs):
-        """Draw the permuted values and the observed one; returns the matplotlib axes."""
+    def plot(self, ax=None, *, measure=None, **kwargs):
+        """Draw the permuted values of a measure (the first by default) and the observed one.
+
+        Returns the matplotlib axes.
+        """
         from healthml._core._displays import GREY, VERMILION, new_axes
 
-        ax, row = new_axes(ax, height=3.4), self.table.iloc[0]
+        rows = self.table.set_index("measure", drop=False)
+        measure = rows.index[0] if measure is None else measure
+        if measure not in rows.index:
+            raise InputError(f"measure is {measure!r}; the test has {', '.join(rows.index)}.")
+        ax, row = new_axes(ax, height=3.4), rows.loc[measure]
         ax.hist(
-            self.null, **{"bins": 30, "color": GREY, "alpha": 0.6, "label": "permuted", **kwargs}
+            self.null[measure],
+            **{"bins": 30, "color": GREY, "alpha": 0.6, "label": "permuted", **kwargs},
         )
         ax.axvline(
             row["estimate"], color=VERMILION, lw=1.8, label=f"observed, p = {row['p_value']:.3g}"
@@ -75,9 +91,9 @@ def permutation_test(
     X,
     y,
     *,
-    measure="auroc",
-    permutations=200,
-    n_splits=5,
+    measures="auroc",
+    n_permutations=200,
+    cv=5,
     groups=None,
     sample_weight=None,
     confidence_level=0.95,
@@ -88,7 +104,7 @@ def permutation_test(
 ) -> PermutationResult:
     """Test whether a procedure finds any signal at all in patients that it has not seen.
 
-    The outcomes are dealt anew to the patients, and the whole cross-validation is repeated with
+    The outcomes are permuted among the patients, and the whole cross-validation is repeated with
     them: folds, refits, measure. ``p = (1 + b) / (1 + B)`` where b of B permutations do at least as
     well as the true outcomes.
 
@@ -100,13 +116,15 @@ def permutation_test(
         The table.
     y : array-like of shape (n_samples,)
         Outcome: 0/1, boolean, or any labels when `event` names the event.
-    measure : str, default="auroc"
-        Out-of-fold measure that the test is made with: "auroc", "brier", "scaled_brier", "log_loss"
-        or "nagelkerke_r2_recalibrated".
-    permutations : int, default=200
-        Number of permutations; the smallest possible p is 1 / (1 + permutations).
-    n_splits : int, default=5
-        Folds, by whole patients.
+    measures : str or list of str, default="auroc"
+        Out-of-fold measures that the test is made with, each on the same permutations: "auroc",
+        "brier", "scaled_brier", "log_loss" or "nagelkerke_r2_recalibrated". Several p-values are
+        not adjusted for their number.
+    n_permutations : int, default=200
+        Number of permutations; the smallest possible p is 1 / (1 + n_permutations).
+    cv : int, splitter or iterable, default=5
+        Number of folds by whole patients; or a scikit-learn splitter (without a `random_state` it
+        is given one, so that all permutations meet the same rule), or (train, test) pairs.
     groups : array-like of shape (n_samples,), optional
         Patient of each row. A patient's outcomes move together: among all patients where no patient
         has two different outcomes, else among patients with the same number of rows.
@@ -148,26 +166,28 @@ def permutation_test(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(100, 3))
     >>> y = (X[:, 0] + rng.normal(size=100) > 0).astype(int)
-    >>> result = permutation_test(LogisticRegression(), X, y, permutations=39, random_state=0)
+    >>> result = permutation_test(LogisticRegression(), X, y, n_permutations=39, random_state=0)
     >>> result.p_value
     0.025
     """
+    names = [measures] if isinstance(measures, str) else list(dict.fromkeys(measures))
+    best = {name: _check_measure(name) for name in names}
     task = make_task(
         estimator,
         X,
         y,
         groups=groups,
         sample_weight=sample_weight,
-        metrics=[measure],
+        measures=names,
         threshold_range=None,
         confidence_level=confidence_level,
         event=event,
     )
-    best = _check_measure(measure)
-    count = check_count(permutations)
+    count = check_count(n_permutations, "n_permutations")
     fold_seed, *seeds = check_random_seeds(random_state, count + 1)
     exchange = Exchange(task.y, task.units)
-    score = _Score(task, measure, n_splits, fold_seed)
+    cv = cv if isinstance(cv, Integral | str) or hasattr(cv, "split") else list(cv)
+    score = _Score(task, names, cv, fold_seed)
     observed = score(task.y)
     null = run_parallel(
         lambda seed: score(exchange.draw(seed)),
@@ -176,10 +196,9 @@ def permutation_test(
         verbose=verbose,
         what="permutations",
     )
-    null = np.array([value for value in null if np.isfinite(value)])
-    if not len(null):
-        raise InputError(f"{measure} could not be computed in any permutation; use more patients.")
-    table = pd.DataFrame([_row(task, measure, observed, null, best, count, exchange)])
+    null = pd.DataFrame(null, columns=names)
+    rows = [_row(task, name, observed[name], null[name], best[name], exchange) for name in names]
+    table = pd.DataFrame(rows)
     return PermutationResult(table, null, task.confidence_level)
 
 
@@ -188,27 +207,41 @@ class _Score:
     """The out-of-fold measure as a function of the outcomes alone."""
 
     task: object
-    measure: str
-    n_splits: int
+    names: list
+    cv: object
     seed: int
 
     def __call__(self, y):
+        """Return the values by measure."""
         task = replace(self.task, y=y)
-        scores = score_splits(task, folds(task, self.n_splits, 1, self.seed))
-        return scores.estimate(self.measure)
+        scores = score_splits(task, self._splits(task))
+        return {name: scores.estimate(name) for name in self.names}
+
+    def _splits(self, task):
+        if isinstance(self.cv, Integral):
+            return folds(task, self.cv, 1, self.seed)
+        # A splitter that keeps a random state of its own would move on from one permutation to the
+        # next; a copy begins anew each time, so that the measure is one function of the outcomes.
+        cv = copy.deepcopy(self.cv)
+        if getattr(cv, "random_state", "fixed") is None:
+            cv.random_state = self.seed
+        return given_splits(task, cv, self.seed)
 
 
 def _check_measure(measure):
     found = get_measure(measure)
     if not is_fast(measure) or found.direction == "target" or found.needs_threshold:
         raise InputError(
-            f"measure is {measure!r}; pass auroc, brier, scaled_brier, log_loss or "
+            f"measures has {measure!r}; pass auroc, brier, scaled_brier, log_loss or "
             "nagelkerke_r2_recalibrated."
         )
     return 1 if found.direction == "higher" else -1
 
 
-def _row(task, measure, observed, null, best, asked, exchange):
+def _row(task, measure, observed, null, best, exchange):
+    asked, null = len(null), null.to_numpy()[np.isfinite(null)]
+    if not len(null):
+        raise InputError(f"{measure} could not be computed in any permutation; use more patients.")
     reached = int(np.sum(best * null >= best * observed - 1e-12))
     p = (1 + reached) / (1 + len(null))
     tail = (1 - task.confidence_level) / 2

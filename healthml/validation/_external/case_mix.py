@@ -15,7 +15,7 @@ from healthml.metrics._uncertainty import auroc, placements
 COLUMNS = ["quantity", "validation", "development", "contrast", "estimate", "lower", "upper"]
 COLUMNS += ["method", "reason"]
 _OUTCOME = "outcome (y)"
-_KEYS = ("proba", "linear_predictor", "X", "y")
+_KEYS = ("y_proba", "linear_predictor", "X", "y_true")
 
 
 def expected_auroc(proba):
@@ -67,7 +67,7 @@ def read_development(development, event=None):
             raise InputError(
                 "development is a table; pass {'X': table} with, if known, 'proba' and 'y'."
             )
-        development = {"proba": development}
+        development = {"y_proba": development}
     known = {key: value for key, value in development.items() if value is not None}
     strange = [key for key in known if key not in _KEYS]
     if strange or not known:
@@ -75,14 +75,14 @@ def read_development(development, event=None):
             f"development has the keys {strange}; it knows {', '.join(_KEYS)}, at least one."
         )
     known = dict(known)
-    if "proba" in known:
-        known["proba"] = check_proba(known["proba"], name="development's proba")
-        known.setdefault("linear_predictor", log_odds(known["proba"]))
+    if "y_proba" in known:
+        known["y_proba"] = check_proba(known["y_proba"], name="development's y_proba")
+        known.setdefault("linear_predictor", log_odds(known["y_proba"]))
     if "linear_predictor" in known:
         known["linear_predictor"] = _finite(known["linear_predictor"])
-        known.setdefault("proba", expit(known["linear_predictor"]))
-    if "y" in known:
-        known["y"] = check_event(known["y"], event=event, name="development's y")[1]
+        known.setdefault("y_proba", expit(known["linear_predictor"]))
+    if "y_true" in known:
+        known["y_true"] = check_event(known["y_true"], event=event, name="development's y_true")[1]
     lengths = {key: len(value) for key, value in known.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(f"development has parts of different lengths: {lengths}; pass the same.")
@@ -109,11 +109,11 @@ def case_mix(sample, development, level):
     """
     there = development.get("linear_predictor")
     rows = [_spread(sample, there, "mean", level), _spread(sample, there, "SD", level)]
-    other_rate = np.mean(development["proba"]) if "proba" in development else np.nan
+    other_rate = np.mean(development["y_proba"]) if "y_proba" in development else np.nan
     mean_risk = float(sample.proba.mean())
     rows.append(_row("mean predicted risk", mean_risk, other_rate, "difference"))
     expected = expected_auroc(sample.proba)
-    expected_there = expected_auroc(development["proba"]) if "proba" in development else np.nan
+    expected_there = expected_auroc(development["y_proba"]) if "y_proba" in development else np.nan
     rows.append(_row("AUC expected from the case mix", expected, expected_there, "difference"))
     rows += _observed(sample, development, expected, level)
     for row in rows:
@@ -209,8 +209,10 @@ def _observed(sample, development, expected, level):
         return []
     found = auroc(sample, level)
     there = np.nan
-    if "y" in development and "proba" in development:
-        there = placements(np.asarray(development["y"], dtype=float), development["proba"]).area
+    if "y_true" in development and "y_proba" in development:
+        there = placements(
+            np.asarray(development["y_true"], dtype=float), development["y_proba"]
+        ).area
     row = _row("AUC observed", found.estimate, there, "difference")
     row["reason"] = "" if np.isfinite(there) else "needs outcomes of the development set"
     gap = _row("AUC observed minus expected", found.estimate - expected, np.nan, "difference")

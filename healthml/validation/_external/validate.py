@@ -170,8 +170,8 @@ _ZERO = ("calibration_in_the_large", "calibration_intercept", *LEVELS["moderate"
 
 
 def external_validate(
-    y,
-    proba,
+    y_true,
+    y_proba,
     *,
     groups=None,
     X=None,
@@ -182,7 +182,7 @@ def external_validate(
     test_level=0.05,
     event=None,
     confidence_level=0.95,
-    resamples=1000,
+    n_resamples=1000,
     n_jobs=None,
     verbose=0,
     random_state=None,
@@ -196,9 +196,9 @@ def external_validate(
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
+    y_true : array-like of shape (n_samples,)
         Outcome: 0/1, boolean, or any labels when `event` names the event.
-    proba : array-like of shape (n_samples,)
+    y_proba : array-like of shape (n_samples,)
         The model's risks.
     groups : array-like of shape (n_samples,), default=None
         The patient of each row; intervals, tests and folds are then for patients.
@@ -206,8 +206,8 @@ def external_validate(
         The model's covariates, none missing. With them a revision of all coefficients takes part
         in the closed test, and (where `development` has the same) the membership model is fitted.
     development : array-like or mapping, default=None
-        What is known of the development set: its risks, or a mapping with any of "proba" or
-        "linear_predictor", "X" (the same columns as `X`) and "y".
+        What is known of the development set: its risks, or a mapping with any of "y_proba" or
+        "linear_predictor", "X" (the same columns as `X`) and "y_true".
     threshold : float, default=None
         Decision threshold; with it net benefit is reported.
     smooth : {"loess", "lowess", "rcs", "pspline"}, default="loess"
@@ -221,7 +221,7 @@ def external_validate(
         The level of `y` that is the event.
     confidence_level : float, default=0.95
         Level of the intervals.
-    resamples : int, default=1000
+    n_resamples : int, default=1000
         Bootstrap resamples behind the intervals of ICI, E50, E90, Emax and ECI.
     n_jobs, verbose
         Jobs and progress of the bootstrap, as in joblib.
@@ -269,18 +269,19 @@ def external_validate(
     >>> logit = rng.normal(-1, 1, 800)
     >>> y = (rng.uniform(size=800) < 1 / (1 + np.exp(-(logit - 0.7)))).astype(int)
     >>> risk = 1 / (1 + np.exp(-logit))
-    >>> found = external_validate(y, risk, resamples=50, random_state=0)
+    >>> found = external_validate(y, risk, n_resamples=50, random_state=0)
     >>> round(float(found.get("oe_ratio")["estimate"]), 2), found.decision
     (0.65, 'intercept')
     """
     level = check_confidence_level(confidence_level)
     check_threshold_level(test_level, oe_interval)
-    check_alignment(y=y, proba=proba, groups=groups, X=X)
-    y01 = check_event(y, event=event)[1]
-    sample = make_sample(y01, proba, groups=groups, name="proba")
+    check_alignment(y_true=y_true, y_proba=y_proba, groups=groups, X=X)
+    y01 = check_event(y_true, event=event)[1]
+    sample = make_sample(y01, y_proba, groups=groups)
     development = read_development(development, event)
     seeds = check_random_seeds(random_state, 3)
-    run = {"resamples": resamples, "n_jobs": n_jobs, "verbose": verbose, "random_state": seeds[0]}
+    run = {"n_jobs": n_jobs, "verbose": verbose, "random_state": seeds[0]}
+    run["n_resamples"] = n_resamples
     table = _hierarchy(sample, threshold, smooth, oe_interval, level, run)
     columns = None if X is None else numeric_covariates(X, len(y01))
     test = closed_test(
@@ -291,11 +292,11 @@ def external_validate(
     mix = case_mix(sample, development, level)
     if X is not None and "X" in development:
         row = membership(
-            X, development["X"], sample.groups, y01, development.get("y"), level, seeds[2]
+            X, development["X"], sample.groups, y01, development.get("y_true"), level, seeds[2]
         )
         mix = pd.concat([mix, pd.DataFrame([row])], ignore_index=True)
     curve = calibration_curve(
-        y01, sample.proba, method=smooth, groups=sample.groups, confidence_level=level
+        y01, sample.proba, smooth=smooth, groups=sample.groups, confidence_level=level
     )
     there = development.get("linear_predictor")
     return ExternalValidationResult(

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from healthml._core._bootstrap import check_count
 from healthml._core._checks import check_random_seeds
 from healthml._core._inputs import log_odds
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import auroc_influence
 from healthml._core._results import Result
-from healthml.validation._refits import Resample, check_count
+from healthml.validation._refits import Resample
 from healthml.validation._scoring import refit_many
 from healthml.validation._splits import RepeatedStratifiedGroupKFold
 from healthml.validation._task import make_task
@@ -79,7 +80,7 @@ def membership_inference(
     X,
     y,
     *,
-    repeats=5,
+    n_repeats=5,
     groups=None,
     sample_weight=None,
     confidence_level=0.95,
@@ -103,7 +104,7 @@ def membership_inference(
         The table.
     y : array-like of shape (n_samples,)
         Outcome: 0/1, boolean, or any labels when `event` names the event.
-    repeats : int, default=5
+    n_repeats : int, default=5
         How often the patients are dealt to halves; two refits each.
     groups : array-like of shape (n_samples,), optional
         Patient of each row: members are patients, not rows.
@@ -154,12 +155,12 @@ def membership_inference(
         y,
         groups=groups,
         sample_weight=sample_weight,
-        metrics=None,
+        measures=None,
         threshold_range=None,
         confidence_level=confidence_level,
         event=event,
     )
-    halves = _halves(task, check_count(repeats), random_state)
+    halves = _halves(task, check_count(n_repeats, "n_repeats"), random_state)
     options = {"n_jobs": n_jobs, "verbose": verbose, "what": "halves"}
     refits = refit_many(task, halves, **options)
     losses = np.stack([_loss_of_patients(task, one.risk) for one in refits])

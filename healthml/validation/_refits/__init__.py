@@ -5,12 +5,12 @@ from healthml.validation._refits.failures import Mishaps, failure_of, warn_faile
 from healthml.validation._refits.plans import (
     MOST_FOLDS,
     bootstrap_draws,
-    check_count,
+    check_folds,
     folds,
     given_splits,
-    is_draws,
     later_rows,
     left_out,
+    refuse_pairs,
 )
 from healthml.validation._refits.procedure import Procedure, inner_search, predict_risk
 from healthml.validation._refits.refit import Refit, Resample, interrupted, iterate_refits, refit
@@ -23,18 +23,18 @@ __all__ = [
     "Resample",
     "batched_refit",
     "bootstrap_draws",
-    "check_count",
+    "check_folds",
     "failure_of",
     "folds",
     "given_splits",
     "inner_search",
     "interrupted",
-    "is_draws",
     "iterate_refits",
     "later_rows",
     "left_out",
     "predict_risk",
     "recognise",
     "refit",
+    "refuse_pairs",
     "warn_failed",
 ]

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from healthml._core._bootstrap import given_draws, resample_indices
+from healthml._core._bootstrap import check_count, given_draws, resample_indices
 from healthml._core._checks import check_random_seeds
 from healthml.exceptions import InputError
 from healthml.validation._refits.refit import Resample
@@ -47,7 +47,7 @@ def bootstrap_draws(task, resamples, random_state):
     """Return the draws for a number of resamples or for arrays of row positions."""
     given = given_draws(resamples, task.n)
     if given is None:
-        given = check_count(resamples)
+        given = check_count(resamples, "n_resamples")
         task.scarcest()
     return Draws(task, given, tuple(check_random_seeds(random_state, 2)))
 
@@ -73,7 +73,8 @@ class Splits:
 
 def folds(task, n_folds, n_repeats, random_state):
     """Return repeated stratified folds by whole patients, fewer where patients are scarce."""
-    n_folds = min(n_folds, task.scarcest())
+    n_folds = min(check_folds(n_folds), task.scarcest())
+    n_repeats = check_count(n_repeats, "n_repeats")
     seeds = check_random_seeds(random_state, 2)
     splitter = RepeatedStratifiedGroupKFold(n_folds, n_repeats=n_repeats, random_state=seeds[0])
     pairs = list(splitter.split(task.X, task.y, task.groups))
@@ -84,25 +85,32 @@ def folds(task, n_folds, n_repeats, random_state):
     return Splits(_resamples(pairs, seeds[1], names), repeat, text)
 
 
-def given_splits(task, resamples, random_state, returning=False):
+def check_folds(cv):
+    """Return a number of folds, at least 2, as int."""
+    if isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2:
+        raise InputError(f"cv is {cv!r}; cross-validation needs at least 2 folds.")
+    return int(cv)
+
+
+def given_splits(task, cv, random_state, returning=False):
     """Return the splits of a scikit-learn splitter, or (train, test) pairs as they are."""
-    pairs = [tuple(map(_positions, pair)) for pair in _pairs(task, resamples)]
+    pairs = [tuple(map(_positions, pair)) for pair in _pairs(task, cv)]
     if not pairs:
-        raise InputError("resamples is empty; pass at least one (train, test) pair.")
+        raise InputError("cv is empty; pass at least one (train, test) pair.")
     _check_pairs(task, pairs, returning)
     seed = check_random_seeds(random_state, 2)[1]
     names = [f"split {i}" for i in range(len(pairs))]
     return Splits(_resamples(pairs, seed, names), _repeats(pairs, task.n), f"{len(pairs)} splits")
 
 
-def later_rows(task, resamples, time, random_state):
+def later_rows(task, cv, time, random_state):
     """Return splits of earlier and later rows.
 
     The given ones, in which patients may return; otherwise one, fitted on the earlier 70% of the
     rows (equal times stay together) and judged on the later ones.
     """
-    if not isinstance(resamples, int):
-        return given_splits(task, resamples, random_state, returning=True)
+    if cv is not None:
+        return given_splits(task, cv, random_state, returning=True)
     order = time_codes(time, task.n)
     cut = np.quantile(order, EARLIER, method="higher")
     test = order >= cut if (order < cut).any() else order > cut
@@ -114,11 +122,11 @@ def later_rows(task, resamples, time, random_state):
     return Splits(_resamples(pairs, seed, ["the split in time"]), np.zeros(1, dtype=int), text)
 
 
-def left_out(task, resamples):
+def left_out(task, cv):
     """Say how many rows of returning patients a splitter by time keeps from being judged."""
-    if task.groups is None or getattr(resamples, "patients", None) != "new":
+    if task.groups is None or getattr(cv, "patients", None) != "new":
         return ()
-    count = sum(len(one.returning) for one in resamples.windows(task.X, task.groups))
+    count = sum(len(one.returning) for one in cv.windows(task.X, task.groups))
     if not count:
         return ()
     return (
@@ -151,32 +159,28 @@ def time_codes(time, n):
     return values.rank(method="dense").to_numpy(dtype=float)
 
 
-def is_draws(resamples):
-    """Say whether resamples are bootstrap draws: arrays of row positions, one each."""
-    if isinstance(resamples, Integral) or hasattr(resamples, "split"):
-        return False
-    first = next(iter(resamples), None) if isinstance(resamples, Iterable) else None
-    return first is not None and not _is_pair(first)
-
-
-def check_count(resamples):
-    """Return the number of refits, at least 1."""
-    if isinstance(resamples, bool) or not isinstance(resamples, Integral) or resamples < 1:
+def refuse_pairs(resamples):
+    """Refuse splits where bootstrap draws are expected; return the draws as they are."""
+    if hasattr(resamples, "split") or any(_is_pair(rows) for rows in resamples):
         raise InputError(
-            f"resamples is {resamples!r}; give a number of at least 1, arrays of row positions, "
-            "(train, test) pairs or a scikit-learn splitter."
+            "resamples holds (train, test) pairs or a splitter; pass these as cv. Bootstrap draws "
+            "are arrays of row positions."
         )
-    return int(resamples)
+    return resamples
 
 
-def _pairs(task, resamples):
-    if hasattr(resamples, "split"):
-        return list(resamples.split(task.X, task.y, task.groups))
-    pairs = list(resamples)
+def _pairs(task, cv):
+    if hasattr(cv, "split") and not isinstance(cv, str):
+        return list(cv.split(task.X, task.y, task.groups))
+    if isinstance(cv, str) or not isinstance(cv, Iterable):
+        raise InputError(
+            f"cv is {cv!r}; give a number of folds, a scikit-learn splitter or (train, test) pairs."
+        )
+    pairs = list(cv)
     if not all(_is_pair(pair) for pair in pairs):
         raise InputError(
-            "resamples holds single arrays of row positions, which are bootstrap draws; cross-"
-            "validation needs (train, test) pairs."
+            "cv holds single arrays of row positions, which are bootstrap draws; cross-validation "
+            "needs (train, test) pairs."
         )
     return pairs
 
@@ -194,17 +198,17 @@ def _check_pairs(task, pairs, returning):
     for number, pair in enumerate(pairs):
         for rows, what in zip(pair, ("train", "test"), strict=True):
             if not len(rows) or rows.dtype.kind not in "iu" or rows.min() < 0:
-                raise InputError(f"resamples[{number}] has no usable {what} rows.")
+                raise InputError(f"cv[{number}] has no usable {what} rows.")
             if rows.max() >= task.n:
                 raise InputError(
-                    f"resamples[{number}] has {what} positions outside 0 to {task.n - 1}; count "
+                    f"cv[{number}] has {what} positions outside 0 to {task.n - 1}; count "
                     "rows from 0."
                 )
         units = np.arange(task.n) if returning else task.units
         if np.intersect1d(units[pair[0]], units[pair[1]]).size:
             what = "rows" if returning or task.groups is None else "patients"
             raise InputError(
-                f"resamples[{number}] trains and tests on the same {what}; pass splits that keep "
+                f"cv[{number}] trains and tests on the same {what}; pass splits that keep "
                 f"{what} apart."
             )
 

@@ -50,7 +50,7 @@ class Evaluator:
     --------
     >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from healthml.validation import Evaluator
+    >>> from healthml.validation._scoring import Evaluator
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(300, 2))
     >>> y = (X[:, 0] + rng.normal(size=300) > 1).astype(int)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
+from healthml._core._bootstrap import number_or_draws
 from healthml._core._intervals import check_confidence_level
 from healthml._core._numerics import fit_logistic
 from healthml._core._results import Result
@@ -72,7 +73,8 @@ def bootstrap_shrinkage(
     X,
     y,
     *,
-    resamples=200,
+    n_resamples=200,
+    resamples=None,
     groups=None,
     sample_weight=None,
     confidence_level=0.95,
@@ -95,8 +97,10 @@ def bootstrap_shrinkage(
         The table.
     y : array-like of shape (n_samples,)
         Outcome: 0/1, boolean, or any labels when `event` names the event.
-    resamples : int or iterable of int arrays, default=200
-        Number of resamples, or the resamples themselves as arrays of row positions.
+    n_resamples : int, default=200
+        Number of bootstrap resamples.
+    resamples : iterable of int arrays, optional
+        The resamples themselves, as arrays of row positions, instead of a number.
     groups : array-like of shape (n_samples,), optional
         Patient of each row; whole patients are drawn.
     sample_weight : array-like of shape (n_samples,), optional
@@ -132,7 +136,7 @@ def bootstrap_shrinkage(
     >>> X = rng.normal(size=(150, 8))
     >>> y = (X[:, 0] + rng.normal(size=150) > 0).astype(int)
     >>> model = LogisticRegression(C=np.inf)
-    >>> result = bootstrap_shrinkage(model, X, y, resamples=100, random_state=0)
+    >>> result = bootstrap_shrinkage(model, X, y, n_resamples=100, random_state=0)
     >>> 0.5 < result.factor < 1
     True
     """
@@ -142,13 +146,13 @@ def bootstrap_shrinkage(
         y,
         groups=groups,
         sample_weight=sample_weight,
-        metrics=None,
+        measures=None,
         threshold_range=None,
         confidence_level=confidence_level,
         event=event,
     )
     options = {"n_jobs": n_jobs, "verbose": verbose, "random_state": random_state}
-    models = bootstrap_models(task, resamples, **options)
+    models = bootstrap_models(task, number_or_draws(n_resamples, resamples), **options)
     own, area = _slopes(models)
     values = pd.DataFrame({"resample": models.numbers, **own})
     table = pd.DataFrame([_row(models, name, values[name]) for name in own])
@@ -246,7 +250,7 @@ def heuristic_shrinkage(X, y, *, n_parameters=None, event=None) -> ShrinkageResu
         y,
         groups=None,
         sample_weight=None,
-        metrics=None,
+        measures=None,
         threshold_range=None,
         confidence_level=0.95,
         event=event,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from healthml._core._bootstrap import number_or_draws
 from healthml._core._inputs import check_threshold
 from healthml._core._results import Result
 from healthml.validation._stability.bootstrap_models import BootstrapModels, bootstrap_models
@@ -132,7 +133,8 @@ def prediction_instability(
     X,
     y,
     *,
-    resamples=200,
+    n_resamples=200,
+    resamples=None,
     groups=None,
     sample_weight=None,
     thresholds=None,
@@ -156,8 +158,10 @@ def prediction_instability(
         The table.
     y : array-like of shape (n_samples,)
         Outcome: 0/1, boolean, or any labels when `event` names the event.
-    resamples : int or iterable of int arrays, default=200
-        Number of resamples, or the resamples themselves as arrays of row positions.
+    n_resamples : int, default=200
+        Number of bootstrap resamples.
+    resamples : iterable of int arrays, optional
+        The resamples themselves, as arrays of row positions, instead of a number.
     groups : array-like of shape (n_samples,), optional
         Patient of each row; whole patients are drawn.
     sample_weight : array-like of shape (n_samples,), optional
@@ -210,7 +214,7 @@ def prediction_instability(
     >>> X = rng.normal(size=(200, 3))
     >>> y = (X[:, 0] + rng.normal(size=200) > 0.5).astype(int)
     >>> result = prediction_instability(
-    ...     LogisticRegression(), X, y, resamples=50, thresholds=0.2, random_state=0
+    ...     LogisticRegression(), X, y, n_resamples=50, thresholds=0.2, random_state=0
     ... )
     >>> result.overall["measure"].tolist()
     ['instability', 'classification_instability@0.2']
@@ -223,7 +227,7 @@ def prediction_instability(
         y,
         groups=groups,
         sample_weight=sample_weight,
-        metrics=None,
+        measures=None,
         threshold_range=None,
         confidence_level=confidence_level,
         event=event,
@@ -231,7 +235,7 @@ def prediction_instability(
     at = [] if thresholds is None else np.unique(np.atleast_1d(np.asarray(thresholds, float)))
     at = [check_threshold(float(one), "thresholds") for one in at]
     options = {"n_jobs": n_jobs, "verbose": verbose, "random_state": random_state}
-    models = bootstrap_models(task, resamples, **options)
+    models = bootstrap_models(task, number_or_draws(n_resamples, resamples), **options)
     table = _by_row(models, task.confidence_level)
     overall = pd.DataFrame(_overall(models, at))
     return InstabilityResult(table, overall, models.remarks, task.confidence_level, models)

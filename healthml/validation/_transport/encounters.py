@@ -65,8 +65,8 @@ class EncounterResult(Result):
 def encounter_performance(
     y_true,
     y_proba,
-    groups,
     *,
+    groups,
     time=None,
     seen=None,
     measures=MEASURES,
@@ -122,7 +122,7 @@ def encounter_performance(
     >>> patient = np.repeat(np.arange(200), rng.integers(1, 8, 200))
     >>> risk = rng.uniform(0.05, 0.6, 200)[patient]
     >>> y = (rng.uniform(size=len(patient)) < risk).astype(int)
-    >>> found = encounter_performance(y, risk, patient, measures=["oe_ratio"])
+    >>> found = encounter_performance(y, risk, groups=patient, measures=["oe_ratio"])
     >>> found.to_frame()[["view", "estimate"]].round(2).values.tolist()
     [['encounters', 0.97], ['patients', 0.96]]
     """

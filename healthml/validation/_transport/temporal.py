@@ -11,6 +11,7 @@ from healthml._core._paired import paired_scores
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.validation._refits import Resample, failure_of, refit, warn_failed
+from healthml.validation._splits import PatientTimeSplit
 
 __all__ = ["TemporalResult", "temporal_performance"]
 
@@ -79,7 +80,7 @@ def temporal_performance(
     X,
     y,
     *,
-    splitter,
+    cv,
     groups=None,
     thresholds=None,
     event=None,
@@ -98,7 +99,7 @@ def temporal_performance(
         The table.
     y : array-like of shape (n_samples,)
         Outcome: 0/1, boolean, or any labels when `event` names the event.
-    splitter : PatientTimeSplit
+    cv : PatientTimeSplit
         The windows. With ``patients="new"`` returning patients are neither judged nor reported.
     groups : array-like of shape (n_samples,), default=None
         The patient of each row; None means that every row is a different patient.
@@ -132,7 +133,7 @@ def temporal_performance(
     >>> y = (X[:, 0] + rng.normal(size=900) > 0).astype(int)
     >>> splitter = PatientTimeSplit(np.arange(900), n_splits=3, patients="all")
     >>> found = temporal_performance(
-    ...     LogisticRegression(), X, y, splitter=splitter, groups=patient
+    ...     LogisticRegression(), X, y, cv=splitter, groups=patient
     ... )
     >>> new, returning = found.get("auroc", "new"), found.get("auroc", "returning")
     >>> round(float(new["estimate"]), 2), round(float(returning["estimate"]), 2)
@@ -142,12 +143,16 @@ def temporal_performance(
     check_alignment(X=X, y=y, groups=groups)
     y01 = check_event(y, event=event)[1]
     codes = None if groups is None else check_groups(groups, len(y01))
-    windows = splitter.windows(X, groups)
+    if not isinstance(cv, PatientTimeSplit):
+        raise InputError(
+            f"cv is {type(cv).__name__}; pass a PatientTimeSplit, which makes the windows."
+        )
+    windows = cv.windows(X, groups)
     risk, seen, reasons = _predicted(
-        estimator, X, y01, codes, windows, n_jobs, verbose, random_state, splitter.patients
+        estimator, X, y01, codes, windows, n_jobs, verbose, random_state, cv.patients
     )
     judge = _Judge(y01, risk, codes, thresholds, level)
-    whole = splitter.patients == "all"
+    whole = cv.patients == "all"
     parts = {str(w.number): np.r_[w.new, w.returning] if whole else w.new for w in windows}
     number = np.full(len(y01), -1)
     for w in windows:
@@ -162,7 +167,7 @@ def temporal_performance(
             rows += [{**what, **line} for line in lines]
     return TemporalResult(
         pd.DataFrame(rows)[COLUMNS],
-        splitter.report(X, y01, groups),
+        cv.report(X, y01, groups),
         risk,
         seen,
         "procedure refitted on earlier rows, judged at a later time",

@@ -85,7 +85,7 @@ def calibration_of(data, smooth, n_points, level):
         tables.append(table.assign(lower=np.nan, upper=np.nan))
     table = pd.concat(tables, ignore_index=True)
     table["n_samples"], table["n_events"] = len(y), int(y.sum())
-    shown = calibration_curve(y, risk, method="binned", n_bins=1).histogram
+    shown = calibration_curve(y, risk, smooth="binned", n_bins=1).histogram
     histogram = pd.concat([shown.assign(curve=name) for name in ("apparent", "corrected")])
     method = dict.fromkeys(("apparent", "corrected"), smooth)
     return CalibrationResult(table, level, method, histogram.reset_index(drop=True), ())

@@ -6,6 +6,7 @@ from numbers import Integral
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from healthml._core._bootstrap import check_count, number_or_draws
 from healthml._core._checks import check_alignment, check_random_seeds
 from healthml.exceptions import InputError
 from healthml.metrics._batched import Block
@@ -14,14 +15,14 @@ from healthml.validation._refits import (
     Resample,
     batched_refit,
     bootstrap_draws,
-    check_count,
+    check_folds,
     folds,
     given_splits,
     inner_search,
-    is_draws,
     iterate_refits,
     later_rows,
     left_out,
+    refuse_pairs,
 )
 from healthml.validation._scoring import DrawScores, FoldScores, check_ci
 from healthml.validation._task import Task, make_task, slow_value
@@ -43,18 +44,20 @@ def validate(
     y,
     *,
     method="auto",
-    resamples=500,
+    n_resamples=500,
+    resamples=None,
+    cv=None,
     groups=None,
     time=None,
     site=None,
     sample_weight=None,
-    metrics=None,
+    measures=None,
     threshold_range=None,
     ci="auto",
     confidence_level=0.95,
     event=None,
-    verbose=0,
     n_jobs=None,
+    verbose=0,
     random_state=None,
 ) -> ValidationResult:
     """Judge a modelling procedure on patients that it has not seen, by refitting it.
@@ -86,14 +89,20 @@ def validate(
           whole search is repeated among the training rows of each outer fold, its inner folds by
           whole patients too; no row that judges had a part in choosing. `chosen` says what was.
         - "temporal": fitted on the earlier 70% of the rows, judged on the later ones; needs `time`,
-          or a `PatientTimeSplit` (windows, a gap) as `resamples`. With `groups`, all later rows are
+          or a `PatientTimeSplit` (windows, a gap) as `cv`. With `groups`, all later rows are
           judged and those of new patients once more alone.
-        - "auto": "temporal" with `time`; else "optimism" where it can be shown to work, and
-          "repeated_cv" ("oob" for given draws) where it cannot; `remarks` say which and why.
-    resamples : int, iterable or splitter, default=500
-        Number of refits, or the resamples themselves: arrays of row positions (bootstrap draws), or
-        for cross-validation (train, test) pairs or a scikit-learn splitter. A number means at most
-        10 folds under "cv" and at most 10 repeats of 10 folds under "repeated_cv".
+        - "auto": "temporal" with `time`; cross-validation with `cv`; else "optimism" where it can
+          be shown to work, and "repeated_cv" ("oob" for given draws) where it cannot; `remarks` say
+          which and why.
+    n_resamples : int, default=500
+        Number of refits: bootstrap draws, or under cross-validation folds times repeats, at most 10
+        of either. 500 keep the Monte Carlo error of a corrected AUC near 0.001 at a few hundred
+        rows.
+    resamples : iterable of int arrays, optional
+        The bootstrap draws themselves, as arrays of row positions, instead of a number.
+    cv : int, splitter or iterable, optional
+        Number of folds by whole patients, a scikit-learn splitter, or (train, test) pairs, where
+        the method is cross-validation (or "auto"); for "temporal" a `PatientTimeSplit` or pairs.
     groups : array-like of shape (n_samples,), optional
         Patient of each row. Whole patients are drawn, left out and counted.
     time : array-like of shape (n_samples,), optional
@@ -103,7 +112,7 @@ def validate(
         procedure knows; for a site not seen leave sites out instead.
     sample_weight : array-like of shape (n_samples,), optional
         Weight of each row, in the fits where the estimator takes weights and in all measures.
-    metrics : list of str, optional
+    measures : str or list of str, optional
         Names from `healthml.metrics.list_measures`, those that need a threshold with it
         ("net_benefit@0.2"); also "dxy" and "emax_logistic". By default discrimination, overall
         performance and calibration, and net benefit where there is a threshold range.
@@ -118,10 +127,10 @@ def validate(
         Coverage of the intervals.
     event : scalar or str, optional
         The level of `y` that is the event.
-    verbose : int, default=0
-        Above 0, progress on standard error.
     n_jobs : int, optional
         Parallel refits, as in joblib; the answer is the same for any number.
+    verbose : int, default=0
+        Above 0, progress on standard error.
     random_state : int, RandomState or None, default=None
         Randomness of the resamples and of the refits.
 
@@ -172,7 +181,7 @@ def validate(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(300, 5))
     >>> y = (X[:, 0] + 2 * rng.normal(size=300) > 1).astype(int)
-    >>> result = validate(LogisticRegression(), X, y, resamples=100, random_state=0)
+    >>> result = validate(LogisticRegression(), X, y, n_resamples=100, random_state=0)
     >>> row = result.get("auroc")
     >>> row["method"], bool(row["corrected"] < row["apparent"])
     ('optimism', True)
@@ -186,7 +195,7 @@ def validate(
         y,
         groups=groups,
         sample_weight=sample_weight,
-        metrics=metrics,
+        measures=measures,
         threshold_range=threshold_range,
         confidence_level=confidence_level,
         event=event,
@@ -194,7 +203,7 @@ def validate(
     question = _Question(
         task,
         method,
-        _listed(resamples),
+        _Plan.checked(n_resamples, resamples, cv),
         check_random_seeds(random_state, 3),
         ci,
         time,
@@ -206,12 +215,53 @@ def validate(
 
 
 @dataclass(frozen=True)
+class _Plan:
+    """Which rows are fitted on: a number of refits, bootstrap draws, or splits."""
+
+    number: int
+    draws: list | None
+    cv: object
+
+    @classmethod
+    def checked(cls, n_resamples, resamples, cv):
+        """Check the three parameters, of which the last two exclude each other."""
+        if resamples is not None and cv is not None:
+            raise InputError("resamples and cv exclude each other; pass draws or splits.")
+        draws = None if resamples is None else number_or_draws(n_resamples, resamples)
+        draws = draws if draws is None else refuse_pairs(list(draws))
+        if isinstance(cv, Integral):
+            cv = check_folds(cv)
+        elif hasattr(cv, "__iter__") and not isinstance(cv, str):
+            cv = list(cv)
+        return cls(check_count(n_resamples, "n_resamples"), draws, cv)
+
+    def bootstrap(self):
+        """Return the draws, or how many to make."""
+        return self.number if self.draws is None else self.draws
+
+    def folds(self):
+        """Return the number of folds."""
+        if self.cv is None and self.number < 2:
+            raise InputError("n_resamples is 1; cross-validation needs at least 2 refits.")
+        return min(MOST_FOLDS, self.number) if self.cv is None else self.cv
+
+    def later(self):
+        """Return the splits of earlier and later rows, or None for one cut in time."""
+        if self.draws is not None or isinstance(self.cv, int):
+            raise InputError(
+                "method='temporal' takes neither bootstrap draws nor a number of folds; pass time, "
+                "or a PatientTimeSplit as cv."
+            )
+        return self.cv
+
+
+@dataclass(frozen=True)
 class _Question:
     """What to do with a task; every method is one function."""
 
     task: Task
     method: str
-    resamples: object
+    plan: _Plan
     seeds: list
     ci: str
     time: object
@@ -232,13 +282,13 @@ class _Question:
         if self.time is not None:
             remark = "auto judged later rows, because time was given"
             return replace(self, method="temporal")._temporal((remark,))
-        if not isinstance(self.resamples, int) and not is_draws(self.resamples):
+        if self.plan.cv is not None:
             return self._folds("cv")
-        if isinstance(self.resamples, int) and inner_search(self.task.estimator) is not None:
+        if self.plan.draws is None and inner_search(self.task.estimator) is not None:
             remark = "auto took cross-validation around the search, whose inner folds stay inside."
             return self._folds("nested_cv", (remark,))
         whole, apparent = self._apparent()
-        draws = bootstrap_draws(self.task, self.resamples, self.seeds[1])
+        draws = bootstrap_draws(self.task, self.plan.bootstrap(), self.seeds[1])
         scores = DrawScores(self.task, draws.total)
         verdict = _auto.judge_apparent(apparent["auroc"])
         for last in (_auto.PILOT, draws.total):
@@ -247,7 +297,7 @@ class _Question:
                 verdict = _auto.judge(apparent["auroc"], scores)
         if verdict.trusted:
             return self._from_draws("optimism", whole, apparent, scores)
-        if isinstance(self.resamples, int):
+        if self.plan.draws is None:
             remarks = _auto.leave_remark(verdict, "repeated_cv"), *_auto.pilot_remarks(scores)
             return self._folds("repeated_cv", remarks, (whole, apparent))
         scores.method = "oob"
@@ -257,12 +307,12 @@ class _Question:
 
     def _draws(self, method):
         check_ci(self.ci, "draws")
-        if not isinstance(self.resamples, int) and not is_draws(self.resamples):
+        if self.plan.cv is not None:
             raise InputError(
-                f"method={method!r} draws rows; pass a number of resamples or arrays of row "
-                "positions, not splits."
+                f"method={method!r} draws rows and takes no cv; pass n_resamples, or arrays of row "
+                "positions as resamples."
             )
-        draws = bootstrap_draws(self.task, self.resamples, self.seeds[1])
+        draws = bootstrap_draws(self.task, self.plan.bootstrap(), self.seeds[1])
         whole, apparent = self._apparent()
         scores = DrawScores(self.task, draws.total, method)
         scores.run(draws, **self.options)
@@ -289,23 +339,27 @@ class _Question:
         return folds_result(task, method, whole, apparent, scores, found, ci, remarks, self.site)
 
     def _splits(self, method):
-        task, resamples = self.task, self.resamples
-        if not isinstance(resamples, int):
-            return given_splits(task, resamples, self.seeds[2])
-        if resamples < 2:
-            raise InputError("resamples is 1; cross-validation needs at least 2 refits.")
-        n_folds = min(MOST_FOLDS, resamples, task.scarcest())
-        n_repeats = 1 if method == "cv" else _auto.repeats(task.n, resamples, n_folds)
+        task, plan = self.task, self.plan
+        if plan.draws is not None:
+            raise InputError(
+                f"method={method!r} takes no bootstrap draws; pass splits as cv, or leave out "
+                "resamples."
+            )
+        if plan.cv is not None and not isinstance(plan.cv, int):
+            return given_splits(task, plan.cv, self.seeds[2])
+        n_folds = min(plan.folds(), task.scarcest())
+        n_repeats = 1 if method == "cv" else _auto.repeats(task.n, plan.number, n_folds)
         return folds(task, n_folds, n_repeats, self.seeds[2])
 
     def _temporal(self, remarks=()):
         ci = check_ci(self.ci, "later")
-        if self.time is None and isinstance(self.resamples, int):
+        cv = self.plan.later()
+        if self.time is None and cv is None:
             raise InputError("method='temporal' needs time, when each row's prediction was made.")
-        splits = later_rows(self.task, self.resamples, self.time, self.seeds[2])
+        splits = later_rows(self.task, cv, self.time, self.seeds[2])
         every = np.arange(self.task.n)
         found = self._refits([replace(one, predict=every) for one in splits.resamples])
-        remarks = (*remarks, *left_out(self.task, self.resamples))
+        remarks = (*remarks, *left_out(self.task, cv))
         return later_result(self.task, splits, found, ci, remarks, self.site)
 
     def _refits(self, resamples):
@@ -326,12 +380,3 @@ class _Question:
         block = block.weigh(self.task.weight)
         names = self.task.measures
         return found, {name: slow_value(name, block, self.task.weight) for name in names}
-
-
-def _listed(resamples):
-    """Return a whole number as int, a splitter as it is, anything else as a list."""
-    if isinstance(resamples, Integral) and not isinstance(resamples, bool):
-        return check_count(resamples)
-    if isinstance(resamples, str) or not hasattr(resamples, "__iter__"):
-        return resamples if hasattr(resamples, "get_n_splits") else check_count(resamples)
-    return list(resamples)
