@@ -165,9 +165,10 @@ def lab_table(seed=0, n=300):
         }
     )
     typed = true.apply(lambda c: c.map(lambda v: f"{v:g}"))
+    units = {"crp": "mg/L", "potassium": "mEq/L", "platelets": "K/uL", "marker": "ng/mL"}
     writings = {
         "decimal_comma": lambda v: f"{v:.2f}".replace(".", ","),
-        "unit_text": lambda v: f"{v:g} mg/L",
+        "unit_text": lambda v, unit: f"{v:g} {unit}",
         "result_flag": lambda v: f"{v:g} H",
         "comment": lambda v: f"{v:g} repeated",
         "unusual_characters": lambda v: f"{v:g}\u00a0",
@@ -176,9 +177,8 @@ def lab_table(seed=0, n=300):
     for i, row in enumerate(rng.permutation(n)[:60]):
         column = rng.choice(list(true.columns))
         rule = list(writings)[i % len(writings)]
-        if column == "potassium" and rule == "unit_text":
-            rule = "result_flag"
-        typed.loc[row, column] = writings[rule](true.loc[row, column])
+        own = (units[column],) if rule == "unit_text" else ()
+        typed.loc[row, column] = writings[rule](true.loc[row, column], *own)
         odd[row, column] = rule
     return typed, odd, true
 

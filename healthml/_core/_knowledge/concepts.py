@@ -4,8 +4,10 @@ A schema decides; else the name is a hint that the values must confirm, in one o
 units. Who asks before the values are numbers (a parser of text) can use the name alone.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -112,7 +114,7 @@ def column_concept(column, declared=None, values=None, counts=None, *, populatio
     values = np.asarray(values, dtype=float)
     counts = np.ones(len(values)) if counts is None else np.asarray(counts)
     soft = _soft_limits(name, populations)
-    shares = _shares(values, counts, _units_to_read(name, unit), soft)
+    shares = _shares(values, counts, _units_to_read(column, name, unit), soft)
     mixed = _share_in_any(values, counts, distinct_units(name), soft)
     found = ColumnConcept(name, bool(concept), ambiguous, (), max(shares.values()), mixed)
     if ambiguous and len(np.unique(values)) < FEWEST_DISTINCT:
@@ -131,10 +133,32 @@ def _soft_limits(name, populations):
     return min(low for low, _ in pairs), max(high for _, high in pairs)
 
 
-def _units_to_read(name, unit):
-    """Return the declared unit alone where the concept has it, else all its units."""
+@lru_cache(maxsize=4096)
+def unit_in_name(column, concept):
+    """Return the unit at the end of a column's name, as one of a concept, or None.
+
+    Examples
+    --------
+    >>> from healthml._core._knowledge.concepts import unit_in_name
+    >>> unit_in_name("crp_mg_dl", "crp")[0], unit_in_name("crp", "crp") is None
+    ('mg/dL', True)
+    """
+    words = [word for word in re.split(r"[^a-z0-9]+", column.lower()) if word]
+    for n in (3, 2, 1):
+        if len(words) > n and not words[-1].isdigit():
+            unit = find_unit(concept, "/".join(words[-n:]))
+            if unit is not None:
+                return unit
+    return None
+
+
+def _units_to_read(column, name, unit):
+    """Return the declared unit alone where the concept has it; else all, the name's first."""
     declared = find_unit(name, unit) if unit else None
-    return [declared] if declared else concept_limits(name)["units"]
+    if declared:
+        return [declared]
+    named, units = unit_in_name(str(column), name), concept_limits(name)["units"]
+    return units if named is None else [named, *(u for u in units if u[1:] != named[1:])]
 
 
 def _shares(values, counts, units, soft):

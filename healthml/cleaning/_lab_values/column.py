@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge import column_concept, concept_limits
+from healthml._core._knowledge import column_concept, concept_limits, find_unit
 from healthml.cleaning._columns import MOSTLY_NUMBERS, has_code_name, is_text
-from healthml.cleaning._lab_values.grammar import LabValue, read_cell
+from healthml.cleaning._lab_values.grammar import SO_MANY_OF, LabValue, read_cell
 
 NUMBERS, TITRES, PAIRS = "numbers", "titres", "pairs"
 SAMPLE = 2000  # levels read to decide what a text column holds
@@ -23,7 +23,9 @@ _NUMERIC_KINDS = ("number", "censored", "ambiguous")
 WIDE = 5  # whole numbers of at least so many digits, all of one width, are labels
 CODES = 0.2  # share of codes such as "V45" among the cells that are no numerals
 _CODE = re.compile(r"[A-Za-z]{1,3}[-.]?\d[\d.]*")
-_GROUPED = re.compile(r"\D*[1-9]\d{0,2}\.\d{3}(?:\D.*)?")
+_DIGITS_AND_MARKS = re.compile(r"\d*[.,]?\d[\d.,]*")
+_GROUPED = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")  # "1,022": thousands or three decimals
+FEWEST_DECISIVE = 2  # cells that settle the decimal mark of a column; one may be a typing error
 _LEADING_ZERO = re.compile(r"\s*0\d+\s*")
 
 
@@ -49,6 +51,10 @@ class LabColumn:
         Clinical concept by schema or name, "" where neither says one.
     limits : dict of str to float
         Usual limit of "<" and ">" results in the training rows.
+    usual : tuple of float
+        Limits within which most patients lie, in the column's unit; NaN where not known.
+    total : float
+        What all results written like "14/15" are out of; NaN where they differ or there are none.
     """
 
     holds: str = NUMBERS
@@ -60,6 +66,8 @@ class LabColumn:
     unit: str = ""
     concept: str = ""
     limits: tuple = ()
+    usual: tuple = (np.nan, np.nan)
+    total: float = np.nan
 
 
 class Levels:
@@ -136,7 +144,7 @@ def learn_column(series, variable, mark, levels=None):
     if has_code_name(str(series.name)) and kind is None:
         return None
     levels = levels or read_levels(series)
-    return levels and _of_text(levels, facts, mark, sure=kind == "numeric")
+    return levels and _of_text(series, levels, facts, variable, mark, sure=kind == "numeric")
 
 
 def read_levels(series):
@@ -175,7 +183,8 @@ def read_level(level, column):
 
 def settle(found, column):
     """Choose among readings where only one of them is possible in this column."""
-    readings = (found.value, *found.alternatives)
+    if found.note == SO_MANY_OF:
+        return _settle_slash(found, column)
     if column.holds == TITRES:
         if found.kind == "titre":
             return replace(found, kind="number", rule="")
@@ -186,24 +195,44 @@ def settle(found, column):
         return found
     if found.kind != "ambiguous" or not found.alternatives:
         return found
-    kept = [r for r in dict.fromkeys(readings) if _possible(r, column)]
-    if len(kept) != 1 or found.alternatives == (found.value,):
+    value = _likeliest(dict.fromkeys((found.value, *found.alternatives)), column)
+    if value is None or found.alternatives == (found.value,):
         return found
     kind = "censored" if found.operator else "number"
-    return replace(found, value=kept[0], kind=kind, alternatives=(), rule=_rule_of(found, kept[0]))
+    return replace(found, value=value, kind=kind, alternatives=(), rule=_rule_of(found, value))
+
+
+def _settle_slash(found, column):
+    """Read "94/110" among pressures as two numbers, "14/15" among scores as so many of 15."""
+    both = {"value": found.alternatives, "note": "two numbers", "alternatives": ()}
+    if column.holds == PAIRS:
+        return replace(found, kind="pair", rule="pair", **both)
+    if found.alternatives[1] == column.total:
+        both["value"] = found.alternatives[0]
+        return replace(found, kind="number", rule="of_total", **both)
+    return found
+
+
+def _likeliest(readings, column):
+    """Return the only reading near the training values, or else within the usual limits."""
+    for limits in (_near, _usual):
+        kept = [reading for reading in readings if limits(reading, column)]
+        if len(kept) == 1:
+            return kept[0]
+    return None
 
 
 def _rule_of(found, value):
+    """Return the rule of a cell of which a single reading is possible in its column."""
     if found.operator:
         return "censored"
-    bigger = max(map(abs, (found.value, *found.alternatives)))
-    if value < 0 or all(abs(r) == abs(value) for r in found.alternatives):
+    if len({abs(reading) for reading in (found.value, *found.alternatives)}) == 1:
         return "spaced_sign"
-    return "thousands_separator" if abs(value) == bigger else "decimal_comma"
+    return "mark_by_range"
 
 
-def _possible(value, column):
-    """Say whether a reading lies near the training values and within the limits."""
+def _near(value, column):
+    """Say whether a reading lies near the training values and within the hard limits."""
     if not column.hard[0] <= value <= column.hard[1]:
         return False
     if np.isnan(column.low):
@@ -212,34 +241,35 @@ def _possible(value, column):
     return low <= value <= max(high, high * BESIDE, high / BESIDE)
 
 
+def _usual(value, column):
+    """Say whether a reading lies where most patients lie, in the column's unit."""
+    return column.usual[0] <= value <= column.usual[1]
+
+
 def _facts(name, variable):
     """Return concept, hard limits and unit of a column from its schema and its name."""
     found = column_concept(name, variable)
+    known = found is not None and found.is_named
     hard = (-np.inf, np.inf)
-    if found is not None and found.is_named:
+    if known:
         facts = concept_limits(found.name)
-        ends = [
-            (end - offset) / size for _, size, offset in facts["units"] for end in facts["hard"]
-        ]
+        units, limits = facts["units"], facts["hard"]
+        ends = [(limit - offset) / size for _, size, offset in units for limit in limits]
         hard = min(ends), max(ends)
     for place, limit in enumerate(getattr(variable, "hard", None) or ()):
         open_end = (-np.inf, np.inf)[place]
         hard = (*hard[:place], open_end if limit is None else limit, *hard[place + 1 :])
-    return {
-        "hard": hard,
-        "concept": found.name if found is not None else "",
-        "unit": getattr(variable, "unit", None) or "",
-        "named": found is not None and found.is_named,
-    }
+    concept = found.name if found is not None else ""
+    unit = getattr(variable, "unit", None) or ""
+    return {"hard": hard, "concept": concept, "unit": unit, "named": known}
 
 
 def _of_numbers(series, facts, mark):
     values = series.to_numpy(dtype=float, na_value=np.nan)
     low, high = _range_of(values[np.isfinite(values)])
     dtype = series.dtype if types.is_float_dtype(series.dtype) else np.dtype(float)
-    return LabColumn(
-        NUMBERS, dtype, mark, low, high, facts["hard"], facts["unit"], facts["concept"]
-    )
+    known = {name: facts[name] for name in ("hard", "unit", "concept")}
+    return LabColumn(NUMBERS, dtype, mark, low, high, **known)
 
 
 def _range_of(values):
@@ -248,16 +278,11 @@ def _range_of(values):
     return float(values.min()), float(values.max())
 
 
-def _of_text(levels, facts, mark, *, sure):
+def _of_text(series, levels, facts, variable, mark, *, sure):
     sample = levels.sample()
     if not len(sample):
         return LabColumn(NUMBERS, hard=facts["hard"], mark=mark) if sure else None
-    found = {
-        int(i): LabValue(levels.numbers[i], kind="number")
-        if levels.plain[i]
-        else read_level(levels.levels[i], LabColumn(mark=mark))
-        for i in sample
-    }
+    found = _read_sample(levels, sample, mark)
     counts = {i: int(levels.counts[i]) for i in found}
     holds = _what_it_holds(found, counts, facts, sure=sure)
     if holds is None:
@@ -265,21 +290,76 @@ def _of_text(levels, facts, mark, *, sure):
     if holds == NUMBERS and not sure and _are_labels(levels, found, counts, facts["named"]):
         return None
     mark = mark or _usual_mark(found, counts, levels)
-    values = [f.value for f in found.values() if f.kind == "number" and not f.alternatives]
-    n_values = sum(counts[i] for i, f in found.items() if f.kind == "number")
-    low, high = _range_of(np.array(values, dtype=float)) if n_values >= ENOUGH else (np.nan,) * 2
-    limits = tuple((sign, _usual_limit(found, counts, sign)) for sign in "<>")
+    found = _read_sample(levels, sample, mark)
+    values, n = _plain_values(found, counts)
+    low, high = _range_of(values) if n.sum() >= ENOUGH else (np.nan, np.nan)
+    unit, usual = _unit_and_limits(series.name, variable, found, counts, facts)
+    return LabColumn(
+        holds,
+        np.dtype(float),
+        mark,
+        low,
+        high,
+        hard=facts["hard"] if holds == NUMBERS else (-np.inf, np.inf),
+        usual=usual if holds == NUMBERS else (np.nan, np.nan),
+        unit=unit,
+        concept=facts["concept"],
+        limits=tuple((sign, _usual_limit(found, counts, sign)) for sign in "<>"),
+        total=_usual_total(found, counts),
+    )
+
+
+def _read_sample(levels, sample, mark):
+    """Return {position: what was read} of some levels, when the decimal mark is as given."""
+    column, found = LabColumn(mark=mark), {}
+    for i in map(int, sample):
+        level = levels.levels[i]
+        is_decided = levels.plain[i] and not (mark == "," and "." in str(level))
+        is_number = isinstance(level, int | float | np.number)
+        plain = is_decided or (levels.plain[i] and is_number)
+        number = LabValue(levels.numbers[i], kind="number") if plain else None
+        found[i] = number or read_level(level, column)
+    return found
+
+
+def _plain_values(found, counts, *, units=True):
+    """Return the numbers with a single reading, and how many cells hold each."""
+    kept = [i for i, f in found.items() if f.kind == "number" and not f.alternatives]
+    kept = [i for i in kept if units or not found[i].unit]
+    values = np.array([found[i].value for i in kept], dtype=float)
+    return values, np.array([counts[i] for i in kept], dtype=float)
+
+
+def _unit_and_limits(name, variable, found, counts, facts):
+    """Return the column's unit ("" where nothing says it) and the usual limits in it.
+
+    A declared unit decides; else the one written in most cells; else the one in which the cells
+    without a unit agree with the column's concept: a few cells with one never decide for the rest.
+    """
     unit = facts["unit"] or _usual_unit(found, counts)
-    hard = facts["hard"] if holds == NUMBERS else (-np.inf, np.inf)
-    return LabColumn(holds, np.dtype(float), mark, low, high, hard, unit, facts["concept"], limits)
+    concept, unknown = facts["concept"], (np.nan, np.nan)
+    if not concept:
+        return unit or _most_written(found, counts), unknown
+    reading = find_unit(concept, unit) if unit else None
+    if reading is None:
+        values, n = _plain_values(found, counts, units=False)
+        agreeing = column_concept(name, variable, values, n).readings
+        usual = concept_limits(concept)["units"][:1]  # without any plain number, the usual unit
+        reading = next(iter(agreeing if len(values) else usual), None)
+        unit = unit or (reading[0] if agreeing else "")
+    if reading is None or not facts["named"]:
+        return unit, unknown
+    low, high = concept_limits(concept)["soft"]
+    return unit, tuple((limit - reading[2]) / reading[1] for limit in (low, high))
 
 
 def _what_it_holds(found, counts, facts, *, sure):
     """Return NUMBERS, TITRES, PAIRS or None by what most cells are, missing ones left out."""
     per_kind, words = {}, 0
     for i, f in found.items():
-        per_kind[f.kind] = per_kind.get(f.kind, 0) + counts[i]
-        words += counts[i] * (f.kind in ("unparseable", "ordinal"))
+        kind = "slash" if f.note in (SO_MANY_OF, "titre or ratio") else f.kind
+        per_kind[kind] = per_kind.get(kind, 0) + counts[i]
+        words += counts[i] * (kind in ("unparseable", "ordinal", "slash"))
     total = sum(per_kind.values()) - per_kind.get("missing", 0)
     if sure:
         return NUMBERS
@@ -289,10 +369,8 @@ def _what_it_holds(found, counts, facts, *, sure):
         if per_kind.get(kind, 0) >= MOSTLY_NUMBERS * total:
             return holds
     numeric = sum(per_kind.get(kind, 0) for kind in _NUMERIC_KINDS)
-    if (
-        not per_kind.get("number")
-        or numeric < (NAMED if facts["named"] else MOSTLY_NUMBERS) * total
-    ):
+    sure_of_some = per_kind.get("number") or (facts["named"] and per_kind.get("ambiguous"))
+    if not sure_of_some or numeric < (NAMED if facts["named"] else MOSTLY_NUMBERS) * total:
         return None
     distinct = len({f.value for f in found.values() if f.kind == "number"})
     if not facts["named"] and words and (distinct <= FEW_NUMBERS or words > WORDS * total):
@@ -317,28 +395,54 @@ def _are_labels(levels, found, counts, named):
 
 
 def _are_decorated(levels, found, counts):
-    """Say whether codes stand among the cells, or most of them carry words or a unit."""
+    """Say whether codes stand among the cells, or most of them carry words that are no unit."""
     odd = {i: f for i, f in found.items() if not levels.plain[i] and f.kind != "missing"}
     codes = [i for i in odd if _CODE.fullmatch(str(levels.levels[i]).strip())]
     n_odd, n_codes = (sum(counts[i] for i in part) for part in (odd, codes))
     if len(codes) >= 2 and n_codes > CODES * n_odd:
         return True
-    dressed = sum(counts[i] for i, f in odd.items() if f.rule in ("comment", "unit_text"))
+    dressed = sum(counts[i] for i, f in odd.items() if f.rule == "comment")
     return dressed > 0.5 * sum(counts.values())
 
 
 def _usual_mark(found, counts, levels):
-    """Return "," where all cells with a sure decimal mark write a comma, at least two."""
-    commas = dots = 0
+    """Return the decimal mark that the cells which are decisive by themselves settle, or None.
+
+    "4,25" shows a decimal comma, "8,405.10" a comma between thousands. Two such cells settle what
+    a comma means, and with it the dot, as long as no cell shows the opposite. Dots alone ("5.6")
+    say nothing of commas: a decimal comma may have been typed into such a column.
+    """
+    decimal, groups = dict.fromkeys(",.", 0), dict.fromkeys(",.", 0)
     for i, f in found.items():
         text = levels.levels[i]
-        if f.kind not in ("number", "censored") or f.alternatives or not isinstance(text, str):
-            continue
-        if re.fullmatch(r"\D*\d*,\d+(?:\D.*)?", text):
-            commas += counts[i]
-        elif re.fullmatch(r"\D*\d*\.\d+(?:\D.*)?", text) and not _GROUPED.fullmatch(text):
-            dots += counts[i]
-    return "," if commas >= 2 and not dots else None
+        if f.kind in ("number", "censored") and isinstance(text, str) and not f.alternatives:
+            written = _DIGITS_AND_MARKS.search(text)
+            for role, mark in _roles(written[0]) if written else ():
+                (decimal if role == "decimal" else groups)[mark] += counts[i]
+    if max(decimal[","], groups["."]) >= FEWEST_DECISIVE and not decimal["."] + groups[","]:
+        return ","
+    if groups[","] >= FEWEST_DECISIVE and not decimal[","] + groups["."]:
+        return "."
+    return None
+
+
+def _roles(numeral):
+    """Yield (role, mark) of the marks in a numeral that show by themselves what they are."""
+    commas, dots = numeral.count(","), numeral.count(".")
+    if commas and dots:
+        last = max(",.", key=numeral.rfind)
+        yield from (("decimal", last), ("group", "." if last == "," else ","))
+    elif commas + dots > 1:
+        yield "group", "," if commas else "."
+    elif commas + dots and not _GROUPED.fullmatch(numeral):
+        yield "decimal", "," if commas else "."
+
+
+def _usual_total(found, counts):
+    """Return the total of results such as "14/15" where all have the same, NaN otherwise."""
+    pairs = {f.alternatives for f in found.values() if f.note == SO_MANY_OF}
+    within = all(points <= total for points, total in pairs)
+    return pairs.pop()[1] if within and len({total for _, total in pairs}) == 1 else np.nan
 
 
 def _usual_limit(found, counts, sign):
@@ -352,11 +456,22 @@ def _usual_limit(found, counts, sign):
 
 def _usual_unit(found, counts):
     """Return the unit written in most of the cells, "" where most have none."""
+    votes = _votes(found, counts)
+    best = max(votes, key=votes.get)
+    return best if votes[best] > 0.5 * sum(votes.values()) else ""
+
+
+def _most_written(found, counts):
+    """Return the most frequent unit where cells name several, "" where they name one or none."""
+    votes = {unit: n for unit, n in _votes(found, counts).items() if unit}
+    return max(votes, key=votes.get) if len(votes) > 1 else ""
+
+
+def _votes(found, counts):
     votes = {}
     for i, f in found.items():
         votes[f.unit] = votes.get(f.unit, 0) + counts[i]
-    best = max(votes, key=votes.get)
-    return best if votes[best] > 0.5 * sum(votes.values()) else ""
+    return votes
 
 
 def _numerals(levels):

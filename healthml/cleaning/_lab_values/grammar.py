@@ -21,8 +21,8 @@ from healthml.cleaning._lab_values.words import (
 )
 from healthml.exceptions import InputError
 
-_SIGN = {"=<": "<=", "=>": ">=", "<<": "<", ">>": ">"}
-_OPERATOR = re.compile(r"(<=|>=|=<|=>|<<|>>|<|>)\s*=?\s*")
+_SIGN = {"=<": "<=", "=>": ">=", "=<=": "<=", "=>=": ">=", "<<": "<", ">>": ">"}
+_OPERATOR = re.compile(r"(<<|>>|=\s*<|=\s*>|<|>)\s*=?\s*")
 _FLAG = r"(?:HH|LL|HI|LO|H|L|A|N|AA|\*{1,3}|!{1,2}|\^|↑|↓|#)"
 _FLAG_BEFORE = re.compile(rf"(?:\(?{_FLAG}\)?\s+|[*↑↓!#]+\s*|\({_FLAG}\)\s*)(?=[-+<>\d.,])")
 _FLAG_AFTER = re.compile(rf"[(\[]?{_FLAG}[)\]]?")
@@ -30,8 +30,8 @@ _ABOUT = re.compile(
     r"(?:~|≈|approx\.?|approximately|about|around|circa|ca\.|c\.)\s*(?=[-+\d.,])", re.I
 )
 _LABEL = re.compile(
-    r"(?:=|(?:(?:final |corrected |repeat(?:ed)? )?(?:result|value|level|reading|repeat(?:ed)?|"
-    r"corrected)|[a-z][a-z0-9 ]{0,14}(?=[:=]))\s*[:=]?)\s*(?=[-+<>\d.,])",
+    r"(?:=(?!\s*[<>])|(?:(?:final |corrected |repeat(?:ed)? )?(?:result|value|level|reading|"
+    r"repeat(?:ed)?|corrected)|[a-z][a-z0-9 ]{0,14}(?=[:=]))\s*[:=]?)\s*(?=[-+<>=\d.,])",
     re.I,
 )
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
@@ -49,12 +49,17 @@ _FEET = re.compile(
     r"(\d)\s*(?:'|ft\.?|feet|foot)\s*(\d{1,2}(?:\.\d+)?)\s*(?:\"|''|in\.?|inch(?:es)?)?"
 )
 _COMMENT = re.compile(r"(?:\s+|\s*[,;:(\[-]\s*)[^\W\d_][^\d]*|\s*[(\[].*[)\]]|\s*;.*")
-_VOID = re.compile(
-    r"\b(?:invalid|cancel\w*|void|ignore|error|erroneous|wrong|do not|not valid|incorrect|mistake|"
-    r"mislabel\w*|not|no|or|and|to|of|x)\b",
-    re.I,
+# Words that take a number back, before it or behind it, and words that join it to something else.
+_VOIDED = (
+    r"invalid|cancel\w*|void\w*|ignore|disregard|error|erroneous|wrong|do not|not valid|incorrect|"
+    r"mistake|mislabel\w*|unlabel\w*|rejected|reject|retracted|withdrawn|unsuitable|contaminated|"
+    r"delete\w*"
 )
+_VOID = re.compile(rf"\b(?:{_VOIDED}|not|no|or|and|to|of|x)\b", re.I)
+_VOID_AFTER_UNIT = re.compile(rf"\b(?:{_VOIDED})\b", re.I)
+_VOID_BEFORE = re.compile(rf"(?:[a-z]+ )*(?:{_VOIDED})\b(?: [a-z]+)*\W*(?=[<>=]*\s*\d)", re.I)
 _LARGEST_POWER = 30
+SO_MANY_OF = "ratio or so many of"  # note of "14/15" and "5/10"
 _TIMES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "thou": 1e3, "mil": 1e6}
 _LOOKALIKE = str.maketrans("lIOo|SBZ", "11001582")
 
@@ -166,6 +171,10 @@ def _quantity(plain, mark):
     if re.fullmatch(r"10\s*\^\s*[+-]?\d{1,2}", plain):
         return LabValue(float(f"1e{plain.split('^')[1].strip()}"), kind="number", rule="exponent")
     notes, rule = [], ""
+    voided = _VOID_BEFORE.match(plain)
+    if voided:
+        why = voided[0].strip(" :,;-([")
+        return _doubted(_quantity(plain[voided.end() :].rstrip(")]"), mark), why)
     reason = re.match(r"[a-z .]{5,}?[ :,;-]+(?=[<>]?\d)", plain, re.I)
     if reason and missing_reason(reason[0].strip(" :,;-").casefold()):
         notes, rule = [reason[0].strip(" :,;-")], "comment"
@@ -191,7 +200,7 @@ def _quantity(plain, mark):
 def _censored(amount, sign):
     if amount.kind in ("number", "titre"):
         return _with(amount, kind="censored", operator=sign, rule="censored")
-    return _with(amount, operator=sign if amount.kind == "ambiguous" else "")
+    return _with(amount, operator=sign if amount.kind in ("ambiguous", "pair") else "")
 
 
 def _amount(plain, mark):
@@ -249,7 +258,8 @@ def _number(found, mark):
     result = LabValue(value, "", unit, kind, note, others, tail_rule or rule)
     if not numeral.sure:
         return _with(result, rule="ambiguous_number")
-    return _doubted(result, note) if tail_rule == "comment" and _VOID.search(note) else result
+    doubts = {"comment": _VOID, "unit_text": _VOID_AFTER_UNIT}.get(tail_rule)
+    return _doubted(result, note) if doubts and doubts.search(note) else result
 
 
 def _tail(tail):
@@ -301,13 +311,16 @@ def _titre(found):
 
 
 def _slash(found):
+    """Read two numbers with a slash: two pressures, a titre, or so many points of a total."""
     first, second = float(found[1]), float(found[2])
     unit = "mm[Hg]" if found[3] else ""
-    if 40 <= first <= 320 and 15 <= second <= 220 and first > second:
+    of_a_total = first <= second and second % 10 == 0 and not unit
+    if 40 <= first <= 320 and 15 <= second <= 220 and not of_a_total:
         return LabValue((first, second), "", unit, "pair", "two numbers", rule="pair")
     if first == 1:
         return LabValue(second, kind="ambiguous", note="titre or ratio", rule="ambiguous_number")
-    return LabValue(None, kind="ambiguous", note="ratio or so many of", rule="ambiguous_number")
+    both = {"alternatives": (first, second), "rule": "ambiguous_number"}
+    return LabValue(None, kind="ambiguous", note=SO_MANY_OF, **both)
 
 
 def _feet(found):
@@ -351,7 +364,7 @@ def _negative(result, *, spaced):
 
 
 def _doubted(result, why):
-    if result.kind not in ("number", "titre"):
+    if result.kind not in ("number", "titre", "censored", "pair"):
         return result
     return _with(result, kind="ambiguous", note=why, rule="ambiguous_number")
 

@@ -33,6 +33,8 @@ _WORDS = {
     "censored_without_limit": "beyond a limit of measurement that is not named",
     "unusual_characters": "characters that only look like plain ones",
     "spaced_sign": "a dash apart from the number; the other sign is impossible here",
+    "mark_by_range": "a comma or dot that may be either mark; the other reading is impossible here",
+    "of_total": "so many of a total that all such cells have",
     "missing_reason": "no value, with a reason",
     "infinite": "an infinite number",
     "ambiguous_number": "more than one reading is possible in this column",
@@ -46,9 +48,10 @@ _WORDS = {
 }
 _SAME_VALUE = (
     "decimal_comma thousands_separator unit_text exponent result_flag comment approximate "
-    "number_in_words censored unusual_characters spaced_sign titre"
+    "number_in_words censored unusual_characters spaced_sign titre of_total"
 )
 _OPTIONS = ("blank", "keep")
+_TWO_OR_NONE = ("pair", "missing")  # what may stand in a column of two numbers
 
 
 class LabValueParser(CellCleaner):
@@ -84,7 +87,8 @@ class LabValueParser(CellCleaner):
     Rules: ``number_from_text`` (the column's new form); with the same value ``decimal_comma``,
     ``thousands_separator``, ``unit_text``, ``exponent``, ``result_flag``, ``comment``,
     ``approximate``, ``number_in_words``, ``unusual_characters``, ``spaced_sign``, ``titre``,
-    ``censored``; to be looked at ``unit_differs``, ``new_censored``, ``censored_without_limit``;
+    ``of_total``, ``censored``; to be looked at ``mark_by_range``, ``unit_differs``,
+    ``new_censored``, ``censored_without_limit``;
     without a usable number ``missing_reason``, ``infinite``, ``ambiguous_number``,
     ``letter_for_digit``, ``range``, ``pair``, ``finding``, ``unreadable``, ``too_long``.
 
@@ -124,14 +128,14 @@ class LabValueParser(CellCleaner):
 
     def _new_names(self, name, column, series):
         """Return (new name, column, part) of the columns to add for one column."""
-        if column.holds == PAIRS:
-            return [(f"{name}__{part}", name, part) for part in ("systolic", "diastolic")]
         if not is_text(series):
             return []
         cells = _Cells(series, column)
-        named = [f for f in cells.found if f.kind == "censored"]
-        units = [f for f in cells.found if f.unit]
-        parts = ["censored"] * bool(named) + ["unit"] * bool(units and self.unit_columns)
+        parts = ["systolic", "diastolic"] if column.holds == PAIRS else []
+        if any(map(_has_limit, cells.found)):
+            parts.append("censored")
+        if self.unit_columns and not parts[:2] and any(f.unit for f in cells.found):
+            parts.append("unit")
         return [(f"{name}__{part}", name, part) for part in parts]
 
     def _added(self):
@@ -177,8 +181,8 @@ class LabValueParser(CellCleaner):
 
     def _listed(self, name, cells):
         """Yield flags for the cells of a column of pairs that are none."""
-        odd = [i for i, f in enumerate(cells.found) if f.kind not in ("pair", "missing")]
-        rows, _ = cells.rows(np.array(odd, dtype=int))
+        odd = [cells.others[i] for i, f in enumerate(cells.found) if f.kind not in _TWO_OR_NONE]
+        rows, _ = cells.levels.rows(np.array([*np.flatnonzero(cells.plain), *odd], dtype=int))
         yield Change(name, "unreadable", rows, action="flagged", evidence="not two numbers")
 
 
@@ -213,9 +217,10 @@ class _Cells:
         """Return the rows of some of the levels in `found` and the place of each."""
         return self.levels.rows(self.others[places])
 
-    def numbers(self, values):
-        """Return the column as floats; `values` are those of `found`."""
-        table = np.append(np.where(self.plain, self.levels.numbers, np.nan), np.nan)
+    def numbers(self, values, *, plain=True):
+        """Return the column as floats; `values` are those of `found`, plain numerals by choice."""
+        kept = self.plain if plain else np.zeros_like(self.plain)
+        table = np.append(np.where(kept, self.levels.numbers, np.nan), np.nan)
         table[self.others] = np.asarray(values, dtype=float)
         return table[self.levels.codes]
 
@@ -275,9 +280,15 @@ def _added_column(part, cells, n_rows):
         if cells is None:
             return np.full(n_rows, np.nan)
         place = 0 if part == "systolic" else 1
-        return cells.numbers([f.value[place] if f.kind == "pair" else np.nan for f in cells.found])
+        values = [f.value[place] if f.kind == "pair" else np.nan for f in cells.found]
+        return cells.numbers(values, plain=False)  # a lone number is not both pressures
     if cells is None:
         return np.full(n_rows, "", dtype=object)
     if part == "unit":
         return cells.part(lambda f: f.unit, "")
-    return cells.part(lambda f: f.operator if f.kind == "censored" else "", "")
+    return cells.part(lambda f: f.operator if _has_limit(f) else "", "")
+
+
+def _has_limit(found):
+    """Say whether a result is a limit: "<5", ">200/110"."""
+    return bool(found.operator) and found.kind in ("censored", "pair")

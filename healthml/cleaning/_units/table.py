@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from healthml._core._knowledge import between_units, column_concept, distinct_units, find_unit
+from healthml._core._knowledge import (
+    between_units,
+    column_concept,
+    distinct_units,
+    find_unit,
+    same_size,
+)
 from healthml._core._tables import parse_numbers
 from healthml.cleaning._units.body_size import BodyUnits
 from healthml.cleaning._units.column import six_digits
@@ -107,7 +113,7 @@ class TableUnits:
         """Yield what was found: column, group, unit, its target, factor, offset, evidence."""
         for column, beside in self.beside.items():
             for unit in distinct_units(beside.concept):
-                if unit[1:] != beside.target[1:]:
+                if not same_size(unit, beside.target):
                     yield column, -1, *_step(unit, beside.target), {"explicit": {}}
         for column, learnt in self.columns.items():
             for (group, k), evidence in learnt.decisions.items():
@@ -269,14 +275,14 @@ class UnitColumn:
         """Return rows in another unit, their units, and rows whose unit is not known."""
         codes, levels = pd.factorize(frame[self.units])
         found = [find_unit(self.concept, str(level)) for level in levels]
-        other = [unit is not None and unit[1:] != self.target[1:] for unit in found]
-        unknown = [
-            unit is None and str(level).strip() != ""
-            for unit, level in zip(found, levels, strict=True)
-        ]
+        other = np.zeros(len(levels) + 1, dtype=bool)  # the last is a missing unit
+        unknown = other.copy()
+        for k, unit in enumerate(found):
+            other[k] = unit is not None and not same_size(unit, self.target)
+            unknown[k] = unit is None and str(levels[k]).strip() != ""
         present = np.isfinite(x)
-        rows = np.flatnonzero(np.append(other, False)[codes] & present)
-        lost = np.flatnonzero(np.append(unknown, False)[codes] & present)
+        rows = np.flatnonzero(other[codes] & present)
+        lost = np.flatnonzero(unknown[codes] & present)
         return rows, [found[k] for k in codes[rows]], lost
 
 
@@ -295,20 +301,36 @@ def learn_unit_column(frame, values, concept, declared, x):
     beside = [c for c in frame.columns if c != values and _is_beside(c, values)]
     if len(beside) != 1 or pd.api.types.is_numeric_dtype(frame[beside[0]].dtype):
         return None
-    said = frame[beside[0]][np.isfinite(x)].dropna().astype(str)
-    counts = said.value_counts()
-    known = {level: find_unit(concept, level) for level in sorted(counts.index)}
-    sizes = {}
-    for level, unit in known.items():
-        if unit is not None:
-            sizes[unit[1:]] = sizes.get(unit[1:], 0) + counts[level]
-    if not sizes:
+    written = frame[beside[0]].astype(str).where(frame[beside[0]].notna(), "").str.strip()
+    counts = written[np.isfinite(x)].value_counts()
+    units = {level: find_unit(concept, level) for level in sorted(counts.index) if level}
+    units = {level: unit for level, unit in units.items() if unit is not None}
+    if not units:
         return None
-    unit = find_unit(concept, declared) if declared else None
-    wanted = unit[1:] if unit else max(sizes, key=sizes.get)
-    spelt = [level for level, u in known.items() if u is not None and u[1:] == wanted]
-    written = max(spelt, key=lambda level: counts[level]) if spelt else unit[0]
-    return UnitColumn(values, beside[0], concept, unit or known[written], written)
+    target = find_unit(concept, declared) if declared else _unit_of_most(units, counts)
+    if target is None:
+        bare = x[np.isfinite(x) & (written == "").to_numpy()]
+        target = _unit_of_bare(values, concept, bare)
+    spelt = [level for level, unit in units.items() if same_size(unit, target)]
+    usual = max(spelt, key=lambda level: counts[level]) if spelt else target[0]
+    return UnitColumn(values, beside[0], concept, target, usual)
+
+
+def _unit_of_most(units, counts):
+    """Return the unit in which more than half of all numbers are written, or None."""
+    sizes = {}
+    for level, unit in units.items():
+        sizes[unit[1:]] = sizes.get(unit[1:], 0) + counts[level]
+    best = max(sizes, key=sizes.get)
+    if 2 * sizes[best] <= counts.sum():
+        return None
+    return max((u for u in units.items() if u[1][1:] == best), key=lambda u: counts[u[0]])[1]
+
+
+def _unit_of_bare(column, concept, numbers):
+    """Return the unit in which numbers without one agree with their concept."""
+    found = column_concept(column, {"concept": concept}, numbers)
+    return next(iter(found.readings), distinct_units(concept)[0])
 
 
 def units_in_cells(series, concept, home):
@@ -327,7 +349,7 @@ def units_in_cells(series, concept, home):
     for k, level in enumerate(levels):
         cell = _CELL.fullmatch(level) if isinstance(level, str) else None
         unit = find_unit(concept, cell[2]) if cell else None
-        if unit is not None and unit[1:] != home[1:]:
+        if unit is not None and not same_size(unit, home):
             values[k], units[k] = between_units(float(cell[1]), unit, home), unit[0]
     rows = np.flatnonzero(np.append(np.isfinite(values), False)[codes])
     return rows, values[codes[rows]], [units[k] for k in codes[rows]]
