@@ -86,7 +86,7 @@ FLOORS = {
     ),
     "resampling": (
         ("_learner",),
-        ("_correction",),
+        ("_correction", "_samplers"),
         ("_resampled",),
     ),
     "reporting": (("_case", "_page", "_table_one"), ("_report",), ("_checks",), ("_audit",)),

@@ -1,9 +1,37 @@
 """Rare outcomes without breaking the probabilities: resampling that keeps the real prevalence."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from healthml.resampling._correction import CalibrationChange
 from healthml.resampling._resampled import ResampledClassifier
 
+if TYPE_CHECKING:
+    from healthml.resampling._samplers import (
+        MixedSMOTE,
+        PatientOverSampler,
+        PatientUnderSampler,
+        TomekLinks,
+    )
+
+# loaded when first used, because they load imbalanced-learn
+_SAMPLERS = ("MixedSMOTE", "PatientOverSampler", "PatientUnderSampler", "TomekLinks")
+
 __all__ = [
     "CalibrationChange",
+    "MixedSMOTE",
+    "PatientOverSampler",
+    "PatientUnderSampler",
     "ResampledClassifier",
+    "TomekLinks",
 ]
+
+
+def __getattr__(name):
+    if name in _SAMPLERS:
+        return getattr(import_module("healthml.resampling._samplers"), name)
+    raise AttributeError(f"module 'healthml.resampling' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

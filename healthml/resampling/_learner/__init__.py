@@ -15,12 +15,14 @@ from healthml.resampling._learner.kinds import (
     undersamples,
     weighs_classes,
 )
+from healthml.resampling._learner.rows import as_native
 from healthml.resampling._learner.splits import fold_pairs, half_samples
 
 __all__ = [
     "CLASS_WEIGHT",
     "Learner",
     "Task",
+    "as_native",
     "balances_inside",
     "calibrates_inside",
     "describe",

@@ -49,7 +49,7 @@ def resampled_rows(sampler, X, y, params, groups):
             f"{type(sampler).__name__} makes rows that have no {names}; use a sampler that keeps "
             "rows, such as RandomUnderSampler, or leave the metadata out."
         )
-    return (new_X if plain is X else _as_native(new_X, X)), np.asarray(new_y), {}
+    return (new_X if plain is X else as_native(new_X, X)), np.asarray(new_y), {}
 
 
 @cache
@@ -57,7 +57,8 @@ def _takes_groups(kind):
     return "groups" in inspect.signature(kind.fit_resample).parameters
 
 
-def _as_native(frame, original):
+def as_native(frame, original):
+    """Return a pandas frame as a table of the library that another came from."""
     import narwhals.stable.v1 as nw
     import pyarrow as pa
 

@@ -1,0 +1,58 @@
+"""Tomek links without the neighbours that cannot be one."""
+
+import numpy as np
+from imblearn import under_sampling
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import _safe_indexing
+
+
+class TomekLinks(under_sampling.TomekLinks):
+    """Remove rows that are each other's nearest neighbour and of different classes.
+
+    The same rows as imbalanced-learn's, sooner: one end of every link is outside the largest class,
+    so neighbours are looked up for those rows, and for the rows they point at.
+
+    Parameters
+    ----------
+    sampling_strategy : str, list or callable, default="auto"
+        Classes from which rows are removed; "auto" spares the smallest.
+    n_jobs : int, optional
+        Parallel search of neighbours.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of int, shape (n_samples_new,)
+        Positions of the rows kept.
+
+    Examples
+    --------
+    >>> from healthml.resampling import TomekLinks
+    >>> sampler = TomekLinks()
+    >>> _, y = sampler.fit_resample([[0.0], [1.0], [1.1], [5.0], [6.5]], [0, 0, 1, 1, 0])
+    >>> sampler.sample_indices_.tolist()
+    [0, 2, 3]
+    """
+
+    def _fit_resample(self, X, y):
+        search = NearestNeighbors(n_neighbors=2, n_jobs=self.n_jobs).fit(X)
+        labels, codes = np.unique(y, return_inverse=True)
+        nearest = np.full(len(y), -1)
+        rows = np.flatnonzero(codes != np.bincount(codes).argmax())
+        nearest[rows] = _second(search, X, rows)
+        pointed = np.unique(nearest[rows[codes[nearest[rows]] != codes[rows]]])
+        pointed = pointed[nearest[pointed] < 0]
+        nearest[pointed] = _second(search, X, pointed)
+        known = np.flatnonzero(nearest >= 0)
+        mutual = (nearest[nearest[known]] == known) & (codes[nearest[known]] != codes[known])
+        wanted = np.isin(labels, list(self.sampling_strategy_))
+        removed = known[mutual & wanted[codes[known]]]
+        self.sample_indices_ = np.setdiff1d(np.arange(len(y)), removed)
+        kept = self.sample_indices_
+        return _safe_indexing(X, kept), _safe_indexing(y, kept)
+
+
+def _second(search, X, rows):
+    """Return the second nearest row, the first being the row itself."""
+    if not len(rows):
+        return np.empty(0, dtype=int)
+    return search.kneighbors(_safe_indexing(X, rows), return_distance=False)[:, 1]
