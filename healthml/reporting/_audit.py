@@ -222,7 +222,8 @@ def audit_predictions(
     risk = check_proba(y_proba, len(y_true))
     columns_given = X is not None
     if not columns_given:  # its rows are those of the outcome, whatever their labels
-        X = pd.DataFrame({"risk": risk}, index=getattr(y_true, "index", None))
+        labels = y_true.index if isinstance(y_true, pd.Series) else None
+        X = pd.DataFrame({"risk": risk}, index=labels)
     X, y, roles = take_roles(
         X,
         y_true,
