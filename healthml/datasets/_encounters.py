@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-SITE_SPREAD = 0.35  # how far the sites' severity lies apart, in standard deviations
+# How far the sites' severity lies apart, in standard deviations of severity. Chosen by judgement so
+# that sites differ visibly in case mix; moved up, rates by site differ more. The shares below are
+# rough ones of a US inpatient population, and no check is tuned to them.
+SITE_SPREAD = 0.35
 ETHNICITY = {"White": 0.58, "Black": 0.18, "Hispanic": 0.13, "Asian": 0.07, "Other": 0.04}
 ADMISSION_TYPE = {"Emergency": 0.55, "Urgent": 0.25, "Elective": 0.20}
 ADMISSION_SOURCE = {
@@ -117,14 +120,14 @@ def draw_encounters(n, population, streams):
     """Draw `n` encounters, in order of year."""
     patient, frailty = _visits(n, population, streams)
     year = _years(patient, population, streams)
-    who = _patients(n, frailty, population, streams)
-    table = _history(patient, year, who, streams)
+    patients = _patients(n, frailty, population, streams)
+    table = _history(patient, year, patients, streams)
     table |= _admissions(n, streams)
-    table |= _measurements(patient, who, population.patient_correlation, streams)
+    table |= _measurements(patient, patients, population.patient_correlation, streams)
     order = streams("order").permutation(n)
     order = order[np.argsort(year[order], kind="stable")]
     frame = pd.DataFrame({name: values[order] for name, values in table.items()})
-    return Encounters(frame, patient[order], who["site"][patient][order], year[order])
+    return Encounters(frame, patient[order], patients["site"][patient][order], year[order])
 
 
 def _visits(n, population, streams):
@@ -178,16 +181,16 @@ def _pick(shares, n, rng):
     return levels[rng.choice(len(levels), size=n, p=list(shares.values()))]
 
 
-def _history(patient, year, who, streams):
+def _history(patient, year, patients, streams):
     n_visits = np.bincount(patient)
     middle = np.bincount(patient, weights=year) / np.maximum(n_visits, 1)
-    birth = np.floor(middle - who["age"][: len(middle)]).astype(np.int64)
-    prior = streams("prior_admissions").poisson(np.exp(-0.5 + 0.5 * who["frailty"][patient]))
+    birth = np.floor(middle - patients["age"][: len(middle)]).astype(np.int64)
+    prior = streams("prior_admissions").poisson(np.exp(-0.5 + 0.5 * patients["frailty"][patient]))
     return {
         "age": year - birth[patient],
-        "sex": np.where(who["male"][patient], "M", "F").astype(object),
-        "ethnicity": who["ethnicity"][patient],
-        "comorbidity_count": who["illnesses"][patient],
+        "sex": np.where(patients["male"][patient], "M", "F").astype(object),
+        "ethnicity": patients["ethnicity"][patient],
+        "comorbidity_count": patients["illnesses"][patient],
         "prior_admissions_12m": np.minimum(prior, 15),
     }
 
@@ -200,19 +203,19 @@ def _admissions(n, streams):
     }
 
 
-def _measurements(patient, who, correlation, streams):
+def _measurements(patient, patients, correlation, streams):
     """Draw vital signs and labs: shared factors, and a part that stays with the patient."""
 
     def score(name, stays=None):
         if stays is None:
-            stays = streams(f"patient:{name}").standard_normal(len(who["site"]))
+            stays = streams(f"patient:{name}").standard_normal(len(patients["site"]))
         changes = streams(f"encounter:{name}").standard_normal(len(patient))
         return np.sqrt(correlation) * stays[patient] + np.sqrt(1 - correlation) * changes
 
     factors = {name: score(name) for name in ("severity", "renal", "hepatic")}
-    factors["severity"] += who["mix"][patient]
-    factors["frailty"] = score("frailty", who["frailty"])
-    male = who["male"][patient]
+    factors["severity"] += patients["mix"][patient]
+    factors["frailty"] = score("frailty", patients["frailty"])
+    male = patients["male"][patient]
     values = {}
     for measure in MEASURES:
         own = 1 - sum(loading**2 for loading in measure.loadings.values())

@@ -77,6 +77,11 @@ def make_ehr_cohort(
     InputError
         If a parameter is out of its range, a defect is unknown or a strength cannot be reached.
 
+    See Also
+    --------
+    healthml.imputation.ampute : Hides cells of any table by chosen mechanisms.
+    healthml.audit : Finds the defects that are switched on.
+
     Examples
     --------
     >>> from healthml.datasets import make_ehr_cohort

@@ -102,6 +102,12 @@ def group_performance(
     InputError
         If the lengths do not fit, the outcome is not 0/1, or a patient is missing.
 
+    See Also
+    --------
+    healthml.metrics.performance : The same measures over everybody.
+    healthml.validation.internal_external : By site, each left out in turn.
+    healthml.imputation.missingness_report : For which groups values are missing.
+
     Examples
     --------
     >>> import numpy as np

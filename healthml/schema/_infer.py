@@ -20,13 +20,15 @@ from healthml._core._knowledge import (
 from healthml._core._tables import column_kind, parse_numbers
 from healthml.schema._variable import KINDS, Variable
 
-MOST_OUTCOME_LEVELS = 20
+# All of these only rank proposals that a person then reads; they were chosen by judgement, not by
+# simulation. Moved up or down, other columns are proposed, and the evidence beside each says why.
+MOST_OUTCOME_LEVELS = 20  # distinct values of an outcome; more is a measurement
 MOST_ROWS_PER_PATIENT = 20  # mean, when the name says identifier but not of a patient
-SHORTEST_SEQUENCE = 20
-FEWEST_RISKS = 20
-SHARE_IN_LIMITS = 0.9
-SHARE_NUMBERS = 0.8
-YEARS = (1900, 2100)
+SHORTEST_SEQUENCE = 20  # rows from which 1, 2, 3 ... counts as a row number and not as chance
+FEWEST_RISKS = 20  # distinct values of a column of risks; fewer is a class or a grade
+SHARE_IN_LIMITS = 0.9  # of the numbers inside a concept's limits before its unit is proposed
+SHARE_NUMBERS = 0.8  # of the known cells that are plain numbers before limits are compared
+YEARS = (1900, 2100)  # whole numbers that are read as calendar years
 _SITES = ("hospital", "hosp", "site", "center", "centre", "facility", "institution", "clinic")
 _TAKES = ("outcome", "patient", "site", "time", "follow_up", "score", "identifier", "known_after")
 
@@ -160,19 +162,19 @@ def _score(proposal):
 def _identifiers(proposal):
     repeated = []
     for column in proposal.free():
-        said = id_hint(column.name)
+        hint = id_hint(column.name)
         direct = has_word(column.name, "name") and not has_word(column.name, "patient")
         if direct and column.n_distinct > 1:
-            evidence = f"name has {said!r}, which says who somebody is"
+            evidence = f"name has {hint!r}, which names a person"
             proposal.add(column, "identifier", evidence, many=True)
-        elif column.is_unique and said:
-            evidence = f"name has {said!r}; {column.n} rows, {column.n_distinct} distinct values"
+        elif column.is_unique and hint:
+            evidence = f"name has {hint!r}; {column.n} rows, {column.n_distinct} distinct values"
             proposal.add(column, "identifier", evidence, many=True)
         elif column.n >= SHORTEST_SEQUENCE and column.is_sequence():
             evidence = f"{column.n} rows number {column.n} steps of a sequence without gap"
             proposal.add(column, "identifier", evidence, many=True)
-        elif said and _may_be_patient(column):
-            repeated.append((_patient_rank(column), column, said))
+        elif hint and _may_be_patient(column):
+            repeated.append((_patient_rank(column), column, hint))
     _patient(proposal, sorted(repeated, key=lambda item: -item[0]))
 
 
@@ -190,9 +192,9 @@ def _patient_rank(column):
 
 
 def _patient(proposal, repeated):
-    for place, (rank, column, said) in enumerate(repeated):
+    for place, (rank, column, hint) in enumerate(repeated):
         evidence = (
-            f"name has {said!r}; {column.n - column.n_missing} rows, {column.n_distinct} distinct "
+            f"name has {hint!r}; {column.n - column.n_missing} rows, {column.n_distinct} distinct "
             "values, so some repeat"
         )
         if rank <= 0:

@@ -72,6 +72,12 @@ class Schema:
     SchemaError
         If the declaration contradicts itself; the message names the column and the remedy.
 
+    See Also
+    --------
+    Variable : What is declared about one column.
+    healthml.audit : Takes a schema in place of its roles.
+    healthml.cleaning.ClinicalCleaner : Takes units, limits and missing codes from it.
+
     Examples
     --------
     >>> import pandas as pd
@@ -206,18 +212,18 @@ class Schema:
 
         check_keys(known, _names(cls), "Schema")
         frame = to_pandas(df, "table")
-        cls(**{name: said for name, said in known.items() if name != "event"}).check(frame)
+        cls(**{name: given for name, given in known.items() if name != "event"}).check(frame)
         roles, evidence = propose(frame, known)
         return cls(**{**roles, **known}, evidence=evidence)
 
     def to_dict(self) -> dict:
         """Return what was declared as plain values, ready for YAML or JSON."""
-        said = declared(self, leave_out=("evidence",))
+        given = declared(self, leave_out=("evidence",))
         if self.eligibility:
-            said["eligibility"] = [_plain(declared(rule)) for rule in self.eligibility]
+            given["eligibility"] = [_plain(declared(rule)) for rule in self.eligibility]
         if self.variables:
-            said["variables"] = {k: _plain(declared(v)) for k, v in self.variables.items()}
-        return _plain(said)
+            given["variables"] = {k: _plain(declared(v)) for k, v in self.variables.items()}
+        return _plain(given)
 
     @classmethod
     def from_dict(cls, mapping) -> "Schema":
@@ -244,8 +250,8 @@ class Schema:
         return cls.from_dict(read_json(source))
 
     def __repr__(self):
-        said = declared(self, leave_out=("evidence",))
-        return "Schema(" + ", ".join(f"{name}={value!r}" for name, value in said.items()) + ")"
+        given = declared(self, leave_out=("evidence",))
+        return "Schema(" + ", ".join(f"{name}={value!r}" for name, value in given.items()) + ")"
 
     def _named_columns(self):
         """Every declared column with its role, in order."""
@@ -303,15 +309,15 @@ def _read_variables(variables):
         return {}
     if not isinstance(variables, Mapping):
         raise SchemaError("variables must map columns to what is declared; write 'age: {unit: a}'.")
-    return {column: _read_variable(column, said) for column, said in variables.items()}
+    return {column: _read_variable(column, given) for column, given in variables.items()}
 
 
-def _read_variable(column, said):
-    if isinstance(said, Variable):
-        return said
-    check_keys(said, [f.name for f in fields(Variable)], f"variable {column!r}")
+def _read_variable(column, given):
+    if isinstance(given, Variable):
+        return given
+    check_keys(given, [f.name for f in fields(Variable)], f"variable {column!r}")
     try:
-        return Variable(**said)
+        return Variable(**given)
     except SchemaError as error:
         raise SchemaError(f"variable {column!r}: {error}") from None
 

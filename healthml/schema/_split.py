@@ -30,6 +30,10 @@ class Parts:
     kept : ndarray
         Positions of these rows in the table.
 
+    See Also
+    --------
+    Schema : Makes these with `split`.
+
     Examples
     --------
     >>> import pandas as pd

@@ -38,6 +38,10 @@ class Variable:
     SchemaError
         If the kind is unknown, or limits are no pair of numbers in order.
 
+    See Also
+    --------
+    Schema : Declares the task and holds these by column.
+
     Examples
     --------
     >>> from healthml.schema import Variable
@@ -76,8 +80,8 @@ class Variable:
         return None if self.hard is None else self.hard[1]
 
     def __repr__(self):
-        said = (f"{name}={value!r}" for name, value in declared(self).items())
-        return f"Variable({', '.join(said)})"
+        fields_given = (f"{name}={value!r}" for name, value in declared(self).items())
+        return f"Variable({', '.join(fields_given)})"
 
 
 def declared(thing, leave_out=()):

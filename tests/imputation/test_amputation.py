@@ -31,10 +31,10 @@ def test_the_share_is_reached_on_average(mechanism, kind):
     assert abs(np.mean(reached) - 0.37) < 3.5 * error
 
 
-def slopes(X, gone):
+def slopes(X, is_missing):
     """Return what a logistic regression learns about who lost a cell, per standard deviation."""
     z = (X - X.mean()) / X.std(ddof=0)
-    return LogisticRegression(C=np.inf).fit(z, gone).coef_[0]
+    return LogisticRegression(C=np.inf).fit(z, is_missing).coef_[0]
 
 
 def test_each_mechanism_depends_on_what_it_says():

@@ -277,15 +277,15 @@ def test_passive_columns_and_bounds_hold():
     rng = np.random.default_rng(3)
     height, weight = rng.normal(1.7, 0.1, 200), rng.normal(75, 12, 200)
     table = pd.DataFrame({"height": height, "weight": weight, "bmi": weight / height**2})
-    gone = rng.random(200) < 0.3
-    table.loc[gone, ["weight", "bmi"]] = np.nan
+    is_missing = rng.random(200) < 0.3
+    table.loc[is_missing, ["weight", "bmi"]] = np.nan
     rule = {"bmi": (lambda w, h: w / h**2, ["weight", "height"])}
     options = {"passive": rule, "bounds": {"weight": (60, 90)}, "method": "norm"}
     imputer = ChainedImputer(m=2, n_iter=3, random_state=0, **options)
     tables = imputer.fit_transform_multiple(table)
     for done in [*tables, *imputer.transform_multiple(table), imputer.transform(table)]:
         np.testing.assert_allclose(done["bmi"], done["weight"] / done["height"] ** 2, rtol=1e-9)
-        assert done.loc[gone, "weight"].between(60 - 1e-9, 90 + 1e-9).all()
+        assert done.loc[is_missing, "weight"].between(60 - 1e-9, 90 + 1e-9).all()
 
 
 def test_where_draws_observed_cells_too():
@@ -323,7 +323,7 @@ def test_convergence_is_recorded_and_drawn():
         ({"predictors": {"crp": ["nothing"]}}, "predictors names the column 'nothing'"),
         ({"bounds": {"age": (3, 1)}}, "minimum above"),
         ({"ordered": ("nothing",)}, "ordered names the column 'nothing'"),
-        ({"groups": "nothing"}, "groups names the column 'nothing'"),
+        ({"patient": "nothing"}, "patient names the column 'nothing'"),
     ],
 )
 def test_parameters_that_do_not_fit(options, message):

@@ -158,14 +158,14 @@ def test_levels_are_drawn_in_their_proportions():
     x = rng.normal(size=n)
     levels = np.digitize(x + rng.logistic(size=n), [-1, 1])
     full = pd.DataFrame({"x": x, "c": pd.Categorical.from_codes(levels, list("abc"))})
-    gone = rng.random(n) < expit(x)  # the more x, the more is missing
+    is_missing = rng.random(n) < expit(x)  # the more x, the more is missing
     table = full.copy()
-    table.loc[gone, "c"] = None
+    table.loc[is_missing, "c"] = None
     for ordered in ((), ("c",)):
         imputer = ChainedImputer(m=3, n_iter=2, ordered=ordered, random_state=0)
         for done in imputer.fit_transform_multiple(table):
-            share = done["c"][gone].value_counts(normalize=True)
-            truth = full["c"][gone].value_counts(normalize=True)
+            share = done["c"][is_missing].value_counts(normalize=True)
+            truth = full["c"][is_missing].value_counts(normalize=True)
             assert (share - truth).abs().max() < 0.05
 
 
@@ -181,12 +181,12 @@ def crossed(n=600):
 
 @pytest.mark.parametrize("method", ["auto", "cart", "rf"])
 def test_a_product_is_found(method):
-    full, table, gone = crossed()
+    full, table, is_missing = crossed()
     imputer = ChainedImputer(method, m=2, n_iter=2, random_state=0)
     done = imputer.fit_transform_multiple(table)[0]
-    assert np.corrcoef(done["c"][gone], full["c"][gone])[0, 1] > 0.45
+    assert np.corrcoef(done["c"][is_missing], full["c"][is_missing])[0, 1] > 0.45
     plain = ChainedImputer("pmm", m=2, n_iter=2, random_state=0).fit_transform_multiple(table)[0]
-    assert abs(np.corrcoef(plain["c"][gone], full["c"][gone])[0, 1]) < 0.4
+    assert abs(np.corrcoef(plain["c"][is_missing], full["c"][is_missing])[0, 1]) < 0.4
 
 
 def test_no_product_where_none_is_asked_for():
@@ -239,11 +239,11 @@ def test_squares_join_the_products_of_large_tables(monkeypatch):
 
 def test_large_tables_take_products_instead_of_trees(monkeypatch):
     monkeypatch.setattr(_settings, "MOST_FOR_TREES", 100)
-    full, table, gone = crossed()
+    full, table, is_missing = crossed()
     imputer = ChainedImputer(m=2, n_iter=2, random_state=0)
     done = imputer.fit_transform_multiple(table)[0]
     assert imputer.plan_.pairs.tolist() == [[1, 2]]
-    assert np.corrcoef(done["c"][gone], full["c"][gone])[0, 1] > 0.8
+    assert np.corrcoef(done["c"][is_missing], full["c"][is_missing])[0, 1] > 0.8
     row = imputer.transform(pd.DataFrame({"a": [2.0], "b": [1.5], "c": [np.nan]}))
     assert row["c"].iloc[0] == pytest.approx(3, abs=0.3)
 
@@ -255,12 +255,14 @@ def test_skewed_cells_keep_their_spread():
     full = pd.DataFrame({"age": frail, "crp": np.exp(1.2 * frail + 0.6 * rng.normal(size=n))})
     table = full.copy()
     table.loc[rng.random(n) < expit(frail - 1), "crp"] = np.nan
-    gone = table["crp"].isna()
+    is_missing = table["crp"].isna()
     imputer = ChainedImputer(random_state=0)
-    spread = [np.log(one["crp"][gone]).std() for one in imputer.fit_transform_multiple(table)]
-    assert np.mean(spread) == pytest.approx(np.log(full["crp"][gone]).std(), rel=0.1)
-    middle = [np.log(one["crp"][gone]).mean() for one in imputer.fit_transform_multiple(table)]
-    assert np.mean(middle) == pytest.approx(np.log(full["crp"][gone]).mean(), abs=0.15)
+    spread = [np.log(one["crp"][is_missing]).std() for one in imputer.fit_transform_multiple(table)]
+    assert np.mean(spread) == pytest.approx(np.log(full["crp"][is_missing]).std(), rel=0.1)
+    middle = [
+        np.log(one["crp"][is_missing]).mean() for one in imputer.fit_transform_multiple(table)
+    ]
+    assert np.mean(middle) == pytest.approx(np.log(full["crp"][is_missing]).mean(), abs=0.15)
 
 
 @pytest.mark.parametrize("method", ["cart", "rf", "estimators"])
@@ -276,9 +278,11 @@ def test_other_learners_keep_associations(method):
     if method == "estimators":
         method = {"b": Ridge(), "c": LogisticRegression()}
     tables = ChainedImputer(method, m=3, n_iter=4, random_state=0).fit_transform_multiple(table)
-    gone = table["b"].isna()
-    found = np.mean([np.corrcoef(one["a"][gone], one["b"][gone])[0, 1] for one in tables])
-    assert found == pytest.approx(np.corrcoef(a[gone], full["b"][gone])[0, 1], abs=0.12)
+    is_missing = table["b"].isna()
+    found = np.mean(
+        [np.corrcoef(one["a"][is_missing], one["b"][is_missing])[0, 1] for one in tables]
+    )
+    assert found == pytest.approx(np.corrcoef(a[is_missing], full["b"][is_missing])[0, 1], abs=0.12)
     risk = np.mean([one["b"][one["c"] == "yes"].mean() for one in tables])
     assert risk == pytest.approx(full["b"][full["c"] == "yes"].mean(), abs=0.15)
     assert not tables[0].equals(tables[1])

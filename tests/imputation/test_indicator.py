@@ -68,8 +68,8 @@ def test_gaps_that_tell_the_outcome_are_left_out_with_a_measured_warning():
     assert "Column 'b' got no indicator" in str(seen[0].message)
     assert found.columns_ == ["a"]
     row = found.record_.set_index("column").loc["b"]
-    gone = X["b"].isna().to_numpy()
-    difference = gone[y == 0].mean() - gone[y == 1].mean()
+    is_missing = X["b"].isna().to_numpy()
+    difference = is_missing[y == 0].mean() - is_missing[y == 1].mean()
     assert row["auc"] == pytest.approx(0.5 + difference / 2)
     assert row["lower"] < 0.8 < row["upper"]  # 0.5 + 0.6 / 2
     assert found.auc_["estimate"] > 0.75
@@ -81,8 +81,8 @@ def test_gaps_that_tell_the_outcome_are_left_out_with_a_measured_warning():
 def test_interval_of_one_indicator_is_that_of_two_shares():
     X, y = simulate(told=0.1)
     row = fitted(X, y).record_.set_index("column").loc["b"]
-    gone = X["b"].isna().to_numpy()
-    variance = sum(gone[y == k].var() / (y == k).sum() for k in (0, 1))
+    is_missing = X["b"].isna().to_numpy()
+    variance = sum(is_missing[y == k].var() / (y == k).sum() for k in (0, 1))
     assert row["upper"] - row["auc"] == pytest.approx(1.96 * np.sqrt(variance) / 2, rel=1e-3)
 
 

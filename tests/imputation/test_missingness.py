@@ -20,27 +20,29 @@ def rng():
 
 def simulate(rng, n=2000, effect=1.0):
     y = (rng.random(n) < 0.25).astype(int)
-    gone = rng.random(n) < 1 / (1 + np.exp(-(-1 + effect * y)))
+    is_missing = rng.random(n) < 1 / (1 + np.exp(-(-1 + effect * y)))
     X = pd.DataFrame({"age": rng.normal(size=n), "lactate": rng.normal(size=n)})
-    X.loc[gone, "lactate"] = np.nan
-    return X, y, gone
+    X.loc[is_missing, "lactate"] = np.nan
+    return X, y, is_missing
 
 
 def test_difference_between_events_and_others(rng):
-    X, y, gone = simulate(rng)
+    X, y, is_missing = simulate(rng)
     table = missingness_report(X, y, random_state=0).table
     assert table["column"].tolist() == ["lactate"]
     row = table.iloc[0]
-    assert row["n_missing"] == gone.sum()
-    assert row["difference"] == pytest.approx(gone[y == 1].mean() - gone[y == 0].mean())
+    assert row["n_missing"] == is_missing.sum()
+    assert row["difference"] == pytest.approx(is_missing[y == 1].mean() - is_missing[y == 0].mean())
     assert row["lower"] < 0.231 < row["upper"]  # expit(0) - expit(-1)
 
 
 def test_newcombe_by_hand():
     """Newcombe 1998, method 10: 56/70 against 48/80 is 0.0524 to 0.3339."""
     y = np.r_[np.ones(70), np.zeros(80)].astype(int)
-    gone = np.r_[np.arange(70) < 56, np.arange(80) < 48]
-    row = missingness_report(pd.DataFrame({"x": np.where(gone, np.nan, 1.0)}), y).table.iloc[0]
+    is_missing = np.r_[np.arange(70) < 56, np.arange(80) < 48]
+    row = missingness_report(pd.DataFrame({"x": np.where(is_missing, np.nan, 1.0)}), y).table.iloc[
+        0
+    ]
     assert (row["lower"], row["upper"]) == (
         pytest.approx(0.0524, 1e-3),
         pytest.approx(0.3339, 1e-3),
@@ -119,9 +121,9 @@ def test_codes_count_when_the_mask_says_so(rng):
 
 
 def test_indicators_alone(rng):
-    X, y, gone = simulate(rng, n=4000)
+    X, y, is_missing = simulate(rng, n=4000)
     auc = missingness_report(X, y, random_state=0).indicator_auc
-    truth = _auc(y, gone.astype(float))[0]
+    truth = _auc(y, is_missing.astype(float))[0]
     assert auc["estimate"] == pytest.approx(truth, abs=0.01)
     assert auc["lower"] < truth < auc["upper"]
     assert auc["n_events"] == y.sum()
@@ -234,12 +236,12 @@ def test_heart4_sites(shared):
 def test_sensitive_groups(rng):
     n = 2000
     sex, age = rng.choice(["f", "m", None], n, p=[0.5, 0.45, 0.05]), rng.integers(20, 90, n)
-    gone = rng.random(n) < np.where(sex == "f", 0.5, 0.2)
-    X = pd.DataFrame({"lab": np.where(gone, np.nan, 1.0), "age": age.astype(float)})
+    is_missing = rng.random(n) < np.where(sex == "f", 0.5, 0.2)
+    X = pd.DataFrame({"lab": np.where(is_missing, np.nan, 1.0), "age": age.astype(float)})
     X.loc[rng.random(n) < 0.2, "age"] = np.nan
     report = missingness_report(X, sensitive_features=pd.DataFrame({"sex": sex, "age": age}))
     shown = report.by_group.query("by == 'sensitive' and column == 'lab'").set_index("group")
-    assert shown["estimate"]["sex: f"] == pytest.approx(gone[sex == "f"].mean())
+    assert shown["estimate"]["sex: f"] == pytest.approx(is_missing[sex == "f"].mean())
     assert shown["n_samples"]["sex: missing"] == (sex == None).sum()  # noqa: E711
     assert [g for g in shown.index if g.startswith("age")] == [
         f"age: quarter {k} of 4" for k in range(1, 5)

@@ -57,9 +57,9 @@ def test_chance_is_uniform_and_differs_from_place_to_place():
 
 
 def test_minus_zero_and_what_lies_under_a_gap_change_nothing():
-    gone = [np.array([False]), np.array([True])]
-    one = row_keys([np.array([0.0]), np.array([np.nan])], gone)
-    two = row_keys([np.array([-0.0]), np.array([7.0])], gone)
+    is_missing = [np.array([False]), np.array([True])]
+    one = row_keys([np.array([0.0]), np.array([np.nan])], is_missing)
+    two = row_keys([np.array([-0.0]), np.array([7.0])], is_missing)
     assert one == two
 
 

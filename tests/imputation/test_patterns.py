@@ -63,19 +63,19 @@ def test_the_public_tables(shared, name):
     )
 )
 def test_patterns_are_distinct_sorted_and_found_again(rows):
-    gone = np.array(rows)
-    patterns, row = distinct_patterns(gone)
+    is_missing = np.array(rows)
+    patterns, row = distinct_patterns(is_missing)
     assert patterns.tolist() == [list(p) for p in sorted({tuple(r) for r in rows})]
-    np.testing.assert_array_equal(patterns[row], gone)
+    np.testing.assert_array_equal(patterns[row], is_missing)
 
 
 def test_more_patterns_than_one_word_holds():
     rng = np.random.default_rng(0)
-    gone = rng.random((5000, 70)) < 0.3
-    gone[2500:] = gone[:2500]
-    patterns, row = distinct_patterns(gone)
-    assert len(patterns) == len(np.unique(gone, axis=0))
-    np.testing.assert_array_equal(patterns[row], gone)
+    is_missing = rng.random((5000, 70)) < 0.3
+    is_missing[2500:] = is_missing[:2500]
+    patterns, row = distinct_patterns(is_missing)
+    assert len(patterns) == len(np.unique(is_missing, axis=0))
+    np.testing.assert_array_equal(patterns[row], is_missing)
 
 
 def test_names_of_the_missing_columns():

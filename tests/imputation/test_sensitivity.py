@@ -16,10 +16,10 @@ def trial(n=3000, delta=0.0, seed=0):
     """Simulate a trial whose missing outcomes are `delta` away from observed ones like them."""
     rng = np.random.default_rng(seed)
     arm, base = rng.integers(0, 2, n), rng.normal(size=n)
-    gone = rng.random(n) < 1 / (1 + np.exp(1 - base))
-    change = 0.4 * arm + base + delta * gone + rng.normal(size=n)
-    table = pd.DataFrame({"arm": arm, "base": base, "change": np.where(gone, np.nan, change)})
-    return table, change, gone
+    is_missing = rng.random(n) < 1 / (1 + np.exp(1 - base))
+    change = 0.4 * arm + base + delta * is_missing + rng.normal(size=n)
+    table = pd.DataFrame({"arm": arm, "base": base, "change": np.where(is_missing, np.nan, change)})
+    return table, change, is_missing
 
 
 def mean_of(column):
@@ -53,23 +53,23 @@ def test_delta_zero_is_the_imputer_itself():
 
 
 def test_a_single_incomplete_number_moves_by_delta():
-    table, _, gone = trial(n=300)
+    table, _, is_missing = trial(n=300)
     found = run(table, [-2.0, 1.0], method="auto").table.set_index("delta")
     moved = found["estimate"] - found.loc[0, "estimate"]
-    np.testing.assert_allclose(moved, found.index * gone.mean(), atol=1e-10)
+    np.testing.assert_allclose(moved, found.index * is_missing.mean(), atol=1e-10)
     np.testing.assert_allclose(found["imputed"] - found.loc[0, "imputed"], found.index, atol=1e-10)
-    assert (found["n_shifted"] == gone.sum()).all()
+    assert (found["n_shifted"] == is_missing.sum()).all()
 
 
 def test_standard_deviations_and_rows():
-    table, _, gone = trial(n=400)
+    table, _, is_missing = trial(n=400)
     treated = (table["arm"] == 1).to_numpy()
     found = run(table, [1.0], unit="sd", rows=treated)
     spread = table["change"].std(ddof=0)
     assert found.table["shift"].tolist() == pytest.approx([0, spread])
     moved = np.diff(found.table["estimate"])[0]
-    assert moved == pytest.approx(spread * (gone & treated).mean())
-    assert found.table["n_shifted"].iloc[0] == (gone & treated).sum()
+    assert moved == pytest.approx(spread * (is_missing & treated).mean())
+    assert found.table["n_shifted"].iloc[0] == (is_missing & treated).sum()
 
 
 def test_later_columns_see_the_shift():
@@ -90,15 +90,17 @@ def test_later_columns_see_the_shift():
 def test_binary_levels_move_by_log_odds(method):
     rng = np.random.default_rng(2)
     x = rng.integers(0, 2, 4000)
-    gone = rng.random(4000) < 0.4
-    dead = rng.random(4000) < 1 / (1 + np.exp(0.5 - x - 1.2 * gone))
-    table = pd.DataFrame({"x": x, "dead": pd.array(np.where(gone, None, dead), dtype="boolean")})
+    is_missing = rng.random(4000) < 0.4
+    dead = rng.random(4000) < 1 / (1 + np.exp(0.5 - x - 1.2 * is_missing))
+    table = pd.DataFrame(
+        {"x": x, "dead": pd.array(np.where(is_missing, None, dead), dtype="boolean")}
+    )
     analysis = {"analysis": lambda t: (t["dead"].mean(), 1e-4)}
     found = run(table, [1.2], column="dead", method=method, **analysis)
     by = found.table.set_index("delta")
-    assert by.loc[1.2, "imputed"] == pytest.approx(dead[gone].mean(), abs=0.03)
-    assert by.loc[0, "imputed"] < dead[gone].mean() - 0.15
-    assert found.observed == pytest.approx(dead[~gone].mean())
+    assert by.loc[1.2, "imputed"] == pytest.approx(dead[is_missing].mean(), abs=0.03)
+    assert by.loc[0, "imputed"] < dead[is_missing].mean() - 0.15
+    assert found.observed == pytest.approx(dead[~is_missing].mean())
 
 
 def test_nominal_levels_need_a_name_and_keep_their_dtype():
@@ -149,10 +151,10 @@ def test_tilt_keeps_probabilities():
 
 
 def test_whole_numbers_are_not_pulled_back_to_the_support():
-    table, _, gone = trial(n=200)
+    table, _, is_missing = trial(n=200)
     table["change"] = table["change"].mul(10).round().astype("Int64")
     found = run(table, [0.25, -500.0], method="auto").table.set_index("delta")
-    for name, share in (("imputed", 1), ("estimate", gone.mean())):
+    for name, share in (("imputed", 1), ("estimate", is_missing.mean())):
         moved = found[name] - found.loc[0, name]
         assert moved[0.25] == pytest.approx(0.25 * share)
         assert moved[-500.0] == pytest.approx(-500 * share)
@@ -162,13 +164,15 @@ def test_skewed_columns_move_by_units_too():
     rng = np.random.default_rng(8)
     lab = np.exp(1.2 * rng.normal(size=500))
     table = pd.DataFrame({"lab": lab, "other": np.log(lab) + rng.normal(size=500)})
-    gone = rng.random(500) < 0.3
-    table.loc[gone, "lab"] = np.nan
+    is_missing = rng.random(500) < 0.3
+    table.loc[is_missing, "lab"] = np.nan
     found = run(table, [-0.5, 2.0], column="lab", method="auto").table.set_index("delta")
     moved = found[["estimate", "imputed"]] - found.loc[0, ["estimate", "imputed"]]
     np.testing.assert_allclose(moved["imputed"].to_numpy(float), moved.index, atol=1e-9)
-    np.testing.assert_allclose(moved["estimate"].to_numpy(float), moved.index * gone.mean())
-    other = run(table.assign(lab=lab, other=table["other"].where(~gone)), [1.0], column="other")
+    np.testing.assert_allclose(moved["estimate"].to_numpy(float), moved.index * is_missing.mean())
+    other = run(
+        table.assign(lab=lab, other=table["other"].where(~is_missing)), [1.0], column="other"
+    )
     assert other.table["imputed"].diff().iloc[1] == pytest.approx(1.0)
 
 

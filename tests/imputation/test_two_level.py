@@ -86,12 +86,12 @@ def test_group_means_predict_levels():
     level = rng.normal(size=40)
     table = pd.DataFrame({"site": site, "y": level[site] + rng.normal(0, 3, 800)})
     truth = pd.Series(np.where(level[site] > 0, "yes", "no"))
-    gone = rng.random(800) < 0.3
-    table["high"] = truth.mask(gone)
+    is_missing = rng.random(800) < 0.3
+    table["high"] = truth.mask(is_missing)
     options = {"m": 2, "n_iter": 2, "random_state": 0}
     grouped = ChainedImputer(patient="site", **options).fit_transform_multiple(table)[0]
     plain = ChainedImputer(**options).fit_transform_multiple(table[["y", "high"]])[0]
-    right, chance = ((one["high"] == truth)[gone].mean() for one in (grouped, plain))
+    right, chance = ((one["high"] == truth)[is_missing].mean() for one in (grouped, plain))
     assert right > chance + 0.15
 
 

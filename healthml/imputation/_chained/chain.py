@@ -108,9 +108,11 @@ def fill_design(plan, values, missing, start):
     """
     Z = np.empty((len(values[0]), plan.n_design))
     Z[:, 0] = 1
-    for column, cells, gone, guess in zip(plan.columns, values, missing, start, strict=True):
+    for column, cells, missing_rows, guess in zip(
+        plan.columns, values, missing, start, strict=True
+    ):
         cells = cells.copy()
-        cells[gone] = guess
+        cells[missing_rows] = guess
         Z[:, column.cols] = column.expand(cells)
     every = plan.n_own + np.arange(len(plan.pairs))
     Z[:, every] = plan.products(Z, every)
@@ -136,10 +138,10 @@ class Chain:
         self.plan = plan
         self.values = values
         self.rng = np.random.default_rng(seed)
-        self.gone = [np.flatnonzero(mask) for mask in missing]
+        self.missing_rows = [np.flatnonzero(mask) for mask in missing]
         self.seen = [None if mask.any() else slice(None) for mask in missing]
         self.current = []
-        for cells, mask, rows in zip(values, missing, self.gone, strict=True):
+        for cells, mask, rows in zip(values, missing, self.missing_rows, strict=True):
             kept = cells[~mask]
             self.current.append(kept[self.rng.integers(len(kept), size=len(rows))])
         self.Z = fill_design(plan, values, missing, self.current)
@@ -157,7 +159,7 @@ class Chain:
         """Return the rows in which column j is observed."""
         if self.seen[j] is None:
             kept = np.ones(len(self.Z), dtype=bool)
-            kept[self.gone[j]] = False
+            kept[self.missing_rows[j]] = False
             self.seen[j] = np.flatnonzero(kept)
         return self.seen[j]
 
@@ -187,7 +189,7 @@ class Chain:
 
     def visit(self, j, *, keep=False):
         """Draw the missing cells of one column given all others."""
-        self.block = self.Z[self.gone[j]]
+        self.block = self.Z[self.missing_rows[j]]
         if j in self.plan.passive:
             new = self.plan.passive_cells(j, self.block)
         else:
@@ -202,7 +204,7 @@ class Chain:
         """Fit the columns without a missing cell too: they may be missing in new rows."""
         for j in range(len(self.plan.columns)):
             if j not in self.fitted and j in self.plan.methods:
-                self.block = self.Z[self.gone[j]]
+                self.block = self.Z[self.missing_rows[j]]
                 _, self.fitted[j] = self.plan.methods[j].draw(self, j, keep=True)
         if self.groups is not None:
             own = self.Z[:, 1 : self.plan.n_own]
@@ -210,7 +212,7 @@ class Chain:
 
     def place(self, j, new):
         """Write drawn cells into the design and bring the sums of products up to date."""
-        column, rows = self.plan.columns[j], self.gone[j]
+        column, rows = self.plan.columns[j], self.missing_rows[j]
         products = self.plan.touched(column.cols)
         cols = np.concatenate([column.cols, products]) if len(products) else column.cols
         block = self.block

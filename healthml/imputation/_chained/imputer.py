@@ -113,6 +113,15 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ImputationWarning
         If a column that was complete at fit is missing in new rows, or a level is new.
 
+    See Also
+    --------
+    MultiplyImputedClassifier : Predicts with one model for each of the m tables.
+    fit_pooled : Fits an analysis to the m tables and pools it.
+    compare_imputers : Whether it predicts better than a simpler way.
+    sensitivity_analysis : What follows if the gaps depend on what is missing.
+    MissingIndicators : Lets a model know which cells were missing.
+    sklearn.impute.IterativeImputer : One completed table of numbers, without levels or pooling.
+
     References
     ----------
     .. [1] van Buuren S, Groothuis-Oudshoorn K. mice: multivariate imputation by chained equations
@@ -407,13 +416,13 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._noted_.update(n_imputed=n_imputed, n_new_levels=n_new)
         complete = np.array([not column.has_missing for column in self.columns_])
         _warn_of(
-            [c.name for c, hit in zip(self.columns_, n_new > 0, strict=True) if hit],
+            [c.name for c, is_hit in zip(self.columns_, n_new > 0, strict=True) if is_hit],
             "holds levels or groups that were not there at fit; they stay in the table, and the "
             "models treat them as missing or as a new group",
         )
-        hit = (n_imputed > n_new) & complete
+        is_hit = (n_imputed > n_new) & complete
         _warn_of(
-            [c.name for c, found in zip(self.columns_, hit, strict=True) if found],
+            [c.name for c, found in zip(self.columns_, is_hit, strict=True) if found],
             "had no missing cell at fit and has some now; they were filled in from the other "
             "columns, but how such gaps arise could not be learnt",
         )
@@ -433,7 +442,7 @@ def _run_chain(task):
     chain = Chain(plan, values, missing, seed)
     trace = chain.run(n_iter)
     chain.keep_complete()
-    last = {j: (chain.gone[j], chain.current[j]) for j in plan.sequence}
+    last = {j: (chain.missing_rows[j], chain.current[j]) for j in plan.sequence}
     return chain.fitted, last, trace
 
 
@@ -457,8 +466,8 @@ def _also(missing, where, shape):
     where = np.asarray(where, dtype=bool)
     if where.shape != shape:
         raise InputError(f"where has the shape {where.shape}, X has {shape}; they must agree.")
-    joined = [gone | where[:, j] for j, gone in enumerate(missing[: shape[1]])]
-    for j, gone in enumerate(joined):
-        if gone.all():
+    joined = [is_missing | where[:, j] for j, is_missing in enumerate(missing[: shape[1]])]
+    for j, is_missing in enumerate(joined):
+        if is_missing.all():
             raise InputError(f"where leaves column {j} of X without an observed cell.")
     return [*joined, *missing[shape[1] :]]

@@ -10,11 +10,18 @@ import numpy as np
 from healthml.imputation._draws import GOLDEN_STEP, chance_of, mixed_bits
 from healthml.imputation._table import GroupMeans
 
-_GONE = np.uint64(0x7FF8DEAD)
+# What stands for a missing cell in the hash of a row: any constant will do, but the draws for new
+# rows depend on it, so it stays.
+_MISSING_BITS = np.uint64(0x7FF8DEAD)
 
+# Cells hashed at a time: one block, with its 64-bit copies, stays in the cache. No result depends
+# on it.
 CELLS_AT_ONCE = 100_000
 
-SETTLED = 1e-6  # standard deviations
+# In standard deviations: cells that move by less from round to round are left alone. A conditional
+# mean that moves by a millionth is the same at every digit that is read; moved up to 1e-3, rounds
+# are saved and the third digit of a mean may differ.
+SETTLED = 1e-6
 
 
 def row_keys(values, missing):
@@ -36,14 +43,14 @@ def row_keys(values, missing):
     for first in range(0, p, together):
         part = slice(first, first + together)
         bits = (np.stack(values[part]).astype(np.float64) + 0.0).view(np.uint64)
-        bits[np.stack(missing[part])] = _GONE
+        bits[np.stack(missing[part])] = _MISSING_BITS
         salt = np.arange(first + 1, first + 1 + len(bits), dtype=np.uint64)[:, None] * GOLDEN_STEP
         key += mixed_bits(bits + salt).sum(axis=0, dtype=np.uint64)
     return key
 
 
 class NewRows:
-    """Rows to fill in: their design with a first guess, and who is missing what.
+    """Rows to fill in: their design with a first guess, and which cells are missing.
 
     Parameters
     ----------
@@ -58,7 +65,11 @@ class NewRows:
     def __init__(self, plan, values, missing, start):
         self.plan = plan
         self.keys = row_keys(values, missing)
-        self.rows = {j: np.flatnonzero(gone) for j, gone in enumerate(missing) if gone.any()}
+        self.rows = {
+            j: np.flatnonzero(is_missing)
+            for j, is_missing in enumerate(missing)
+            if is_missing.any()
+        }
         Z = np.empty((len(values[0]), plan.n_design))
         Z[:, 0] = 1
         for j, column in enumerate(plan.columns):
@@ -166,8 +177,8 @@ def mean_models(plan, chains):
         fitted = [chain[j] for chain in chains]
         if j == plan.group:
             found[j] = GroupMeans(
-                np.mean([one.table for one in fitted], axis=0),
-                np.mean([one.overall for one in fitted], axis=0),
+                np.mean([model.table for model in fitted], axis=0),
+                np.mean([model.overall for model in fitted], axis=0),
             )
         else:
             joined = type(fitted[0]).joined(fitted) if hasattr(fitted[0], "joined") else None
@@ -188,4 +199,4 @@ class Averaged:
 
     def expect(self, block):
         """Return the mean over the fitted methods."""
-        return sum(one.expect(block) for one in self.fitted) / len(self.fitted)
+        return sum(model.expect(block) for model in self.fitted) / len(self.fitted)

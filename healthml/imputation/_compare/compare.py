@@ -118,7 +118,9 @@ class ImputerComparisonResult(Result):
         return ax
 
 
-MAX_AUC = 0.6  # of indicators alone, as MissingIndicators has it
+# AUC of the missing indicators alone from which a warning is due; the default of MissingIndicators,
+# where it is explained.
+MAX_AUC = 0.6
 
 
 def compare_imputers(
@@ -170,7 +172,7 @@ def compare_imputers(
     thresholds : float or sequence of float, default=None
         Decision thresholds over which net benefit is averaged.
     cv : int, splitter or iterable, default=5
-        Folds of whole patients, dealt by outcome, or a splitter or (train, test) pairs.
+        Folds of whole patients, stratified by outcome, or a splitter or (train, test) pairs.
     n_repeats : int, default=None
         How often folds are drawn: 5 times up to 3,000 rows, 3 times up to 10,000, else twice.
     groups : array-like of shape (n_samples,), default=None
@@ -184,7 +186,7 @@ def compare_imputers(
     verbose : int, default=0
         Report finished fits.
     random_state : int, RandomState or None, default=None
-        Deals the folds, and seeds imputers and models that have no seed.
+        Draws the folds, and seeds imputers and models that have no seed.
 
     Returns
     -------
@@ -200,6 +202,12 @@ def compare_imputers(
     MissingIndicatorWarning
         If the missing indicators alone predict the outcome: what uses them is then scored by how
         the gaps came about.
+
+    See Also
+    --------
+    healthml.validation.validate : How well one of these procedures predicts.
+    healthml.validation.compare_models : Compares models instead of imputers.
+    MissingIndicators : Indicators that are kept only where they transport.
 
     Notes
     -----
@@ -233,14 +241,14 @@ def compare_imputers(
     """
     check_alignment(X=X, y=y, groups=groups)
     frame = to_pandas(X)
-    gone = frame.isna().to_numpy()
-    if not gone.any():
+    is_missing = frame.isna().to_numpy()
+    if not is_missing.any():
         raise InputError("X has no missing cell, so there is nothing to compare.")
     task = make_task(
         estimator, y, len(frame), groups, measures, thresholds, event, confidence_level
     )
     simple, remarks = simple_strategies(
-        simple_references, estimator, ~gone.any(axis=1), task.y, is_classes=task.is_classes
+        simple_references, estimator, ~is_missing.any(axis=1), task.y, is_classes=task.is_classes
     )
     strategies = named_strategies(estimator, dict(imputers)) + simple
     names = [strategy.name for strategy in strategies]
@@ -252,8 +260,13 @@ def compare_imputers(
     folds = cv if isinstance(cv, int | np.integer) else 5
     signal = {"reason": "the outcome has not two classes"}
     if task.is_classes:
-        signal = indicator_auc(gone, task.y, task.groups, folds, task.level, of_signal)
-    remarks = (_how(splits, task), *remarks, *_heard(answers), *_told(signal, names))
+        signal = indicator_auc(is_missing, task.y, task.groups, folds, task.level, of_signal)
+    remarks = (
+        _how(splits, task),
+        *remarks,
+        *_warning_remarks(answers),
+        *_indicator_remarks(signal, names),
+    )
     scores = [
         {"imputer": name, "measure": measure, **score_row(task, found[name], measure)}
         for name in names
@@ -328,17 +341,17 @@ def _differences(task, found, reference):
     return table
 
 
-def _heard(parts):
+def _warning_remarks(parts):
     """Return a remark for each imputer and kind of warning."""
     remarks = []
     for name, answers in parts.items():
-        for kind in sorted(set().union(*(heard for _, _, heard in answers))):
-            times = sum(kind in heard for _, _, heard in answers)
+        for kind in sorted(set().union(*(warned for _, _, warned in answers))):
+            times = sum(kind in warned for _, _, warned in answers)
             remarks.append(f"{name}: {kind} in {times} of {len(answers)} splits.")
     return remarks
 
 
-def _told(signal, names):
+def _indicator_remarks(signal, names):
     """Return a remark on what the gaps alone tell, and warn where that is much."""
     if "estimate" not in signal:
         return [f"what the missing indicators alone tell is not assessable: {signal['reason']}."]

@@ -51,7 +51,7 @@ def make_splits(X, task, cv, repeats, random_state):
     X : table
     task : Task
     cv : int, splitter or iterable
-        A number of folds is dealt anew in each repeat, whole patients.
+        A number of folds, of whole patients, is drawn again in each repeat.
     repeats : int
     random_state : int, RandomState or None
 

@@ -52,9 +52,9 @@ class SimpleFill(TransformerMixin, BaseEstimator):
                 out.isetitem(j, write_filled(frame.iloc[:, j], rows, content))
                 touched.append(frame.columns[j])
         if self.with_gaps_:
-            gone = frame[self.with_gaps_].isna().astype(np.int8)
-            gone.columns = [f"{name}_missing" for name in self.with_gaps_]
-            out = pd.concat([out, gone], axis=1)
+            indicators = frame[self.with_gaps_].isna().astype(np.int8)
+            indicators.columns = [f"{name}_missing" for name in self.with_gaps_]
+            out = pd.concat([out, indicators], axis=1)
         return write_table(out, X, touched)
 
     def __sklearn_tags__(self):

@@ -132,7 +132,7 @@ def predict_split(task):
     if not len(test):
         return test, np.empty(0), set()
     model = _seeded(clone(strategy.model), seed)
-    with warnings.catch_warnings(record=True) as heard:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             model.fit(_safe_indexing(X, train), y[train])
@@ -142,7 +142,7 @@ def predict_split(task):
                 f"{strategy.name!r} failed in split {number} with {type(error).__name__}; fit it "
                 f"on the {len(train)} training rows of that split to see why."
             ) from error
-    return test, answer, {warning.category.__name__ for warning in heard}
+    return test, answer, {warning.category.__name__ for warning in caught}
 
 
 def _as_model(estimator, imputer, name):

@@ -15,8 +15,13 @@ from healthml.imputation._draws.linear import nearest_donors
 from healthml.imputation._draws.logistic import pick_levels
 from healthml.imputation._draws.methods import thinned
 
+# Bootstrap samples drawn until one has two levels; a level held by a single row is missed by one
+# sample with a chance of 0.37 and by 20 in a row with one of 2e-9. After that the observed rows
+# themselves are used.
 TRIES = 20
-DECIMALS = 9  # predictions of one row and of a batch differ by rounding; donors must not
+# Decimals kept of a learner's prediction: predictions of one row and of a batch differ by rounding
+# (about 1e-15), and donors must not. Moved up to 15, the same row may get another donor in a batch.
+DECIMALS = 9
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
+# Added to the diagonal of the cross-products, as a share of it: mice's default in
+# `mice.impute.norm` and `mice.impute.pmm`. It lets collinear columns be regressed; moved up,
+# coefficients are shrunken.
 RIDGE = 1e-5
 
 
@@ -97,7 +100,7 @@ def nearest_donors(sorted_scores, wanted, k, chance):
     sorted_scores : ndarray of shape (n_donors,)
         Scores of the donors, ascending.
     wanted : ndarray of shape (n_wanted,)
-        Scores of those who need a value.
+        Scores of the rows that need a value.
     k : int
         Number of candidates.
     chance : ndarray of shape (n_wanted,)
@@ -127,7 +130,7 @@ def nearest_donors(sorted_scores, wanted, k, chance):
 def _any_equal(sorted_scores, places, chance):
     """Return any place with the same score, so that equal donors are all as likely.
 
-    With few different predictions all who ask for one would else share the same k donors.
+    With few different predictions all rows with the same one would else share k donors.
     """
     if len(sorted_scores) < 2:
         return places

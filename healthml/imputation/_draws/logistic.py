@@ -13,7 +13,12 @@ from scipy.special import expit, softmax
 
 from healthml.imputation._draws.linear import by_row
 
+# Newton steps, and the change of the coefficients (in logits) below which they end: quadratic
+# convergence takes a handful, more only where little but the prior holds a coefficient.
 STEPS, TOLERANCE = 25, 1e-6
+# Standard deviation of the normal prior of log odds ratios, after Gelman et al. 2008 (who take a
+# Cauchy of this scale). In `docs/guide/imputation_coverage.md` it was judged on seed 1: with mice's
+# weighted rows in its place a rare predictor ran off in 48 of 200 simulations, with it in 18.
 PRIOR_SD = 2.5
 
 
@@ -47,7 +52,7 @@ class LevelDraw:
         """Return the probability of each level for rows of predictors (intercept first)."""
         coef = self.drawn if drawn else self.estimate
         if self.kind == "nominal":
-            line = np.stack([by_row(X, one) for one in coef.T], axis=1)
+            line = np.stack([by_row(X, column) for column in coef.T], axis=1)
             return softmax(np.column_stack([np.zeros(len(X)), line]), axis=1)
         return _ordered_probabilities(X[:, 1:], coef, self.n_levels)
 

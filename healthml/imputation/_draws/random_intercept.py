@@ -92,7 +92,7 @@ class RandomIntercept:
         base = (predictors, group_col, model, int(chain.rng.integers(2**31 - 1)))
         width = chain.Z.shape[1]
         wanted = chain.block @ place_coefficients(model.drawn, predictors, width)
-        wanted += model.drawn_effects[codes[chain.gone[j]]]
+        wanted += model.drawn_effects[codes[chain.missing_rows[j]]]
         if self.donors is None:
             noise = chain.rng.standard_normal(len(wanted))
             return wanted + model.sigma * noise, InterceptFitted(*base)
@@ -107,7 +107,7 @@ class RandomIntercept:
         """Return sums over the observed rows: products, and by group counts, predictors, values."""
         used, codes = np.append(chain.plan.predictors[j], chain.plan.columns[j].cols), chain.groups
         moments, n_rows = moments_of(chain, used)
-        own = codes.codes[chain.gone[j]]
+        own = codes.codes[chain.missing_rows[j]]
         n_groups = len(codes.counts)
         counts = codes.counts - np.bincount(own, minlength=n_groups)
         sums = codes.means(chain.Z[:, used]) * codes.counts[:, None]

@@ -6,6 +6,7 @@ from scipy.special import expit, logit
 from healthml.imputation._draws.logistic import pick_levels
 from healthml.imputation._draws.methods import LevelFitted
 
+# Shares are kept this far from 0 and 1, where the log odds are infinite.
 _TINY = 1e-12
 
 
@@ -36,7 +37,7 @@ class Shifted:
     def draw(self, chain, j, *, keep=False):
         """Return shifted cells and the model, which knows nothing of the shift."""
         cells, fitted = self.method.draw(chain, j, keep=keep)
-        moved = self.rows[chain.gone[j]]
+        moved = self.rows[chain.missing_rows[j]]
         column = chain.plan.columns[j]
         if not column.is_category:
             shifted = column.design(column.number(cells) + self.shift)

@@ -13,7 +13,7 @@ class Candidates:
 
     Parameters
     ----------
-    gone : ndarray of bool of shape (n_samples, n_columns)
+    is_missing : ndarray of bool of shape (n_samples, n_columns)
         Which cells are missing.
     names : list
         Names of the columns.
@@ -26,14 +26,24 @@ class Candidates:
 
     Attributes
     ----------
-    told : list
+    telling : list
         Names of the columns left out because their gaps tell the outcome.
     """
 
     def __init__(
-        self, gone, names, event, groups, *, max_auc, min_rows, confidence_level, cv, random_state
+        self,
+        is_missing,
+        names,
+        event,
+        groups,
+        *,
+        max_auc,
+        min_rows,
+        confidence_level,
+        cv,
+        random_state,
     ):
-        self.gone = gone
+        self.is_missing = is_missing
         self.names = names
         self.event = event
         self.groups = groups
@@ -41,7 +51,7 @@ class Candidates:
         self.min_rows = min_rows
         self.level = confidence_level
         self.folds = (cv, random_state)
-        self.told = []
+        self.telling = []
         self.known = {}
 
     def judge(self, allow, unknown):
@@ -63,15 +73,15 @@ class Candidates:
         added = reasons == ""
         if unknown:
             reasons[added] = f"whether its gaps tell the outcome is not assessable: {unknown}"
-        record = pd.DataFrame({"column": self.names, "n_missing": self.gone.sum(axis=0)})
-        record["share"] = self.gone.mean(axis=0)
+        record = pd.DataFrame({"column": self.names, "n_missing": self.is_missing.sum(axis=0)})
+        record["share"] = self.is_missing.mean(axis=0)
         record[["auc", "lower", "upper"]] = auc
         record["added"], record["reason"] = added, reasons
         nothing = {"reason": unknown}
         return record, self._together(slice(None)) or nothing, self._together(added) or nothing
 
     def _too_few(self):
-        n_gone, n_seen = self._counts(self.gone), self._counts(~self.gone)
+        n_gone, n_seen = self._counts(self.is_missing), self._counts(~self.is_missing)
         what = "rows" if self.groups is None else "patients"
         reasons = np.full(len(self.names), "", dtype=object)
         self._leave_out(reasons, n_seen < self.min_rows, f"observed in too few {what}")
@@ -102,10 +112,10 @@ class Candidates:
         if min(n1, n0) < FEWEST_EVENTS:
             return found, f"fewer than {FEWEST_EVENTS} events or non-events"
         z = norm.ppf(0.5 + self.level / 2)
-        for j in np.flatnonzero(self.gone.any(axis=0)):
-            gone = self.gone[:, j].astype(float)
-            p1, p0 = gone[y == 1].mean(), gone[y == 0].mean()
-            influence = np.where(y == 1, (gone - p1) / n1, (p0 - gone) / n0) / 2
+        for j in np.flatnonzero(self.is_missing.any(axis=0)):
+            is_missing = self.is_missing[:, j].astype(float)
+            p1, p0 = is_missing[y == 1].mean(), is_missing[y == 0].mean()
+            influence = np.where(y == 1, (is_missing - p1) / n1, (p0 - is_missing) / n0) / 2
             half = z * np.sqrt(cluster_variance(influence, self.groups))
             auc = 0.5 + abs(p1 - p0) / 2
             found[j] = auc, max(auc - half, 0.0), min(auc + half, 1.0)
@@ -113,7 +123,7 @@ class Candidates:
 
     def _drop_twins(self, reasons, candidates):
         """Leave out columns whose gaps hardly differ from those of an earlier one."""
-        flags = self.gone[:, candidates].astype(np.float32)
+        flags = self.is_missing[:, candidates].astype(np.float32)
         size, both = flags.sum(axis=0), flags.T @ flags
         differ = size[:, None] + size[None, :] - 2 * both
         differ = np.minimum(differ, len(flags) - differ)  # observed where the other is missing
@@ -127,7 +137,9 @@ class Candidates:
 
     def _keep_below_limit(self, reasons, auc, free):
         """Leave out those that tell most, until the others together stay below the limit."""
-        self.told = [self.names[j] for j in np.flatnonzero(reasons == "its gaps tell the outcome")]
+        self.telling = [
+            self.names[j] for j in np.flatnonzero(reasons == "its gaps tell the outcome")
+        ]
         open_to_judge = np.flatnonzero((reasons == "") & ~free)
         order = open_to_judge[np.argsort(auc[open_to_judge, 0], kind="stable")]
         low, high = 0, len(order)
@@ -138,17 +150,17 @@ class Candidates:
             else:
                 high = middle - 1
         reasons[order[low:]] = "with the others its gaps tell the outcome"
-        self.told += [self.names[j] for j in np.sort(order[low:])]
+        self.telling += [self.names[j] for j in np.sort(order[low:])]
 
     def _together(self, which):
         """Return the out-of-fold AUC of some indicators, worked out once for each choice."""
         some = np.zeros(len(self.names), dtype=bool)
         some[which] = True
-        some &= self.gone.any(axis=0)
+        some &= self.is_missing.any(axis=0)
         key = some.tobytes()
         if key not in self.known:
             cv, random_state = self.folds
-            gone = self.gone[:, some]
+            is_missing = self.is_missing[:, some]
             options = (self.event, self.groups, cv, self.level, random_state)
-            self.known[key] = indicator_auc(gone, *options)
+            self.known[key] = indicator_auc(is_missing, *options)
         return self.known[key]

@@ -79,6 +79,12 @@ class MissingIndicators(TransformerMixin, BaseEstimator):
     MissingIndicatorWarning
         If indicators are left out because they tell the outcome; it gives their AUC.
 
+    See Also
+    --------
+    missingness_report : For whom values are missing, before anything is added.
+    ChainedImputer : Fills in the cells themselves.
+    sklearn.impute.MissingIndicator : Indicators of every column, without these checks.
+
     Notes
     -----
     A continuous outcome is taken as being above its median. Without an outcome, with more than two
@@ -167,8 +173,8 @@ class MissingIndicators(TransformerMixin, BaseEstimator):
                 f"X has a column {clash[0] + SUFFIX!r} already, which is the name of the indicator "
                 f"of {clash[0]!r}; rename it."
             )
-        if candidates.told:
-            self._warn(candidates.told)
+        if candidates.telling:
+            self._warn(candidates.telling)
         return self
 
     def transform(self, X):
@@ -188,9 +194,9 @@ class MissingIndicators(TransformerMixin, BaseEstimator):
         frame = read_table(self, X, reset=False)
         if not self.columns_:
             return write_table(frame, X, [])
-        gone = frame[self.columns_].isna().astype(np.int8)
-        gone.columns = [f"{name}{SUFFIX}" for name in self.columns_]
-        return write_table(pd.concat([frame, gone], axis=1), X, list(gone.columns))
+        indicators = frame[self.columns_].isna().astype(np.int8)
+        indicators.columns = [f"{name}{SUFFIX}" for name in self.columns_]
+        return write_table(pd.concat([frame, indicators], axis=1), X, list(indicators.columns))
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns and of the indicators behind them."""
@@ -209,19 +215,20 @@ class MissingIndicators(TransformerMixin, BaseEstimator):
             if name not in names:
                 raise InputError(f"allow names the column {name!r}, which X does not have.")
 
-    def _warn(self, told):
-        more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
-        auc, whose = self.auc_, "missing indicators alone, without any value, reach an out-of-fold"
+    def _warn(self, telling):
+        more = f" (and {len(telling) - 1} more)" if len(telling) > 1 else ""
+        auc = self.auc_
+        subject = "missing indicators alone, without any value, reach an out-of-fold"
         if "estimate" not in auc:
-            alone = self.record_.set_index("column").loc[told]
+            alone = self.record_.set_index("column").loc[telling]
             auc = {"estimate": alone["auc"].iloc[0], **alone.iloc[0]}
-            whose = f"whether column {told[0]!r} is missing has, without any value, an"
+            subject = f"whether column {telling[0]!r} is missing has, without any value, an"
+        reached = f"{auc['estimate']:.2f} ({auc['lower']:.2f} to {auc['upper']:.2f})"
         warnings.warn(
-            f"{whose} AUC of {auc['estimate']:.2f} ({auc['lower']:.2f} to {auc['upper']:.2f}): "
-            "gaps may have come about through the outcome, and what they score does not transport "
-            f"to where values are measured for other reasons. Column {told[0]!r}{more} got no "
-            "indicator; name columns in allow if their gaps arise before the prediction and in "
-            "the same way where the model will be used. See record_.",
+            f"{subject} AUC of {reached}: gaps may have come about through the outcome, and what "
+            f"they score does not transport to where values are measured for other reasons. Column "
+            f"{telling[0]!r}{more} got no indicator; name columns in allow if their gaps arise "
+            "before the prediction and in the same way where the model will be used. See record_.",
             MissingIndicatorWarning,
             stacklevel=3,
         )

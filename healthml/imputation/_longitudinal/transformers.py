@@ -51,6 +51,11 @@ class CarriedForward(WithinPatient):
         If a column is not there, a patient or time is missing, times are text, or a direction
         other than "forward" is asked for without ``retrospective=True``.
 
+    See Also
+    --------
+    TimeInterpolation : Draws a line between two measurements instead; retrospective tables only.
+    ChainedImputer : Learns from the other columns, also for patients who were never measured.
+
     Notes
     -----
     A row gets the same answer alone and in a batch as long as its patient's history is in the
@@ -181,6 +186,10 @@ class TimeInterpolation(WithinPatient):
     InputError
         If a column is not there or holds no numbers, a patient or time is missing, times are
         text, or ``retrospective`` is False.
+
+    See Also
+    --------
+    CarriedForward : Uses the past of a row alone, as a deployed model must.
 
     Notes
     -----

@@ -37,7 +37,7 @@ def ampute(
 ):
     """Hide cells of a table at random, or depending on what is seen or hidden (Schouten 2018).
 
-    Each row is dealt one pattern of columns that go missing together. In a pattern, the chance of
+    Each row is given one pattern of columns that go missing together. In a pattern, the chance of
     a row to lose these columns is logistic in its score, a weighted sum of standardised columns;
     the intercept is solved so that on average the asked share of rows loses them.
 
@@ -56,12 +56,12 @@ def ampute(
         For each pattern, weights of columns of numbers in the score. None weighs all columns that
         the mechanism allows alike: those left (mar) or hidden (mnar).
     frequencies : list of float, default=None
-        How many rows are dealt each pattern, relative to each other; None deals them alike.
+        How many rows get each pattern, relative to each other; None means alike.
     kind : {"right", "left", "mid", "tail"} or list, default="right"
         Whether rows with high, low, middle or extreme scores lose cells. A list names one for
         each pattern.
     random_state : int, RandomState or None, default=None
-        Deals patterns and decides who loses cells.
+        Draws the patterns and the rows that lose cells.
 
     Returns
     -------
@@ -76,6 +76,11 @@ def ampute(
     InputError
         If a pattern names no column or an unknown one, a weight stands on a column that the
         mechanism does not allow or that holds no numbers, or a parameter is out of range.
+
+    See Also
+    --------
+    sensitivity_analysis : For gaps that are there already.
+    healthml.datasets.make_ehr_cohort : Cohorts with gaps of known origin.
 
     Notes
     -----
@@ -112,11 +117,13 @@ def ampute(
             hidden, mechanisms, _weights_each(score_weights, hidden), strict=True
         )
     ]
-    dealt = state.choice(len(hidden), len(frame), p=_read_frequencies(frequencies, len(hidden)))
+    pattern_of = state.choice(
+        len(hidden), len(frame), p=_read_frequencies(frequencies, len(hidden))
+    )
     luck = state.random_sample(len(frame))
     mask = np.zeros(frame.shape, dtype=bool)
     for k, columns in enumerate(hidden):
-        rows = np.flatnonzero(dealt == k)
+        rows = np.flatnonzero(pattern_of == k)
         chance = _chances(_scores(frame, weights[k])[rows], share, SHAPES[kinds[k]])
         lost = rows[luck[rows] < chance]
         mask[np.ix_(lost, frame.columns.get_indexer(columns))] = True
@@ -302,9 +309,11 @@ def _with_room(series):
 def _hide_elsewhere(X, mask):
     table = nw.from_native(X, eager_only=True)
     space, columns = nw.get_native_namespace(table), []
-    for name, gone in zip(table.columns, mask.T, strict=True):
-        if gone.any():
-            seen = nw.new_series("seen", (~gone).tolist(), nw.Boolean, native_namespace=space)
+    for name, hidden_cells in zip(table.columns, mask.T, strict=True):
+        if hidden_cells.any():
+            seen = nw.new_series(
+                "seen", (~hidden_cells).tolist(), nw.Boolean, native_namespace=space
+            )
             pair = table.select(name).with_columns(seen.alias("__seen__"))
             pair = pair.select(nw.when(nw.col("__seen__")).then(nw.col(name)).alias(name))
             columns.append(pair[name])

@@ -102,6 +102,11 @@ def little_mcar_test(X, *, missing=None, max_iter=2000, tol=1e-9):
     ConvergenceWarning
         If `max_iter` rounds were not enough.
 
+    See Also
+    --------
+    missingness_report : Which gaps the values of other columns predict, column by column.
+    missingness_patterns : The patterns whose means are compared.
+
     Notes
     -----
     The statistic adds up, over patterns, how far the means of the observed columns lie from the
@@ -169,17 +174,17 @@ def little_of(names, cells, max_iter, tol):
 def _read_numbers(frame, missing):
     """Return names and cells as floats, refusing what the test cannot use."""
     refuse_infinite(frame)
-    gone = missing_cells(frame) | missing_cells(frame, missing)
+    is_missing = missing_cells(frame) | missing_cells(frame, missing)
     cells = np.empty(frame.shape)
     for j, name in enumerate(frame.columns):
         number, is_text = parse_numbers(frame[name])
-        text = np.flatnonzero(is_text.to_numpy() & ~gone[:, j])
+        text = np.flatnonzero(is_text.to_numpy() & ~is_missing[:, j])
         if len(text):
             raise InputError(
                 f"column {name!r} holds {len(text)} cells that are no number, the first at position"
                 f" {text[0]}; Little's test compares means, so leave the column out."
             )
-        cells[:, j] = np.where(gone[:, j], np.nan, number)
+        cells[:, j] = np.where(is_missing[:, j], np.nan, number)
     return [str(name) for name in frame.columns], cells
 
 
@@ -203,8 +208,11 @@ def _by_pattern(names, patterns, row, distance):
     )
 
 
-SINGULAR = 1e-10  # smallest share of a column's variance that the other columns may leave
+# Smallest share of a column's variance that the other columns may leave. Below it the column is a
+# sum of others as far as doubles can tell, and its pivot is rounding alone.
+SINGULAR = 1e-10
 
+# Cells worked on at a time (16 MB of doubles); no result depends on it.
 CELLS_AT_ONCE = 2_000_000
 
 

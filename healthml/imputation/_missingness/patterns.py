@@ -10,6 +10,7 @@ from healthml._core._results import Result
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 
+# Patterns that a drawing shows, the most common ones: more rows cannot be read.
 MOST_DRAWN = 30
 
 
@@ -80,6 +81,11 @@ def missingness_patterns(X, *, missing=None):
     InputError
         If `missing` has another shape than the table.
 
+    See Also
+    --------
+    missingness_report : For whom values are missing; it holds these patterns, too.
+    little_mcar_test : Whether the patterns have equal means.
+
     Notes
     -----
     A column of high outflux helps to impute others, one of high influx can be imputed from
@@ -111,34 +117,35 @@ def missingness_patterns(X, *, missing=None):
 
 def missing_cells(frame, missing=None):
     """Return which cells count as missing, as an array of the table's shape."""
-    gone = frame.isna().to_numpy() if missing is None else np.asarray(missing, dtype=bool)
-    if gone.shape != frame.shape:
+    is_missing = frame.isna().to_numpy() if missing is None else np.asarray(missing, dtype=bool)
+    if is_missing.shape != frame.shape:
         raise InputError(
-            f"missing has shape {gone.shape}, the table {frame.shape}; pass one flag for each cell."
+            f"missing has shape {is_missing.shape}, the table {frame.shape}; pass one flag for "
+            "each cell."
         )
-    return gone
+    return is_missing
 
 
-def describe_patterns(names, gone):
+def describe_patterns(names, is_missing):
     """Return the `MissingnessPatternsResult` of named columns.
 
     Parameters
     ----------
     names : list of str
-    gone : ndarray of bool of shape (n_samples, n_columns)
+    is_missing : ndarray of bool of shape (n_samples, n_columns)
 
     Returns
     -------
     MissingnessPatternsResult
     """
-    order = np.argsort(gone.sum(axis=0), kind="stable")
-    patterns, row = distinct_patterns(gone[:, order])
+    order = np.argsort(is_missing.sum(axis=0), kind="stable")
+    patterns, row = distinct_patterns(is_missing[:, order])
     size = np.bincount(row, minlength=len(patterns))
     ordered = [names[k] for k in order]
     table = pd.DataFrame(
         {
             "n_samples": size,
-            "share": size / len(gone),
+            "share": size / len(is_missing),
             "n_missing": patterns.sum(axis=1),
             "columns": pd.Series(
                 [", ".join(np.array(ordered, dtype=object)[p]) for p in patterns], dtype=str
@@ -153,7 +160,7 @@ def describe_patterns(names, gone):
     )
 
 
-def distinct_patterns(gone):
+def distinct_patterns(is_missing):
     """Return the distinct rows of a boolean table in lexical order, and the one of each row.
 
     Examples
@@ -164,19 +171,19 @@ def distinct_patterns(gone):
     >>> patterns.tolist(), row.tolist()
     ([[False, False], [True, False]], [1, 0, 1])
     """
-    row = np.zeros(len(gone), dtype=np.int64)
-    for start in range(0, gone.shape[1], 32):
-        part = gone[:, start : start + 32]
+    row = np.zeros(len(is_missing), dtype=np.int64)
+    for start in range(0, is_missing.shape[1], 32):
+        part = is_missing[:, start : start + 32]
         word = part @ (1 << np.arange(part.shape[1], dtype=np.int64))
         word = pd.factorize(word)[0]
         row = pd.factorize(row * (word.max(initial=0) + 1) + word)[0]
-    return _in_order(gone, row)
+    return _in_order(is_missing, row)
 
 
-def _in_order(gone, row):
+def _in_order(is_missing, row):
     place = np.empty(row.max() + 1, dtype=np.int64)
     place[row[::-1]] = np.arange(len(row))[::-1]
-    patterns = gone[place]
+    patterns = is_missing[place]
     order = np.lexsort(patterns.T[::-1])
     rank = np.empty(len(order), dtype=int)
     rank[order] = np.arange(len(order))
@@ -186,9 +193,9 @@ def _in_order(gone, row):
 def _pair_counts(observed, size):
     """Return rr, rm, mr and mm: rows by whether each of two columns is observed."""
     seen = observed.astype(float)
-    gone, weighted = 1 - seen, seen * size[:, None]
-    rr, rm = weighted.T @ seen, weighted.T @ gone
-    mm = (gone * size[:, None]).T @ gone
+    is_missing, weighted = 1 - seen, seen * size[:, None]
+    rr, rm = weighted.T @ seen, weighted.T @ is_missing
+    mm = (is_missing * size[:, None]).T @ is_missing
     return {"rr": rr, "rm": rm, "mr": rm.T, "mm": mm}
 
 

@@ -45,7 +45,10 @@ MNAR = (
     "analysis."
 )
 
-TOGETHER = 0.8  # phi of two missing indicators in one block
+# Correlation (phi) of two missing indicators from which columns count as measured together: 0.8
+# leaves room for one panel in ten that is incomplete. Chosen by judgement; 1.0 would ask for equal
+# gaps.
+TOGETHER = 0.8
 
 _BY_OUTCOME = ("share_events", "share_nonevents", "difference", "lower", "upper")
 
@@ -187,6 +190,12 @@ def missingness_report(
     InputError
         If lengths or shapes differ, or a patient identifier is missing.
 
+    See Also
+    --------
+    missingness_patterns : Which columns are missing together.
+    little_mcar_test : One test of missing completely at random.
+    healthml.cleaning.quality_report : Codes and words for missing that a table hides.
+
     Notes
     -----
     The tests by site, time and order take every row as independent; with repeated patients read
@@ -216,7 +225,7 @@ def missingness_report(
     frame = to_pandas(X)
     cells = missing_cells(frame, missing)
     some = cells.any(axis=0)
-    gone, names = cells[:, some], [str(c) for c, has in zip(frame, some, strict=True) if has]
+    is_missing, names = cells[:, some], [str(c) for c, has in zip(frame, some, strict=True) if has]
     check_alignment(
         X=frame,
         y=y,
@@ -230,10 +239,10 @@ def missingness_report(
     groups = None if groups is None else check_groups(groups, len(frame))
     check_length("y", y, len(frame))
     table, shares = _shares(
-        names, gone, y, groups, site, time, sensitive_features, confidence_level
+        names, is_missing, y, groups, site, time, sensitive_features, confidence_level
     )
-    table["block"], blocks = _blocks(gone, names)
-    signal = indicator_auc(gone, y, groups, cv, confidence_level, random_state)
+    table["block"], blocks = _blocks(is_missing, names)
+    signal = indicator_auc(is_missing, y, groups, cv, confidence_level, random_state)
     rows = sample_rows(len(frame), random_state)
     looked, holes = frame.iloc[rows], cells[rows]
     patients = None if groups is None else groups[rows]
@@ -249,19 +258,21 @@ def missingness_report(
     )
 
 
-def _shares(names, gone, y, groups, site, time, sensitive_features, confidence_level):
+def _shares(names, is_missing, y, groups, site, time, sensitive_features, confidence_level):
     """Return the table of shares and, as long tables, the shares by group."""
-    table = pd.DataFrame({"column": pd.Series(names, dtype=str), "n_missing": gone.sum(axis=0)})
-    table["share"] = gone.mean(axis=0) if len(names) else np.empty(0)
-    table["n_samples"] = len(gone)
-    compared = compare_outcomes(gone, y, groups, confidence_level)
+    table = pd.DataFrame(
+        {"column": pd.Series(names, dtype=str), "n_missing": is_missing.sum(axis=0)}
+    )
+    table["share"] = is_missing.mean(axis=0) if len(names) else np.empty(0)
+    table["n_samples"] = len(is_missing)
+    compared = compare_outcomes(is_missing, y, groups, confidence_level)
     table[list(_BY_OUTCOME)] = np.column_stack(compared)
     shares = []
-    for by, codes, labels in places(site, time, len(gone)):
-        found, long = compare_places(by, codes, labels, gone, names, groups)
+    for by, codes, labels in places(site, time, len(is_missing)):
+        found, long = compare_places(by, codes, labels, is_missing, names, groups)
         table[[f"{by}_{name}" for name in _BY_PLACE]] = np.column_stack(found)
         shares.append(long)
-    found, long = compare_sensitive(sensitive_features, gone, names, groups)
+    found, long = compare_sensitive(sensitive_features, is_missing, names, groups)
     table[[f"sensitive_{name}" for name in _BY_PLACE]] = np.column_stack(found)
     return table, [*shares, *long]
 
@@ -282,9 +293,9 @@ def _stack(parts):
     return pd.concat(kept, ignore_index=True) if kept else parts[0]
 
 
-def _blocks(gone, names):
+def _blocks(is_missing, names):
     """Group columns whose missing indicators go together (phi of 0.8 or more, linked)."""
-    phi = _phi(gone)
+    phi = _phi(is_missing)
     block, number, rows = np.zeros(len(names), dtype=int), 0, []
     for start in range(len(names)):
         if block[start] or (phi[start] >= TOGETHER).sum() < 2:
@@ -301,15 +312,15 @@ def _blocks(gone, names):
         inside = phi[np.ix_(where, where)]
         columns = ", ".join(names[k] for k in where)
         rows.append(
-            (number, columns, len(where), int(gone[:, where].all(axis=1).sum()), inside.min())
+            (number, columns, len(where), int(is_missing[:, where].all(axis=1).sum()), inside.min())
         )
     columns = ["block", "columns", "n_columns", "n_all_missing", "phi_min"]
     return block, pd.DataFrame(rows, columns=columns)
 
 
-def _phi(gone):
+def _phi(is_missing):
     """Return correlations of the indicators, 0 for a column without both values."""
-    flags = gone.astype(np.float32)
+    flags = is_missing.astype(np.float32)
     centred = flags - flags.mean(axis=0)
     length = np.sqrt((centred**2).sum(axis=0))
     length[length < 1e-6] = np.inf

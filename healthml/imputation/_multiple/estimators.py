@@ -162,6 +162,13 @@ class MultiplyImputedClassifier(ClassifierMixin, _MultiplyImputed):
         If the imputer needs the outcome or gives one table only, or the classifier predicts no
         probabilities.
 
+    See Also
+    --------
+    ChainedImputer : The imputer that is used by default.
+    MultiplyImputedRegressor : The same for an amount.
+    fit_pooled : For inference: coefficients pooled by Rubin's rules.
+    compare_imputers : Whether m tables predict better than one.
+
     References
     ----------
     .. [1] Wood AM, Royston P, White IR. The estimation and use of predictions for the assessment
@@ -300,6 +307,10 @@ class MultiplyImputedRegressor(RegressorMixin, _MultiplyImputed):
     ------
     InputError
         If the imputer needs the outcome or gives one table only.
+
+    See Also
+    --------
+    MultiplyImputedClassifier : The same for an event.
 
     Examples
     --------

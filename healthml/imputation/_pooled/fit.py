@@ -73,6 +73,12 @@ def fit_pooled(
     SingleImputationWarning
         With one completed table.
 
+    See Also
+    --------
+    pool : Pools estimates that were made elsewhere.
+    ChainedImputer : Makes the tables; use `fit_transform_multiple`.
+    sensitivity_analysis : The same analysis, draws shifted step by step.
+
     Notes
     -----
     The named models take every row as independent. With several rows for a patient pass a

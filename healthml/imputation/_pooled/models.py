@@ -15,6 +15,9 @@ from healthml._core._numerics import fit_logistic
 from healthml.exceptions import InputError
 from healthml.imputation._pooled.result import INTERCEPT
 
+# Length left of a column of unit length, once the others are taken out, below which it cannot be
+# told from them: R's lm takes 1e-7 of its own QR; here columns are scaled first, so rounding is
+# smaller.
 _DEPENDENT = 1e-9
 
 

@@ -72,6 +72,11 @@ def pool(
         With one completed table: nothing is pooled, and what imputation adds to the standard
         error is not known.
 
+    See Also
+    --------
+    fit_pooled : Fits a regression to each table and pools it.
+    pool_r_squared : For R squared.
+
     References
     ----------
     .. [1] Rubin DB. Multiple imputation for nonresponse in surveys. Wiley 1987.
@@ -110,6 +115,15 @@ def pool_r_squared(r_squared, n_samples, *, confidence_level=0.95, se_precision=
     -------
     PooledResult
         One row; ``p`` is missing, since the z of an R squared does not test anything.
+
+    Raises
+    ------
+    InputError
+        If an R squared is not from 0 to below 1, or `n_samples` is 3 or less.
+
+    See Also
+    --------
+    pool : For coefficients and other estimates with a variance.
 
     References
     ----------

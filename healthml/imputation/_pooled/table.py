@@ -5,7 +5,9 @@ import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import norm, t
 
-LEAST_LAMBDA = 1e-4  # as mice has it: the degrees of freedom stay finite where nothing varies
+# Smallest share of variance due to the gaps that the degrees of freedom are worked out from, as in
+# mice: they stay finite where nothing varies between tables.
+LEAST_LAMBDA = 1e-4
 
 # scale -> (to it, its derivative, back from it, the derivative back)
 SCALES = {

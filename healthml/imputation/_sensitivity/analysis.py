@@ -163,6 +163,11 @@ def sensitivity_analysis(
     InputError
         If the column has no missing cell, cannot be shifted, or the term is not found.
 
+    See Also
+    --------
+    fit_pooled : The analysis without a shift.
+    missingness_report : What speaks for and against missing at random.
+
     Notes
     -----
     A delta is the difference between a missing and an observed value of two rows that are equal in

@@ -72,8 +72,8 @@ class Scenarios:
             frame = frame.assign(**{name: frame[name].astype(float)})  # shifts may be fractions
         names = list(frame.columns)
         check_names(imputer, names, names)
-        bent = automatic_columns(names, imputer) - {name}  # a shift counts units, not ratios
-        columns = learn_columns(frame, imputer.ordered, imputer.patient, bent)
+        unskewed = automatic_columns(names, imputer) - {name}  # a shift counts units, not ratios
+        columns = learn_columns(frame, imputer.ordered, imputer.patient, unskewed)
         values, missing, _ = read_columns(columns, frame)
         _refuse_column(columns[j], imputer, int(missing[j].sum()))
         rows = _rows(rows, len(frame))
@@ -110,8 +110,8 @@ class Scenarios:
         supports = self._supports()
         for delta in deltas:
             last = [next(found) for _ in range(m)]
-            tables = [as_completed(self.frame, self.columns, one, supports) for one in last]
-            middle = self._middle(np.concatenate([one[self.j][1][moved] for one in last]))
+            tables = [as_completed(self.frame, self.columns, filled, supports) for filled in last]
+            middle = self._middle(np.concatenate([filled[self.j][1][moved] for filled in last]))
             yield float(delta), tables, middle
 
     def _shifted(self, delta):
@@ -144,7 +144,7 @@ def _last_cells(task):
     plan, values, missing, seed, n_iter = task
     chain = Chain(plan, values, missing, seed)
     chain.run(n_iter)
-    return {j: (chain.gone[j], chain.current[j]) for j in plan.sequence}
+    return {j: (chain.missing_rows[j], chain.current[j]) for j in plan.sequence}
 
 
 def _refuse_column(column, imputer, n_missing):
@@ -185,7 +185,7 @@ def _level(column, level):
                 "the one whose log-odds are shifted with category."
             )
         return 1 if len(column.levels) == 2 else None
-    found = [number for number, one in enumerate(column.levels) if one == level]
+    found = [number for number, filled in enumerate(column.levels) if filled == level]
     if not found:
         raise InputError(f"category={level!r} was not observed in column {column.name!r}.")
     return found[0]

@@ -43,7 +43,7 @@ def tipping_table(deltas, limits, null, draws):
     rows = []
     for direction in ("down", "up"):
         delta, conclusion = _first_change(deltas, limits, null, direction)
-        left = [_first_change(deltas, one, null, direction)[0] for one in draws]
+        left = [_first_change(deltas, draw, null, direction)[0] for draw in draws]
         m, error = len(left), np.nan
         if m > 2 and np.isfinite([delta, *left]).all():
             error = float(np.sqrt((m - 1) / m * np.sum((left - np.mean(left)) ** 2)))

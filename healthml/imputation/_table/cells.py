@@ -38,13 +38,13 @@ def read_columns(columns, frame):
     for j, column in enumerate(columns):
         cells = floats[j] if j in floats else _read(column, frame[column.name])
         if column.kind == GROUP:
-            unseen, gone = cells < 0, np.zeros(len(cells), dtype=bool)
+            unseen, is_missing = cells < 0, np.zeros(len(cells), dtype=bool)
         elif column.is_category:
-            unseen, gone = cells == NEW_LEVEL, cells < 0
+            unseen, is_missing = cells == NEW_LEVEL, cells < 0
         else:
-            unseen, gone = np.zeros(len(cells), dtype=bool), np.isnan(cells)
+            unseen, is_missing = np.zeros(len(cells), dtype=bool), np.isnan(cells)
         values.append(cells)
-        missing.append(gone)
+        missing.append(is_missing)
         new.append(unseen)
     return values, missing, new
 
@@ -64,8 +64,8 @@ def _float_cells(columns, frame):
         dtype=float, copy=True
     )
     for place, j in enumerate(found):
-        if columns[j].bend is not None:
-            block[:, place] = columns[j].bend.apply(block[:, place])
+        if columns[j].unskew is not None:
+            block[:, place] = columns[j].unskew.apply(block[:, place])
     centre = np.array([columns[j].centre for j in found])
     block = (block - centre) / np.array([columns[j].spread for j in found])
     for place in np.flatnonzero(np.isinf(block).any(axis=0)):

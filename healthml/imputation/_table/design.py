@@ -8,8 +8,10 @@ from pandas.api import types
 
 from healthml.exceptions import InputError
 from healthml.imputation._table.groups import group_codes
-from healthml.imputation._table.skewness import Bend, learn_bend
+from healthml.imputation._table.skewness import OffsetLog, learn_offset_log
 
+# Levels up to which text is imputed. A model of 50 levels has 49 coefficients for each predictor;
+# more is free text or an identifier. Chosen by judgement, as in `healthml._core._tables`.
 MOST_LEVELS = 50
 NS_PER_DAY = 86_400e9
 NUMERIC, INTEGER, BOOLEAN, NOMINAL, ORDERED, DATE, GROUP = (
@@ -43,7 +45,7 @@ class Coded:
         By which numbers are standardised.
     has_missing : bool
         Whether a cell was missing in the training rows.
-    bend : Bend or None
+    unskew : OffsetLog or None
         Scale on which a skewed column enters the design.
     """
 
@@ -55,7 +57,7 @@ class Coded:
     centre: float = 0.0
     spread: float = 1.0
     has_missing: bool = False
-    bend: Bend | None = None
+    unskew: OffsetLog | None = None
     cols: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
@@ -90,16 +92,16 @@ class Coded:
 
     def design(self, numbers):
         """Return numbers of the column as the design holds them."""
-        bent = numbers if self.bend is None else self.bend.apply(numbers)
-        return (bent - self.centre) / self.spread
+        unskewed = numbers if self.unskew is None else self.unskew.apply(numbers)
+        return (unskewed - self.centre) / self.spread
 
     def number(self, values):
         """Return values of the design as numbers of the column."""
         number = np.asarray(values, dtype=float) * self.spread + self.centre
-        return number if self.bend is None else self.bend.undo(number)
+        return number if self.unskew is None else self.unskew.inverse(number)
 
 
-def learn_columns(frame, ordered=(), group=None, bent=()):
+def learn_columns(frame, ordered=(), group=None, unskewed=()):
     """Return how each column of the training rows is read.
 
     Parameters
@@ -110,7 +112,7 @@ def learn_columns(frame, ordered=(), group=None, bent=()):
         Columns whose levels have an order although their dtype does not say so.
     group : hashable, optional
         Column that names the group of each row.
-    bent : collection of hashable
+    unskewed : collection of hashable
         Columns of numbers that enter the design without their skewness.
 
     Returns
@@ -125,7 +127,7 @@ def learn_columns(frame, ordered=(), group=None, bent=()):
     coded = [
         _learn_group(frame[name])
         if name == group
-        else _learn(frame[name], name in ordered, name in bent)
+        else _learn(frame[name], name in ordered, name in unskewed)
         for name in frame.columns
     ]
     start = 1
@@ -152,7 +154,7 @@ def nearest(sorted_values, wanted):
     return np.where(wanted - below <= above - wanted, below, above)
 
 
-def _learn(series, is_ordered, is_bent):
+def _learn(series, is_ordered, is_unskewed):
     name, has_missing = series.name, bool(series.isna().any())
     if series.isna().all():
         raise InputError(
@@ -175,12 +177,12 @@ def _learn(series, is_ordered, is_bent):
         )
     seen = number[~np.isnan(number)]
     support = np.unique(seen) if kind == INTEGER else None
-    bend = learn_bend(seen) if is_bent and kind in (NUMERIC, INTEGER) else None
-    seen = seen if bend is None else bend.apply(seen)
+    unskew = learn_offset_log(seen) if is_unskewed and kind in (NUMERIC, INTEGER) else None
+    seen = seen if unskew is None else unskew.apply(seen)
     spread = seen.std() if len(seen) > 1 else 0.0
     spread = float(spread) if spread > 1e-12 * max(abs(seen.mean()), 1e-300) else 1.0
     centre = float(seen.mean())
-    return Coded(name, kind, series.dtype, None, support, centre, spread, has_missing, bend)
+    return Coded(name, kind, series.dtype, None, support, centre, spread, has_missing, unskew)
 
 
 def _learn_group(series):
