@@ -206,6 +206,88 @@ def auroc_influence(y, risk, parts=None):
     return total / pairs, influence
 
 
+def expected_auroc_influence(risk, parts=None):
+    """Return the AUC to be expected if every risk were right, and each row's influence on it.
+
+    The model-based concordance of van Klaveren et al. (2016): over all pairs of rows of one part,
+    the chance that one has the event, the other has not, and the first has the higher risk.
+
+    Returns
+    -------
+    estimate : float
+        Missing where no pair can have one event.
+    influence : ndarray of shape (n_samples,)
+    slope : ndarray of shape (n_samples,)
+        Derivative of the estimate with respect to each risk.
+    """
+    parts = np.zeros(len(risk), dtype=int) if parts is None else parts
+    won, pairs = 0.0, 0.0
+    own, own_pairs, change, change_pairs = np.zeros((4, len(risk)))
+    for part in np.unique(parts):
+        rows = np.flatnonzero(parts == part)
+        p, q = risk[rows], 1 - risk[rows]
+        level = np.unique(p, return_inverse=True)[1]
+        events, others = np.bincount(level, p), np.bincount(level, q)
+        below = (np.cumsum(others) - others / 2)[level] - q / 2  # a tie counts one half
+        above = (events.sum() - np.cumsum(events) + events / 2)[level] - p / 2
+        own[rows], own_pairs[rows] = p * below + q * above, p * (q.sum() - q) + q * (p.sum() - p)
+        change[rows], change_pairs[rows] = below - above, (q.sum() - q) - (p.sum() - p)
+        won, pairs = won + p @ below, pairs + p @ (q.sum() - q)
+    if not pairs > 0:
+        return np.nan, np.zeros(len(risk)), np.zeros(len(risk))
+    value = float(won / pairs)
+    return value, (own - value * own_pairs) / pairs, (change - value * change_pairs) / pairs
+
+
+def auroc_shortfall(y, risk, rows, parts=None):
+    """Return how much less some rows are ranked than their own spread of risk allows.
+
+    The risks are recalibrated (intercept and slope) on all rows, so that a model that is too
+    extreme everywhere is not blamed in each group; what the AUC of the rows in question would
+    then be, if every risk were right, minus what it is, is beyond case mix [1]_.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Outcome as 0/1.
+    risk : ndarray of shape (n_samples,)
+        Risks between 0 and 1.
+    rows : boolean ndarray of shape (n_samples,)
+        The group.
+    parts : ndarray of int of shape (n_samples,), optional
+        Only rows of one part (fold) are compared.
+
+    Returns
+    -------
+    estimate : float
+        Expected minus observed AUC; missing where the risks cannot be recalibrated.
+    influence : ndarray of shape (n_samples,)
+        Of all rows, those of other groups by way of the recalibration.
+
+    References
+    ----------
+    .. [1] van Klaveren D, et al. A new concordance measure for risk prediction models in external
+       validation settings. Stat Med. 2016;35:4136-4152.
+    """
+    nothing = np.nan, np.zeros(len(y))
+    odds = logit(np.clip(risk, _EPS, 1 - _EPS))
+    if np.ptp(odds) < 1e-8:
+        return nothing
+    fit = fit_logistic(odds, y)
+    if not fit.converged or fit.separated or fit.coef[1] <= 0:
+        return nothing
+    design = np.column_stack([np.ones(len(y)), odds])
+    right = expit(design @ fit.coef)
+    by_row = (design * (y - right)[:, None]) @ fit.covariance
+    inside = None if parts is None else parts[rows]
+    expected, influence, slope = expected_auroc_influence(right[rows], inside)
+    observed, ranked = auroc_influence(y[rows], risk[rows], inside)
+    spread = right[rows] * (1 - right[rows])
+    total = by_row @ (design[rows].T @ (slope * spread))
+    total[rows] += influence - ranked
+    return float(expected - observed), total
+
+
 def brier_influence(y, risk):
     """Return the Brier score and the influence of each row."""
     loss = (y - risk) ** 2

@@ -11,7 +11,7 @@ from scipy.stats import norm
 from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._knowledge import name_words
 from healthml._core._numerics import cluster_variance
-from healthml._core._paired import paired_scores
+from healthml._core._paired import auroc_shortfall, paired_scores
 from healthml._core._results import Result
 from healthml._core._tables import sensitive_frame
 from healthml.exceptions import InputError
@@ -34,8 +34,9 @@ class GroupPerformanceResult(Result):
         feature, group, measure, estimate, lower, upper, n_samples, n_events, n_patients, reason
         (why there is no estimate).
     gaps : DataFrame
-        feature, group, measure ("oe_ratio": of the group; "auroc": rest minus group), estimate,
-        lower, upper (simultaneous over all groups), n_samples, n_events.
+        feature, group, measure ("oe_ratio": of the group; "auroc": what the group's own spread of
+        risk allows, minus its AUC), estimate, lower, upper (simultaneous over all groups),
+        n_samples, n_events.
     """
 
     gaps: pd.DataFrame = None
@@ -70,8 +71,12 @@ def group_performance(
     """Measure discrimination, calibration and net benefit in each sensitive group.
 
     Missing values of a sensitive feature are a group of their own, so that nobody vanishes.
-    Groups below 11 patients are suppressed; groups with fewer than `min_events` rows with, or
+    Groups below 11 patients are suppressed; groups with fewer than `min_events` patients with, or
     without, the event are listed with their counts and no estimate.
+
+    Where the risks of a group lie close together nobody could rank its patients well: that is case
+    mix, not harm. A group's AUC is therefore compared with the model-based concordance [1]_, what
+    its AUC would be if every risk, recalibrated (intercept and slope) on all patients, were right.
 
     Parameters
     ----------
@@ -89,7 +94,7 @@ def group_performance(
     thresholds : ndarray, optional
         Decision thresholds for net benefit.
     min_events : int, default=10
-        Fewest rows with and without the event for an estimate.
+        Fewest patients with and without the event for an estimate.
     confidence_level : float, default=0.95
         Level of the intervals of `table`; those of `gaps` hold for all groups together.
 
@@ -107,6 +112,11 @@ def group_performance(
     healthml.metrics.performance : The same measures over everybody.
     healthml.validation.internal_external : By site, each left out in turn.
     healthml.imputation.missingness_report : For which groups values are missing.
+
+    References
+    ----------
+    .. [1] van Klaveren D, Gonen M, Steyerberg EW, Vergouwe Y. A new concordance measure for risk
+       prediction models in external validation settings. Stat Med. 2016;35:4136-4152.
 
     Examples
     --------
@@ -132,39 +142,31 @@ def group_performance(
     bands = {name: band_labels(features[name]) for name in features.columns}
     n_groups = sum(len(np.unique(b)) for b in bands.values())
     strict = 1 - (1 - confidence_level) / max(n_groups, 1)
+    about = {"groups": groups, "confidence_level": confidence_level}
     rows, gaps = [], []
     for name, band in bands.items():
         for group in np.unique(band):
             mask = band == group
-            counts = _counts(y, mask, groups)
-            reason = _why_not(counts, min_events)
+            counts, reason = _counts(y, mask, groups), _why_not(y, mask, groups, min_events)
             if reason:
                 shown = counts if counts[2] >= SMALLEST_SHOWN else (np.nan, np.nan, np.nan)
                 rows.append((name, _shown(group, counts), "all", *[np.nan] * 3, *shown, reason))
                 continue
-            about = {"groups": groups, "confidence_level": confidence_level}
-            scored = paired_scores(
-                y,
-                {"in": risk},
-                folds={"in": fold},
-                rows={"in": mask},
-                thresholds=thresholds,
-                **about,
-            )
+            options = {"folds": {"in": fold}, "rows": {"in": mask}, "thresholds": thresholds}
+            scored = paired_scores(y, {"in": risk}, **options, **about)
             rows += [
                 (name, group, r.measure, r.estimate, r.lower, r.upper, *counts, "")
                 for r in scored.table.itertuples()
             ]
-            others = paired_scores(
-                y,
-                {"out": risk},
-                folds={"out": fold},
-                rows={"out": ~mask},
-                measures=("auroc",),
-                **about,
-            )
-            scored.values.update(others.values)
-            gaps += _gaps(scored, name, group, groups, strict, counts)
+            oe = scored.values.get(("in", "oe_ratio"))
+            gaps += [
+                (name, group, *gap, *counts[:2])
+                for gap in (
+                    _oe_gap(oe, groups, strict),
+                    _auc_gap(y, risk, mask, fold, groups, strict),
+                )
+                if gap is not None
+            ]
     columns = ["feature", "group", "measure", "estimate", "lower", "upper"]
     table = pd.DataFrame(rows, columns=[*columns, "n_samples", "n_events", "n_patients", "reason"])
     gap_table = pd.DataFrame(gaps, columns=[*columns, "n_samples", "n_events"])
@@ -200,12 +202,14 @@ def _counts(y, mask, groups):
     return int(mask.sum()), int(y[mask].sum()), int(patients)
 
 
-def _why_not(counts, min_events):
-    n, events, patients = counts
-    if patients < SMALLEST_SHOWN:
+def _why_not(y, mask, groups, min_events):
+    """Return why nothing is estimated of a group; a patient of both kinds of rows counts twice."""
+    patient = np.arange(len(y)) if groups is None else np.asarray(groups)
+    if len(np.unique(patient[mask])) < SMALLEST_SHOWN:
         return f"fewer than {SMALLEST_SHOWN} patients: suppressed"
-    if min(events, n - events) < min_events:
-        return f"fewer than {min_events} rows with or without the event: not assessable"
+    kinds = (len(np.unique(patient[mask & (y == k)])) for k in (0, 1))
+    if min(kinds) < min_events:
+        return f"fewer than {min_events} patients with or without the event: not assessable"
     return ""
 
 
@@ -213,15 +217,31 @@ def _shown(group, counts):
     return group if counts[2] >= SMALLEST_SHOWN else "(small group)"
 
 
-def _gaps(scored, name, group, groups, level, counts):
-    z = norm.ppf(0.5 + level / 2)
-    gaps = []
-    if ("in", "oe_ratio") in scored.values and scored.values["in", "oe_ratio"][0] > 0:
-        ratio, influence = scored.values["in", "oe_ratio"]
-        se = np.sqrt(cluster_variance(influence / ratio, groups))
-        ends = ratio * np.exp(-z * se), ratio * np.exp(z * se)
-        gaps.append((name, group, "oe_ratio", ratio, *ends, *counts[:2]))
-    if np.isfinite(scored.values["out", "auroc"][0]):
-        gap = scored.difference("out", "in", "auroc", confidence_level=level)
-        gaps.append((name, group, "auroc", *gap, *counts[:2]))
-    return gaps
+def _oe_gap(oe, groups, level):
+    """Return observed over expected events with the interval for all groups together."""
+    if oe is None or not oe[0] > 0:
+        return None
+    ratio, influence = oe
+    half = norm.ppf(0.5 + level / 2) * np.sqrt(cluster_variance(influence / ratio, groups))
+    return "oe_ratio", ratio, ratio * np.exp(-half), ratio * np.exp(half)
+
+
+def _auc_gap(y, risk, mask, fold, groups, level):
+    """Return the AUC that the group's spread of risk allows minus its own, or None."""
+    risk, parts = np.atleast_2d(risk), None if fold is None else np.atleast_2d(fold)
+    if mask.all() or np.nanmin(risk) < 0 or np.nanmax(risk) > 1:
+        return None
+    found = []
+    for r, line in enumerate(risk):
+        seen = np.isfinite(line)
+        part = None if parts is None else parts[r][seen]
+        gap, influence = auroc_shortfall(y[seen], line[seen], mask[seen], part)
+        full = np.zeros(len(y))
+        full[seen] = influence
+        found.append((gap, full))
+    gap = float(np.mean([value for value, _ in found]))
+    if not np.isfinite(gap):
+        return None
+    variance = cluster_variance(np.mean([full for _, full in found], axis=0), groups)
+    half = norm.ppf(0.5 + level / 2) * np.sqrt(variance)
+    return "auroc", gap, gap - half, gap + half

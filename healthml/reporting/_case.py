@@ -72,6 +72,8 @@ class Case:
         The procedure (refit) or fitted model; None when risks are judged as they are.
     model_columns : list
         Columns of X that the model is given.
+    left_out : dict
+        Columns of X that it is not given, and why.
     roles : Roles
         Patient, site, time, sensitive features, existing score.
     units : ndarray or None
@@ -106,6 +108,7 @@ class Case:
     flow: pd.DataFrame | None = None
     raw_outcome: pd.Series | None = None
     event_label: str = "1"
+    left_out: dict = field(default_factory=dict)
     columns_given: bool = True
     show_values: bool = False
     verbose: int = 0
@@ -287,7 +290,8 @@ def build_case(X, y, roles, *, model, refit, event, options):
     codes = looks.select("looks_like_code", status="suspected")["column"]
     table = as_read(X, categories=[c for c in X.columns if str(c) in set(codes)]) if own else X
     is_default, model = model is None, default_model() if own else model
-    columns = _model_columns(X, roles, options.get("schema"), own)
+    left_out = _left_out(X, roles, options.get("schema"), own)
+    columns = [c for c in X.columns if c not in left_out]
     risk = options.get("risk")
     if refit:
         risk = judge.risks(model, table[columns], label="the model")
@@ -299,6 +303,7 @@ def build_case(X, y, roles, *, model, refit, event, options):
         y=y01,
         model=model,
         model_columns=columns,
+        left_out=left_out,
         roles=roles,
         units=units,
         duplicates=duplicates,
@@ -338,22 +343,28 @@ def _take_rows(roles, keep):
     return replace(roles, **taken)
 
 
-def _model_columns(X, roles, schema, is_default):
-    """Return the columns of the model; the default one gets no sensitive feature, site or time."""
+def _left_out(X, roles, schema, is_default):
+    """Return the columns of X that the model is not given, and why.
+
+    A sensitive column stays a feature unless the user takes it out: leaving it out would judge
+    another model. Site and time are no features of the audit's own model, because a new site or a
+    later year has no learnt value; a procedure of the user's is given what the user gave.
+    """
     if not is_default:
-        return list(X.columns)
-    out = set() if roles.sensitive is None else set(roles.sensitive.columns)
+        return {}
+    left = {}
     for name in ("site", "time"):
         array = getattr(roles, name)
         declared = getattr(schema, name, None) if schema is not None else None
         if declared is not None:
-            out.add(declared)
+            left[declared] = f"declared as {name}"
         elif array is not None:
-            out |= {c for c in X.columns if same_values(X[c], array)}
-    kept = [c for c in X.columns if c not in out]
-    if not kept:
-        raise InputError("No feature is left for the model beside sensitive ones, site and time.")
-    return kept
+            same = [c for c in X.columns if same_values(X[c], array)]
+            left |= dict.fromkeys(same, f"declared as {name}")
+    left = {name: why for name, why in left.items() if name in X.columns}
+    if len(left) == X.shape[1]:
+        raise InputError("No feature is left for the model beside site and time.")
+    return left
 
 
 def same_values(column, array):

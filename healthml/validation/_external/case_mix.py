@@ -7,7 +7,7 @@ from scipy.stats import norm
 from healthml._core._checks import check_event, check_proba
 from healthml._core._inputs import log_odds
 from healthml._core._numerics import cluster_variance, expit
-from healthml._core._paired import paired_scores
+from healthml._core._paired import expected_auroc_influence, paired_scores
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 from healthml.metrics._uncertainty import auroc, placements
@@ -48,14 +48,7 @@ def expected_auroc(proba):
     >>> round(expected_auroc(np.array([0.1, 0.2, 0.4, 0.7])), 3)
     0.84
     """
-    own = (proba * (1 - proba)).sum()  # a patient paired with itself, which counts as a tie
-    events, others = proba.sum(), (1 - proba).sum()
-    pairs = events * others - own
-    if not pairs > 0:
-        return np.nan
-    event = np.repeat([1.0, 0.0], len(proba))
-    area = placements(event, np.tile(proba, 2), np.r_[proba, 1 - proba]).area
-    return float((area * events * others - own / 2) / pairs)
+    return expected_auroc_influence(np.asarray(proba, dtype=float))[0]
 
 
 def read_development(development, event=None):
