@@ -70,7 +70,7 @@ MISTAKES = {
     "missing outcome column": ("good.csv --outcome dyed", "'dyed' --outcome 'died'"),
     "no outcome": ("good.csv", "--outcome"),
     "one class": (f"one_class.csv {DIED}", "'died' one class 300 rows"),
-    "three levels": ("good.csv --outcome fate", "'fate' 3 levels event="),
+    "three levels": ("good.csv --outcome fate", "'fate' 3 levels --event"),
     "event of no row": ("good.csv --outcome fate --event Dead", "'fate' 'Died'"),
     "comparison of no row": ("good.csv --outcome lab --event >999", "'lab' no event"),
     "outcome never known": (f"no_outcome.csv {DIED}", "'died' no value"),

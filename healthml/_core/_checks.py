@@ -13,6 +13,8 @@ from healthml._core._tables import parse_numbers
 from healthml.exceptions import InputError, OutcomeError
 
 MOST_LEVELS_SHOWN = 20
+MOST_LEVELS_LISTED = 10  # levels of an outcome in a message; house rule, no simulation
+SMALLEST_SHOWN = 11  # patients below which nothing is shown apart (the rule for small cells)
 
 _LABELLED = (pd.DataFrame, pd.Series)  # what has row labels; polars and arrays have none
 
@@ -29,7 +31,7 @@ _COMPARE = {
 }
 
 
-def check_event(y, *, event=None, name="y", any_two_classes=False):
+def check_event(y, *, event=None, name="y", any_two_classes=False, groups=None):
     """Return the two classes of an outcome and the outcome as 0/1.
 
     The event is never guessed: in 0/1 and booleans 1 is the event, any other outcome needs
@@ -46,6 +48,9 @@ def check_event(y, *, event=None, name="y", any_two_classes=False):
     any_two_classes : bool, default=False
         Accept any two labels and take the later one in sorted order as the event, as
         scikit-learn's classifiers do. For estimators only; where data enter, name the event.
+    groups : array-like of shape (n_samples,), default=None
+        The patient of each row, for a message: it lists levels that 11 patients or more have. Rows
+        are counted without it.
 
     Returns
     -------
@@ -58,7 +63,7 @@ def check_event(y, *, event=None, name="y", any_two_classes=False):
     ------
     OutcomeError
         If a value is infinite or missing, if there is one class only, or if the event must be
-        named; the message then lists the levels when there are at most 20.
+        named; the message then lists the levels that 11 patients or more have, ten at most.
 
     Examples
     --------
@@ -69,12 +74,12 @@ def check_event(y, *, event=None, name="y", any_two_classes=False):
     values = _outcome_values(y, name)
     levels = _sorted_levels(values)
     if event is not None:
-        classes, y01 = _named_event(values, levels, event, name)
+        classes, y01 = _named_event(values, levels, event, name, groups)
     elif len(levels) == 2 and (any_two_classes or _is_zero_one(levels)):
         classes = np.array(levels)
         y01 = values.eq(levels[1]).to_numpy(dtype=bool)
     else:
-        _refuse_levels(values, levels, name, any_two_classes)
+        _refuse_levels(values, levels, name, any_two_classes, groups)
     if y01.all() or not y01.any():
         raise OutcomeError(
             f"{name} has one class only, {'event' if y01.all() else 'no event'} in all "
@@ -432,7 +437,7 @@ def _is_number(level):
     return isinstance(level, int | float | np.number) and not isinstance(level, bool)
 
 
-def _named_event(values, levels, event, name):
+def _named_event(values, levels, event, name, groups=None):
     same = [level for level in levels if _same_label(level, event)]
     if same:
         y01 = values.isin(same).to_numpy(dtype=bool)
@@ -443,15 +448,17 @@ def _named_event(values, levels, event, name):
     comparison = _COMPARISON.fullmatch(event) if isinstance(event, str) else None
     if comparison is None:
         raise OutcomeError(
-            f"event={event!r} is not a level of {name}, which has {list_levels(levels)}; "
-            'name one of them, or compare with a number such as ">0".'
+            f"event={event!r} is not a level of {name}, which has "
+            f"{_held_levels(values, levels, groups)}; name one of its levels, or compare with a "
+            'number such as ">0".'
         )
     numbers, is_text = parse_numbers(values)
     bad = np.flatnonzero(is_text | numbers.isna())
     if bad.size:
         raise OutcomeError(
             f"event={event!r} compares {name} with a number, but {bad.size} of its values are not "
-            f"numbers, the first at position {bad[0]}; {name} has {list_levels(levels)}."
+            f"numbers, the first at position {bad[0]}; {name} has "
+            f"{_held_levels(values, levels, groups)}."
         )
     sign, bound = comparison.groups()
     y01 = _COMPARE[sign](numbers.to_numpy(), float(bound))
@@ -469,7 +476,7 @@ def _same_label(level, event):
     return False
 
 
-def _refuse_levels(values, levels, name, any_two_classes):
+def _refuse_levels(values, levels, name, any_two_classes, groups=None):
     if len(levels) == 1:
         raise OutcomeError(
             f"{name} has one class only in all {len(values)} rows; "
@@ -484,15 +491,29 @@ def _refuse_levels(values, levels, name, any_two_classes):
     if any_two_classes:
         raise OutcomeError(
             f"Only binary classification is supported. The type of the target is multiclass: "
-            f"{name} has {list_levels(levels)}; make it 0/1 with 1 for the event."
+            f"{name} has {_held_levels(values, levels, groups)}; make it 0/1 with 1 for the event."
         )
-    comparable = all(_is_number(level) for level in levels)
-    how = 'such as event=">0"' if comparable else f"such as event={str(levels[0])!r}"
-    how = 'such as event=">0"' if len(levels) > MOST_LEVELS_SHOWN else how
     raise OutcomeError(
-        f"{name} has {list_levels(levels)}, and which of them is the event is not guessed; "
-        f"name it, {how}."
+        f"{name} has {_held_levels(values, levels, groups)}, and which of them is the event is not "
+        "guessed; name the level, or a comparison of numbers, as the event (event=; --event on the "
+        "command line)."
     )
+
+
+def _held_levels(values, levels, groups=None):
+    """Return how many levels there are, and those that 11 patients or more have, ten at most."""
+    what = f"{len(levels)} level{'s' if len(levels) != 1 else ''}"
+    rows = pd.DataFrame({"level": values.to_numpy(dtype=object)})
+    rows["patient"] = np.arange(len(rows)) if groups is None else np.asarray(groups, dtype=object)
+    counts = rows.drop_duplicates()["level"].value_counts()
+    held = [level for level in levels if counts.get(level, 0) >= SMALLEST_SHOWN]
+    if not held:
+        return f"{what}, none of them with {SMALLEST_SHOWN} patients or more"
+    shown = ", ".join(repr(_plain(level)) for level in held[:MOST_LEVELS_LISTED])
+    if len(held) == len(levels) <= MOST_LEVELS_LISTED:
+        return f"{what}: {shown}"
+    of = "among those" if len(held) > MOST_LEVELS_LISTED else "those"
+    return f"{what} ({of} with {SMALLEST_SHOWN} patients or more: {shown})"
 
 
 def _plain(level):

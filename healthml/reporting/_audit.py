@@ -17,6 +17,7 @@ from healthml.reporting._checks import (
     find_leaks,
     find_performance,
     interval_words,
+    names_in_words,
 )
 from healthml.reporting._report import AuditReport, NotAssessed, findings_table, sort_findings
 from healthml.validation._scoring import predict_risk
@@ -81,7 +82,7 @@ def audit(
     ----------
     estimator : scikit-learn classifier, Pipeline or None
         The procedure to refit, or a fitted model. None judges the table with the audit's own
-        penalised logistic regression, which does not use sensitive features, site or time.
+        penalised logistic regression, which uses every column but site and time.
     X : DataFrame or array-like of shape (n_samples, n_features)
         Features; with a `schema` and no `y`, the whole table.
     y : array-like of shape (n_samples,) or str, optional
@@ -89,7 +90,8 @@ def audit(
     groups : array-like of shape (n_samples,) or str, optional
         The patient of each row. Rows of a patient never stand on both sides of a split.
     sensitive_features : DataFrame, array-like or list of str, optional
-        For whom performance is shown apart; names are columns of `X`, which stay in `X`.
+        For whom performance is shown apart. Names are columns of `X` and stay features of the
+        model; what leaving them out would cost is shown.
     site, time : array-like of shape (n_samples,) or str, optional
         Site and time of each row: is the model right at a site left out, and later?
     schema : Schema, optional
@@ -168,7 +170,7 @@ def audit(
     case = build_case(
         X, y, roles, model=estimator, refit=refit, event=event, options={**options, "risk": risk}
     )
-    return _report(case, _statement(case, "model" if not refit else "procedure"))
+    return _report(case, "model" if not refit else "procedure")
 
 
 def audit_predictions(
@@ -244,7 +246,7 @@ def audit_predictions(
         "columns_given": columns_given,
     }
     case = build_case(X, y, roles, model=None, refit=False, event=event, options=options)
-    return _report(case, _statement(case, "score"))
+    return _report(case, "score")
 
 
 def _inputs(X, y, groups, sensitive_features, site, time, schema, score, known_after):
@@ -303,6 +305,7 @@ def _from_schema(table, schema):
             **vars(roles),
             "known_after": kept[later] if later else None,
             "identifiers": kept[names] if names else None,
+            "named": {c: role for c, role in schema._named_columns() if c not in parts.X.columns},
         }
     )
     extra = {"flow": parts.flow, "split": True, "raw_outcome": kept[schema.outcome]}
@@ -351,16 +354,16 @@ def _event_label(event):
 
 def _statement(case, what):
     """Return the report's first line: what was judged, and for whom."""
-    who = "new patients" if case.roles.groups is not None else "new rows (no patient was declared)"
+    whom = "new patients" if case.roles.groups is not None else "new rows (no patient was declared)"
     if what == "procedure":
         name = (
             "the audit's own penalised logistic regression"
             if case.is_default
-            else (f"the procedure {type(case.model).__name__}")
+            else f"the procedure {type(case.model).__name__}"
         )
         return (
             f"This judges {name}, refitted in {len(np.unique(case.judge.folds[0]))} folds x "
-            f"{len(case.judge.folds)} repeats, for {who} of the same sites and years."
+            f"{len(case.judge.folds)} repeats, for {whom} {_like_these(case)}."
         )
     name = "an existing score" if what == "score" else f"the fitted {type(case.model).__name__}"
     return (
@@ -370,7 +373,40 @@ def _statement(case, what):
     )
 
 
-def _report(case, statement):
+def _like_these(case):
+    """Return of what kind the new patients are, by what was declared."""
+    kinds = [
+        word
+        for word, role in (("sites", case.roles.site), ("years", case.roles.time))
+        if role is not None
+    ]
+    return f"of the same {' and '.join(kinds)}" if kinds else "like those of this table"
+
+
+def _columns_line(case, what):
+    """Return the report's second line: the columns used and left out, and why."""
+    if what == "score":
+        return "The risks were handed in: which columns they were made from is not known here."
+    used = list(case.model_columns)
+    if what == "model":
+        used = list(getattr(case.model, "feature_names_in_", used))
+    later = () if case.roles.known_after is None else case.roles.known_after.columns
+    left = {**case.roles.named, **case.left_out}
+    left |= dict.fromkeys(later, "known only after the prediction")
+    left |= {c: "not a column of the fitted model" for c in case.X.columns if c not in used}
+    left |= case.left_out
+    text = f"Columns used ({len(used)}): {names_in_words(used, _MOST_NAMED)}."
+    if not left:
+        return text + " Left out: none."
+    words = [f"{name} ({_ROLE_WORDS.get(why, why)})" for name, why in left.items()]
+    return f"{text} Left out: {names_in_words(words, _MOST_NAMED)}."
+
+
+_MOST_NAMED = 30  # columns named one by one at the head of the report; chosen by judgement
+_ROLE_WORDS = {"score": "existing score", "known_after": "known only after the prediction"}
+
+
+def _report(case, what):
     case = _measured(case)
     looks = [] if case.columns_given else [Look(not_assessed=(_NO_COLUMNS,))]
     for check in CHECKS:
@@ -381,7 +417,8 @@ def _report(case, statement):
     missing = [m for look in looks for m in look.not_assessed] + list(_BEYOND_THE_TABLE)
     return AuditReport(
         findings_table(findings),
-        statement=statement,
+        statement=_statement(case, what),
+        columns=_columns_line(case, what),
         headline=_headline(case),
         findings=findings,
         not_assessed=tuple(missing),
@@ -398,8 +435,11 @@ def _measured(case):
 
 
 def _headline(case):
-    """Return the AUC, never without the leak beside it."""
+    """Return the AUC, never without the leak beside it, and O:E where risks are judged as is."""
     text = f"AUC {interval_words(case.performance.scores.get('model', 'auroc'))}"
+    if not case.refit and case.performance.has("oe_ratio", "model"):
+        oe = case.performance.scores.get("model", "oe_ratio")
+        text += f"; observed / expected events {interval_words(oe, 2)}"
     n = len(case.leaks.suspects)
     if case.leaks.scores is not None:
         clean = case.leaks.scores.get("variant", "auroc")

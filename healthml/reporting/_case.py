@@ -30,6 +30,7 @@ class Roles:
     score: np.ndarray | None = None
     known_after: pd.DataFrame | None = None
     identifiers: pd.DataFrame | None = None
+    named: dict = field(default_factory=dict)  # columns of the table taken out of X -> their role
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def take_roles(X, y, *, groups, site, time, sensitive_features, score):
     Roles
     """
     frame = to_pandas(X)
-    left = []
+    left = {}
     given = {"y": y, "groups": groups, "site": site, "time": time, "score": score}
     check_alignment(X=X, **given, sensitive_features=sensitive_features)
 
@@ -179,7 +180,7 @@ def take_roles(X, y, *, groups, site, time, sensitive_features, score):
         if value not in frame.columns:
             raise InputError(f"{name}={value!r} is not a column of X; give a column or an array.")
         if leaves:
-            left.append(value)
+            left[value] = {"y": "outcome", "groups": "patient"}.get(name, name)
         return frame[value]
 
     outcome = column(y, "y", True)
@@ -194,8 +195,9 @@ def take_roles(X, y, *, groups, site, time, sensitive_features, score):
         None if when is None else np.asarray(when),
         sensitive,
         None if risk is None else np.asarray(pd.Series(risk), dtype=object),
+        named=left,
     )
-    return frame.drop(columns=left), outcome, roles
+    return frame.drop(columns=list(left)), outcome, roles
 
 
 def _aligned(value, n, name):
@@ -263,7 +265,7 @@ def build_case(X, y, roles, *, model, refit, event, options):
     X, raw, roles = X[known], raw[known], _take_rows(roles, known)
     if not len(X):
         raise InputError("The outcome is missing in every row; check the outcome's column.")
-    classes, y01 = check_event(raw, event=event, name="the outcome")
+    classes, y01 = check_event(raw, event=event, name="the outcome", groups=roles.groups)
     X = check_table(X, "table with a known outcome")
     rng = np.random.RandomState(options.get("seed", 0))
     duplicates = duplicate_clusters(X) if X.shape[1] > 1 else None
@@ -337,7 +339,7 @@ def _take_rows(roles, keep):
     taken = {}
     for name in roles.__dataclass_fields__:
         value = getattr(roles, name)
-        taken[name] = value if value is None else value[keep]
+        taken[name] = value if value is None or isinstance(value, dict) else value[keep]
     if taken["groups"] is not None:
         taken["groups"] = np.unique(taken["groups"], return_inverse=True)[1]
     return replace(roles, **taken)

@@ -102,6 +102,8 @@ class AuditReport(Result):
         The evidence, chapter by chapter.
     about : dict
         Rows, events, patients, thresholds, resampling, version, seed.
+    columns : str
+        Second line: the columns used and left out, and why.
     """
 
     statement: str = ""
@@ -110,6 +112,7 @@ class AuditReport(Result):
     not_assessed: tuple = ()
     sections: tuple = ()
     about: dict = field(default_factory=dict)
+    columns: str = ""
 
     @property
     def must_settle(self):
@@ -148,7 +151,7 @@ class AuditReport(Result):
 
     def summary(self):
         """Return the short summary for a terminal."""
-        lines = [self.statement, self.headline, ""]
+        lines = [text for text in (self.statement, self.columns, self.headline) if text] + [""]
         settle = self.must_settle
         lines.append(
             f"To be settled before anyone relies on this model: {len(settle)}"
@@ -171,6 +174,7 @@ class AuditReport(Result):
         """Return the report as JSON text, and write it to `path` when given."""
         body = {
             "statement": self.statement,
+            "columns": self.columns,
             "headline": self.headline,
             "exit_code": self.exit_code,
             "about": plain(self.about),

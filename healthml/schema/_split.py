@@ -96,7 +96,9 @@ def split_table(schema, frame, features):
         flow.leave_out(~rule.met(values), f"not eligible: {rule}")
     flow.leave_out(frame[schema.outcome].isna().to_numpy(), "outcome missing")
     name = f"outcome {schema.outcome!r}"
-    _, y01 = check_event(frame[schema.outcome].iloc[flow.kept], event=schema.event, name=name)
+    patient = None if schema.patient is None else frame[schema.patient].iloc[flow.kept]
+    kept = frame[schema.outcome].iloc[flow.kept]
+    _, y01 = check_event(kept, event=schema.event, name=name, groups=patient)
     if schema.horizon is not None:
         _check_horizon(schema, frame[schema.follow_up], flow.kept, y01)
     for role in ("patient", "site"):

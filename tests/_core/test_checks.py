@@ -81,10 +81,11 @@ def test_a_comparison_agrees_with_numpy(y, bound):
         ([1, 1], None, "one class only in all 2 rows"),
         (["a", "a"], "a", "one class only, event in all 2 rows"),
         ([0, 0], ">3", "one class only, no event in all 2 rows"),
-        (["no", "yes"], None, "2 levels: 'no', 'yes'"),
-        ([1, 2], None, r'2 levels: 1, 2, .*event=">0"'),
+        (["no", "yes"] * 11, None, "2 levels: 'no', 'yes', and which"),
+        (["no", "yes"] * 10, None, "2 levels, none of them with 11 patients or more"),
+        ([1, 2] * 11, None, r"2 levels: 1, 2, .*\(event=; --event on the command line\)"),
         ([0, 1, 2], None, "3 levels"),
-        (["no", "yes"], "Yes", "not a level of y, which has 2 levels: 'no', 'yes'"),
+        (["no", "yes"] * 11, "Yes", "not a level of y, which has 2 levels: 'no', 'yes'; name"),
         (["no", "yes"], ">0", "2 of its values are not numbers, the first at position 0"),
     ],
 )
@@ -94,9 +95,23 @@ def test_an_unusable_outcome(y, event, says):
     assert "\n" not in str(caught.value)
 
 
+def test_levels_of_few_patients_are_counted_and_not_named():
+    y = ["a"] * 30 + ["b"] * 20 + ["rare"] * 10
+    with pytest.raises(
+        OutcomeError, match=r"3 levels \(those with 11 patients or more: 'a', 'b'\)"
+    ):
+        check_event(y)
+    patients = np.r_[np.arange(30), np.arange(10).repeat(2), np.arange(10)]
+    with pytest.raises(OutcomeError, match=r"patients or more: 'a'\)"):
+        check_event(y, groups=patients)
+    many = np.repeat([f"level{k:02d}" for k in range(12)], 11)
+    with pytest.raises(OutcomeError, match=r"12 levels \(among those .*'level09'\)"):
+        check_event(many)
+
+
 def test_no_more_than_twenty_levels_are_shown():
     assert "'20'" in list_levels([str(i) for i in range(1, 21)])
-    with pytest.raises(OutcomeError, match="21 distinct values") as caught:
+    with pytest.raises(OutcomeError, match="21 levels, none of them with 11") as caught:
         check_event([f"id{i}" for i in range(21)])
     assert "id3" not in str(caught.value)
 

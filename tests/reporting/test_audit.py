@@ -1,5 +1,6 @@
 """The audit as a whole: what goes in, what it says first, and what never comes out."""
 
+import html
 import json
 import traceback
 
@@ -35,6 +36,7 @@ X, RISK, Y = rows()
 DIED = np.where(Y == 1, "Died", "Alive home")  # in sorted order the event is not the last class
 GROUPS = np.arange(N) // 2
 SITE = np.where(np.arange(N) % 3 == 0, "north", "south")
+SEX = np.random.default_rng(5).choice(["f", "m"], N)
 
 
 def numbers_of(report):
@@ -338,11 +340,44 @@ def test_a_named_score_is_never_a_feature():
     assert "risk" not in set(report.section("leaks").tables[0][1]["column"])
 
 
-def test_sensitive_site_and_time_are_no_features_of_the_audits_own_model():
-    table = X.assign(sex=SITE[::-1], hospital=SITE, year=2000 + np.arange(N) % 5)
-    report = audit(None, table, Y, sensitive_features=["sex"], site="hospital", time="year", **ONCE)
+def test_site_and_time_are_no_features_of_the_audits_own_model_and_sensitive_ones_are():
+    table = X.assign(sex=SEX, hospital=SITE, year=2000 + np.arange(N) % 5)
+    report = audit(
+        None,
+        table,
+        Y,
+        sensitive_features=["sex"],
+        site="hospital",
+        time="year",
+        known_after=["b"],
+        **ONCE,
+    )
     screened = set(report.section("leaks").tables[0][1]["column"])
-    assert screened == set(X.columns)
+    assert screened == {*X.columns, "sex"} - {"b"}
+    assert report.columns.startswith(f"Columns used ({len(screened)}): ")
+    assert report.summary().splitlines()[1] == report.columns
+    left = report.columns.split("Left out: ")[1]
+    assert left == (
+        "hospital (declared as site), year (declared as time), b (known only after the prediction)."
+    )
+    assert report.columns in html.unescape(report.to_html())
+    assert json.loads(report.to_json())["columns"] == report.columns
+
+
+def test_a_sensitive_column_changes_nothing_but_what_is_shown():
+    table = X.assign(sex=SEX)
+    plain, named = (audit(None, table, Y, sensitive_features=s, **ONCE) for s in (None, ["sex"]))
+    assert plain.headline == named.headline
+    section = named.section("without_sensitive")
+    assert "The model uses sex. Without it the AUC would be" in section.lead
+    kept = audit(None, X, Y, sensitive_features=table[["sex"]], **ONCE)  # not a feature at all
+    assert "without_sensitive" not in {s.key for s in kept.sections}
+    shown = section.tables[0][1]
+    assert set(shown["model"]) == {"with them", "without them"}
+    without = shown[shown["model"] == "without them"].set_index("group")["estimate"]
+    again = kept.section("groups").tables[0][1]
+    again = again[again["measure"] == "oe_ratio"].set_index("group")["estimate"]
+    pd.testing.assert_series_equal(without, again, check_names=False)
 
 
 # --- severity ------------------------------------------------------------------------------------
@@ -371,9 +406,11 @@ def test_noise_columns_do_not_beat_age_and_sex():
     table["age"], table["sex"] = rng.normal(60, 15, 500).round(), rng.choice(["f", "m"], 500)
     log_odds = 0.1 * (table["age"] - 60) + np.where(table["sex"] == "m", 0.8, -0.8)
     outcome = (rng.uniform(size=500) < 1 / (1 + np.exp(-log_odds))).astype(int)
-    report = audit(None, table, outcome, sensitive_features=["age", "sex"], **ONCE)
+    people = table[["age", "sex"]]
+    report = audit(None, table.filter(like="lab"), outcome, sensitive_features=people, **ONCE)
     found = next(f for f in report.findings if f.code == "HM401")
-    assert found.severity == "serious"  # age and sex were kept from the model as sensitive
+    assert found.severity == "serious"
+    assert found.evidence.endswith("The reference uses age, sex; the model does not have age, sex.")
     assert found.effect.lower > 0.02
     assert report.exit_code == 1
     assert found.remedy in report.next_evidence
@@ -469,8 +506,8 @@ BAD = {
         "proba has two columns",
     ),
     "risk rows": (lambda: audit_predictions(Y[:9], RISK), "y_proba has 400 values for 9 rows"),
-    "only sensitive": (
-        lambda: audit(None, X[["age"]], Y, sensitive_features=["age"], **ONCE),
+    "only time": (
+        lambda: audit(None, X[["age"]], Y, time="age", **ONCE),
         "No feature is left",
     ),
 }

@@ -127,9 +127,10 @@ def test_risks_given_lose_the_same_rows():
     assert case.is_default  # no procedure of the user's
 
 
-def test_the_audits_own_model_gets_no_sensitive_feature_site_or_time():
+def test_the_audits_own_model_gets_sensitive_features_and_no_site_or_time():
     case = case_of(**NAMES)
-    assert case.model_columns == ["a", "b", "c"]
+    assert case.model_columns == ["a", "b", "c", "sex"]
+    assert case.left_out == {"hospital": "declared as site", "year": "declared as time"}
     assert list(case.X.columns) == ["a", "b", "c", "hospital", "year", "sex"]
     users = case_of(model=default_model(), **NAMES)
     assert users.model_columns == list(users.X.columns)
@@ -189,9 +190,9 @@ def test_the_event_is_named_and_known():
     assert set(case.raw_outcome) == {"Died", "Home"}
 
 
-def test_only_sensitive_columns_leave_no_model():
+def test_site_and_time_alone_leave_no_model():
     with pytest.raises(InputError, match="No feature is left for the model"):
-        case_of(X[["sex", "died"]], sensitive_features=["sex"])
+        case_of(X[["hospital", "died"]], site="hospital")
 
 
 # --- patients joined with copies of rows ---------------------------------------------------------
@@ -265,4 +266,4 @@ def test_what_is_no_pair_of_thresholds_is_refused(wrong):
 
 
 def test_roles_are_empty_unless_given():
-    assert all(value is None for value in vars(Roles()).values())
+    assert not any(vars(Roles()).values())

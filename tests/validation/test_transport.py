@@ -55,7 +55,7 @@ def test_every_site_is_scored_alone(cohort, sites):
     assert sites.n_compared == 3
     places = ["all sites, each left out", "north", "south", "east"]
     assert sites.table["place"].unique().tolist() == places
-    assert sites.note.startswith("4 sites; 1 with fewer than 50 rows or 10 events")
+    assert sites.note.startswith("4 sites; 1 with fewer than 50 rows or 10 patients")
     for place in places[1:]:
         rows = place == SITES
         p, event = sites.risk[rows], y[rows]
@@ -210,7 +210,7 @@ def test_the_last_quarter_by_whole_periods(cohort, later):
     expected = oe_interval(y[rows], later.risk[rows], 0.95, y[~rows])
     assert (ratio["lower"], ratio["upper"]) == pytest.approx(expected, rel=2e-3)
     assert (auc["n_samples"], auc["n_events"]) == (200, y[rows].sum())
-    assert "Fitted on 270 earlier rows, judged on 200 later rows; 0 earlier" in later.note
+    assert "Fitted on all 270 earlier rows, judged on 200 later rows, 0 of them" in later.note
 
 
 @pytest.mark.parametrize(
@@ -230,17 +230,34 @@ def test_the_level_of_the_judge(cohort):
     assert (row["lower"], row["upper"]) == pytest.approx(expected, rel=2e-3)
 
 
-def test_patients_who_return_train_no_model_and_one_fit_is_enough(remembers):
+def test_all_early_rows_train_whoever_returns_and_both_kinds_are_judged_apart(remembers):
     """Patients 0 to 9 come early and late, 10 to 39 early, 40 to 59 late, and 58 and 59 twice."""
     patients = np.r_[np.arange(40), np.arange(10), np.arange(40, 60), 58, 59]
     time = np.repeat([1, 2], [40, 32])
     judge = Evaluator(np.tile([0, 1], 36), groups=patients, n_repeats=1, random_state=0)
     result = later_time(judge, remembers, patients[:, None], time)
     (seen,) = remembers.fits
-    np.testing.assert_array_equal(seen, np.arange(10, 40))
-    assert np.nanmax(result.risk) == 0
-    assert result.note.startswith("Fitted on 30 earlier rows, judged on 32 later rows; 10 earlier")
-    assert line(result, "later period", "oe_ratio")["n_patients"] == 30
+    np.testing.assert_array_equal(seen, np.arange(40))
+    words = "Fitted on all 40 earlier rows, judged on 32 later rows, 10 of them of patients seen"
+    assert result.note.startswith(words)
+    counts = {place: g["n_patients"].iloc[0] for place, g in result.table.groupby("place")}
+    assert counts == {"later period, new patients": 20, "later period, returning patients": 10}
+
+
+def test_the_later_time_does_not_know_the_future():
+    """Visits until death: chosen by who returns, the training rows would be those who die."""
+    rng, rows = np.random.default_rng(3), []
+    for patient in range(400):
+        entry, x = rng.uniform(0, 6), rng.normal()
+        death = entry + rng.exponential(1 / (0.12 * np.exp(0.9 * x)))
+        visits = np.arange(entry, min(death, 7), 0.5)
+        rows += [(patient, t, x + rng.normal(0, 0.5), death < t + 1) for t in visits]
+    patient, time, x, y = map(np.array, zip(*rows, strict=True))
+    judge = Evaluator(y.astype(int), groups=patient, n_repeats=1, random_state=0)
+    table = later_time(judge, LogisticRegression(), x[:, None], time).table
+    ratio = table[table["measure"] == "oe_ratio"]
+    assert len(ratio) == 2
+    assert ratio["estimate"].between(0.6, 1.6).all()
 
 
 @pytest.mark.parametrize(

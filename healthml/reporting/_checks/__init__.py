@@ -1,8 +1,16 @@
 """The audit's checks: each asks a room and words the answer."""
 
 from healthml.reporting._checks.leakage import find_leaks
-from healthml.reporting._checks.look import Look, interval_words
+from healthml.reporting._checks.look import Look, interval_words, names_in_words
 from healthml.reporting._checks.performance import find_performance
 from healthml.reporting._checks.table import CHECKS, Check
 
-__all__ = ["CHECKS", "Check", "Look", "find_leaks", "find_performance", "interval_words"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Look",
+    "find_leaks",
+    "find_performance",
+    "interval_words",
+    "names_in_words",
+]

@@ -1,6 +1,7 @@
 """Whether it holds at another site, later, and for every group."""
 
 import numpy as np
+import pandas as pd
 
 from healthml._core._findings import NOTE, SERIOUS, Effect, Finding
 from healthml.exceptions import InputError
@@ -14,10 +15,12 @@ from healthml.reporting._checks.look import (
     headline_folds,
     interval_words,
     looks_like,
+    names_in_words,
+    without_columns,
 )
 from healthml.reporting._report import Figure, NotAssessed, Section
 from healthml.validation._leakage import screen_columns
-from healthml.validation._transport import later_time, leave_site_out
+from healthml.validation._transport import later_time, leave_site_out, ranking_at_new_sites
 
 
 def check_sites(case):
@@ -46,22 +49,16 @@ def check_sites(case):
 
 def _auc_at_new_sites(case, result):
     """Return how much ranking inside a site is lost when the site took no part in the model."""
-    site = np.unique(case.roles.site, return_inverse=True)[1]
-    risk = base_risk(case)[:1]
-    parts = site[None, :] * (int(case.judge.folds.max()) + 1) + case.judge.folds[:1]
-    scores = case.judge.score(
-        {"known": risk, "new": result.risk[None, :]}, folds={"known": parts, "new": site[None, :]}
-    )
-    loss = scores.difference("known", "new")
+    loss, known, new = ranking_at_new_sites(case.judge, base_risk(case), result, case.roles.site)
     effect = auc_effect(case, *loss, "AUC inside sites that took part minus AUC at sites left out")
-    known, new = (interval_words(scores.get(name, "auroc")) for name in ("known", "new"))
     return graded(
         case,
         "HM404",
         effect,
         "Ranking of patients at a site the model was not made with",
-        f"Patients of one site are ranked with an AUC of {known} when the site took part and {new} "
-        "when it was left out. An AUC over all sites also counts the differences between sites.",
+        f"Patients of one site are ranked with an AUC of {interval_words(known)} when the site "
+        f"took part and {interval_words(new)} when it was left out. An AUC over all sites also "
+        "counts the differences between sites.",
         "Report performance at sites left out beside the headline.",
     )
 
@@ -84,7 +81,7 @@ def _site_as_is(case):
 
 
 def check_later(case):
-    """Predict later rows by a model made on earlier rows of other patients."""
+    """Predict later rows by a model made on all earlier rows."""
     topic = "Does it hold at a later time?"
     needed = "Validate it on patients of a later period."
     if case.roles.time is None:
@@ -140,7 +137,7 @@ def _place_section(key, topic, lead, result):
 def _worst_place(case, result, code, what):
     """Return one finding for the place whose risks are furthest off, by its interval."""
     rows = result.table[result.table["measure"] == "oe_ratio"].dropna(subset=["estimate"])
-    if code == "HM404":
+    if what == "site":
         rows = rows.iloc[1:]  # the first line pools all sites
     effects = [
         Effect(
@@ -148,9 +145,7 @@ def _worst_place(case, result, code, what):
             r.estimate,
             r.lower,
             r.upper,
-            f"Observed over expected events, {what} {r.place}"
-            if what == "site"
-            else "Observed over expected events in the later period",
+            f"Observed over expected events, {'site ' if what == 'site' else ''}{r.place}",
             int(r.n_samples),
             int(r.n_events),
             f"log-Wald, for {result.n_compared} places together",
@@ -167,30 +162,40 @@ def _worst_place(case, result, code, what):
         case,
         code,
         worst,
-        f"Risks are wrong at a {what} the model was not made with",
-        f"{off} of {len(effects)} {what}s have risks wrong beyond the cut-off.",
+        f"Risks are wrong at a {'site' if what == 'site' else 'time'} the model was not made with",
+        f"{off} of {len(effects)} {_WHERE[what]} have risks wrong beyond the cut-off.",
         f"Recalibrate before use at a new {what}, and validate there.",
     )
-    return [finding] if finding.severity == SERIOUS else _held(finding, len(effects), what)
+    return [finding] if finding.severity == SERIOUS else [_held(finding, len(effects), what)]
+
+
+_WHERE = {"site": "sites", "period": "groups of later patients (new, returning)"}
 
 
 def _held(finding, n, what):
-    """Say that nothing beyond the cut-off was shown, with the furthest place as evidence."""
-    note = Finding(
+    """Say what was shown of the furthest place, where nothing beyond the cut-off was."""
+    low, high = finding.effect.lower, finding.effect.upper
+    place = "site" if what == "site" else "later period"
+    if finding.severity != NOTE:
+        title = f"Too few events to judge a new {place}"
+    elif low > 1 or high < 1:
+        way = "low" if low > 1 else "high"
+        title = f"Risks are somewhat too {way} at a {place}, not shown to be beyond the cut-off"
+    else:
+        title = f"No {place} was shown to have wrong risks"
+    return Finding(
         finding.code,
         finding.severity,
-        f"No {what} with risks wrong beyond the cut-off was shown"
-        if finding.severity == NOTE
-        else f"Too few events to judge a new {what}",
-        f"{n} {what}s compared; the furthest is given.",
+        title,
+        f"{n} {_WHERE[what] if what != 'site' or n != 1 else 'site'} compared; the furthest, by "
+        "the end of its interval nearest to 1, is given.",
         finding.remedy,
         finding.effect,
     )
-    return [note]
 
 
 def check_groups_performance(case):
-    """Measure performance in every sensitive group."""
+    """Word performance in every sensitive group, and what dropping the sensitive columns costs."""
     topic = "For whom does it work?"
     if case.roles.sensitive is None:
         return _not_assessed(
@@ -209,11 +214,12 @@ def check_groups_performance(case):
         "groups",
         topic,
         "Out-of-sample performance by group; groups below 11 patients are suppressed, and without "
-        "10 rows with and without the event nothing is estimated. A different event rate is not "
-        "in itself a fault of the model.",
+        "10 patients with and 10 without the event nothing is estimated. A different event rate is "
+        "not in itself a fault of the model, nor is a lower AUC where the risks of a group lie "
+        "close together: it is compared with what its own spread of risk allows.",
         (
             ("Performance by group", found.table),
-            ("Gaps, intervals for all groups together", found.gaps),
+            ("Observed over expected events, and AUC allowed minus AUC", found.gaps),
         ),
         (Figure(found.plot, "Observed over expected events by group"),),
     )
@@ -223,7 +229,37 @@ def check_groups_performance(case):
         if (f := _worst_gap(case, found.gaps, m, c))
     ]
     findings += _too_small(found.table)
-    return Look(tuple(findings), (section,), (_label_bias(),))
+    return Look(tuple(findings), (section, *_without_sensitive(case, found)), (_label_bias(),))
+
+
+def _without_sensitive(case, found):
+    """Return what it costs to leave the sensitive columns out of the model, as information."""
+    base = base_columns(case)
+    drop = [c for c in base if c in set(case.roles.sensitive.columns)]
+    if not case.refit or not drop or len(drop) == len(base):
+        return ()
+    loss, scores, risk = without_columns(case, drop, label="without the sensitive columns")
+    other = group_performance(
+        case.y, risk, case.roles.sensitive, fold=case.judge.folds[:1], groups=case.units
+    ).table
+    columns = ["feature", "group", "estimate", "lower", "upper", "n_samples", "n_events"]
+    parts = [
+        table[table["measure"] == "oe_ratio"][columns].assign(model=name)
+        for name, table in (("with them", found.table), ("without them", other))
+    ]
+    names = names_in_words(drop)
+    cost = f"{loss[0]:.3f} ({loss[1]:.3f} to {loss[2]:.3f})"
+    table = pd.concat(parts, ignore_index=True)[["model", *columns]]
+    section = Section(
+        "without_sensitive",
+        "groups",
+        "What would leaving the sensitive columns out of the model do?",
+        f"The model uses {names}. Without {'it' if len(drop) == 1 else 'them'} the AUC would be "
+        f"{interval_words(scores.get('variant', 'auroc'))}, a loss of {cost}; the risks of each "
+        "group would be as far off as the table says. This is information, not a finding.",
+        (("Observed over expected events by group", table),),
+    )
+    return (section,)
 
 
 def _worst_gap(case, gaps, measure, code):
@@ -258,7 +294,7 @@ def _worst_gap(case, gaps, measure, code):
         code,
         worst,
         title,
-        f"{len(effects)} groups compared; the furthest is given.",
+        f"{len(effects)} groups compared; the furthest, by its interval, is given.",
         "Look at calibration and missing data of this group, and validate there.",
     )
     return finding if finding.severity == SERIOUS else None
@@ -275,7 +311,7 @@ def _too_small(table):
             "not assessable",
             f"{len(small)} groups are too small to judge",
             f"{suppressed} below 11 patients (suppressed), {len(small) - suppressed} with fewer "
-            "than 10 rows with or without the event.",
+            "than 10 patients with or without the event.",
             "Collect more patients of these groups before anything is said about them.",
             columns=tuple(dict.fromkeys(small["feature"])),
         )

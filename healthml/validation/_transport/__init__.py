@@ -5,7 +5,11 @@ from healthml.validation._transport.internal_external import (
     InternalExternalResult,
     internal_external,
 )
-from healthml.validation._transport.leave_out import later_time, leave_site_out
+from healthml.validation._transport.leave_out import (
+    later_time,
+    leave_site_out,
+    ranking_at_new_sites,
+)
 from healthml.validation._transport.temporal import TemporalResult, temporal_performance
 
 __all__ = [
@@ -16,5 +20,6 @@ __all__ = [
     "internal_external",
     "later_time",
     "leave_site_out",
+    "ranking_at_new_sites",
     "temporal_performance",
 ]

@@ -12,8 +12,9 @@ from healthml._core._paired import paired_scores
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.meta_analysis._options import FEWEST
-from healthml.validation._splits import rows_of_others, time_values
+from healthml.validation._splits import PatientTimeSplit, rows_of_others, time_values
 from healthml.validation._transport.site_measures import pool_sites, site_lines
+from healthml.validation._transport.temporal import temporal_performance
 
 __all__ = ["TransportResult", "later_time", "leave_site_out", "time_values"]
 
@@ -67,9 +68,9 @@ def leave_site_out(
     """Predict every site by a model that never saw it.
 
     With more than `max_refits` sites, sites are left out several at a time. A site is reported
-    alone when it has `min_rows` rows and `min_events` events; its AUC and slope also need
-    `min_events` rows without the event. The pooled AUC compares patients of one site only. Where
-    a patient was at several sites, the rows at the others train no model for this one.
+    alone when it has `min_rows` rows and `min_events` patients with the event; its AUC and slope
+    also need `min_events` patients without it. The pooled AUC compares patients of one site only.
+    Where a patient was at several sites, the rows at the others train no model for this one.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def leave_site_out(
     max_refits : int, default=10
         Most refits.
     min_rows, min_events : int
-        Smallest site to report alone.
+        Smallest site to report alone: rows, and patients with the event.
     label : str
         Name in progress.
 
@@ -115,22 +116,26 @@ def leave_site_out(
     big, small = [], 0
     for k in range(len(labels)):
         rows = codes == k
-        events = int(judge.y[rows].sum())
+        events = _patients(judge, rows & (judge.y == 1))
         enough = rows.sum() >= min_rows and events >= min_events
         big, small = ([*big, k], small) if enough else (big, small + 1)
     places = [("all sites, each left out", np.ones(len(codes), bool), codes, None)]
     places += [(labels[k], codes == k, None, folds[part[k]] == _TRAIN) for k in big]
     table = _place_table(judge, risk, places, min_events)
     note = (
-        f"{len(labels)} sites; {small} with fewer than {min_rows} rows or {min_events} events are "
+        f"{len(labels)} sites; {small} with fewer than {min_rows} rows or {min_events} patients "
+        "with the event are "
         "only in the pooled line."
     )
     pooled = _pooled_sites(judge, risk, [(labels[k], np.flatnonzero(codes == k), "") for k in big])
     return TransportResult(table, risk, note, len(big), pooled)
 
 
-def later_time(judge, estimator, X, time, *, test_share=0.25, label="later time"):
-    """Predict the latest rows by a model fitted on earlier rows of other patients.
+def later_time(judge, estimator, X, time, *, test_share=0.25):
+    """Predict the latest rows by a model fitted on all earlier rows (`temporal_performance`).
+
+    Which rows are trained on never depends on who returns later: that would be known in the future
+    only. New patients and those seen before are judged apart.
 
     Parameters
     ----------
@@ -144,8 +149,6 @@ def later_time(judge, estimator, X, time, *, test_share=0.25, label="later time"
         Time of the prediction: numbers or dates.
     test_share : float, default=0.25
         Least share of rows in the later period; whole periods are kept together.
-    label : str
-        Name in progress.
 
     Returns
     -------
@@ -156,28 +159,75 @@ def later_time(judge, estimator, X, time, *, test_share=0.25, label="later time"
     InputError
         If the time has one value, or a period has no row with or without the event.
     """
-    order = time_values(time).rank(method="dense")
-    if order.isna().any():
+    values = time_values(time)
+    if values.isna().any():
         raise InputError(
-            f"time is missing in {int(order.isna().sum())} rows, the first at position "
-            f"{int(np.flatnonzero(order.isna())[0])}; fill it or leave those rows out."
+            f"time is missing in {int(values.isna().sum())} rows, the first at position "
+            f"{int(np.flatnonzero(values.isna())[0])}; fill it or leave those rows out."
         )
-    later = _later_rows(order.to_numpy(), test_share)
-    fold = _test_or_train(judge, later, ~later)
-    earlier = fold == _TRAIN
-    for rows, what in ((earlier, "earlier"), (later, "later")):
+    start = _later_start(values, test_share)
+    later = (values >= start).to_numpy()
+    for rows, what in ((~later, "earlier"), (later, "later")):
         if rows.sum() == 0 or judge.y[rows].min() == judge.y[rows].max():
             raise InputError(
                 f"The {what} period has {int(rows.sum())} rows of one class; time cannot split it."
             )
-    risk = judge.risks(estimator, X, folds=fold[None, :], only=_TEST, label=label)[0]
-    table = _place_table(judge, risk, [("later period", later, None, earlier)])
-    note = (
-        f"Fitted on {int(earlier.sum()):,} earlier rows, judged on {int(later.sum()):,} later "
-        f"rows; {int((~later & ~earlier).sum()):,} earlier rows of patients who return later took "
-        "no part."
+    found = temporal_performance(
+        estimator,
+        X,
+        judge.y,
+        splitter=PatientTimeSplit(values, starts=[start], patients="all"),
+        groups=judge.groups,
+        n_jobs=judge.n_jobs,
+        verbose=judge.verbose,
+        random_state=judge.random_state,
     )
-    return TransportResult(table, risk, note, 1)
+    returning = later & found.seen
+    places = [("later period", later, None, ~later)]
+    if returning.any():
+        parts = {"new": later & ~returning, "returning": returning}
+        places = [
+            (f"later period, {who} patients", rows, None, ~later)
+            for who, rows in parts.items()
+            if rows.any()
+        ]
+    table = _place_table(judge, found.risk, places)
+    note = (
+        f"Fitted on all {int((~later).sum()):,} earlier rows, judged on {int(later.sum()):,} later "
+    )
+    note += f"rows, {int(returning.sum()):,} of them of patients seen before."
+    return TransportResult(table, found.risk, note, len(places))
+
+
+def ranking_at_new_sites(judge, risk, result, site):
+    """Compare the AUC inside sites that took part in the model with that at sites left out.
+
+    Parameters
+    ----------
+    judge : Evaluator
+        Holds outcome, patients and folds.
+    risk : ndarray of shape (n_repeats, n_samples)
+        Out-of-sample risks of the model that knew the sites.
+    result : TransportResult
+        Of `leave_site_out`.
+    site : array-like of shape (n_samples,)
+        Site of each row.
+
+    Returns
+    -------
+    loss : tuple of float
+        AUC of known sites minus AUC of sites left out, with its interval.
+    known, new : Series
+        The two AUCs.
+    """
+    site = np.unique(site, return_inverse=True)[1]
+    parts = site[None, :] * (int(judge.folds.max()) + 1) + judge.folds[:1]
+    scores = judge.score(
+        {"known": risk[:1], "new": result.risk[None, :]},
+        folds={"known": parts, "new": site[None, :]},
+    )
+    loss = scores.difference("known", "new")
+    return loss, scores.get("known", "auroc"), scores.get("new", "auroc")
 
 
 def _test_or_train(judge, test, train):
@@ -200,14 +250,24 @@ def _pooled_sites(judge, risk, places):
     return pd.concat(tables, ignore_index=True)
 
 
-def _later_rows(order, test_share):
-    periods = np.unique(order)
+def _later_start(values, test_share):
+    """Return the first time of the later period: the latest one with enough rows from then on."""
+    periods = np.sort(values.unique())
     if len(periods) < 2:
         raise InputError("time has one value; at least two are needed to judge a later period.")
-    share = np.array([(order >= p).mean() for p in periods[1:]])
+    share = np.array([(values >= p).mean() for p in periods[1:]])
     enough = np.flatnonzero(share >= test_share)
-    cut = periods[1:][enough[-1]] if enough.size else periods[1:][0]
-    return order >= cut
+    return periods[1:][enough[-1]] if enough.size else periods[1:][0]
+
+
+def _patients(judge, rows):
+    """Return how many patients some rows belong to."""
+    return int(rows.sum()) if judge.groups is None else len(np.unique(judge.groups[rows]))
+
+
+def _scarcest(judge, rows):
+    """Return the patients with, or without, the event among some rows, whichever are fewer."""
+    return min(_patients(judge, rows & (judge.y == k)) for k in (0, 1))
 
 
 def _place_table(judge, risk, places, min_events=10):
@@ -224,7 +284,7 @@ def _place_table(judge, risk, places, min_events=10):
             groups=judge.groups,
             confidence_level=judge.confidence_level if parts is not None else level,
         )
-        few = min(judge.y[mask].sum(), (1 - judge.y[mask]).sum()) < min_events
+        few = _scarcest(judge, mask) < min_events
         for measure in _MEASURES:
             got = scores.table[scores.table["measure"] == measure]
             if got.empty:
