@@ -144,8 +144,8 @@ def test_json_is_strict_and_whole():
     report = hand_made(sections=(gap, drawn))
     body = json.loads(report.to_json(), parse_constant=refuse)
     assert list(body) == [
-        "statement", "columns", "headline", "exit_code", "about", "must_settle", "findings", "not_assessed",
-        "next_evidence", "sections",
+        "statement", "columns", "headline", "exit_code", "about", "must_settle", "findings",
+        "not_assessed", "next_evidence", "sections",
     ]  # fmt: skip
     assert [f["code"] for f in body["findings"]] == report.codes()
     assert [f["code"] for f in body["must_settle"]] == ["HM301", "HM302", "HM401"]

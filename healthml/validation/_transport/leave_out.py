@@ -176,7 +176,7 @@ def later_time(judge, estimator, X, time, *, test_share=0.25):
         estimator,
         X,
         judge.y,
-        splitter=PatientTimeSplit(values, starts=[start], patients="all"),
+        cv=PatientTimeSplit(values, starts=[start], patients="all"),
         groups=judge.groups,
         n_jobs=judge.n_jobs,
         verbose=judge.verbose,
