@@ -1,7 +1,6 @@
 """Confidence intervals for a proportion from counts, vectorised and checked against R."""
 
 import numpy as np
-from scipy.special import expit
 from scipy.stats import beta, norm
 
 from healthml.exceptions import InputError
@@ -93,46 +92,6 @@ def clopper_pearson(n_events, n, confidence_level=0.95):
     lower = np.where(x == 0, 0.0, beta.ppf(alpha / 2, x, n - x + 1))
     upper = np.where(x == n, 1.0, beta.isf(alpha / 2, x + 1, n - x))
     return _ends(lower, upper, n > 0)
-
-
-def logit_wald(n_events, n, confidence_level=0.95):
-    """Return the Wald interval of a proportion made on the logit scale.
-
-    The same numbers as R's
-    ``plogis(confint.default(glm(cbind(x, n - x) ~ 1, binomial)))``. With 0 or `n` events the logit
-    is infinite and R's fit diverges to an interval of about 0 to 1; both ends are missing here, so
-    that nobody reads them as a result. Use `wilson` there.
-
-    Parameters
-    ----------
-    n_events : array-like of float
-        Number of events, between 0 and `n`.
-    n : array-like of float
-        Number of rows; broadcast against `n_events`.
-    confidence_level : float, default=0.95
-        Coverage, between 0 and 1.
-
-    Returns
-    -------
-    lower, upper : float or ndarray
-        Ends of the interval, missing where there are no events or only events.
-
-    Raises
-    ------
-    InputError
-        If a count is missing, negative or larger than `n`, or the level is outside 0 to 1.
-
-    Examples
-    --------
-    >>> lower, upper = logit_wald(3, 20)
-    >>> round(lower, 4), round(upper, 4)
-    (0.0492, 0.3758)
-    """
-    x, n, alpha = _counts(n_events, n, confidence_level)
-    defined = (x > 0) & (x < n)
-    x, rest = np.where(defined, x, 1.0), np.where(defined, n - x, 1.0)
-    centre, half = np.log(x / rest), norm.isf(alpha / 2) * np.sqrt(1 / x + 1 / rest)
-    return _ends(expit(centre - half), expit(centre + half), defined)
 
 
 def check_confidence_level(confidence_level):

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthml._core._intervals import clopper_pearson, logit_wald, wilson
+from healthml._core._intervals import clopper_pearson, wilson
 from healthml.exceptions import InputError
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "core_reference.json"
 R = json.loads(REFERENCE.read_text())["intervals"]
-METHODS = {"wilson": wilson, "clopper_pearson": clopper_pearson, "logit_wald": logit_wald}
+METHODS = {"wilson": wilson, "clopper_pearson": clopper_pearson}
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -34,13 +34,6 @@ def test_arrays_give_the_same_as_single_counts(name):
 def test_no_rows_gives_no_interval():
     for method in METHODS.values():
         assert np.isnan(method(0, 0)).all()
-
-
-def test_logit_wald_is_missing_where_the_logit_is_infinite():
-    lower, upper = logit_wald([0, 9, 4], 9)
-    assert np.isnan(lower[:2]).all()
-    assert np.isnan(upper[:2]).all()
-    assert 0 < lower[2] < 4 / 9 < upper[2] < 1
 
 
 @given(st.integers(1, 400), st.data())

@@ -7,6 +7,7 @@ from scipy.optimize import linprog
 
 from healthml._core._numerics import cluster_variance, expit, fit_logistic, logit
 from healthml.exceptions import InputError
+from healthml.metrics import performance
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "core_reference.json"
 R = {
@@ -147,6 +148,48 @@ def test_variance_ignores_labels_and_row_order_but_not_patients():
     assert cluster_variance(influence, 3 * patient + 2) == pytest.approx(expected)
     assert cluster_variance(influence) == pytest.approx(40 / 39 * (influence**2).sum())
     assert np.isnan(cluster_variance(influence, np.zeros(40)))
+
+
+@pytest.mark.parametrize("label", [int, str, lambda code: 7 * code])
+def test_patients_of_one_row_count_like_any_other(label):
+    rng = np.random.RandomState(3)
+    patient = np.repeat(np.arange(30), rng.permutation(np.r_[np.ones(18, int), 2:14]))
+    influence = rng.normal(size=(len(patient), 2))
+    totals = np.array([influence[patient == p].sum(axis=0) for p in range(30)])
+    found = cluster_variance(influence, np.array([label(code) for code in patient]))
+    np.testing.assert_allclose(found, 30 / 29 * totals.T @ totals)
+    single = np.arange(30)  # every patient has one row: as if there were no patients
+    alone = cluster_variance(influence[:30, 0], np.array([label(code) for code in single]))
+    assert alone == pytest.approx(cluster_variance(influence[:30, 0]))
+
+
+def test_the_interval_of_observed_to_expected_counts_patients_of_one_row():
+    rng = np.random.RandomState(5)
+    patient = np.r_[np.arange(300), np.repeat(np.arange(300, 330), 3)]
+    risk = rng.uniform(0.05, 0.5, len(patient))
+    died = (rng.uniform(size=len(patient)) < risk).astype(int)
+    ratio = died.sum() / risk.sum()
+    own = np.array([(died - ratio * risk)[patient == p].sum() for p in range(330)])
+    spread = 1.959963985 * np.sqrt(330 / 329 * np.sum(own**2)) / died.sum()
+    row = performance(died, risk, groups=patient, measures="oe_ratio").get("oe_ratio")
+    ends = ratio * np.exp([-spread, spread])
+    np.testing.assert_allclose(row[["lower", "upper"]].astype(float), ends, rtol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2, 0.9])
+def test_shares_of_events_on_both_sides_are_not_separated(share):
+    """A row that is partly an event holds the line in place, wherever the others lie."""
+    x, y = np.array([-2.0, -1.0, 0.3, 1.0, 2.0]), np.array([0, 0, share, 1, 1])
+    through = fit_logistic(x - 0.3, y, add_intercept=False, max_iter=12)
+    assert through.separated  # the line may turn about a row that lies on it
+    both = np.array([0, share, share, 1, 1])
+    stopped = fit_logistic(x, both, max_iter=2)
+    assert not stopped.converged
+    assert not stopped.separated
+    fit = fit_logistic(x, both)
+    assert fit.converged
+    assert not fit.separated
+    assert np.abs(fit.coef).max() < 10
 
 
 def test_logit_is_bounded_and_inverts_expit():

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -100,17 +98,15 @@ def batched_refit(estimator, X, y, resamples, *, sample_weight=None, event_label
     Notes
     -----
     The optimum is found to about 1e-7 in standard deviations of the columns, closer than with
-    scikit-learn's default `tol`. In separated resamples, which have no optimum, the steps of
-    scikit-learn's default solver are taken, so that they give what the plain loop gives. For the
-    same reason other solvers' separated resamples, and those with a column that is a combination
-    of others among the training rows or with one class, go to `refit`.
+    scikit-learn's default `tol`. A separated resample has no optimum, and its risks are those at
+    which the solver happens to stop: it goes to `refit`, that is, to scikit-learn, as do resamples
+    with a column that is a combination of others among the training rows, or with one class.
     """
     recipe, resamples = recognise(estimator), list(resamples)
     table = None if recipe is None else _numbers(X, event_label)
     if table is None or not _weights_fit(estimator, sample_weight):
         return None
-    path = _path(estimator, X) if np.isinf(recipe.C) else None
-    work = _Work(table, np.asarray(y), recipe, sample_weight, path)
+    work = _Work(table, np.asarray(y), recipe, sample_weight)
     answers = _run(work, resamples, **options)
     rest = [i for i, answer in enumerate(answers) if answer is None]
     options = {**options, "sample_weight": sample_weight, "event_label": event_label}
@@ -184,27 +180,6 @@ def _numbers(X, event_label):
     return table if len(table) and np.isfinite(table).all() else None
 
 
-@dataclass(frozen=True)
-class _Path:
-    """What decides where the solver stops in a separated resample."""
-
-    before: tuple
-    max_iter: int
-    tol: float
-
-
-def _path(estimator, X):
-    """Return how to take the solver's steps, or None where that cannot be done here."""
-    *before, model = _steps(estimator)
-    if model.solver != "lbfgs":
-        return None
-    types = [X.dtype] if isinstance(X, np.ndarray) else getattr(X, "dtypes", [])
-    plain = all(isinstance(one, np.dtype) for one in types) and len(types)
-    if not plain or np.result_type(*types) in (np.float16, np.float32):
-        return None  # the solver works in single precision
-    return _Path(tuple(before), model.max_iter, model.tol)
-
-
 def _weights_fit(estimator, sample_weight):
     """Whether weights of the rows mean the same to the fast path and to the loop."""
     if sample_weight is None:
@@ -222,7 +197,6 @@ class _Work:
     y: np.ndarray
     recipe: LogisticRecipe
     weight: np.ndarray | None
-    path: _Path | None = None
 
     def __call__(self, portion):
         answers = [None] * len(portion)
@@ -232,38 +206,14 @@ class _Work:
         counts = count_rows([portion[i].train for i in mixed], len(self.table))
         C, scaled = self.recipe.C, self.recipe.scaled
         fit = fit_batched(self.table, self.y, counts, C=C, scaled=scaled, weight=self.weight)
-        late = {}
-        if self.path is not None:
-            for place in np.flatnonzero(fit.separated):
-                fit.coef[place], found = self._follow(counts[place])
-                late[place] = not found
         risks = risks_of(self.table, fit.coef)
-        for place, i in enumerate(mixed):
-            apart = place in late
-            if apart or fit.converged[place]:
-                risk = risks[place, portion[i].predict]
-                answers[i] = Refit(risk, converged=not late.get(place), separated=apart)
+        for place in np.flatnonzero(fit.converged):
+            resample = portion[mixed[place]]
+            answers[mixed[place]] = Refit(risks[place, resample.predict])
         return answers
 
     def _both_classes(self, train):
         return len(train) > 0 and self.y[train].min() < self.y[train].max()
-
-    def _follow(self, count):
-        """Return where scikit-learn's solver stops in one resample, and whether at its `tol`."""
-        used = np.flatnonzero(count)
-        X, count = self.table[used], count[used].astype(float)
-        centre, spread = 0.0, 1.0
-        for step in self.path.before:
-            known = clone(step).fit(X, sample_weight=count)
-            X = known.transform(X)
-            centre = known.mean_ if step.with_mean else centre
-            spread = known.scale_ if step.with_std else spread
-        weight = count if self.weight is None else count * self.weight[used]
-        options = {"max_iter": self.path.max_iter, "tol": self.path.tol}
-        coef, found = follow_lbfgs(X, self.y[used], weight, **options)
-        coef[1:] /= spread
-        coef[0] -= np.sum(coef[1:] * centre)
-        return coef, found
 
 
 def count_rows(draws, n):
@@ -287,61 +237,3 @@ def _portions(resamples, n):
     """Cut the resamples so that the risks of a portion fit into memory."""
     size = int(np.clip(_BYTES // (8 * n), 1, _PORTION))
     return [resamples[at : at + size] for at in range(0, len(resamples), size)]
-
-
-def follow_lbfgs(X, y, weight, *, max_iter, tol):
-    """Take the steps of scikit-learn's "lbfgs" in an unpenalised logistic regression.
-
-    In separated outcomes coefficients grow without end, and what a fit gives is where its solver
-    stopped. The loss, the start, the line search and the rules for stopping are scikit-learn's;
-    rows drawn repeatedly are one row with a weight, and nothing is checked, which is most of the
-    time of a small fit.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, p)
-        Columns as the solver sees them.
-    y : ndarray of shape (n,)
-        Outcome 0/1.
-    weight : ndarray of shape (n,)
-        Weight of each row; rows of weight 0 take no part.
-    max_iter : int
-        Largest number of steps.
-    tol : float
-        Largest derivative at which it stops.
-
-    Returns
-    -------
-    coef : ndarray of shape (p + 1,)
-        Coefficients, the intercept first.
-    converged : bool
-        False where it stopped after `max_iter` steps or in a line search.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 0, 1, 1])
-    >>> coef, converged = follow_lbfgs(X, y, np.ones(4), max_iter=100, tol=1e-4)
-    >>> bool(coef[1] > 10), converged
-    (True, True)
-    """
-    used = weight > 0
-    share = weight[used] / weight.sum()
-    wrong = np.column_stack([X[used], np.ones(used.sum())]) * (1.0 - 2.0 * y[used])[:, None]
-    found = minimize(
-        _loss,
-        np.zeros(wrong.shape[1]),
-        (wrong, share),
-        method="L-BFGS-B",
-        jac=True,
-        options={"maxiter": max_iter, "maxls": 50, "gtol": tol, "ftol": 64 * np.finfo(float).eps},
-    )
-    return np.roll(found.x, 1), bool(found.status == 0)
-
-
-def _loss(coef, wrong, share):
-    """Return the mean log loss and its derivatives."""
-    odds = wrong @ coef
-    fall = np.exp(-np.abs(odds))
-    loss = np.maximum(odds, 0) + np.log1p(fall)
-    risk = np.where(odds > 0, 1.0, fall) / (1 + fall)
-    return share @ loss, (share * risk) @ wrong
