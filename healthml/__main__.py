@@ -15,6 +15,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from healthml._core._release import write_files
 from healthml.exceptions import HealthMLWarning, InputError
 
 FINE, SERIOUS, BAD_INPUT, STOPPED = 0, 1, 2, 130
@@ -332,15 +333,7 @@ def _part(target):
 def _hand_over(report, targets):
     """Write page and JSON, both or none, and print the summary."""
     texts = (report.to_html(), report.to_json())
-    parts = [_part(target) for target in targets]
-    try:
-        for part, text in zip(parts, texts, strict=True):
-            part.write_text(text, encoding="utf-8")
-        for part, target in zip(parts, targets, strict=True):
-            os.replace(part, target)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
+    write_files(dict(zip(targets, texts, strict=True)))
     print(report.summary())
     print(f"\nPage: {targets[0]}\nJSON: {targets[1]}")
 

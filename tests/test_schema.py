@@ -354,6 +354,19 @@ class TestText:
             ("variables: {age: 3}", "variable 'age' is not a mapping"),
             ("absent/schema.yaml", "cannot be read"),
             ("a: !!python/object:os.system x", "not YAML"),
+            ("", "the schema is empty"),
+            ("# only a comment", "the schema is empty"),
+            ("[" * 3000, "nested too deeply"),
+            ("horizon: " + "9" * 6000, "cannot be read"),
+            ("outcome: !!timestamp 2020-99-99", "cannot be read"),
+            ("sensitive: {a: 1}", "sensitive holds a list, a mapping or nothing"),
+            ("sensitive: [[a]]", "sensitive holds"),
+            ("known_after: {a: 1}", "known_after holds"),
+            ("identifier: [null]", "identifier holds"),
+            ("&x {sensitive: *x}", "sensitive holds"),
+            ("variables: {a: {missing_codes: {b: c}}}", "variable 'a': missing_codes holds"),
+            ("variables: {a: {unit: [3]}}", "variable 'a': unit must be text"),
+            ("eligibility: [{column: [a], levels: [b]}]", "column holds"),
         ],
     )
     def test_bad_yaml(self, text, says):
@@ -366,11 +379,45 @@ class TestText:
             ('{"outcome": "a", "outcome": "b"}', "twice"),
             ('{"outcome": }', "not JSON in line 1"),
             ("[1]", "not a mapping"),
+            ('{"a":' * 100_000, "nested too deeply"),
+            ('{"horizon": ' + "9" * 6000 + "}", "cannot be read"),
+            ('{"sensitive": {"a": 1}}', "sensitive holds"),
         ],
     )
     def test_bad_json(self, text, says):
         with pytest.raises(SchemaError, match=says):
             Schema.from_json(text)
+
+    def test_a_text_that_was_cut_anywhere_is_refused(self):
+        schema = Schema(outcome="died", sensitive=("sex",), variables={"a": Variable(unit="kg")})
+        for text, read in (
+            (schema.to_yaml(), Schema.from_yaml),
+            (schema.to_json(), Schema.from_json),
+        ):
+            assert read(text) == schema
+            for end in range(len(text.rstrip())):
+                with pytest.raises(SchemaError):
+                    read(text[:end])
+
+    def test_a_text_that_people_wrote_or_edited_is_read(self):
+        schema = Schema(outcome="died", sensitive=("sex",))
+        by_hand = "# our study\noutcome: died\nsensitive: [sex]\n"
+        edited = schema.to_yaml().replace("[sex]", "[sex]  # as recorded") + "\n\n"
+        for text in (by_hand, by_hand.removeprefix("# our study\n"), edited):
+            assert Schema.from_yaml(text) == schema
+
+    @pytest.mark.parametrize("write", [Schema.to_yaml, Schema.to_json])
+    def test_a_write_that_fails_keeps_the_old_file(self, write, tmp_path, monkeypatch):
+        def full(*_):
+            raise OSError(28, "No space left on device")
+
+        target = tmp_path / "schema.yaml"
+        target.write_text("outcome: died")
+        monkeypatch.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            write(Schema(outcome="dead"), target)
+        assert target.read_text() == "outcome: died"
+        assert len(list(tmp_path.iterdir())) == 1
 
     def test_numpy_values_and_dates_are_written(self):
         schema = Schema(

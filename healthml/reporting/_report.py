@@ -2,13 +2,12 @@
 
 import html
 import json
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
 from healthml._core._findings import MODERATE, NOT_ASSESSABLE, NOTE, SERIOUS, SEVERITIES
+from healthml._core._release import write_file
 from healthml._core._results import Result, plain
 
 # not shown to be better than something simple: to be settled whatever the size
@@ -186,7 +185,7 @@ class AuditReport(Result):
         }
         text = json.dumps(body, indent=indent, ensure_ascii=False)
         if path is not None:
-            write_whole(path, text)
+            write_file(path, text)
         return text
 
     def to_html(self, path=None):
@@ -195,7 +194,7 @@ class AuditReport(Result):
 
         page = render(self)
         if path is not None:
-            write_whole(path, page)
+            write_file(path, page)
         return page
 
     def plot(self, ax=None, **kwargs):
@@ -214,17 +213,6 @@ class AuditReport(Result):
         shown = self.table[["code", "severity", "title", "estimate", "lower", "upper"]]
         words = "".join(f"<p>{html.escape(text)}</p>" for text in (self.statement, self.headline))
         return words + shown.round(3).to_html(index=False, border=0)
-
-
-def write_whole(path, text):
-    """Write a text file whole or not at all; an older file of that name stays until then."""
-    target = Path(path).resolve()
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def findings_table(findings):

@@ -12,7 +12,14 @@ from healthml.exceptions import SchemaError
 from healthml.schema._eligibility import read_eligibility
 from healthml.schema._split import Parts, split_table
 from healthml.schema._text import read_json, read_yaml, write_json, write_yaml
-from healthml.schema._variable import Variable, check_keys, check_pair, close_names, declared
+from healthml.schema._variable import (
+    Variable,
+    check_keys,
+    check_pair,
+    close_names,
+    declared,
+    refuse_nested,
+)
 
 _ONE_COLUMN = ("outcome", "patient", "site", "time", "follow_up", "score")
 _MANY_COLUMNS = ("sensitive", "identifier", "known_after")
@@ -266,6 +273,7 @@ class Schema:
             named = getattr(self, role)
             if role in _ONE_COLUMN and isinstance(named, list | tuple | dict | set):
                 raise SchemaError(f"{role}={named!r} must be the name of one column.")
+            refuse_nested(as_tuple(named), role)
             for column in as_tuple(named):
                 _refuse_second_role(column, role, roles.setdefault(column, []))
                 roles[column].append(role)

@@ -10,9 +10,23 @@ from pathlib import Path
 
 import yaml
 
+from healthml._core._release import write_file
 from healthml.exceptions import SchemaError
 
 _ENDINGS = (".yaml", ".yml", ".json")
+
+# The first and the last line of what is written as YAML. A text that has the first and not the last
+# was cut, by a full disk or a broken copy; JSON needs none, since its brackets would stay open.
+# There is no checksum, since people edit these files; a file written by hand needs neither line.
+_FIRST_LINE = "# healthml schema; whole when its last line is '# end of schema'"
+_LAST_LINE = "# end of schema"
+
+_TOO_DEEP = (
+    "the schema is nested too deeply to be one; write names and values in two or three levels."
+)
+_NO_VALUE = (
+    "the schema holds a value that cannot be read; write plain text, numbers, true or false."
+)
 
 
 class _Loader(yaml.SafeLoader):
@@ -61,11 +75,13 @@ def write_yaml(mapping, path=None):
     --------
     >>> from healthml.schema._text import write_yaml
     >>> print(write_yaml({"outcome": "died", "event": "No"}), end="")
+    # healthml schema; whole when its last line is '# end of schema'
     outcome: died
     event: 'No'
+    # end of schema
     """
     text = yaml.dump(mapping, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-    return _write(text, path)
+    return _write(f"{_FIRST_LINE}\n{text}{_LAST_LINE}\n", path)
 
 
 def write_json(mapping, path=None):
@@ -89,14 +105,36 @@ def read_yaml(source):
     >>> read_yaml("event: No")
     {'event': 'No'}
     """
+    text = _text_of(source)
     try:
-        return yaml.load(_text_of(source), Loader=_Loader) or {}
+        _refuse_cut(text)
+        mapping = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         raise SchemaError(
             f"the schema is not YAML{where}; correct its indentation or quotes."
-        ) from error
+        ) from None
+    except RecursionError:
+        raise SchemaError(_TOO_DEEP) from None
+    except SchemaError:
+        raise
+    except (ValueError, TypeError, OverflowError):  # an explicit tag, or a number of 5,000 digits
+        raise SchemaError(_NO_VALUE) from None
+    if mapping is None:
+        raise SchemaError("the schema is empty; write it again with to_yaml.")
+    return mapping
+
+
+def _refuse_cut(text):
+    """Refuse what begins as `write_yaml` begins and does not end as it ends."""
+    lines = text.strip().splitlines()
+    begun = lines and lines[0].strip() and _FIRST_LINE.startswith(lines[0].strip())
+    if begun and lines[0].startswith("#") and lines[-1].strip() != _LAST_LINE:
+        raise SchemaError(
+            f"the schema was cut: its last line {_LAST_LINE!r} is missing. Take the whole file, "
+            "or, if that line was deleted by hand, put it back."
+        )
 
 
 def read_json(source):
@@ -113,7 +151,13 @@ def read_json(source):
     except json.JSONDecodeError as error:
         raise SchemaError(
             f"the schema is not JSON in line {error.lineno}; correct its commas or quotes."
-        ) from error
+        ) from None
+    except RecursionError:
+        raise SchemaError(_TOO_DEEP) from None
+    except SchemaError:
+        raise
+    except ValueError:
+        raise SchemaError(_NO_VALUE) from None
 
 
 def _text_of(source):
@@ -130,7 +174,7 @@ def _text_of(source):
 
 def _write(text, path):
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        write_file(path, text)
     return text
 
 

@@ -64,6 +64,10 @@ class Variable:
             object.__setattr__(self, name, check_pair(getattr(self, name), name))
         for name in ("missing_codes", "vocabulary"):
             object.__setattr__(self, name, as_tuple(getattr(self, name)))
+            refuse_nested(getattr(self, name), name)
+        for name in ("unit", "concept"):
+            if not isinstance(getattr(self, name), str | None):
+                raise SchemaError(f"{name} must be text, such as 'mg/dL'.")
         if self.hard and self.soft and not _inside(self.soft, self.hard):
             raise SchemaError("soft limits reach beyond the hard limits; keep them inside.")
         if (self.hard or self.soft) and self.kind not in (None, "numeric", "datetime"):
@@ -121,6 +125,21 @@ def check_pair(pair, name):
     if low is not None and high is not None and low > high:
         raise SchemaError(f"{name}={list(pair)!r} has its minimum above its maximum; swap them.")
     return (low, high)
+
+
+def refuse_nested(values, name):
+    """Raise SchemaError where a list or mapping, or nothing, stands for a plain value.
+
+    Examples
+    --------
+    >>> from healthml.schema._variable import refuse_nested
+    >>> refuse_nested(("sex", "race"), "sensitive")
+    """
+    if any(value is None or isinstance(value, list | tuple | set | Mapping) for value in values):
+        raise SchemaError(
+            f"{name} holds a list, a mapping or nothing where a plain value is asked for; write "
+            f"'{name}: [first, second]'."
+        )
 
 
 def check_keys(mapping, known, where):

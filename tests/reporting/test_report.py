@@ -1,7 +1,6 @@
 """The report as an object: what it says first, what it writes, and what it never shows."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from healthml.reporting._report import (
     Section,
     findings_table,
     sort_findings,
-    write_whole,
 )
 
 COLUMNS = [
@@ -202,16 +200,6 @@ def test_a_report_that_cannot_be_made_writes_nothing(tmp_path):
         hand_made(sections=(broken,)).to_html(target)
     assert target.read_text() == "an older page"
     assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_a_link_is_followed_and_a_folder_that_is_absent_is_no_report(tmp_path):
-    (tmp_path / "real").write_text("old")
-    os.symlink(tmp_path / "real", tmp_path / "link")
-    write_whole(tmp_path / "link", "new")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_text() == "new"
-    with pytest.raises(FileNotFoundError):
-        write_whole(tmp_path / "absent" / "page", "text")
 
 
 # --- what is never shown -------------------------------------------------------------------------

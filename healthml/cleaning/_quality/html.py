@@ -1,12 +1,12 @@
 """A quality report as one page that needs nothing else: tables, and pictures as inline SVG."""
 
 from html import escape
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from healthml._core._displays import figure_svg, new_figure
+from healthml._core._release import write_file
 from healthml.exceptions import InputError
 
 _SHOWN = ["column", "rule", "status", "n_cells", "share", "related", "detail", "reviewed"]
@@ -49,7 +49,7 @@ def report_page(report, path=None):
         f"<body><h1>Data quality</h1>{''.join(parts)}</body></html>"
     )
     if path is not None:
-        Path(path).write_text(page, encoding="utf-8")
+        write_file(path, page)
     return page
 
 
