@@ -1,5 +1,36 @@
-"""What leaves the session: files written whole."""
+"""What leaves the session: small counts hidden, files written whole."""
 
+from healthml._core._release.suppression import (
+    MIN_COUNT,
+    Protection,
+    Rate,
+    RatioInterval,
+    is_small,
+    protect,
+    round_count,
+)
+from healthml._core._release.tables import (
+    SMALL_GROUPS,
+    count_number,
+    count_text,
+    release_table,
+    wider_bins,
+)
 from healthml._core._release.write_file import write_file, write_files
 
-__all__ = ["write_file", "write_files"]
+__all__ = [
+    "MIN_COUNT",
+    "SMALL_GROUPS",
+    "Protection",
+    "Rate",
+    "RatioInterval",
+    "count_number",
+    "count_text",
+    "is_small",
+    "protect",
+    "release_table",
+    "round_count",
+    "wider_bins",
+    "write_file",
+    "write_files",
+]

@@ -1,0 +1,323 @@
+"""A table of results as it may leave the session: small counts hidden, figures coarsened."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._intervals import wilson
+from healthml._core._release.suppression import (
+    HIDDEN,
+    MIN_COUNT,
+    ROUNDED,
+    SHOWN,
+    Rate,
+    RatioInterval,
+    is_small,
+    protect,
+    round_count,
+)
+
+SMALL_GROUPS = "(small groups)"
+NOT_SHOWN = "not shown"
+ROWS = (
+    "n_samples",
+    "n_rows",
+    "n_patients",
+    "n_test",
+    "n_train",
+    "n_train_patients",
+    "n_left_out",
+    "n_missing",
+    "n_returning",
+    "n_returning_patients",
+    "n_new",
+    "n_new_patients",
+    "n_not_trained",
+    "n_assessed",
+    "n_others",
+)
+EVENTS = ("n_events", "n_train_events")
+"""Columns that count people, their rows or their events; the first of each is what is attacked."""
+GROUPS = ("group", "site", "level", "period", "window", "stratum", "subgroup", "curve")
+"""Columns whose values name the groups of a whole; the others tell several wholes apart."""
+_WHOLES = ("feature", "column", "model", "estimand", "comparison", "attribute", "kind")
+_TOTALS = ("pooled", "a new site", "all", "overall", "everyone", "prediction", "total")
+_RATES = ("event_rate", "observed", "observed_rate", "prevalence", "rate")
+_NO_SHARES = ("auroc", "brier", "scaled_brier", "log_loss", "ici", "eci", "calibration_slope")
+_NO_SHARES += ("calibration_intercept", "calibration_in_the_large")
+_OF_EVENTS = ("sensitivity", "specificity", "ppv", "npv", "balanced_accuracy", "youden", "f1")
+_OF_EVENTS += ("mcc", "kappa", "dor")
+_AXES = ("threshold", "risk", "low", "high", "risk_low", "risk_high", "confidence_level")
+
+
+def count_columns(table):
+    """Return the columns of a table that count people, rows or events."""
+    names = [*ROWS, *EVENTS]
+    return [c for c in table.columns if c in names and pd.api.types.is_numeric_dtype(table[c])]
+
+
+def needs_protection(table, min_count=MIN_COUNT):
+    """Say whether a table holds a small count, or events and others of which one is small."""
+    counts = count_columns(table)
+    if any(is_small(table[name].to_numpy(float), min_count).any() for name in counts):
+        return True
+    if {"n_samples", "n_events"} <= set(counts):
+        others = table["n_samples"].to_numpy(float) - table["n_events"].to_numpy(float)
+        return bool(is_small(others, min_count).any())
+    return False
+
+
+def release_table(table, *, min_count=MIN_COUNT, as_text=False):
+    """Return a table as it may be printed, drawn or written.
+
+    Counts are found by their names (``n_samples``, ``n_events``, ``n_patients``, ...), groups by a
+    column ``group``, ``site``, ``level``, ``period`` or the like. A table in which no count is
+    small is returned as it is.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A table of results; it is not changed.
+    min_count : int, default=11
+        Smallest count shown; 1 shows everything.
+    as_text : bool, default=False
+        Write counts as words ("<11", "~290", "not shown") instead of numbers with gaps.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    if not len(table) or not needs_protection(table, min_count):
+        return table
+    out, table = table.reset_index(drop=True), table.reset_index(drop=True)
+    counts = count_columns(table)
+    out = out.astype(dict.fromkeys(counts, object if as_text else float))
+    for rows in _wholes(table):
+        _release_whole(table, out, rows, counts, min_count, as_text)
+    return out.loc[~_repeats(out, table)].reset_index(drop=True)
+
+
+def _wholes(table):
+    """Return the rows of each whole: a table of groups may hold several, each with its total."""
+    group = _group_column(table)
+    keys = [c for c in _WHOLES if c in table.columns and c != group and c != "kind"]
+    if group is None:
+        return [np.array([row]) for row in range(len(table))]
+    if not keys:
+        return [np.arange(len(table))]
+    codes = table.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+    return [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
+
+
+def _group_column(table):
+    return next((c for c in GROUPS if c in table.columns), None)
+
+
+def _release_whole(table, out, rows, counts, min_count, as_text):
+    part = table.loc[rows]
+    unit, first, is_total = _units(part, counts)
+    inside = np.flatnonzero(~is_total[first])  # totals are what the groups add up to
+    inside = inside if len(inside) else np.arange(len(first))
+    base = part.iloc[first[inside]]
+    n_name = next((c for c in ROWS if c in counts), None)
+    e_name = next((c for c in EVENTS if c in counts), None)
+    n = base[n_name if n_name else e_name].fillna(0).to_numpy(np.int64)
+    events = base[e_name].fillna(0).to_numpy(np.int64) if n_name and e_name else None
+    protection = protect(n, events, rates=_figures(part, unit, inside), min_count=min_count)
+    others = {
+        name: protect(base[name].fillna(0).to_numpy(np.int64), min_count=min_count).n
+        for name in counts
+        if name not in (n_name, e_name)
+    }
+    is_open = protection.is_open and all((state == SHOWN).all() for state in others.values())
+    if is_open:
+        _write_counts(out, rows, part, counts, as_text)
+        return
+    place = {code: k for k, code in enumerate(inside)}
+    for row, code in zip(rows, unit, strict=True):
+        k = place.get(code)
+        if k is None:
+            states = _total_states(table.loc[row, counts], min_count)
+            hidden = HIDDEN in states.values()
+            _write_row(table, out, row, states, 3, hidden, as_text, min_count)
+            continue
+        states = {name: others[name][k] for name in others}
+        states |= {n_name or e_name: protection.n[k]}
+        if events is not None:
+            states |= {e_name: protection.events[k]}
+        if protection.n[k] == HIDDEN:
+            states = dict.fromkeys(counts, HIDDEN)
+        digits, has_hidden = protection.row_digits(k), bool(protection.has_hidden[k])
+        _write_row(table, out, row, states, digits, has_hidden, as_text, min_count)
+
+
+def _units(part, counts):
+    """Return the group of each row as a code, the first row of each, and which rows are totals."""
+    group = _group_column(part)
+    keys = ([group] if group else []) + counts
+    codes, first = pd.factorize(pd.MultiIndex.from_frame(part[keys].astype(object)))[0], []
+    first = np.array([np.flatnonzero(codes == code)[0] for code in range(codes.max() + 1)])
+    is_total = np.zeros(len(part), dtype=bool)
+    for name in {group, "kind"} & set(part.columns):
+        is_total |= part[name].astype(str).str.lower().isin(_TOTALS).to_numpy()
+    return codes, first, is_total
+
+
+def _figures(part, unit, inside):
+    """Return the figures of a table that follow from its counts, by their names."""
+    figures = []
+    if set(_RATES) & set(part.columns):
+        has_ends = {"lower", "upper"} <= set(part.columns) and "estimate" not in part.columns
+        figures.append(Rate(_rate_and_ends if has_ends else lambda n, events: events / n))
+    if "measure" not in part.columns or "n_events" not in part.columns:
+        return figures
+    is_ratio = part["measure"].astype(str).to_numpy() == "oe_ratio"
+    names = ["estimate", "lower", "upper"]
+    if is_ratio.any() and set(names) <= set(part.columns):
+        values = np.full((len(inside), 3), np.nan)
+        for k, code in enumerate(inside):
+            found = np.flatnonzero(is_ratio & (unit == code))
+            if len(found):
+                values[k] = part[names].iloc[found[0]].to_numpy(float)
+        figures.append(RatioInterval(values))
+    return figures
+
+
+def _rate_and_ends(n, events):
+    rate = events / n
+    return (rate, *wilson(np.minimum(events, n), n))
+
+
+def _write_counts(out, rows, part, counts, as_text):
+    if as_text:
+        for name in counts:
+            out.loc[rows, name] = [count_text(value, SHOWN) for value in part[name]]
+
+
+def _total_states(counts, min_count):
+    small = {name: pd.notna(v) and bool(is_small(v, min_count)) for name, v in counts.items()}
+    return {name: HIDDEN if is_hidden else ROUNDED for name, is_hidden in small.items()}
+
+
+def _write_row(table, out, row, states, digits, has_hidden, as_text, min_count=MIN_COUNT):
+    """Write the counts of a row by their states, and its figures with so many digits."""
+    write = count_text if as_text else count_number
+    for name, state in states.items():
+        out.at[row, name] = write(table.at[row, name], state, min_count)
+    known = [table.at[row, name] for name, state in states.items() if state != HIDDEN]
+    known = [value for value in known if pd.notna(value) and value > 0]
+    measure = str(table.at[row, "measure"]) if "measure" in table.columns else ""
+    has_hidden |= HIDDEN in states.values()
+    others, closed = _digits(measure, digits, known, has_hidden), _closed_columns(table, measure)
+    for name in table.columns:
+        if name in states or name in _AXES or not pd.api.types.is_float_dtype(table[name]):
+            continue
+        value, used = table.at[row, name], digits if name in closed else others
+        out.at[row, name] = np.nan if used is None else np.round(value, used)
+    group = _group_column(table)
+    if group and all(state == HIDDEN for state in states.values()):
+        out[group] = out[group].astype(object)
+        out.at[row, group] = SMALL_GROUPS
+
+
+def _closed_columns(table, measure):
+    """Return the figures of a row that follow from its counts alone, as the attack took them."""
+    if measure:
+        return ("estimate", "lower", "upper") if measure == "oe_ratio" else ()
+    rates = [name for name in _RATES if name in table.columns]
+    return (*rates, "lower", "upper") if rates and "estimate" not in table.columns else rates
+
+
+def _digits(measure, digits, counts, has_hidden):
+    """Return the digits of the figures of a row.
+
+    `digits` are those that the attack allows for what follows from the counts alone. A share of m
+    people lies 1 / m from the next one, so with at most log10(m) digits every count that rounds
+    like m has a share that prints the same. Other measures do not tell their denominators.
+    """
+    if digits is None or not counts or has_hidden:
+        return digits if counts else None
+    if measure in _NO_SHARES:
+        return 3
+    if measure in _OF_EVENTS:
+        counts = [min(counts), *([max(counts) - min(counts)] if len(counts) > 1 else [])]
+    base = max(min(counts) if measure in _OF_EVENTS else max(counts), 10)
+    digits = min(digits, max(int(np.log10(base)), 1))
+    return digits - 3 if measure.endswith("_per_1000") else digits
+
+
+def count_text(value, state=None, min_count=MIN_COUNT):
+    """Return a count in words: "217", "~220", "<11" or "not shown".
+
+    Examples
+    --------
+    >>> from healthml._core._release import count_text
+    >>> count_text(1217), count_text(217, "rounded"), count_text(7), count_text(0)
+    ('1,217', '~220', '<11', '0')
+    """
+    if pd.isna(value):
+        return ""
+    if state is None:
+        state = HIDDEN if is_small(value, min_count) else SHOWN
+    if state in (SHOWN, ROUNDED):
+        exact = state == SHOWN or value == 0
+        return f"{value:,.0f}" if exact else f"~{round_count(value):,.0f}"
+    return f"<{min_count}" if state == HIDDEN else NOT_SHOWN
+
+
+def count_number(value, state, min_count=MIN_COUNT):
+    """Return a count as a number, missing where it is hidden."""
+    if pd.isna(value) or state not in (SHOWN, ROUNDED):
+        return np.nan
+    return value if state == SHOWN else float(round_count(value))
+
+
+def _repeats(out, table):
+    """Return rows of small groups that repeat another one, now that names and counts are gone."""
+    group = _group_column(table)
+    if group is None:
+        return np.zeros(len(out), dtype=bool)
+    hidden = (out[group].astype(object) == SMALL_GROUPS).to_numpy(dtype=bool)
+    return hidden & out.astype(str).duplicated().to_numpy()
+
+
+def wider_bins(low, high, counts, *, min_count=MIN_COUNT):
+    """Join neighbouring bins of a histogram until no count is small.
+
+    Parameters
+    ----------
+    low, high : ndarray of shape (n_bins,)
+        Ends of the bins, rising.
+    counts : ndarray of int of shape (n_bins, k)
+        Counts of each bin, one column for each kind of people.
+    min_count : int, default=11
+        Every count is 0 or at least this, as far as the whole histogram allows.
+
+    Returns
+    -------
+    low, high, counts : ndarray
+        Fewer and wider bins with the same sums.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml._core._release import wider_bins
+    >>> counts = np.array([[20], [3], [9], [0]])
+    >>> low, high, counts = wider_bins(np.arange(4), np.arange(1, 5), counts)
+    >>> low.tolist(), high.tolist(), counts.ravel().tolist()
+    ([0, 1, 3], [1, 3, 4], [20, 12, 0])
+    """
+    counts = np.asarray(counts)
+    starts, sums = [0], np.zeros(counts.shape[1], dtype=np.int64)
+    for k in range(len(counts)):
+        if k > starts[-1] and not is_small(sums, min_count).any():
+            starts.append(k)
+            sums = np.zeros_like(sums)
+        sums = sums + counts[k]
+    while len(starts) > 1 and is_small(counts[starts[-1] :].sum(axis=0), min_count).any():
+        starts.pop()
+    ends = [*starts, len(counts)]
+    joined = np.array([counts[a:b].sum(axis=0) for a, b in pairwise(ends)])
+    low, high = np.asarray(low), np.asarray(high)
+    return low[starts], high[np.array(ends[1:]) - 1], joined
