@@ -17,7 +17,7 @@ from healthml.imputation import (
     MultiplyImputedRegressor,
     TimeInterpolation,
 )
-from healthml.resampling import ResampledClassifier
+from healthml.resampling import PrevalenceAdjustedClassifier, ResampledClassifier
 from healthml.validation import ShrunkenClassifier
 
 # estimator name -> how to make it, for those that cannot be made without arguments
@@ -26,6 +26,9 @@ MADE_WITH = {
     "LabelAudit": lambda: LabelAudit(LogisticRegression(), random_state=0),
     "MultiplyImputedClassifier": lambda: MultiplyImputedClassifier(LogisticRegression(), m=2),
     "MultiplyImputedRegressor": lambda: MultiplyImputedRegressor(LinearRegression(), m=2),
+    "PrevalenceAdjustedClassifier": lambda: PrevalenceAdjustedClassifier(
+        LogisticRegression(), prevalence=0.4
+    ),
     "ResampledClassifier": lambda: ResampledClassifier(LogisticRegression(), random_state=0),
     "ShrunkenClassifier": lambda: ShrunkenClassifier(LogisticRegression()),
     "TimeInterpolation": lambda: TimeInterpolation("x0", "x1", retrospective=True),

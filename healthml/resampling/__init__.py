@@ -4,6 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from healthml.resampling._correction import CalibrationChange
+from healthml.resampling._prevalence import (
+    PrevalenceAdjustedClassifier,
+    PrevalenceResult,
+    estimate_prevalence,
+    prevalence_correction,
+)
 from healthml.resampling._resampled import ResampledClassifier
 
 if TYPE_CHECKING:
@@ -22,8 +28,12 @@ __all__ = [
     "MixedSMOTE",
     "PatientOverSampler",
     "PatientUnderSampler",
+    "PrevalenceAdjustedClassifier",
+    "PrevalenceResult",
     "ResampledClassifier",
     "TomekLinks",
+    "estimate_prevalence",
+    "prevalence_correction",
 ]
 
 
