@@ -17,12 +17,17 @@ from healthml.imputation import (
     MultiplyImputedRegressor,
     TimeInterpolation,
 )
-from healthml.resampling import PrevalenceAdjustedClassifier, ResampledClassifier
+from healthml.resampling import (
+    ClinicalThreshold,
+    PrevalenceAdjustedClassifier,
+    ResampledClassifier,
+)
 from healthml.validation import ShrunkenClassifier
 
 # estimator name -> how to make it, for those that cannot be made without arguments
 MADE_WITH = {
     "CarriedForward": lambda: CarriedForward("x0", "x1"),
+    "ClinicalThreshold": lambda: ClinicalThreshold(LogisticRegression(), value=0.5, random_state=0),
     "LabelAudit": lambda: LabelAudit(LogisticRegression(), random_state=0),
     "MultiplyImputedClassifier": lambda: MultiplyImputedClassifier(LogisticRegression(), m=2),
     "MultiplyImputedRegressor": lambda: MultiplyImputedRegressor(LinearRegression(), m=2),

@@ -19,18 +19,21 @@ if TYPE_CHECKING:
         PatientUnderSampler,
         TomekLinks,
     )
+from healthml.resampling._threshold import ClinicalThreshold, ThresholdChoice
 
 # loaded when first used, because they load imbalanced-learn
 _SAMPLERS = ("MixedSMOTE", "PatientOverSampler", "PatientUnderSampler", "TomekLinks")
 
 __all__ = [
     "CalibrationChange",
+    "ClinicalThreshold",
     "MixedSMOTE",
     "PatientOverSampler",
     "PatientUnderSampler",
     "PrevalenceAdjustedClassifier",
     "PrevalenceResult",
     "ResampledClassifier",
+    "ThresholdChoice",
     "TomekLinks",
     "estimate_prevalence",
     "prevalence_correction",
