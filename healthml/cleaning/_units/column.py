@@ -72,7 +72,7 @@ class ColumnUnits:
             against_home, against_rest = self._odds(joint, unit)
             mine = best == k
             sure = mine & (against_home >= np.log(ODDS)) & (against_rest >= np.log(RATHER))
-            sure &= ~spared[k]
+            sure &= ~spared[k] & ~looks_like_code(cells)
             unsure = mine & ~sure & (against_home > 0) & (against_rest > 0)
             yield unit, "sure", rows[sure]
             yield unit, "unsure", rows[unsure]
@@ -133,6 +133,21 @@ def usable_numbers(x):
         large = np.flatnonzero(x >= LARGEST_CODES[0])
     usable[large] &= ~np.isin(x[large], LARGEST_CODES)
     return usable
+
+
+def looks_like_code(x):
+    """Say which numbers are written with one digit from 7 to 9 only, three times or more (88.8).
+
+    Examples
+    --------
+    >>> from healthml.cleaning._units.column import looks_like_code
+    >>> looks_like_code(np.array([88.8, 999.0, 88.0, 111.0])).tolist()
+    [True, True, False, False]
+    """
+    digits = np.round(np.asarray(x, dtype=float) * 100)
+    whole = np.where(digits % 10 == 0, digits / 10, digits)
+    whole = np.where(whole % 10 == 0, whole / 10, whole)
+    return np.isin(whole, [digit * (10**n - 1) // 9 for digit in (7, 8, 9) for n in range(3, 8)])
 
 
 def six_digits(values):

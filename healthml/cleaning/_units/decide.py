@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from healthml._core._knowledge import column_concept, concept_limits, distinct_units, find_unit
 from healthml.cleaning._units.column import BODY, ColumnUnits, logs, usable_numbers
-from healthml.cleaning._units.evidence import FEWEST, Cells, Evidence, weigh
+from healthml.cleaning._units.evidence import FEWEST, Cells, Evidence, spreads_needed, weigh
 from healthml.cleaning._units.mixture import Grid, Mixture
 
 MOST_PER_GROUP = 20_000  # cells looked at when learning; more of a group are thinned evenly
@@ -17,6 +17,7 @@ FEWEST_CELLS = 20
 FEW_SURE = 3  # cells below which a decision is taken back
 AS_GOOD, AS_GOOD_IN_TABLE = 0.4, 0.1  # shares at which the canonical unit is the usual one
 PLAIN = 0.9  # share of a column that is in one unit
+OWN = 0.25  # usual cells per suspect from which a group is compared with itself
 BODY_FACTOR = np.log(20)  # units of body measures closer than this need a second column
 
 
@@ -54,11 +55,8 @@ def learn_column(column, variable, x, groups, n_groups):
     if not column_concept(column, variable, cells).agrees_mixed:
         return None
     found = ColumnUnits(column, concept, limits)
-    declared = _declared_unit(units, concept, variable)
-    found.mixture = Mixture(units, limits["hard"], limits["soft"]).fit(
-        Grid.of(cells, group, n_groups), declared=declared
-    )
-    if found.mixture is None:
+    units, declared, found.mixture = _fit(units, limits, variable, Grid.of(cells, group, n_groups))
+    if found.mixture is None or len(units) < 2:
         return None
     counts = np.bincount(group, minlength=n_groups).astype(float)
     found.counts["cells"] = counts
@@ -67,6 +65,30 @@ def learn_column(column, variable, x, groups, n_groups):
     found.declared = declared is not None
     found.seen = cells, group
     return found
+
+
+def _fit(units, limits, variable, grid):
+    """Fit the mixture; units closer to the usual one than patients differ are left out.
+
+    The level of a kidney unit's patients is three times the others', which is what mmol/L of urea
+    nitrogen make of mg/dL: values cannot tell the two, and no evidence built on them may.
+    """
+    while True:
+        declared = _declared_unit(units, limits["name"], variable)
+        mixture = Mixture(units, limits["hard"], limits["soft"]).fit(grid, declared=declared)
+        if mixture is None:
+            return units, declared, None
+        home = units[declared or 0]
+        spread = (mixture.shape_.left + mixture.shape_.right) / 2
+        kept = [u for u in units if u is home or u[2] or _is_apart(u, home, spread)]
+        if len(kept) == len(units):
+            return units, declared, mixture
+        units = kept
+
+
+def _is_apart(unit, other, spread):
+    distance = abs(np.log(unit[1] / other[1]))
+    return distance >= spreads_needed(distance) * spread
 
 
 def settle(columns, n_groups):
@@ -119,11 +141,17 @@ def _decide(found, x, groups, n_groups):
     part, y = joint.argmax(axis=0), mixture.readings(x)[0]
     limits = logs(found.judged), logs(found.limits["hard"])
 
-    def reference(here):
-        """Return the usual cells of other groups, or all where there are few."""
+    def reference(here, n_suspects):
+        """Return the usual cells of the same group; else of the others, else all there are.
+
+        Patients differ between sites: a site of very ill ones says nothing of another site's
+        units. A group that is wholly in another unit has few usual cells, or chance ones.
+        """
         usual = part == home
-        elsewhere = usual & ~here
-        chosen = elsewhere if elsewhere.sum() >= 20 * FEWEST else usual
+        own, elsewhere = usual & here, usual & ~here
+        if own.sum() >= max(4 * FEWEST, OWN * n_suspects):
+            elsewhere = own
+        chosen = elsewhere if elsewhere.sum() >= 4 * FEWEST else usual
         return _cells(chosen, x, y[home], y[home])
 
     for unit in candidates:
@@ -137,12 +165,14 @@ def _decide(found, x, groups, n_groups):
             here = groups == group
             shares = _shares_of(mine, groups, group, n_groups)
             suspects = _cells(mine & here, x, y[home], y[unit])
-            evidence = weigh(suspects, reference(here), limits, shares, factor)
+            usual = reference(here, len(suspects.raw))
+            evidence = weigh(suspects, usual, limits, shares, factor)
             if evidence.decides():
                 found.decisions[group, unit] = evidence
                 left &= ~here
         rest = _cells(mine & left, x, y[home], y[unit])
-        evidence = weigh(rest, reference(~left), limits, (0, 0, 0, 0), factor)
+        usual = reference(left, len(rest.raw))
+        evidence = weigh(rest, usual, limits, (0, 0, 0, 0), factor)
         if evidence.decides():
             for group in range(n_groups) if n_groups > 1 else ():
                 found.decisions.setdefault((group, unit), evidence)
@@ -181,7 +211,7 @@ def _forget_empty(found, x, groups):
     """Take back decisions by which hardly a cell would be converted."""
     sure = {}
     for unit, kind, rows in found.verdicts(x, groups):
-        for group in {g for g, u in found.decisions if u == unit and kind == "sure"}:
+        for group in {g for g, u in found.decisions if u == unit and kind in ("sure", "unsure")}:
             here = (groups[rows] == group) | (group == -1)
             sure[group, unit] = sure.get((group, unit), 0) + here.sum()
     pooled = {u: sum(n for (_, v), n in sure.items() if v == u) for _, u in found.decisions}

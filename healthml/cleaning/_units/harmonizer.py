@@ -161,7 +161,7 @@ class UnitHarmonizer(CellCleaner):
                 counts[key] = counts.get(key, 0) + int(n)
         rows = [self._row(counts, *found) for found in self._table_.found()]
         table = pd.DataFrame(rows, columns=PROPOSAL_COLUMNS)
-        return table[table["n_cells"] > 0].reset_index(drop=True)
+        return table[table["n_cells"] + table["n_unsure"] > 0].reset_index(drop=True)
 
     def _row(self, counts, column, group, source, target, factor, offset, kinds):
         n = {

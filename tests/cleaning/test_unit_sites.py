@@ -1,0 +1,83 @@
+"""Units within their site: sick patients elsewhere hide nothing, and make nothing up."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from healthml.cleaning import UnitHarmonizer
+
+SITES = np.array(["north", "south", "west"])
+
+
+def table(column, middle, spread, digits, *, sick=1.0, seed=0, n=1500):
+    """Return sites and true values; the patients of "south" lie `sick` times higher."""
+    rng = np.random.default_rng(seed)
+    site = rng.choice(SITES, n)
+    level = np.log(np.where(site == "south", middle * sick, middle))
+    values = np.maximum(np.exp(rng.normal(level, spread)).round(digits), 10.0**-digits)
+    return pd.DataFrame({"site": site, column: values}), rng.random(n) < 0.12
+
+
+def cleaned(frame):
+    harmonizer = UnitHarmonizer(by="site", mode="apply")
+    return harmonizer.fit_transform(frame), harmonizer
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("column", "middle", "spread", "digits", "factor", "other_digits"),
+    [
+        ("triglycerides", 120, 0.4, 0, 88.54, 2),
+        ("cholesterol", 185, 0.2, 0, 38.665, 2),
+        ("creatinine", 0.95, 0.3, 2, 0.011312, 0),
+    ],
+)
+def test_a_site_of_sick_patients_hides_nothing(
+    column, middle, spread, digits, factor, other_digits, seed
+):
+    frame, chance = table(column, middle, spread, digits, sick=2.2, seed=seed)
+    true, mixed = frame[column].to_numpy(), chance & frame["site"].eq("north").to_numpy()
+    frame[column] = np.where(mixed, (true / factor).round(other_digits), true)
+    out, _ = cleaned(frame)
+    restored = np.isclose(out[column], true, rtol=0.02, atol=0.006)
+    assert restored[mixed].mean() >= 0.85
+    assert (out[column][~mixed] == true[~mixed]).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("sick", [1.0, 2.5, 3.5])
+@pytest.mark.parametrize(
+    ("column", "middle", "spread", "digits"),
+    [("urea_nitrogen", 15, 0.4, 0), ("ferritin", 90, 0.9, 0), ("bilirubin", 0.7, 0.6, 1)],
+)
+def test_sick_patients_alone_are_never_another_unit(column, middle, spread, digits, sick, seed):
+    """Units as close to each other as patients are cannot be told apart by values."""
+    frame, _ = table(column, middle, spread, digits, sick=sick, seed=seed)
+    out, harmonizer = cleaned(frame)
+    assert out.equals(frame)
+    assert harmonizer.proposals_.empty
+
+
+def test_where_single_cells_are_not_sure_they_are_flagged_and_proposed():
+    frame, chance = table("bilirubin", 0.7, 0.6, 1, sick=2.0)
+    true, mixed = frame["bilirubin"].to_numpy(), chance & frame["site"].eq("north").to_numpy()
+    frame["bilirubin"] = np.where(mixed, (true * 17.104).round(), true)
+    _, harmonizer = cleaned(frame)
+    record = harmonizer.record_.to_frame()
+    found = set(record["position"]) & set(np.flatnonzero(mixed))
+    assert len(found) >= 0.8 * mixed.sum()
+    assert not set(record["position"]) - set(np.flatnonzero(mixed))
+    proposed = harmonizer.proposals_
+    assert proposed["group"].tolist() == ["north"]
+    assert proposed["n_cells"].item() + proposed["n_unsure"].item() >= 0.8 * mixed.sum()
+
+
+def test_a_code_among_values_in_another_unit_is_not_converted():
+    frame, chance = table("hemoglobin", 12.5, 0.12, 1)
+    north = frame["site"].eq("north").to_numpy()
+    frame.loc[north, "hemoglobin"] = (frame.loc[north, "hemoglobin"] * 10).round()
+    coded = chance & ~north
+    frame.loc[coded, "hemoglobin"] = 88.8
+    out, _ = cleaned(frame)
+    assert (out.loc[coded, "hemoglobin"] == 88.8).all()
+    assert out.loc[north, "hemoglobin"].between(7, 20).mean() > 0.99
