@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from healthml.cleaning._categories.typos import is_blotted, is_slip_of_level, is_smudge
+from healthml.cleaning._categories.typos import is_blotted, is_near_level, is_smudge
 from healthml.cleaning._columns import key_of
 
 HOLDS = 0.9  # share of rows in which the determinant's usual level must stand
@@ -164,6 +164,6 @@ def is_close(level, usual, mark):
     level, usual = key_of(level), key_of(usual)
     if abs(len(level) - len(usual)) > MOST_LENGTHS:
         return False
-    if is_slip_of_level(level, usual, LONG_SLIPS) or is_smudge(level, usual, mark):
+    if is_near_level(level, usual, LONG_SLIPS) or is_smudge(level, usual, mark):
         return True
     return mark is None and is_blotted(level, usual)

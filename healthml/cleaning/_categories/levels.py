@@ -7,7 +7,7 @@ import numpy as np
 from healthml._core._intervals import wilson
 from healthml._core._knowledge import synonym_table
 from healthml._core._tables import MOST_LEVELS
-from healthml.cleaning._categories.typos import is_abbreviated, is_slip_of_level
+from healthml.cleaning._categories.typos import is_abbreviated, is_near_level, is_typo
 from healthml.cleaning._columns import (
     fill_template,
     is_missing_code,
@@ -250,7 +250,7 @@ def established(counts, vocabulary=()):
 
 def _are_both_real(real, one, other):
     few, many = sorted((real[one][0], real[other][0]))
-    return is_slip_of_level(one, other) and not is_rare(few, many)
+    return is_near_level(one, other) and not is_rare(few, many)
 
 
 def group_templates(counts):
@@ -287,7 +287,7 @@ def find_slip(key, usual, n=1, vocabulary=()):
         if other != template
         and abs(len(other) - len(template)) <= 2
         and (text in vocabulary or is_rare(n, n_usual))
-        and is_slip_of_level(template, other)
+        and is_typo(template, other)
         and not (len(template) == len(other) and is_abbreviated(text, template, other))
     ]
     return fill_template(found[0], digits) if len(found) == 1 else None

@@ -1,10 +1,10 @@
-"""Is one level a slip of the pen for another? Judged word by word, with what must never merge."""
+"""Is one level a typing error for another? Judged word by word, with what must never merge."""
 
 import re
 from functools import lru_cache
 
 from healthml._core._fingerprints import n_edits
-from healthml._core._knowledge import confusable_pairs
+from healthml._core._knowledge import confusable_pairs, synonym_table
 
 SHORTEST_WORD = 4  # shorter words have too many real neighbours
 LONG_WORD = 8  # from here two slips in one word are believed when other columns agree
@@ -37,15 +37,15 @@ _OPPOSITES = (
 _ROMAN = re.compile(r"[ivx]+")
 
 
-def is_slip(word, usual, most=1):
-    """Say whether a word is the usual one with a slip of typing.
+def is_near(word, usual, most=1):
+    """Say whether a word differs from another by typing errors, and not as two words do.
 
     Parameters
     ----------
     word, usual : str
         Lower-case words.
     most : int, default=1
-        Slips allowed (a letter too many, too few, wrong, or two exchanged).
+        Errors allowed (a letter too many, too few, wrong, or two exchanged).
 
     Returns
     -------
@@ -62,8 +62,8 @@ def is_slip(word, usual, most=1):
 
     Examples
     --------
-    >>> from healthml.cleaning._categories.typos import is_slip
-    >>> is_slip("femlae", "female"), is_slip("afebrile", "febrile"), is_slip("hypo", "hyper")
+    >>> from healthml.cleaning._categories.typos import is_near
+    >>> is_near("femlae", "female"), is_near("afebrile", "febrile"), is_near("hypo", "hyper")
     (True, False, False)
     """
     if min(len(word), len(usual)) < SHORTEST_WORD or word[0] != usual[0]:
@@ -73,6 +73,38 @@ def is_slip(word, usual, most=1):
     if len(word) == len(usual) == SHORTEST_WORD and sorted(word) != sorted(usual):
         return False
     return n_edits(word, usual, most) <= most
+
+
+def is_real_word(word):
+    """Say whether a lower-case word is in the dictionary: then it is no typing error.
+
+    English words and those of the shipped clinical lists. A level such as "casts" is kept beside
+    "casks", though it may have been meant: another real word is never written in its place.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._categories.typos import is_real_word
+    >>> is_real_word("tibia"), is_real_word("femlae")
+    (True, False)
+    """
+    return word in _clinical_words() or word in _english_words()
+
+
+@lru_cache
+def _clinical_words():
+    listed = [word for pair in confusable_pairs() for word in pair]
+    spellings = [word for table in synonym_table().values() for word in table]
+    return frozenset(part for text in (*listed, *spellings) for part in text.split())
+
+
+@lru_cache
+def _english_words():
+    """Return the dictionary of pyspellchecker, read when a likely typing error is first met."""
+    try:
+        from spellchecker import SpellChecker
+    except ImportError:  # without the package only the shipped lists protect real words
+        return frozenset()
+    return frozenset(SpellChecker(language="en").word_frequency.words())
 
 
 def _are_two_words(word, other):
@@ -100,22 +132,41 @@ def _pieces(text):
     return tuple(_WORD.findall(text)), tuple(_WORD.split(text))
 
 
-def is_slip_of_level(level, usual, most=1):
-    """Say whether a level is the usual one with a slip in some words; the rest must be equal.
+def is_near_level(level, usual, most=1):
+    """Say whether a level differs from another by typing errors in some words alone.
 
-    Digits and signs are never slips: "type 1" and "type 2", "A+" and "A-" stay apart.
+    Digits and signs are never typing errors: "type 1" and "type 2", "A+" and "A-" stay apart.
 
     Examples
     --------
-    >>> from healthml.cleaning._categories.typos import is_slip_of_level
-    >>> is_slip_of_level("heart faliure", "heart failure"), is_slip_of_level("A+", "A-")
+    >>> from healthml.cleaning._categories.typos import is_near_level
+    >>> is_near_level("heart faliure", "heart failure"), is_near_level("A+", "A-")
     (True, False)
     """
-    (words, between), (usual_words, usual_between) = _pieces(level), _pieces(usual)
-    if between != usual_between or len(words) != len(usual_words) or words == usual_words:
+    pairs = _differing_words(level, usual)
+    return bool(pairs) and all(is_near(w, u, most if len(u) >= LONG_WORD else 1) for w, u in pairs)
+
+
+def is_typo(level, usual, most=1):
+    """Say whether a level is a typing error for another: near it, and no word of its own.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._categories.typos import is_typo
+    >>> is_typo("heart faliure", "heart failure"), is_typo("sprain", "strain")
+    (True, False)
+    """
+    if not is_near_level(level, usual, most):
         return False
-    pairs = [(w, u) for w, u in zip(words, usual_words, strict=True) if w != u]
-    return all(is_slip(w, u, most if len(u) >= LONG_WORD else 1) for w, u in pairs)
+    return not any(is_real_word(word) for word, _ in _differing_words(level, usual))
+
+
+def _differing_words(level, usual):
+    """Return the pairs of words that differ, none where what stands between them differs too."""
+    (words, between), (usual_words, usual_between) = _pieces(level), _pieces(usual)
+    if between != usual_between or len(words) != len(usual_words):
+        return []
+    return [(w, u) for w, u in zip(words, usual_words, strict=True) if w != u]
 
 
 def is_smudge(level, usual, mark, most=0.75):

@@ -10,7 +10,7 @@ import unicodedata
 
 import numpy as np
 
-from healthml._core._knowledge import number_codes, text_codes
+from healthml._core._knowledge import number_codes, synonym_table, text_codes
 from healthml.cleaning._columns.view import FOUND, SUSPECTED
 
 FEW_DISTINCT = 20  # at most this many distinct values: a scale, not a measurement
@@ -24,6 +24,9 @@ ROBUST_SD = 1.349  # interquartile range of a standard normal
 _TWO_LETTER = frozenset({"na", "nd"})
 
 _SIGNS = frozenset({"+", "++", "+++", "(+)"})
+_FINDINGS = frozenset(  # beside these "nd" is "not detected", a result
+    ["detected", "reactive", "present", "absent", "trace", "growth", "normal", "abnormal"]
+)
 
 
 def judge_number_codes(table):
@@ -47,6 +50,8 @@ def code_meaning(key, keys):
     if key == "":
         return "missing"
     meaning = text_codes().get(key)
+    if key == "nd" and any(_is_finding(other) for other in keys):
+        return "answer"
     if key in _TWO_LETTER:
         others = [k for k in keys if k and k not in text_codes()]
         alike = sum(len(k) == 2 and k.isalpha() for k in others)
@@ -54,6 +59,11 @@ def code_meaning(key, keys):
     if set(key) == {"-"} and _SIGNS & set(keys):
         return "answer"
     return meaning
+
+
+def _is_finding(key):
+    words = set(key.replace("-", " ").split())
+    return key in synonym_table()["test_result"] or key in _SIGNS or bool(words & _FINDINGS)
 
 
 def judge_code(column, code):

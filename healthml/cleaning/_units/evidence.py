@@ -21,9 +21,9 @@ ODDS = 1000.0  # of one explanation against another
 OFTEN = 0.05  # share of cells above which a set is no collection of slips
 LIKE_TEN = 0.06  # log10 factors this close to a whole number cannot be told by digits alone
 # Spreads (log scale) by which two units of a measure must lie apart to be told by values. Set on
-# the simulated units of benchmarks/dirty_tables.py: 3 loses a twentieth of the mix-ups that 2.5 finds,
-# and at 2 a site whose patients are three times as ill passes for another unit. Units whose factor
-# is one that sites differ by anyway (a dialysis unit's urea is three times a ward's) need more.
+# the simulated tables of benchmarks/dirty_tables.py: 3 loses a twentieth of the mix-ups that 2.5
+# finds, and at 2 a site whose patients are three times as ill passes for another unit. Factors that
+# sites differ by anyway (a dialysis unit's urea is three times a ward's) need more.
 APART, APART_NEAR = 2.5, 4.0
 NEAR = np.log(4.0)
 NEARLY_ALL_ON_STEP, MOSTLY = 0.98, 0.9
