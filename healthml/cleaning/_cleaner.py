@@ -19,6 +19,7 @@ from healthml.cleaning._record import (
 from healthml.cleaning._units import UnitHarmonizer
 from healthml.exceptions import InputError
 
+_SITE = "__site__"  # where the site of each row is no column of the table
 ORDER = (
     "missing_codes",
     "lab_values",
@@ -104,10 +105,19 @@ class ClinicalCleaner(CellCleaner):
             raise InputError(f"mode={self.mode!r} is unknown; use 'propose' or 'apply'.")
         if self.by is not None and self.by not in frame.columns:
             raise InputError(f"by={self.by!r} is not a column of X; name the column of the site.")
-        self.steps_, run = self._steps(frame), _Run(frame)
-        for step in self.steps_.values():
-            done = run.take(step._fit_step(run.supposed, y))
-            step._keep_counts(done, len(frame))
+        self.steps_ = self._steps(frame)
+        return self._run(frame, y)
+
+    def _run(self, frame, y, site=None):
+        """Fit the steps one after the other, each on what the others left."""
+        run = _Run(frame)
+        for name, step in self.steps_.items():
+            table = run.supposed
+            if site is not None and name == "units":
+                table = table.assign(**{_SITE: site})
+                step.by = _SITE
+            run.take(name, step._fit_step(table, y))
+            step._keep_counts(run.by_step[name], len(frame))
         return run
 
     def _clean(self, frame, prepared=None):
@@ -115,8 +125,8 @@ class ClinicalCleaner(CellCleaner):
         run = prepared
         if run is None:
             run = _Run(frame)
-            for step in self.steps_.values():
-                run.take(step._changes(run.supposed))
+            for name, step in self.steps_.items():
+                run.take(name, step._changes(run.supposed))
         return self._without_units(run.record, run.given), run.record
 
     def _without_units(self, record, frame):
@@ -211,6 +221,71 @@ class ClinicalCleaner(CellCleaner):
         )
 
 
+def look(frame, schema=None, *, site=None):
+    """Run every step of the cleaner on a table, so that it can be said what they would do.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table; it stays as it is.
+    schema : Schema, default=None
+        As of `ClinicalCleaner`.
+    site : array-like of shape (n_samples,), default=None
+        Site of each row, a column of the table or not.
+
+    Returns
+    -------
+    cleaner : ClinicalCleaner
+        Fitted, in "propose".
+    record : CleaningRecord
+        What it would do.
+    steps : dict of str to list of Change or Retyped
+        The record by step, units read from cells left out.
+    """
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    by = _same_column(frame, site)
+    cleaner = ClinicalCleaner(schema, by=by)
+    cleaner.steps_ = cleaner._steps(frame)
+    run = cleaner._run(frame, None, None if by is not None else site)
+    hidden = set(cleaner._units_read())
+    steps = {
+        name: [step for step in steps if step.column not in hidden]
+        for name, steps in run.by_step.items()
+    }
+    cleaner._without_units(run.record, run.given)
+    return cleaner, run.record, steps
+
+
+def look_at_others(cleaner, frame, *, leave_out=()):
+    """Return by step what a fitted cleaner would do to other rows, some steps left out.
+
+    Parameters
+    ----------
+    cleaner : ClinicalCleaner
+        From `look`.
+    frame : pandas.DataFrame
+        Rows with the same columns.
+    leave_out : sequence of str, default=()
+        Steps that are passed over.
+    """
+    run = _Run(frame)
+    for name, step in cleaner.steps_.items():
+        if name not in leave_out:
+            run.take(name, step._changes(run.supposed))
+    return run.by_step
+
+
+def _same_column(frame, site):
+    """Return the name of the column that a site is, or None."""
+    name = getattr(site, "name", None)
+    if name is None or str(name) not in frame.columns:
+        return None
+    same = len(site) == len(frame) and frame[str(name)].reset_index(drop=True).equals(
+        site.reset_index(drop=True)
+    )
+    return str(name) if same else None
+
+
 class _Run:
     """A table on its way through the steps, with the record of what they did.
 
@@ -229,14 +304,16 @@ class _Run:
         ("propose") and acting ("apply") find the same cells.
     record : CleaningRecord
         What was done.
+    by_step : dict of str to list
+        The steps of the record by the transformer that did them.
     """
 
     def __init__(self, frame):
         self.given = self.supposed = frame
-        self.record = CleaningRecord(frame.index)
+        self.record, self.by_step = CleaningRecord(frame.index), {}
 
-    def take(self, changes):
-        """Carry out what one step yields, and return it as it stands in the record."""
+    def take(self, name, changes):
+        """Carry out and note what one step yields."""
         first = len(self.record.steps)
         given = self.given.copy(deep=False)
         supposed = given if self.supposed is self.given else self.supposed.copy(deep=False)
@@ -247,4 +324,4 @@ class _Run:
             if supposed is not given:
                 write_step(supposed, change, proposals=True)
         self.given, self.supposed = given, supposed
-        return self.record.steps[first:]
+        self.by_step[name] = self.record.steps[first:]

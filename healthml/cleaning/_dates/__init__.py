@@ -1,5 +1,6 @@
 """Dates written as text, read column by column, and the order of events."""
 
+from healthml.cleaning._dates.event_order import SLACK, ordered_pairs
 from healthml.cleaning._dates.parser import DateParser
 
-__all__ = ["DateParser"]
+__all__ = ["SLACK", "DateParser", "ordered_pairs"]

@@ -21,6 +21,7 @@ FEWEST_STAYS = 30
 LONGEST = 0.99
 TWICE = 2  # an exchanged stay is as long as others; a wrong month or year is not
 DAY = np.timedelta64(1, "D")
+SLACK = 1  # days by which a time zone or a night shift may turn two dates round
 
 
 @dataclass(frozen=True)
@@ -86,22 +87,38 @@ def swapped(stay, times):
     return np.flatnonzero(usual), np.flatnonzero(broken & ~usual)
 
 
-def impossible_orders(times):
-    """Yield (columns, rows, severity, why): an event before birth, or well after death."""
-    births = [c for c in times if has_role(c, BIRTH)]
-    deaths = [c for c in times if has_role(c, DEATH)]
-    events = [c for c in times if has_role(c, _STARTS_OF_LIFE | ENDS | DEATH)]
+def ordered_pairs(names):
+    """Yield (earlier, later, severity, words) for columns of dates of which one comes first.
+
+    Parameters
+    ----------
+    names : iterable
+        Columns of dates.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._dates.event_order import ordered_pairs
+    >>> next(ordered_pairs(["birth_date", "admission_date"]))
+    ('birth_date', 'admission_date', 'error', 'before the day of birth')
+    """
+    births = [c for c in names if has_role(c, BIRTH)]
+    deaths = [c for c in names if has_role(c, DEATH)]
+    events = [c for c in names if has_role(c, _STARTS_OF_LIFE | ENDS | DEATH)]
     for birth in births:
         for event in events:
-            rows = np.flatnonzero(_days_between(times[birth], times[event]) < -1)
-            yield (birth, event), rows, "error", "before the day of birth"
+            yield birth, event, "error", "before the day of birth"
     for death in deaths:
-        for event in (c for c in times if has_role(c, STARTS)):
-            rows = np.flatnonzero(_days_between(times[event], times[death]) < -1)
-            yield (event, death), rows, "error", "begins after the day of death"
-        for event in (c for c in times if has_role(c, ENDS)):
-            rows = np.flatnonzero(_days_between(times[event], times[death]) < -1)
-            yield (event, death), rows, "verify", "ends more than a day after death"
+        for event in (c for c in names if has_role(c, STARTS)):
+            yield event, death, "error", "begins after the day of death"
+        for event in (c for c in names if has_role(c, ENDS)):
+            yield event, death, "verify", "ends more than a day after death"
+
+
+def impossible_orders(times):
+    """Yield (columns, rows, severity, words): an event before birth, or well after death."""
+    for first, later, severity, words in ordered_pairs(times):
+        rows = np.flatnonzero(_days_between(times[first], times[later]) < -SLACK)
+        yield (first, later), rows, severity, words
 
 
 def _days_between(first, second):

@@ -2,81 +2,19 @@
 
 import json
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from healthml._core._results import Result, plain
 from healthml._core._tables import to_pandas
-from healthml.cleaning._columns import ColumnView, level_spellings, read_numbers
+from healthml.cleaning._quality.findings import CODE_RULES, SUSPECTED_CODE_RULES, rule_of
 from healthml.cleaning._quality.html import plot_report, report_fragment, report_page
 from healthml.cleaning._quality.places import no_places
-from healthml.cleaning._quality.screens import (
-    computed,
-    dates,
-    declared,
-    keys,
-    plausible,
-    roles,
-    storage,
-)
-from healthml.cleaning._quality.screens import fills as fill
-from healthml.cleaning._quality.screens import missing_codes as codes
-from healthml.cleaning._quality.screens import redundant as redundancy
-from healthml.cleaning._quality.screens import row_order as order
+from healthml.cleaning._quality.screens.emptiness import ALL_MISSING, MISSING
 from healthml.cleaning._quality.table import nothing_left_out
+from healthml.cleaning._record import Change, CleaningRecord, Retyped, write_cells
 from healthml.exceptions import InputError
-
-# rule -> (what a repair does, what the rule says)
-RULES = MappingProxyType(
-    {
-        storage.MISSING: ("", "cells without a value"),
-        storage.ALL_MISSING: ("drop", "no value at all"),
-        storage.CONSTANT: ("drop", "one value only"),
-        storage.NEAR_CONSTANT: ("drop", "one value in more than 99.9 % of the cells"),
-        codes.TEXT: ("blank", "a word that means missing"),
-        codes.TEXT_SUSPECTED: ("blank", "a word that may mean missing or be an answer"),
-        codes.NUMBER: ("blank", "a number that stands for missing"),
-        codes.NUMBER_SUSPECTED: ("blank", "a number that may stand for missing"),
-        plausible.INFINITE: ("blank", "infinite numbers"),
-        plausible.IMPOSSIBLE: ("blank", "outside what a living person can have"),
-        plausible.VERIFY: ("", "unusual: verify, never delete unseen"),
-        plausible.NEGATIVE: ("", "a few negative values beside many zeros"),
-        storage.NUMBERS_AS_TEXT: ("number", "numbers stored as text"),
-        storage.LEVEL_VARIANTS: ("merge", "levels that differ by case or space only"),
-        storage.LEVEL_SYNONYMS: ("", "one answer in several words"),
-        dates.DATE_FORMATS: ("", "dates in several formats"),
-        dates.NO_SUCH_DAY: ("", "days that no calendar has"),
-        dates.START_AFTER_END: ("", "the end lies before the start"),
-        dates.BEFORE_BIRTH: ("", "before the patient's birth"),
-        dates.AFTER_DEATH: ("", "after the patient's death"),
-        keys.DUPLICATE_ROWS: ("", "rows equal to an earlier row"),
-        keys.REPEATED_IDENTIFIER: ("", "an identifier occurs again"),
-        declared.ABSENT: ("", "declared, and not in the table"),
-        declared.WRONG_KIND: ("", "not of the declared kind"),
-        declared.REQUIRED: ("", "a row without its patient, site, time or outcome"),
-        declared.OUTSIDE_VOCABULARY: ("", "not in the declared vocabulary"),
-        roles.CODE: ("text", "whole numbers that may be labels"),
-        roles.IDENTIFIER: ("drop", "a different number in every row"),
-        roles.ROW_NUMBER: ("drop", "the place of the row in the file"),
-        roles.UNIQUE_TEXT: ("drop", "names or free text"),
-        roles.SORTED: ("", "the rows are sorted by this column"),
-        roles.PROBABILITY: ("drop", "may be another model's risk"),
-        roles.FUTURE_COUNT: ("drop", "counts the patient's rows of this file, later ones too"),
-        fill.CONSTANT_FILL: ("blank", "one value far too often: perhaps filled in"),
-        redundancy.EQUAL: ("drop", "the same as another column"),
-        redundancy.FILLED: ("blank", "a copy of another column with its gaps filled"),
-        redundancy.LINEAR: ("drop", "another column in another unit"),
-        redundancy.NEAR: ("drop", "almost the same order as another column"),
-        redundancy.NESTED: ("drop", "follows from another column's levels"),
-        computed.COMPUTED: ("drop", "nearly determined by the other columns"),
-        order.ORDER_OUTCOME: ("", "the event rate depends on the place in the file"),
-        order.ORDER_MISSING: ("", "what is missing depends on the place in the file"),
-    }
-)
-CODE_RULES = (codes.TEXT, codes.NUMBER)
-SUSPECTED_CODE_RULES = (codes.TEXT_SUSPECTED, codes.NUMBER_SUSPECTED)
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,6 +40,9 @@ class QualityReport(Result):
         group's counts.
     not_assessed : pandas.DataFrame
         ``column`` ("" for all), ``rule``, ``reason``.
+    record : CleaningRecord or None
+        What `ClinicalCleaner` would do, cell by cell; it holds patients' values, stays out of JSON
+        and pages, and is left behind by pickling. None for a lazy table.
     """
 
     masks: dict = field(default_factory=dict)
@@ -109,6 +50,7 @@ class QualityReport(Result):
     by_site: pd.DataFrame = field(default_factory=no_places)
     by_time: pd.DataFrame = field(default_factory=no_places)
     not_assessed: pd.DataFrame = field(default_factory=nothing_left_out)
+    record: CleaningRecord | None = None
 
     def to_json(self, *, indent=None):
         """Return the table and the evidence as JSON text; the cells themselves stay out."""
@@ -116,14 +58,14 @@ class QualityReport(Result):
             {"column": column, "rule": rule, **found}
             for (column, rule), found in self.evidence.items()
         ]
-        told = {
+        parts = {
             "table": self.table,
             "evidence": evidence,
             "by_site": self.by_site,
             "by_time": self.by_time,
             "not_assessed": self.not_assessed,
         }
-        return json.dumps(plain(told), indent=indent)
+        return json.dumps(plain(parts), indent=indent)
 
     def select(self, *rules, status=None):
         """Return the rows of the table for some rules, and for one status.
@@ -162,19 +104,19 @@ class QualityReport(Result):
             Boolean, the shape of `X`.
         """
         frame = self._same_rows(X)
-        rules = (storage.MISSING, storage.ALL_MISSING, *CODE_RULES)
+        rules = (MISSING, ALL_MISSING, *CODE_RULES)
         rules += SUSPECTED_CODE_RULES if suspected else ()
-        gone = frame.isna().to_numpy().copy()
+        missing = frame.isna().to_numpy().copy()
         for i, column in enumerate(frame.columns):
             for rule in rules:
-                gone[:, i] |= self.masks.get((str(column), rule), False)
-        return pd.DataFrame(gone, index=frame.index, columns=frame.columns)
+                missing[:, i] |= self.masks.get((str(column), rule), False)
+        return pd.DataFrame(missing, index=frame.index, columns=frame.columns)
 
     def repaired(self, X, column, rule):
         """Return a copy of the table with one thing repaired; the rest is untouched.
 
-        Flagged cells become missing (codes, impossible values, fill-ins), text becomes numbers
-        ("> 89" becomes 89, "5,1" becomes 5.1, words become missing), spellings are merged, codes
+        Flagged cells become missing (codes, impossible values, fill-ins) or what the cleaner
+        would make of them (another unit converted, spellings merged, "5,1" read as 5.1), codes
         become text, and columns that should not be features are dropped.
 
         Parameters
@@ -203,8 +145,14 @@ class QualityReport(Result):
         name = frame.columns[names.index(column)]
         if action == "drop":
             return frame.drop(columns=name)
-        frame = frame.copy()
-        frame[name] = _repair(frame[name], action, self.masks.get((column, rule)))
+        frame = frame.copy(deep=False)
+        if action == "record":
+            frame[name] = self._as_recorded(frame[name], rule)
+        elif action == "text":
+            frame[name] = frame[name].astype("Int64").astype(str).mask(frame[name].isna())
+        else:
+            mask = self.masks.get((column, rule))
+            frame[name] = write_cells(frame[name], np.flatnonzero(mask), [None] * int(mask.sum()))
         return frame
 
     def _action(self, column, rule):
@@ -213,9 +161,23 @@ class QualityReport(Result):
                 f"The report has no row for column {column!r} and rule {rule!r}; take both from "
                 "its table."
             )
-        if not RULES[rule][0]:
+        action = rule_of(rule).repair
+        if not action or (action == "record" and not self._recorded(column, rule)):
             raise InputError(f"Rule {rule!r} has no repair: it is there to be looked into.")
-        return RULES[rule][0]
+        return action
+
+    def _recorded(self, column, rule):
+        """Return what the record would make of the cells of a column under a rule."""
+        steps = [] if self.record is None else self.record.steps
+        steps = [s for s in steps if str(s.column) == column and s.rule == rule]
+        return [s for s in steps if isinstance(s, Retyped) or _becomes(s) is not None]
+
+    def _as_recorded(self, series, rule):
+        for step in self._recorded(str(series.name), rule):
+            if isinstance(step, Retyped):
+                return step.values.set_axis(series.index)
+            series = write_cells(series, step.rows, _becomes(step))
+        return series
 
     def _same_rows(self, X):
         frame = to_pandas(X)
@@ -266,18 +228,8 @@ class QualityReport(Result):
         return report_fragment(self)
 
 
-def _repair(series, action, mask):
-    view = ColumnView(series)
-    if action == "blank":
-        return series.mask(mask)
-    if action == "number":
-        return pd.Series(read_numbers(view), index=series.index, name=series.name)
-    if action == "text":
-        text = series.astype("Int64").astype(str)
-        return text.mask(series.isna())
-    return _merge_spellings(view)
-
-
-def _merge_spellings(view):
-    merged = np.array([*level_spellings(view), None], dtype=object)
-    return pd.Series(merged[view.level_codes], index=view.series.index, name=view.series.name)
+def _becomes(change):
+    """Return what the cells of a change become, carried out or proposed."""
+    if not isinstance(change, Change):
+        return None
+    return change.proposed if change.new is None else change.new

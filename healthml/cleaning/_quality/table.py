@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from healthml.cleaning._quality.kahn import kahn_of
+from healthml.cleaning._quality.findings import rule_of
+from healthml.cleaning._quality.kahn import place_of
 from healthml.cleaning._quality.screens.declared import (
     ABSENT,
     OUTSIDE_VOCABULARY,
@@ -64,13 +65,17 @@ def tidy(flags, n_samples, n_events):
     rows = [
         (
             *(f.column, f.rule, f.status, f.n_cells, f.n_cells / n_samples, n_samples, events),
-            *(f.estimate, f.lower, f.upper, f.related, f.detail, f.reviewed, *kahn_of(f)),
+            *(f.estimate, f.lower, f.upper, f.related, f.detail, f.reviewed, *_place(f)),
         )
         for f, events in zip(flags, n_events, strict=True)
     ]
     table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
     table["n_events"] = pd.array(table["n_events"].tolist(), dtype="Int64")
     return table.astype(TABLE_COLUMNS)
+
+
+def _place(flag):
+    return place_of(rule_of(flag.rule).place, flag.evidence)
 
 
 def name_roles(roles, schema, columns):

@@ -4,15 +4,8 @@ import narwhals as nw
 import numpy as np
 
 from healthml.cleaning._columns import ROUNDING
-from healthml.cleaning._quality.screens.missing_codes import (
-    NUMBER,
-    NUMBER_SUSPECTED,
-    TEXT,
-    TEXT_SUSPECTED,
-)
-from healthml.cleaning._quality.screens.plausible import IMPOSSIBLE, INFINITE, VERIFY
+from healthml.cleaning._quality.findings import VERIFY
 
-_COME_FIRST = (TEXT, TEXT_SUSPECTED, NUMBER, NUMBER_SUSPECTED, INFINITE, IMPOSSIBLE)
 MOST_LISTED = 200  # numbers; beyond it neighbours are joined to intervals
 MOST_INTERVALS = 500
 MOST_LEVELS = 5_000
@@ -32,26 +25,27 @@ def conditions(table, flags, columns):
     """
     found = [None if f.mask is None else condition(table, columns[f.column], f.mask) for f in flags]
     for k, flag in enumerate(flags):
-        if flag.rule == VERIFY and not columns[flag.column].is_complete:
+        limits = flag.evidence.get("soft")
+        if flag.rule == VERIFY and limits and not columns[flag.column].is_complete:
             others = [
                 c
                 for c, f in zip(found, flags, strict=True)
-                if f.column == flag.column and f.rule in _COME_FIRST
+                if f.column == flag.column and f.rule != VERIFY and c is not None
             ]
-            found[k] = _outside(table, columns[flag.column], flag.evidence, others)
+            found[k] = _outside(table, flag.column, limits, others)
     return found
 
 
 def condition(table, column, mask):
     """Return a condition that holds for the rows whose value is in a mask of distinct values."""
     kind, cell = table.kinds[column.name], nw.col(column.name)
-    gone = column.series.isna().to_numpy()
+    missing = column.series.isna().to_numpy()
     parts = []
-    if (mask & gone).any():
+    if (mask & missing).any():
         parts.append(cell.is_null())
         if column.name in table.floats:
             parts.append(cell.is_nan())
-    rest = mask & ~gone
+    rest = mask & ~missing
     if rest.any():
         one = _texts(column, rest) if kind == "text" else _numbers(table, column, rest)
         if kind not in ("text", "number") or one is None:
@@ -96,17 +90,16 @@ def _intervals(column, mask):
     return [(float(values[a]), float(values[b - 1])) for a, b in zip(starts, ends, strict=True)]
 
 
-def _outside(table, column, evidence, others):
-    """Return the condition of values to verify from the limits themselves."""
-    _, factor, offset = next(u for u in column.concept["units"] if u[0] == evidence["unit"])
+def _outside(table, name, limits, others):
+    """Return the condition of values to verify: outside the limits, and under no other rule."""
     low, high = (
-        limit + sign * ROUNDING * abs(limit)
-        for limit, sign in zip(evidence["limits"], (-1, 1), strict=True)
+        limit + sign * ROUNDING * abs(limit) if np.isfinite(limit) else limit
+        for limit, sign in zip(limits, (-1, 1), strict=True)
     )
-    value = nw.col(column.name) * factor + offset
+    value = nw.col(name)
     found = (value < low) | (value > high)
-    if column.name in table.floats:
-        found = found & nw.col(column.name).is_finite()
+    if name in table.floats:
+        found = found & value.is_finite()
     for other in others:
-        found = found & ~other if other is not None else found
+        found = found & ~other
     return found

@@ -1,10 +1,14 @@
 """Identifiers that repeat, and dates out of order, counted in a lazy table."""
 
-import narwhals as nw
+import re
 
-from healthml.cleaning._columns import FOUND, NOTE, SUSPECTED, Flag, has_code_name
+import narwhals as nw
+import pandas as pd
+
+from healthml.cleaning._columns import FOUND, NOTE, Flag, has_code_name
+from healthml.cleaning._dates import SLACK, ordered_pairs
+from healthml.cleaning._quality.findings import DATE_ORDER, date_checks
 from healthml.cleaning._quality.lazy.table import COUNT, KEY, collect
-from healthml.cleaning._quality.screens import dates
 from healthml.cleaning._quality.screens.keys import (
     FEWEST_CELLS,
     MOSTLY_SINGLE,
@@ -68,49 +72,67 @@ def _length(query):
     return int(collect(query.select(nw.len().alias(COUNT)))[COUNT].iloc[0])
 
 
-def date_order_flags(table, columns):
-    """Return a flag and a condition for every pair of dates that stands in the wrong order."""
-    days = {name: d for name, column in columns.items() if (d := _day(table, column)) is not None}
-    as_text = any(table.kinds[name] == "text" for name in days)
-    read = {
-        name: d.dt.to_string("%Y-%m-%d") if as_text and table.kinds[name] == "date" else d
-        for name, d in days.items()
-    }
-    pairs = dates.date_pairs(list(read))
-    if not pairs:
+def date_order_flags(table, columns, parser):
+    """Return a flag and a condition for each column of dates that stands in a wrong order.
+
+    Parameters
+    ----------
+    table : LazyTable
+        The table.
+    columns : dict of str to CountedColumn
+        Its columns.
+    parser : DateParser
+        Fitted on the sample: which columns are dates, and which of them begin and end a stay.
+    """
+    days = {name: _day(table, column, parser) for name, column in columns.items()}
+    days = {name: day for name, day in days.items() if day is not None}
+    pairs = [(s.start, s.end, f"{s.start} lies after {s.end}", 0) for s in parser.stays_]
+    pairs += [
+        (first, later, f"{first} against {later}: {words}", SLACK)
+        for first, later, _, words in ordered_pairs(list(days))
+    ]
+    broken = {}
+    for first, later, words, slack in pairs:
+        if first in days and later in days:
+            earliest = days[first].dt.offset_by(f"-{slack}d") if slack else days[first]
+            for name in (first, later):
+                broken.setdefault(name, []).append((days[later] < earliest, words))
+    if not broken:
         return [], []
-    both = [(read[a] <= read[b]) | (read[a] > read[b]) for _, a, b, _ in pairs]
-    wrong = [read[b] < read[a] for _, a, b, _ in pairs]
-    asked = [_sum(c, f"b{k}") for k, c in enumerate(both)]
-    asked += [_sum(c, f"w{k}") for k, c in enumerate(wrong)]
-    n = collect(table.frame.select(*asked)).iloc[0]
+    wrong = {name: _any([c for c, _ in found]) for name, found in broken.items()}
+    counted = collect(table.frame.select(*(_sum(c, f"w{k}") for k, c in enumerate(wrong.values()))))
     flags, kept = [], []
-    for k, (rule, before, after, what) in enumerate(pairs):
-        n_wrong, n_both = int(n[f"w{k}"]), int(n[f"b{k}"])
-        if not n_wrong:
-            continue
-        column, related = (before, after) if rule == dates.AFTER_DEATH else (after, before)
-        status = FOUND if n_wrong < dates.MOSTLY_DATES * n_both else SUSPECTED
-        detail = f"{n_wrong:,} of {n_both:,} rows: {what.format(before=before, after=after)}"
-        flags.append(Flag(column, rule, status, detail, n_wrong, related=related))
-        kept.append(wrong[k])
+    for k, (name, found) in enumerate(broken.items()):
+        n = counted[f"w{k}"].iloc[0]
+        if pd.notna(n) and n:
+            detail = "; ".join(dict.fromkeys(words for _, words in found))
+            evidence = {"checks": date_checks(detail)}
+            flags.append(Flag(name, DATE_ORDER, FOUND, detail, int(n), evidence=evidence))
+            kept.append(wrong[name])
     return flags, kept
 
 
-def _day(table, column):
-    """Return the day of each row as an expression that sorts, or None."""
+def _any(conditions):
+    joined = conditions[0]
+    for condition in conditions[1:]:
+        joined = joined | condition
+    return joined
+
+
+def _day(table, column, parser):
+    """Return the day of each row as an expression, or None for other columns."""
     cell, kind = nw.col(column.name), table.kinds[column.name]
     if kind == "date":
         return cell.cast(nw.Date)
-    shapes = dates.date_shapes(column) if kind == "text" else None
-    if shapes is None or not any(shape.startswith("year-") for shape in shapes):
+    if kind != "text" or column.name not in parser.date_columns_:
         return None
-    levels = zip(column.levels, dates.absent_days(column, shapes), strict=True)
-    absent = [level for level, is_absent in levels if is_absent]
-    cell = cell.str.strip_chars()
-    read = cell.str.contains(_ISO)
-    read = read & ~nw.col(column.name).is_in(absent) if absent else read
-    return nw.when(read).then(cell.str.slice(0, 10))
+    plain = [level for level in column.levels if re.match(_ISO, level.strip())]
+    days = pd.to_datetime(pd.Series([level.strip()[:10] for level in plain]), errors="coerce")
+    absent = [level for level, day in zip(plain, days, strict=True) if pd.isna(day)]
+    text = cell.str.strip_chars()
+    read = text.str.contains(_ISO)
+    read = read & ~cell.is_in(absent) if absent else read
+    return nw.when(read).then(text.str.slice(0, 10)).str.to_date(format="%Y-%m-%d")
 
 
 def _sum(condition, name):

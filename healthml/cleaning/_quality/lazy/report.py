@@ -1,29 +1,23 @@
-"""The quality report of a lazy table: counted columns, a bounded sample, exact counts last."""
+"""The quality report of a lazy table: a bounded sample to learn from, exact counts last."""
 
 from dataclasses import replace
 
 import narwhals as nw
+import pandas as pd
 
+from healthml.cleaning._cleaner import look
 from healthml.cleaning._columns import FOUND, SUSPECTED, TableView
+from healthml.cleaning._quality.eager import eager_report, explained_cells, side_by_side
+from healthml.cleaning._quality.findings import flags_of_steps
 from healthml.cleaning._quality.lazy.cells import conditions
 from healthml.cleaning._quality.lazy.columns import counted_columns
 from healthml.cleaning._quality.lazy.keys import date_order_flags, repeated_identifiers
 from healthml.cleaning._quality.lazy.places import count_places, count_rows, period_key
 from healthml.cleaning._quality.lazy.table import read_roles
+from healthml.cleaning._quality.lazy.values import ROW_STEPS, flags_of_values, judged_by_rows
 from healthml.cleaning._quality.places import group_name
-from healthml.cleaning._quality.result import CODE_RULES, SUSPECTED_CODE_RULES, QualityReport
-from healthml.cleaning._quality.screens import (
-    computed,
-    dates,
-    declared,
-    keys,
-    plausible,
-    roles,
-    storage,
-)
-from healthml.cleaning._quality.screens import fills as fill
-from healthml.cleaning._quality.screens import missing_codes as codes
-from healthml.cleaning._quality.screens import row_order as order
+from healthml.cleaning._quality.result import QualityReport
+from healthml.cleaning._quality.screens import declared, emptiness, fills, keys, negatives, roles
 from healthml.cleaning._quality.table import not_assessed, tidy
 
 
@@ -38,58 +32,67 @@ class LazyView:
 
 def lazy_report(table, schema, given):
     """Return the quality report of a lazy table; see `quality_report`."""
-    told = read_roles(table, schema, given)
+    if table.is_whole:
+        return _report_of_rows(table, schema, given)
+    chosen = read_roles(table, schema, given)
     sample = table.sample
+    view = TableView(sample, y=chosen.sampled_y(sample), groups=chosen.sampled_groups(sample))
+    site = None if chosen.site is None else sample[chosen.site]
+    cleaner, _, steps = look(sample, schema, site=site)
     columns = counted_columns(table, sample, schema)
     by_name = {column.name: column for column in columns}
-    flags = list(_columns_judged(LazyView(table, columns), schema))
+    flags = _flags_of_columns(LazyView(table, columns), schema, cleaner, steps, sample)
     found = conditions(table, flags, by_name)
-    ordered, order_conditions = date_order_flags(table, by_name)
+    ordered, order_conditions = date_order_flags(table, by_name, cleaner.steps_["dates"])
     again, unread = repeated_identifiers(table, by_name)
-    counted, events = count_rows(table, [*found, *order_conditions], told.event)
     flags, found = [*flags, *ordered], [*found, *order_conditions]
-    present = [k for k, flag in enumerate(flags) if counted[k] != 0 or not flag.n_cells]
+    counted, events = count_rows(table, found, chosen.event)
+    kept = [k for k, flag in enumerate(flags) if counted[k] != 0 or not flag.n_cells]
     flags = [_exact(flag, n) for flag, n in zip(flags, counted, strict=True)]
-    flags, found, events = ([x[k] for k in present] for x in (flags, found, events))
-    view = TableView(sample, y=told.sampled_y(sample), groups=told.sampled_groups(sample))
-    beside = [
-        _of_sample(flag, table, len(sample))
-        for flag in _side_by_side(view, by_name, flags, table.is_whole)
-    ]
-    events += [view.n_events(flag.mask) if table.is_whole else None for flag in beside]
+    flags, found, events = ([x[k] for k in kept] for x in (flags, found, events))
+    beside = list(_of_rows(view, steps, flags, by_name))
+    beside = [_of_sample(flag, table, len(sample)) for flag in beside]
     every = [*flags, *beside, *again]
-    unread += _not_read(table, sample)
+    unread += _not_read(table)
     return QualityReport(
-        tidy(every, table.n, [*events, *[None] * len(again)]),
+        tidy(every, table.n, [*events, *[None] * (len(beside) + len(again))]),
         evidence={(f.column, f.rule): f.evidence for f in every if f.evidence},
-        **_by_place(table, flags, found, told),
-        not_assessed=not_assessed(told.y is None, told.groups is None, schema is None, unread),
+        **_by_place(table, flags, found, chosen),
+        not_assessed=not_assessed(chosen.y is None, chosen.groups is None, schema is None, unread),
     )
 
 
-def _columns_judged(view, schema):
-    """Run the screens that look at one column at a time, as the report of rows does."""
-    yield from declared.screen_declared(view, schema)
-    yield from storage.screen_emptiness(view)
-    coded = [*codes.screen_text_codes(view), *codes.screen_number_codes(view)]
-    yield from coded
-    explained = _explained(coded)
-    yield from plausible.screen_plausibility(view, explained)
-    for screen in (
-        storage.screen_text_numbers,
-        storage.screen_level_variants,
-        storage.screen_level_synonyms,
-        dates.screen_date_columns,
-    ):
-        yield from screen(view)
-    yield from fill.screen_constant_fill(view, explained)
+def _report_of_rows(table, schema, given):
+    """Return the report of a table small enough to be looked at like any other."""
+    read_roles(table, schema, given)  # refuses arrays as roles
+    report = eager_report(table.sample, schema, given)
+    unread = pd.DataFrame(_unreadable(table), columns=report.not_assessed.columns, dtype=str)
+    parts = [part for part in (report.not_assessed, unread) if len(part)]
+    missing = pd.concat(parts, ignore_index=True) if parts else report.not_assessed
+    return replace(report, masks={}, record=None, not_assessed=missing)
 
 
-def _explained(coded):
-    explained = {}
-    for flag in coded:
-        explained[flag.column] = explained.get(flag.column, False) | flag.mask
-    return explained
+def _flags_of_columns(view, schema, cleaner, steps, sample):
+    """Return what the values of single columns show, judged by the steps learnt on the sample."""
+    acted = list(flags_of_values(cleaner, steps, view.columns, sample))
+    explained, _ = explained_cells(acted)
+    return [
+        *declared.screen_declared(view, schema),
+        *emptiness.screen_emptiness(view),
+        *acted,
+        *negatives.screen_negatives(view, explained),
+        *fills.screen_constant_fill(view, explained),
+    ]
+
+
+def _of_rows(view, steps, flags, columns):
+    """Yield what only rows side by side show, from the sampled rows."""
+    yield from flags_of_steps(judged_by_rows(steps), view, {})
+    seen = [f for f in flags if f.mask is not None and f.column in columns]
+    rows = [replace(f, mask=columns[f.column].flagged_rows(f.mask)) for f in seen]
+    explained, sure = explained_cells(rows)
+    yield from side_by_side(view, explained, sure, whole=False)
+    yield from roles.screen_codes(view)
 
 
 def _exact(flag, n):
@@ -101,57 +104,33 @@ def _exact(flag, n):
     return replace(flag, n_cells=n)
 
 
-def _side_by_side(view, columns, flags, whole):
-    """Run the screens that need rows side by side on the sampled rows."""
-    coded = [f for f in flags if f.rule in (*CODE_RULES, *SUSPECTED_CODE_RULES)]
-    explained, sure = {}, {}
-    for flag in coded:
-        rows = columns[flag.column].flagged_rows(flag.mask)
-        explained[flag.column] = explained.get(flag.column, False) | rows
-        if flag.status == FOUND:
-            sure[flag.column] = sure.get(flag.column, False) | rows
-    identifiers = list(roles.screen_identifiers(view))
-    yield from identifiers
-    if whole:
-        names = {flag.column for flag in identifiers if flag.rule != roles.SORTED}
-        yield from keys.screen_duplicate_rows(view, names)
-    yield from roles.screen_codes(view)
-    yield from roles.screen_probabilities(view)
-    yield from roles.screen_future_counts(view)
-    names = {flag.column for flag in identifiers}
-    yield from computed.screen_repeated(view, explained, names)
-    yield from order.screen_row_order(view, sure)
-
-
 def _of_sample(flag, table, n_sampled):
     """Return a flag seen in a sample: never more than suspected, its cells scaled to the table."""
-    if table.is_whole:
-        return flag
     status = SUSPECTED if flag.status == FOUND else flag.status
     n_cells = round(flag.n_cells * table.n / n_sampled)
     detail = f"{flag.detail}; in a sample of {n_sampled:,} rows"
     return replace(flag, status=status, mask=None, n_cells=n_cells, detail=detail)
 
 
-def _not_read(table, sample):
+def _unreadable(table):
+    why = "a kind of column that is not read: neither numbers, text nor dates"
+    return [(name, "", why) for name in table.columns if name not in table.sample]
+
+
+def _not_read(table):
     """List what was left out, and why."""
-    rows = [
-        (name, "", "a kind of column that is not read: neither numbers, text nor dates")
-        for name in table.columns
-        if name not in sample
-    ]
-    if not table.is_whole:
-        why = "needs every row side by side; the table is not loaded"
-        rows.append(("", keys.DUPLICATE_ROWS, why))
-    return rows
+    why = "needs every row side by side; the table is not loaded"
+    few = f"judged on {len(table.sample):,} rows: what stands in fewer rows may be missed"
+    rows = [(step.replace("_", " "), few) for step in ROW_STEPS]
+    return [*_unreadable(table), ("", keys.DUPLICATE_ROWS, why), *(("", *row) for row in rows)]
 
 
-def _by_place(table, flags, found, told):
+def _by_place(table, flags, found, chosen):
     placed = {}
-    if told.site is not None:
-        key = nw.col(told.site)
-        placed["by_site"] = count_places(table, flags, found, key, group_name, told.groups)
-    if told.time is not None:
-        key, label = period_key(table, told.time, table.sample[told.time])
-        placed["by_time"] = count_places(table, flags, found, key, label, told.groups)
+    if chosen.site is not None:
+        key = nw.col(chosen.site)
+        placed["by_site"] = count_places(table, flags, found, key, group_name, chosen.groups)
+    if chosen.time is not None:
+        key, label = period_key(table, chosen.time, table.sample[chosen.time])
+        placed["by_time"] = count_places(table, flags, found, key, label, chosen.groups)
     return placed

@@ -7,7 +7,7 @@ from scipy.stats import rankdata
 
 from healthml._core._knowledge import score_hint
 from healthml.cleaning._columns import FOUND, NOTE, SUSPECTED, Flag, has_code_name
-from healthml.cleaning._quality.screens.storage import NEARLY_ALL
+from healthml.cleaning._quality.screens.emptiness import NEARLY_ALL
 
 CODE, IDENTIFIER = "looks_like_code", "identifier"
 ROW_NUMBER, UNIQUE_TEXT = "row_number", "unique_text"
