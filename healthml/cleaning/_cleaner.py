@@ -1,5 +1,8 @@
 """The whole of cleaning in one line: the transformers in their order, with one record."""
 
+from copy import copy
+from dataclasses import dataclass
+
 from sklearn.base import clone
 
 from healthml.cleaning._categories import CategoryNormalizer, CodeChecker
@@ -148,18 +151,23 @@ class ClinicalCleaner(CellCleaner):
 
     def _steps(self, frame):
         by = self.by
-        if by is None and getattr(self.schema, "site", None) in frame.columns:
-            by = self.schema.site
+        schema = self.schema
+        if by is None and getattr(schema, "site", None) is not None:
+            if schema.site in frame.columns:
+                by = schema.site
+            else:  # a table without its roles: units are compared over all rows
+                schema = copy(schema)
+                object.__setattr__(schema, "site", None)
         made = {
-            "missing_codes": MissingCodes(schema=self.schema),
-            "lab_values": LabValueParser(schema=self.schema, unit_columns=True),
-            "dates": DateParser(schema=self.schema),
-            "categories": CategoryNormalizer(schema=self.schema),
-            "codes": CodeChecker(schema=self.schema),
-            "units": UnitHarmonizer(schema=self.schema, by=by, mode=self.mode),
-            "decimal_slips": DecimalSlips(schema=self.schema, mode=self.mode),
-            "plausible_range": PlausibleRange(schema=self.schema, population=self.population),
-            "cross_field": CrossFieldCheck(schema=self.schema, mode=self.mode),
+            "missing_codes": MissingCodes(schema=schema),
+            "lab_values": LabValueParser(schema=schema, unit_columns=True),
+            "dates": DateParser(schema=schema),
+            "categories": CategoryNormalizer(schema=schema),
+            "codes": CodeChecker(schema=schema),
+            "units": UnitHarmonizer(schema=schema, by=by, mode=self.mode),
+            "decimal_slips": DecimalSlips(schema=schema, mode=self.mode),
+            "plausible_range": PlausibleRange(schema=schema, population=self.population),
+            "cross_field": CrossFieldCheck(schema=schema, mode=self.mode),
         }
         replace = self.replace or {}
         for name in replace:
@@ -221,6 +229,37 @@ class ClinicalCleaner(CellCleaner):
         )
 
 
+@dataclass(frozen=True, eq=False)
+class CleanerLook:
+    """What the cleaner would do to a table; made by `look`. Pickling leaves the cells behind.
+
+    Parameters
+    ----------
+    cleaner : ClinicalCleaner
+        Fitted on the table, in "propose".
+    record : CleaningRecord
+        What it would do.
+    steps : dict of str to list of Change or Retyped
+        The record by step.
+    tables : dict of str to DataFrame
+        The table after each step, with its proposals carried out.
+    """
+
+    cleaner: object
+    record: CleaningRecord
+    steps: dict
+    tables: dict
+
+    def record_of(self, *names):
+        """Return the part of the record that some steps made."""
+        steps = [change for name in names for change in self.steps.get(name, ())]
+        return CleaningRecord(self.record.index, steps, self.record.originals)
+
+    def __getstate__(self):
+        """Leave the cells behind: a report that travels must not carry patients' values."""
+        return {"cleaner": self.cleaner, "record": self.record, "steps": {}, "tables": {}}
+
+
 def look(frame, schema=None, *, site=None):
     """Run every step of the cleaner on a table, so that it can be said what they would do.
 
@@ -235,12 +274,7 @@ def look(frame, schema=None, *, site=None):
 
     Returns
     -------
-    cleaner : ClinicalCleaner
-        Fitted, in "propose".
-    record : CleaningRecord
-        What it would do.
-    steps : dict of str to list of Change or Retyped
-        The record by step, units read from cells left out.
+    CleanerLook
     """
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     by = _same_column(frame, site)
@@ -253,7 +287,7 @@ def look(frame, schema=None, *, site=None):
         for name, steps in run.by_step.items()
     }
     cleaner._without_units(run.record, run.given)
-    return cleaner, run.record, steps
+    return CleanerLook(cleaner, run.record, steps, run.tables)
 
 
 def look_at_others(cleaner, frame, *, leave_out=()):
@@ -306,11 +340,14 @@ class _Run:
         What was done.
     by_step : dict of str to list
         The steps of the record by the transformer that did them.
+    tables : dict of str to pandas.DataFrame
+        `supposed` after each of them.
     """
 
     def __init__(self, frame):
         self.given = self.supposed = frame
-        self.record, self.by_step = CleaningRecord(frame.index), {}
+        self.record = CleaningRecord(frame.index)
+        self.by_step, self.tables = {}, {}
 
     def take(self, name, changes):
         """Carry out and note what one step yields."""
@@ -324,4 +361,4 @@ class _Run:
             if supposed is not given:
                 write_step(supposed, change, proposals=True)
         self.given, self.supposed = given, supposed
-        self.by_step[name] = self.record.steps[first:]
+        self.by_step[name], self.tables[name] = self.record.steps[first:], supposed

@@ -137,7 +137,7 @@ class Case:
     @cached_property
     def repairs(self):
         """What each step of cleaning would change."""
-        return find_repairs(self.X, self.quality, schema=self.schema, site=self.roles.site)
+        return find_repairs(self.quality)
 
     @cached_property
     def proposal(self):

@@ -25,13 +25,16 @@ BY_COLUMN = {
     "impossible_value",
     "verify_value",
     "infinite",
-    "level_variants",
-    "level_synonyms",
-    "numbers_as_text",
-    "date_formats",
-    "no_such_day",
-    "start_after_end",
-    "before_birth",
+    "case",
+    "spaces",
+    "synonym",
+    "number_from_text",
+    "censored",
+    "decimal_comma",
+    "decimal_slip",
+    "date_format",
+    "impossible_date",
+    "date_order",
     "near_constant",
     "constant",
     "constant_fill",
@@ -64,7 +67,7 @@ def dirty():
         }
     )
     frame.loc[:39, "sodium"] = -1
-    frame.loc[40:44, "sodium"] = 1380.0
+    frame.loc[40:44, "sodium"] = [20.0, 21.0, 22.0, 23.0, 24.0]
     frame.loc[50:90, "creatinine"] = np.nan
     frame.loc[91:93, "creatinine"] = 400.0
     frame.loc[94, "creatinine"] = np.inf
@@ -116,8 +119,7 @@ def test_the_same_answer_as_of_the_rows(dirty, lazy):
     whole, afar = quality_report(dirty, **roles), quality_report(lazy(dirty), **roles)
     a, b = rows(whole), rows(afar)
     assert len(a) >= 18
-    placed = a["detail"].str.replace(r"; [^;]* by (site|time)$", "", regex=True)
-    pd.testing.assert_frame_equal(a.assign(detail=placed)[SAME], b[SAME])
+    pd.testing.assert_frame_equal(a[SAME], b[SAME])
     both = ~a["rule"].eq("repeated_identifier")
     pd.testing.assert_series_equal(a.loc[both, "n_events"], b.loc[both, "n_events"])
     for where in ("by_site", "by_time"):

@@ -32,13 +32,8 @@ from healthml.cleaning._columns.populations import (
     populations_present,
 )
 from healthml.cleaning._columns.shapes import (
-    READABLE_SHAPES,
     has_code_name,
     is_text,
-    level_spellings,
-    read_numbers,
-    shape_of,
-    spelling_keys,
 )
 from healthml.cleaning._columns.text import (
     DIGITS,
@@ -71,7 +66,6 @@ __all__ = [
     "NOTE",
     "OLDEST",
     "POPULATIONS",
-    "READABLE_SHAPES",
     "ROUNDING",
     "SPIKE",
     "SUSPECTED",
@@ -95,16 +89,12 @@ __all__ = [
     "key_of",
     "learn_top_codes",
     "level_key",
-    "level_spellings",
     "numbers_of",
     "outside",
     "plain_code",
     "population_groups",
     "populations_present",
     "read_measures",
-    "read_numbers",
-    "shape_of",
-    "spelling_keys",
     "template_of",
     "thinned",
     "tidy",

@@ -82,7 +82,7 @@ def fill_template(template, digits):
     return "".join(a + b for a, b in zip(parts, (*digits, ""), strict=True))
 
 
-def usual_spellings(counts, vocabulary=(), *, merge_short=False):
+def usual_spellings(counts, vocabulary=()):
     """Return which spelling each level takes among those with the same key.
 
     Parameters
@@ -91,8 +91,6 @@ def usual_spellings(counts, vocabulary=(), *, merge_short=False):
         Tidy levels and their rows.
     vocabulary : sequence of str, default=()
         Declared levels; they win over frequency.
-    merge_short : bool, default=False
-        Whether keys of one or two letters ("m", "M") are merged however frequent they are.
 
     Returns
     -------
@@ -114,8 +112,7 @@ def usual_spellings(counts, vocabulary=(), *, merge_short=False):
         best = declared.get(key) or max(levels, key=lambda x: (counts[x], x))
         for level in levels:
             same = level == best or level in vocabulary
-            known = key in declared or merge_short
-            if not same and _may_merge(key, counts[level], counts.get(best, 0), known):
+            if not same and _may_merge(key, counts[level], counts.get(best, 0), key in declared):
                 moved[level] = best
     return moved
 

@@ -16,7 +16,9 @@ ENDS = frozenset(
 )
 DEATH = frozenset(["death", "dod", "deathdate", "died", "deceased", "deathtime"])
 _FILLERS = frozenset(["date", "time", "datetime", "dt", "of", "the", "day"])
-_STARTS_OF_LIFE = STARTS - {"start", "begin"}
+# a plan, a follow-up or a claim may begin and end after death; who comes and leaves is alive
+_ARRIVALS = STARTS - {"start", "begin"}
+_DEPARTURES = ENDS - {"end", "stop"}
 FEWEST_STAYS = 30
 LONGEST = 0.99
 TWICE = 2  # an exchanged stay is as long as others; a wrong month or year is not
@@ -103,14 +105,14 @@ def ordered_pairs(names):
     """
     births = [c for c in names if has_role(c, BIRTH)]
     deaths = [c for c in names if has_role(c, DEATH)]
-    events = [c for c in names if has_role(c, _STARTS_OF_LIFE | ENDS | DEATH)]
+    events = [c for c in names if has_role(c, _ARRIVALS | ENDS | DEATH)]
     for birth in births:
         for event in events:
             yield birth, event, "error", "before the day of birth"
     for death in deaths:
-        for event in (c for c in names if has_role(c, STARTS)):
+        for event in (c for c in names if has_role(c, _ARRIVALS)):
             yield event, death, "error", "begins after the day of death"
-        for event in (c for c in names if has_role(c, ENDS)):
+        for event in (c for c in names if has_role(c, _DEPARTURES)):
             yield event, death, "verify", "ends more than a day after death"
 
 

@@ -39,9 +39,10 @@ from healthml.cleaning._dates.event_order import (
 from healthml.cleaning._record import CellCleaner, Change, Retyped
 from healthml.exceptions import InputError
 
-ORDER = "date_order"
+ORDER, REWRITTEN = "date_order", "date_rewritten"
 _WHY = {
     FORMAT: "a date in another format than most of the column",
+    REWRITTEN: "written in ISO form; the column stays text, since some cells are no dates",
     IMPOSSIBLE: "a day that no calendar has",
     PLACEHOLDER: "a day that stands for a missing date, far from the dates of the column",
     AMBIGUOUS: "day and month, or the century, can be read in two ways",
@@ -72,9 +73,10 @@ class DateParser(CellCleaner):
     stays_ : list of Stay
         Pairs of start and end, with the length that 99% do not exceed.
     record_ : CleaningRecord
-        Rules: ``date_format`` (repaired, note); ``impossible_date``, ``placeholder_date`` (blanked,
-        error); ``date_order`` (a start after its end: exchanged when that gives a usual stay, else
-        flagged; an event before birth or after death: flagged); ``far_date`` (flagged, verify);
+        Rules: ``date_format``, ``date_rewritten`` (repaired, note); ``impossible_date``,
+        ``placeholder_date`` (blanked, error); ``date_order`` (a start after its end: exchanged
+        when that gives a usual stay, else flagged; an event before birth or after death: flagged);
+        ``far_date`` (flagged, verify);
         ``open_date`` (2099-12-31 and the like where a tenth of the rows have it; flagged, verify);
         ``ambiguous_date``, ``incomplete_date``, ``unreadable_date`` (verify).
 
@@ -184,6 +186,9 @@ class DateParser(CellCleaner):
                 isinstance(a, str) and a != tidy(b) for a, b in zip(new, cells.levels, strict=True)
             ]
             rows = cells.rows(other)
+            usual = np.array([cells.rules[i] is None for i in cells.codes[rows]], dtype=bool)
+            yield from _in_iso(column.name, rows[usual], new, cells)
+            rows = rows[~usual]
         else:
             rows = cells.rows_of(FORMAT)
             new = iso_text(cells.of_levels) if len(rows) else []
@@ -225,6 +230,12 @@ class DateParser(CellCleaner):
 
     def _is_text(self, name):
         return name in self._columns_ and self._columns_[name].stays_text
+
+
+def _in_iso(name, rows, new, cells):
+    """Yield the cells of the usual format that are rewritten because the column stays text."""
+    new = [new[i] for i in cells.codes[rows]]
+    yield Change(name, REWRITTEN, rows, new, "repaired", "note", _WHY[REWRITTEN])
 
 
 def _is_sure(column, levels):

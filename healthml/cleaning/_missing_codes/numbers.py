@@ -28,7 +28,8 @@ def learn_numbers(columns, schema):
     -------
     learnt : dict of hashable to dict
         ``codes`` (they become missing), ``asked`` (may be real), ``stop`` (zero is judged by the
-        row's other vital signs), ``seen``, ``low``, ``high``, ``hard``, ``concept``.
+        row's other vital signs), ``zero_asked`` (and may be real), ``seen``,
+        ``low``, ``high``, ``hard``, ``concept``.
     rows : list of tuple
         (column, code, decision, reason, cells).
     """
@@ -136,6 +137,7 @@ def _learnt(column, judged):
         "codes": tuple(c for c in found if not (c == 0 and stops)),
         "asked": tuple(c for c in asked if not (c == 0 and stops)),
         "stop": stops and 0.0 in found,
+        "zero_asked": stops and 0.0 in asked,
         "seen": column.codes_present,
         "low": float(values[0]) if enough else -np.inf,
         "high": float(values[-1]) if enough else np.inf,
@@ -151,6 +153,7 @@ def _without_codes(values):
         "codes": (),
         "asked": (),
         "stop": False,
+        "zero_asked": False,
         "seen": np.empty(0),
         "low": float(finite.min()) if enough else -np.inf,
         "high": float(finite.max()) if enough else np.inf,

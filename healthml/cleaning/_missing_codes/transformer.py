@@ -126,12 +126,12 @@ class MissingCodes(CellCleaner):
             others = [v for n, v in vitals.items() if concept[n] != concept[name]]
             odds = zeros_at_odds(number, others)
             detail = "0 beside other vital signs above 0"
+            unclear = "0: an arrest, or a code for missing"
             if self.numbers_[name]["stop"]:
                 yield _blanked(name, CODE, odds, detail)
-                rest = (number == 0) & ~odds
-                yield _flagged(
-                    name, POSSIBLE, rest, "verify", "0: an arrest, or a code for missing"
-                )
+                yield _flagged(name, POSSIBLE, (number == 0) & ~odds, "verify", unclear)
+            elif self.numbers_[name]["zero_asked"]:
+                yield _flagged(name, POSSIBLE, number == 0, "verify", unclear)
             else:
                 yield _flagged(name, NEW, odds, "error", f"{detail}; not repeated in training")
 

@@ -13,6 +13,7 @@ from healthml.exceptions import InputError
 FAR, VERY_FAR = 5.0, 7.5  # standard deviations of the column's own tail
 FEWEST = 20  # ordinary values from which a tail can be told
 NO_TAIL = frozenset({"demographic", "vital", "anthropometric", "score", "ventilation"})
+STOPS = frozenset({"heart_rate", "resp_rate", "spo2"})  # 0 in an arrest; a pressure is not
 CLINICALLY_REVIEWED = "clinically reviewed"
 
 
@@ -32,7 +33,7 @@ class Limits:
     very_far: tuple = UNLIMITED
     is_set: bool = False  # hard limits set by the user: nothing else is asked
     bulk: tuple | None = None  # where ordinary values of the column lie
-    forgives_zero: bool = False  # a pulse or pressure of 0: arrest, not an error
+    forgives_zero: bool = False  # a rate of 0: an arrest, not an error
 
     def impossible(self, values):
         """Return which values cannot be."""
@@ -88,9 +89,7 @@ def shipped_limits(measure, numbers, *, trust):
         very_far=tail_reach(ordinary, positive, VERY_FAR, n),
         is_set=declared is not None,
         bulk=bulk_of(ordinary),
-        forgives_zero=measure.category == "vital"
-        and measure.offset == 0
-        and _hard_low(measure) <= 1,
+        forgives_zero=measure.concept in STOPS and measure.offset == 0,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_event
+from healthml._core._checks import check_alignment, check_event
 from healthml._core._contingency import chi_square_by_group, hide_small_groups
 from healthml._core._tables import to_pandas
 from healthml.cleaning._cleaner import look
@@ -42,7 +42,7 @@ def eager_report(X, schema, roles):
     """Return the quality report of a table in memory; see `quality_report`."""
     view, roles = read_view(X, schema, roles)
     site, time = roles["site"], roles["time"]
-    flags, record = look_at(view, schema, site)
+    flags, seen = look_at(view, schema, site)
     flags = [_placed(flag, view, site, time) for flag in flags]
     masks = {(f.column, f.rule): f.mask for f in flags if f.mask is not None}
     evidence = {(f.column, f.rule): f.evidence for f in flags if f.evidence}
@@ -53,13 +53,14 @@ def eager_report(X, schema, roles):
         evidence,
         **_by_place(flags, view, site, time),
         not_assessed=not_assessed(view.y is None, view.groups is None, schema is None),
-        record=record,
+        look=seen,
     )
 
 
 def read_view(X, schema, roles):
     """Return the view of a table and its roles as arrays; declared roles fill in."""
     frame = to_pandas(X)
+    check_alignment(X=frame, **roles)
     columns = {str(c): c for c in frame.columns}
     if len(columns) < frame.shape[1]:
         raise InputError("two columns of X have names that read alike as text; rename one.")
@@ -81,12 +82,12 @@ def read_view(X, schema, roles):
 
 
 def look_at(view, schema, site):
-    """Return the flags of a table, and the record of what the cleaner would do to it.
+    """Return the flags of a table, and the `CleanerLook` that they word.
 
     Cells explained as codes for missing values are left out of the screens.
     """
-    cleaner, record, steps = look(view.frame, schema, site=site)
-    acted = list(flags_of_steps(steps, view, _reasons(cleaner)))
+    seen = look(view.frame, schema, site=site)
+    acted = list(flags_of_steps(seen.steps, view, seen.cleaner))
     explained, sure = explained_cells(acted)
     flags = [
         *declared.screen_declared(view, schema),
@@ -97,7 +98,7 @@ def look_at(view, schema, site):
     ]
     flags += fills.screen_constant_fill(view, explained)
     flags += side_by_side(view, explained, sure)
-    return flags, record
+    return flags, seen
 
 
 def side_by_side(view, explained, sure, *, whole=True):
@@ -134,12 +135,6 @@ def explained_cells(flags):
             if flag.status == FOUND:
                 sure[flag.column] = sure.get(flag.column, False) | flag.mask
     return explained, sure
-
-
-def _reasons(cleaner):
-    """Return why the steps judged a code as one, by column and code."""
-    table = cleaner.steps_["missing_codes"].codes_
-    return {(str(row.column), row.code): row.reason for row in table.itertuples()}
 
 
 def _by_place(flags, view, site, time):

@@ -34,10 +34,11 @@ from healthml.cleaning._record import Change, Retyped
 
 TEXT_CODE, NUMBER_CODE = "missing_code_text", "missing_code_number"
 POSSIBLE_CODE, NEW_CODE = "possible_missing_code", "new_missing_code"
+KEPT_CODE = "code_kept_as_answer"
 IMPOSSIBLE, VERIFY, NUMBERS = "impossible_value", "verify_value", "number_from_text"
 DATE_ORDER = "date_order"
 CODE_RULES = (TEXT_CODE, NUMBER_CODE, "blank_text")  # no value for sure
-SUSPECTED_CODE_RULES = (POSSIBLE_CODE, NEW_CODE)
+SUSPECTED_CODE_RULES = (POSSIBLE_CODE, NEW_CODE, KEPT_CODE)
 PLACED = (*CODE_RULES, *SUSPECTED_CODE_RULES, IMPOSSIBLE, "unit_mixup", negatives.NEGATIVE)
 
 
@@ -96,6 +97,7 @@ _OF_STEPS = {
     "blank_text": Rule("text without a visible sign", COMPLETE, "blank"),
     POSSIBLE_CODE: Rule("may stand for missing or be an answer", COMPLETE.validated, "blank"),
     NEW_CODE: Rule("may stand for missing", COMPLETE.validated, "blank"),
+    KEPT_CODE: Rule("a word that can mean missing, kept as an answer", COMPLETE.validated, "blank"),
     "missing_reason": Rule("no result, with a reason", COMPLETE, "blank"),
     "placeholder_date": Rule("a day that stands for a missing date", COMPLETE, "blank"),
     "infinite": Rule("infinite numbers", VALUE, "blank"),
@@ -119,7 +121,12 @@ _OF_STEPS = {
     "synonym": Rule("another word for a level in use", VALUE.validated, "record"),
 }
 RULES = MappingProxyType({**_OF_SCREENS, **_OF_STEPS})
-_NOTES = {VERIFY, "age_top_coded", "open_date", "unit_text", "lost_zeros", "missing_reason"}
+# rules whose cells may well be right: a real patient, a convention, another way to write
+_NOTES = {VERIFY, "age_top_coded", "open_date", "far_date", "unit_text", "lost_zeros"}
+_NOTES |= {"missing_reason", "date_rewritten"}
+# and rules that are a note where nothing more than the rarity of the cells speaks against them
+_NOTES_TO_VERIFY = {"pressure_order", "mean_pressure", "body_size", "direct_above_total"}
+_NOTES_TO_VERIFY |= {"decimal_slip_possible", DATE_ORDER}
 _DATE_CHECKS = {
     "lies after": kahn.START_BEFORE_END,
     "before the day of birth": kahn.AFTER_BIRTH,
@@ -141,7 +148,7 @@ def rule_of(name):
     return RULES.get(name) or Rule(name.replace("_", " "), VALUE, "record")
 
 
-def flags_of_steps(steps, view, reasons):
+def flags_of_steps(steps, view, cleaner):
     """Yield one flag for each column and rule of the cleaner's record, in the order of its steps.
 
     Parameters
@@ -150,8 +157,8 @@ def flags_of_steps(steps, view, reasons):
         The record by step of the cleaner.
     view : TableView
         The table.
-    reasons : dict of (str, str) to str
-        Why a code was judged as one, by column and code.
+    cleaner : ClinicalCleaner
+        The fitted cleaner: why a code was judged as one, and what each column was read as.
     """
     columns = {column.name: column for column in view.columns}
     found = {}
@@ -159,13 +166,15 @@ def flags_of_steps(steps, view, reasons):
         if isinstance(step, Change) and str(step.column) in columns:
             found.setdefault((str(step.column), step.rule), []).append(step)
     for (name, rule), changes in found.items():
-        yield _flag(columns[name], rule, changes, reasons)
+        yield _flag(columns[name], rule, changes, cleaner)
+    if "missing_codes" in steps:
+        yield from _kept_codes(columns, cleaner)
     for step in steps.get("lab_values", ()):
-        if isinstance(step, Retyped) and step.rule == NUMBERS:
+        if isinstance(step, Retyped) and step.rule == NUMBERS and str(step.column) in columns:
             yield _numbers_as_text(columns[str(step.column)], steps["lab_values"])
 
 
-def _flag(column, rule, changes, reasons):
+def _flag(column, rule, changes, cleaner):
     mask = np.zeros(column.n, dtype=bool)
     for change in changes:
         mask[change.rows] = True
@@ -175,9 +184,9 @@ def _flag(column, rule, changes, reasons):
         detail += f"; and {len(words) - _MOST_WORDS} more reasons"
     if rule in (TEXT_CODE, NUMBER_CODE, POSSIBLE_CODE, NEW_CODE):
         evidence["codes"] = _codes(changes)
-        detail = _code_words(column.name, evidence["codes"], reasons, detail)
+        detail = _code_words(column.name, evidence["codes"], cleaner, detail)
     if rule in (IMPOSSIBLE, VERIFY):
-        evidence |= _sides(column, mask) | {"limits": words}
+        evidence |= _sides(column, mask) | _read_as(column, cleaner) | {"limits": words}
     if rule == DATE_ORDER:
         evidence["checks"] = date_checks(" ".join(words))
     facts = rule_of(rule).place.context == kahn.VALIDATION and not any(
@@ -186,6 +195,22 @@ def _flag(column, rule, changes, reasons):
     reviewed = NOT_REVIEWED if facts else ""
     status = _status(rule, changes)
     return Flag.of_cells(column, rule, status, detail, mask, reviewed=reviewed, evidence=evidence)
+
+
+def is_number_code(rule, evidence):
+    """Say whether a rule about codes for missing values speaks of numbers, not of words."""
+    if rule in (TEXT_CODE, NUMBER_CODE, "blank_text"):
+        return rule == NUMBER_CODE
+    codes = evidence.get("codes", {})
+    return bool(codes) and all(_is_number(code) for code in codes)
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def date_checks(words):
@@ -207,7 +232,9 @@ def _status(rule, changes):
     if rule == IMPOSSIBLE:
         unsure = all(c.action == "flagged" and NOT_REVIEWED in c.evidence for c in changes)
         return SUSPECTED if unsure else FOUND
-    return SUSPECTED if all(change.severity == "verify" for change in changes) else FOUND
+    if any(change.severity != "verify" for change in changes):
+        return FOUND
+    return NOTE if rule in _NOTES_TO_VERIFY else SUSPECTED
 
 
 def _codes(changes):
@@ -224,7 +251,37 @@ def _code_text(cell):
     return plain_code(float(cell)) if isinstance(cell, int | float | np.number) else str(cell)
 
 
-def _code_words(name, codes, reasons, otherwise):
+def _kept_codes(columns, cleaner):
+    """Yield words that can mean missing and were kept, since they are answers in their column."""
+    table = cleaner.steps_["missing_codes"].codes_
+    kept = table[table["decision"] == "keep"]
+    for name, codes in kept.groupby("column", sort=False)["code"]:
+        column = columns.get(str(name))
+        if column is None or not column.is_text:
+            continue
+        keys = [level_key(level) for level in column.levels]
+        mask = column.cells_of_levels([key in set(codes) for key in keys])
+        counts = Counter()
+        for key, n in zip(keys, column.level_counts, strict=True):
+            counts[key] += int(n) if key in set(codes) else 0
+        evidence = {"codes": {code: n for code, n in sorted(counts.items()) if n}}
+        listed = ", ".join(f'"{code}" {n:,}' for code, n in evidence["codes"].items())
+        detail = f"words that can mean missing, taken for answers: {listed}"
+        yield Flag.of_cells(column, KEPT_CODE, NOTE, detail, mask, evidence=evidence)
+
+
+def _read_as(column, cleaner):
+    """Return the concept and the unit that a column was read as."""
+    measure = cleaner.steps_["plausible_range"].measures_.get(column.name)
+    if measure is None:
+        return {}
+    declared = measure.declared_hard is not None
+    return {"concept": measure.concept, "unit": measure.unit, "declared": declared}
+
+
+def _code_words(name, codes, cleaner, otherwise):
+    table = cleaner.steps_["missing_codes"].codes_
+    reasons = {(str(row.column), row.code): row.reason for row in table.itertuples()}
     parts = []
     for code, n in codes.items():
         why = reasons.get((name, code))

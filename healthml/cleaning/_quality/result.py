@@ -8,12 +8,18 @@ import pandas as pd
 
 from healthml._core._results import Result, plain
 from healthml._core._tables import to_pandas
-from healthml.cleaning._quality.findings import CODE_RULES, SUSPECTED_CODE_RULES, rule_of
+from healthml.cleaning._cleaner import CleanerLook
+from healthml.cleaning._quality.findings import (
+    CODE_RULES,
+    SUSPECTED_CODE_RULES,
+    is_number_code,
+    rule_of,
+)
 from healthml.cleaning._quality.html import plot_report, report_fragment, report_page
 from healthml.cleaning._quality.places import no_places
 from healthml.cleaning._quality.screens.emptiness import ALL_MISSING, MISSING
 from healthml.cleaning._quality.table import nothing_left_out
-from healthml.cleaning._record import Change, CleaningRecord, Retyped, write_cells
+from healthml.cleaning._record import Retyped, write_cells
 from healthml.exceptions import InputError
 
 
@@ -40,9 +46,9 @@ class QualityReport(Result):
         group's counts.
     not_assessed : pandas.DataFrame
         ``column`` ("" for all), ``rule``, ``reason``.
-    record : CleaningRecord or None
-        What `ClinicalCleaner` would do, cell by cell; it holds patients' values, stays out of JSON
-        and pages, and is left behind by pickling. None for a lazy table.
+    look : CleanerLook or None
+        What `ClinicalCleaner` would do, cell by cell: it holds patients' values, stays out of JSON
+        and pages, and pickling leaves it behind. None for a lazy table.
     """
 
     masks: dict = field(default_factory=dict)
@@ -50,7 +56,7 @@ class QualityReport(Result):
     by_site: pd.DataFrame = field(default_factory=no_places)
     by_time: pd.DataFrame = field(default_factory=no_places)
     not_assessed: pd.DataFrame = field(default_factory=nothing_left_out)
-    record: CleaningRecord | None = None
+    look: CleanerLook | None = None
 
     def to_json(self, *, indent=None):
         """Return the table and the evidence as JSON text; the cells themselves stay out."""
@@ -87,6 +93,26 @@ class QualityReport(Result):
         if status:
             kept = kept[kept["status"] == status]
         return kept.reset_index(drop=True)
+
+    def select_codes(self, kind):
+        """Return the rows about codes for missing values, sure and suspected.
+
+        Parameters
+        ----------
+        kind : {"number", "text"}
+            Codes that are numbers, or words.
+
+        Returns
+        -------
+        pandas.DataFrame
+        """
+        rows = self.select(*CODE_RULES, *SUSPECTED_CODE_RULES)
+        is_number = [
+            is_number_code(rule, self.evidence.get((column, rule), {}))
+            for column, rule in zip(rows["column"], rows["rule"], strict=True)
+        ]
+        kept = np.array(is_number, dtype=bool) == (kind == "number")
+        return rows[kept].reset_index(drop=True)
 
     def missing_mask(self, X, *, suspected=False):
         """Return which cells are missing, codes for missing values included.
@@ -168,15 +194,15 @@ class QualityReport(Result):
 
     def _recorded(self, column, rule):
         """Return what the record would make of the cells of a column under a rule."""
-        steps = [] if self.record is None else self.record.steps
+        steps = [] if self.look is None else self.look.record.steps
         steps = [s for s in steps if str(s.column) == column and s.rule == rule]
-        return [s for s in steps if isinstance(s, Retyped) or _becomes(s) is not None]
+        return [s for s in steps if isinstance(s, Retyped) or s.becomes is not None]
 
     def _as_recorded(self, series, rule):
         for step in self._recorded(str(series.name), rule):
             if isinstance(step, Retyped):
                 return step.values.set_axis(series.index)
-            series = write_cells(series, step.rows, _becomes(step))
+            series = write_cells(series, step.rows, step.becomes)
         return series
 
     def _same_rows(self, X):
@@ -226,10 +252,3 @@ class QualityReport(Result):
 
     def _repr_html_(self):
         return report_fragment(self)
-
-
-def _becomes(change):
-    """Return what the cells of a change become, carried out or proposed."""
-    if not isinstance(change, Change):
-        return None
-    return change.proposed if change.new is None else change.new

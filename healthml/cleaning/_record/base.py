@@ -242,6 +242,6 @@ def write_step(frame, step, *, proposals=False):
     if isinstance(step, Retyped):
         frame[step.column] = step.values.set_axis(frame.index)
         return
-    values = step.proposed if proposals and step.new is None else step.new
+    values = step.becomes if proposals else step.new
     if values is not None and len(step.rows):
         frame[step.column] = write_cells(frame[step.column], np.asarray(step.rows), values)

@@ -53,6 +53,11 @@ class Change:
     old: object = None
     proposed: object = None
 
+    @property
+    def becomes(self):
+        """What the cells become, carried out or only proposed; None for a mere flag."""
+        return self.proposed if self.new is None else self.new
+
 
 @dataclass(frozen=True)
 class Retyped:

@@ -114,15 +114,12 @@ def check_level_names(case):
     """Look for one level under several names, and refit with one name each."""
     counts = case.repairs.counts("levels", *_SPELLING)
     counts = counts[counts["column"].isin(case.repairs.closed)]
-    variants = case.quality.select("level_variants")
     renamed = case.repairs.renamed(case.roles.time)
     words = [_cells_in_words(counts)] if len(counts) else []
-    seen = set(counts["column"])
-    words += [f"{r.column}: {r.detail}" for r in variants.itertuples() if r.column not in seen]
     words += [_renamed_words(pair) for pair in renamed]
     if not words:
         return Look()
-    columns = [*counts["column"], *variants["column"], *(str(pair.column) for pair in renamed)]
+    columns = [*counts["column"], *(str(pair.column) for pair in renamed)]
     columns = list(dict.fromkeys(columns))
     return Look(
         (

@@ -19,6 +19,7 @@ from healthml.reporting._report import Figure, NotAssessed, Section
 from healthml.validation._leakage import screen_columns
 
 _INDICATORS_TELL = 0.55
+_TO_VERIFY = ("impossible_value", "verify_value", "unit_suspected", "new_unit_suspected")
 _SINGULAR = {"count": "counts", "hold": "holds", "say": "says", "look": "looks", "are": "is"}
 
 
@@ -34,7 +35,7 @@ def check_columns(case):
         ),
         (
             "HM207",
-            ("numbers_as_text",),
+            ("number_from_text",),
             "hold numbers written as text",
             "Parse them with a stated rule, the same at prediction (healthml.cleaning."
             "LabValueParser).",
@@ -55,7 +56,7 @@ def check_columns(case):
     findings = [
         f
         for code, rules, what, remedy in plan
-        if (f := _counted(report, code, rules, what, remedy))
+        if (f := _counted(report.select(*rules), code, what, remedy))
     ]
     table = report.table[report.table["rule"] != "missing"]
     shown = ["column", "rule", "status", "n_cells", "share", "related", "detail", "reviewed"]
@@ -80,9 +81,8 @@ def check_columns(case):
     return Look(tuple(findings), (section,), missing)
 
 
-def _counted(report, code, rules, what, remedy):
+def _counted(rows, code, what, remedy):
     """Return a note that names columns with their counts, or None."""
-    rows = report.select(*rules)
     if rows.empty:
         return None
     columns = list(dict.fromkeys(rows["column"]))
@@ -95,29 +95,26 @@ def _counted(report, code, rules, what, remedy):
 
 
 def _detail(row):
-    cells = f" ({row.n_cells:,} cells)" if row.rule in ("impossible_value", "verify_value") else ""
+    cells = f" ({row.n_cells:,} cells)" if row.rule in _TO_VERIFY else ""
     return f"{row.column}: {row.detail}{cells}"
 
 
 def check_missing_codes(case):
     """Refit with suspected missing codes made missing."""
     report = case.quality
-    numbers = ("missing_code_number", "missing_code_number_suspected")
-    texts = ("missing_code_text", "missing_code_text_suspected")
+    numbers, texts = report.select_codes("number"), report.select_codes("text")
     findings = []
     note = _counted(
-        report,
-        "HM201",
         numbers,
+        "HM201",
         "hold numbers that look like missing codes",
         "Confirm with the data's owner, then declare them (missing codes).",
     )
     if note is not None:
         findings.append(_with_repair(case, report, note, numbers, "codes made missing"))
     note = _counted(
-        report,
-        "HM202",
         texts,
+        "HM202",
         "hold words that look like missing codes",
         "Confirm what the words mean, then declare them (missing codes).",
     )
@@ -132,27 +129,23 @@ def check_impossible(case):
     findings = []
     impossible = report.select("impossible_value")
     note = _counted(
-        report,
+        report.select(*_TO_VERIFY, "few_negatives"),
         "HM203",
-        ("impossible_value", "verify_value", "few_negatives"),
         "hold values to verify, or that no living patient can have",
         "Look them up; correct units and slips; do not delete unusual patients.",
     )
     if note is not None:
         repaired = len(impossible) > 0
         findings.append(
-            _with_repair(
-                case, report, note, ("impossible_value",), "impossible values made missing"
-            )
+            _with_repair(case, report, note, impossible, "impossible values made missing")
             if repaired
             else note
         )
     return Look(tuple(findings))
 
 
-def _with_repair(case, report, note, rules, label):
+def _with_repair(case, report, note, rows, label):
     """Grade a note by the AUC that the cells in question lend to the model."""
-    rows = report.select(*rules)
     rows = rows[rows["column"].isin([str(c) for c in base_columns(case)])]
     if not case.refit or rows.empty:
         return note

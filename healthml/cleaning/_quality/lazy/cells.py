@@ -25,14 +25,15 @@ def conditions(table, flags, columns):
     """
     found = [None if f.mask is None else condition(table, columns[f.column], f.mask) for f in flags]
     for k, flag in enumerate(flags):
-        limits = flag.evidence.get("soft")
-        if flag.rule == VERIFY and limits and not columns[flag.column].is_complete:
+        limits, name = flag.evidence.get("soft"), flag.column
+        is_number = table.kinds.get(name) == "number"
+        if flag.rule == VERIFY and limits and is_number and not columns[name].is_complete:
             others = [
                 c
                 for c, f in zip(found, flags, strict=True)
-                if f.column == flag.column and f.rule != VERIFY and c is not None
+                if f.column == name and f.rule != VERIFY and c is not None
             ]
-            found[k] = _outside(table, flag.column, limits, others)
+            found[k] = _outside(table, name, limits, others)
     return found
 
 

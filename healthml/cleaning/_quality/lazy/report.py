@@ -38,7 +38,8 @@ def lazy_report(table, schema, given):
     sample = table.sample
     view = TableView(sample, y=chosen.sampled_y(sample), groups=chosen.sampled_groups(sample))
     site = None if chosen.site is None else sample[chosen.site]
-    cleaner, _, steps = look(sample, schema, site=site)
+    seen = look(sample, schema, site=site)
+    cleaner, steps = seen.cleaner, seen.steps
     columns = counted_columns(table, sample, schema)
     by_name = {column.name: column for column in columns}
     flags = _flags_of_columns(LazyView(table, columns), schema, cleaner, steps, sample)
@@ -50,7 +51,7 @@ def lazy_report(table, schema, given):
     kept = [k for k, flag in enumerate(flags) if counted[k] != 0 or not flag.n_cells]
     flags = [_exact(flag, n) for flag, n in zip(flags, counted, strict=True)]
     flags, found, events = ([x[k] for k in kept] for x in (flags, found, events))
-    beside = list(_of_rows(view, steps, flags, by_name))
+    beside = list(_of_rows(view, cleaner, steps, flags, by_name))
     beside = [_of_sample(flag, table, len(sample)) for flag in beside]
     every = [*flags, *beside, *again]
     unread += _not_read(table)
@@ -69,7 +70,7 @@ def _report_of_rows(table, schema, given):
     unread = pd.DataFrame(_unreadable(table), columns=report.not_assessed.columns, dtype=str)
     parts = [part for part in (report.not_assessed, unread) if len(part)]
     missing = pd.concat(parts, ignore_index=True) if parts else report.not_assessed
-    return replace(report, masks={}, record=None, not_assessed=missing)
+    return replace(report, masks={}, look=None, not_assessed=missing)
 
 
 def _flags_of_columns(view, schema, cleaner, steps, sample):
@@ -85,9 +86,9 @@ def _flags_of_columns(view, schema, cleaner, steps, sample):
     ]
 
 
-def _of_rows(view, steps, flags, columns):
+def _of_rows(view, cleaner, steps, flags, columns):
     """Yield what only rows side by side show, from the sampled rows."""
-    yield from flags_of_steps(judged_by_rows(steps), view, {})
+    yield from flags_of_steps(judged_by_rows(steps), view, cleaner)
     seen = [f for f in flags if f.mask is not None and f.column in columns]
     rows = [replace(f, mask=columns[f.column].flagged_rows(f.mask)) for f in seen]
     explained, sure = explained_cells(rows)

@@ -33,7 +33,7 @@ def flags_of_values(cleaner, steps, columns, sample):
         frame = sample.iloc[:0].reindex(range(column.n)).assign(**{column.name: column.series})
         done = look_at_others(cleaner, frame, leave_out=ROW_STEPS)
         view = _View([column])
-        for flag in flags_of_steps(done, view, {}):
+        for flag in flags_of_steps(done, view, cleaner):
             after = flag.column in by_rows and flag.rule in _rules(done, _AFTER_ROWS)
             if flag.rule not in left_out and not after and flag.rule != "date_order":
                 yield _with_limits(flag, column, ranges)
