@@ -153,8 +153,8 @@ def _score_model(y, risk, fold, keep, thresholds, measures):
     for r in range(len(risk)):
         use = np.isfinite(risk[r]) & (True if keep is None else keep)
         parts = None if fold is None else fold[r][use]
-        one = _score_once(y[use], risk[r][use], parts, thresholds, measures)
-        for measure, (estimate, influence) in one.items():
+        scores = _score_once(y[use], risk[r][use], parts, thresholds, measures)
+        for measure, (estimate, influence) in scores.items():
             full = np.zeros(len(y))
             full[use] = influence
             collected.setdefault(measure, []).append((estimate, full))
@@ -376,9 +376,9 @@ def paired_training(repeats, sampling):
     0.00013333
     """
     seen = repeats[np.isfinite(repeats)]
-    told = max(len(seen) - 1, 0)
-    own = REPEATS_TO_TRAINING * float(seen.var(ddof=1)) if told else 0.0
-    return (_WORTH * sampling + told * own) / (_WORTH + told)
+    extra_repeats = max(len(seen) - 1, 0)
+    own = REPEATS_TO_TRAINING * float(seen.var(ddof=1)) if extra_repeats else 0.0
+    return (_WORTH * sampling + extra_repeats * own) / (_WORTH + extra_repeats)
 
 
 def freedom(moved):

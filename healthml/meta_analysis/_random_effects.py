@@ -276,17 +276,19 @@ def _prediction(model, error, level, test, prediction):
 
 def _note(model, method, test):
     """Say what weakens the answer."""
-    said, k = [], len(model.theta)
+    sentences, k = [], len(model.theta)
     if k < FEW:
-        said.append(f"Only {k} studies: the between-study variance is little more than a guess.")
+        sentences.append(
+            f"Only {k} studies: the between-study variance is little more than a guess."
+        )
     if test == "knha" and model.q < model.freedom:
-        said.append(
+        sentences.append(
             "The studies agree more than chance alone would let them, so the Hartung-Knapp "
             "standard error is below the normal one; compare test='z'."
         )
     if method == "FE":
-        said.append("One common effect: differences between studies are not in the interval.")
-    return " ".join(said)
+        sentences.append("One common effect: differences between studies are not in the interval.")
+    return " ".join(sentences)
 
 
 def _table(studies, model, numbers, level, test, scale):

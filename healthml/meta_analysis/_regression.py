@@ -179,8 +179,10 @@ def _covariate_frame(covariates, k):
     if not isinstance(covariates, pd.DataFrame):
         values = np.asarray(covariates)
         values = values[:, None] if values.ndim == 1 else values
-        one = values.shape[1] == 1
-        names = ["covariate"] if one else [f"covariate {j + 1}" for j in range(values.shape[1])]
+        is_single = values.shape[1] == 1
+        names = (
+            ["covariate"] if is_single else [f"covariate {j + 1}" for j in range(values.shape[1])]
+        )
         covariates = pd.DataFrame(values, columns=names)
     if len(covariates) != k:
         raise InputError(f"covariates has {len(covariates)} rows for {k} studies; pass one each.")

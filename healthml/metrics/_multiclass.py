@@ -32,9 +32,9 @@ class OneVsRestResult(Result):
         from healthml._core._displays import new_grid
 
         axes = new_grid(len(self.results)) if ax is None else np.ravel(ax)
-        for one, (label, result) in zip(axes, self.results.items(), strict=False):
-            result.plot(ax=one, **kwargs)
-            one.set_title(f"{label} against the rest", fontsize="medium")
+        for panel, (label, result) in zip(axes, self.results.items(), strict=False):
+            result.plot(ax=panel, **kwargs)
+            panel.set_title(f"{label} against the rest", fontsize="medium")
         return axes
 
 

@@ -160,9 +160,9 @@ def _thresholds(threshold_range):
     if threshold_range is None:
         return {}, np.arange(1, 100) / 100
     given = np.unique(np.atleast_1d(np.asarray(threshold_range, dtype=float)))
-    for one in given:
-        check_threshold(float(one), "threshold_range")
-    named = {f"net_benefit@{one:g}": np.array([one]) for one in given}
+    for threshold in given:
+        check_threshold(float(threshold), "threshold_range")
+    named = {f"net_benefit@{threshold:g}": np.array([threshold]) for threshold in given}
     if len(given) == 2:
         given = np.linspace(*given, _POINTS)
         named = {"net_benefit": given, **named}

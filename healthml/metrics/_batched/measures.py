@@ -163,7 +163,7 @@ class _Weighed:
         if self.weight is None:
             return np.full(k, float(n)), np.full(k, self.block.event.sum())
         both = self.weight.sum(axis=-1), self.weight @ self.block.event
-        return tuple(np.broadcast_to(one, (k,)).astype(float) for one in both)
+        return tuple(np.broadcast_to(part, (k,)).astype(float) for part in both)
 
     @cached_property
     def state(self):

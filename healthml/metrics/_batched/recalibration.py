@@ -101,8 +101,8 @@ def recalibrate(block, weight, usable, ends=None):
         if not len(waiting):
             break
         waiting = waiting[~step(fit, waiting)]
-    for one in waiting:
-        (problem.level_alone if ends is None else problem.alone)(fit, one)
+    for position in waiting:
+        (problem.level_alone if ends is None else problem.alone)(fit, position)
     return fit
 
 
@@ -225,18 +225,18 @@ class _Problem:
         expected = np.vecdot(risk, weight)
         return weight.sum(axis=-1), weight @ self.event, expected
 
-    def _one(self, one):
+    def _one(self, position):
         """Return log odds and weights of one set."""
         weight = np.ones(len(self.event)) if self.weight is None else self.weight
-        return self.logit[one], weight if weight.ndim == 1 else weight[one]
+        return self.logit[position], weight if weight.ndim == 1 else weight[position]
 
-    def level_alone(self, fit, one):
+    def level_alone(self, fit, position):
         """Find the intercept of a single set between two bounds, halving where Newton leaves them.
 
         It starts where as many log odds are above 0 as there are events, for that is the answer
         where risks are all near 0 or 1 and the sum of risks hardly moves in between.
         """
-        logit, weight = self._one(one)
+        logit, weight = self._one(position)
         events = weight @ self.event
         order = np.argsort(-logit)
         place = np.searchsorted(np.cumsum(weight[order]), events)
@@ -250,24 +250,24 @@ class _Problem:
             if abs(step) < 1e-9 * (1 + abs(now)):
                 break
             now = now + step if low < now + step < high else (low + high) / 2
-        fit.intercept[one], fit.information[one, 0] = now, spread
+        fit.intercept[position], fit.information[position, 0] = now, spread
 
-    def alone(self, fit, one):
+    def alone(self, fit, position):
         """Fit intercept and slope of a single set that did not settle."""
-        logit, weight = self._one(one)
+        logit, weight = self._one(position)
         try:
             found = fit_logistic(logit, self.event, weight=weight)
         except InputError:
-            fit.code[one] = _SAME_RISK
+            fit.code[position] = _SAME_RISK
             return
         if found.separated or not found.converged:
-            fit.code[one] = _SEPARATED
+            fit.code[position] = _SEPARATED
             return
-        fit.intercept[one], fit.slope[one] = found.coef
-        risk = _expit(fit.intercept[one] + fit.slope[one] * logit)
-        self._keep(fit, np.array([one]), np.array([True]), risk[None])
+        fit.intercept[position], fit.slope[position] = found.coef
+        risk = _expit(fit.intercept[position] + fit.slope[position] * logit)
+        self._keep(fit, np.array([position]), np.array([True]), risk[None])
         spread = risk * (1 - risk) * weight
-        fit.information[one] = spread.sum(), spread @ logit, spread @ logit**2
+        fit.information[position] = spread.sum(), spread @ logit, spread @ logit**2
 
 
 def _expit(eta):
@@ -359,8 +359,8 @@ def _risk(lean, level, turn):
 def _newton(lean, residual, spread):
     """Return the steps of intercept and slope."""
     up, turn, first = (
-        one.astype(float)
-        for one in (residual.sum(axis=1), np.vecdot(residual, lean), spread.sum(axis=1))
+        total.astype(float)
+        for total in (residual.sum(axis=1), np.vecdot(residual, lean), spread.sum(axis=1))
     )
     spread *= lean
     mixed, second = spread.sum(axis=1).astype(float), np.vecdot(spread, lean).astype(float)

@@ -158,7 +158,7 @@ def _split(samples, by):
         labels = pd.unique(np.asarray(by))
         for code, label in enumerate(labels):
             rows = codes == code
-            one = type(sample)(
+            part = type(sample)(
                 sample.event[rows],
                 sample.proba[rows],
                 sample.weight[rows],
@@ -166,11 +166,11 @@ def _split(samples, by):
                 None if sample.groups is None else sample.groups[rows],
             )
             key = str(label) if len(samples) == 1 else f"{name}, {label}"
-            n_patients = rows.sum() if one.groups is None else len(np.unique(one.groups))
-            if n_patients < _FEWEST or not one.both_classes:
+            n_patients = rows.sum() if part.groups is None else len(np.unique(part.groups))
+            if n_patients < _FEWEST or not part.both_classes:
                 suppressed.append(key)
             else:
-                parts[key] = one
+                parts[key] = part
     if not parts:
         raise InputError(
             f"by has no group with {_FEWEST} patients and both outcomes; leave it out."

@@ -103,10 +103,10 @@ def fit_point(task, splits, orders, count, options):
     found = refit_many(task, resamples, fit_one_class=True, **what, **options)
     judged = [Refit(f.risk[: len(s.predict)]) for f, s in zip(found, splits.resamples, strict=True)]
     apparent = {name: [] for name in task.measures}
-    for one, refitted, resample in zip(resamples, found, splits.resamples, strict=True):
+    for smaller, refitted, resample in zip(resamples, found, splits.resamples, strict=True):
         own = refitted.risk[len(resample.predict) :]
-        weight = None if task.weight is None else task.weight[one.train]
-        weighed = Block(task.y[one.train], own[None]).weigh(weight)
+        weight = None if task.weight is None else task.weight[smaller.train]
+        weighed = Block(task.y[smaller.train], own[None]).weigh(weight)
         for name, values in apparent.items():
             values.append(weighed.value(name)[0])
     has_event = np.bincount(task.units, task.y) > 0

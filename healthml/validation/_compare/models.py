@@ -250,9 +250,9 @@ def _differences(rivals, pairs, names):
     if not rows:
         raise InputError("There is nothing to compare with; pass two models, or a reference.")
     table, tail = pd.DataFrame(rows), (1 - rivals.task.confidence_level) / 2
-    table["estimate"] = [one.estimate for one in found]
+    table["estimate"] = [gap.estimate for gap in found]
     for suffix, share in (("", tail), ("_adjusted", tail / len(found))):
-        ends = np.array([one.ends(share) for one in found])
+        ends = np.array([gap.ends(share) for gap in found])
         table[f"lower{suffix}"], table[f"upper{suffix}"] = ends.T
     table["method"] = METHOD
     order = ["model", "reference", "measure", "estimate", "lower", "upper"]

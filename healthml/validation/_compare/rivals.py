@@ -33,7 +33,7 @@ class Rivals:
         task = replace(self.task, estimator=model, X=X)
         options = {"fit_one_class": True, "label": name, "what": f"{name}, refits"}
         found = refit_many(task, self.splits.resamples, **options, **self.options)
-        self.risks[name] = [one.risk for one in found]
+        self.risks[name] = [refitted.risk for refitted in found]
         self.rows[name] = np.ones(task.n, dtype=bool)
 
     def add_simple(self, wanted, X, demographics, score):
@@ -50,7 +50,7 @@ class Rivals:
             self.fit(LOGISTIC, default_model(), X)
         if SCORE in wanted and score is not None:
             risk, probability, remark = read_score(score, self.task.y)
-            self.risks[SCORE] = [risk[one.predict] for one in self.splits.resamples]
+            self.risks[SCORE] = [risk[resample.predict] for resample in self.splits.resamples]
             self.rows[SCORE] = np.isfinite(risk)
             self.ranked |= set() if probability else {SCORE}
             self.remarks += [remark] if remark else []
@@ -60,9 +60,9 @@ class Rivals:
         rows = self.rows[name] if other is None else self.rows[name] & self.rows[other]
         key = name, rows.tobytes()
         if key not in self._scores:
-            kept = [rows[one.predict] for one in self.splits.resamples]
+            kept = [rows[resample.predict] for resample in self.splits.resamples]
             parts = zip(self.splits.resamples, kept, strict=True)
-            resamples = [replace(one, predict=one.predict[k]) for one, k in parts]
+            resamples = [replace(resample, predict=resample.predict[k]) for resample, k in parts]
             refits = [Refit(r[k]) for r, k in zip(self.risks[name], kept, strict=True)]
             splits = replace(self.splits, resamples=resamples)
             self._scores[key] = FoldScores(self.task, splits, refits)

@@ -1,7 +1,7 @@
 """A procedure refitted on resamples: seeded, counted, its failures kept."""
 
 from healthml.validation._refits.batched.logistic import batched_refit, recognise
-from healthml.validation._refits.failures import Mishaps, failure_of, warn_failed
+from healthml.validation._refits.failures import Failures, failure_of, warn_failed
 from healthml.validation._refits.plans import (
     MOST_FOLDS,
     bootstrap_draws,
@@ -17,7 +17,7 @@ from healthml.validation._refits.refit import Refit, Resample, interrupted, iter
 
 __all__ = [
     "MOST_FOLDS",
-    "Mishaps",
+    "Failures",
     "Procedure",
     "Refit",
     "Resample",

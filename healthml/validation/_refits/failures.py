@@ -38,7 +38,7 @@ def warn_failed(resamples, refits, stacklevel=3):
         As in `warnings.warn`.
     """
     pairs = zip(resamples, refits, strict=True)
-    failed = [(where, one) for where, one in pairs if one.failure not in (None, ONE_CLASS)]
+    failed = [(where, fit) for where, fit in pairs if fit.failure not in (None, ONE_CLASS)]
     if failed:
         where, first = failed[0]
         text = (
@@ -49,7 +49,7 @@ def warn_failed(resamples, refits, stacklevel=3):
         warnings.warn(text, DegenerateResampleWarning, stacklevel=stacklevel + 1)
 
 
-class Mishaps:
+class Failures:
     """What went wrong among the refits; made once, then told in table, remarks and warnings.
 
     Parameters
@@ -67,16 +67,16 @@ class Mishaps:
     def __init__(self, task, refits, resamples, whole=None):
         self.task, self.refits, self.whole, self._verdict = task, refits, whole, None
         rows = []
-        for (number, seed), one in zip(resamples, refits, strict=True):
-            reason = one.failure or (
-                SEPARATED if one.separated else None if one.converged else UNCONVERGED
+        for (number, seed), fit in zip(resamples, refits, strict=True):
+            reason = fit.failure or (
+                SEPARATED if fit.separated else None if fit.converged else UNCONVERGED
             )
             if reason:
-                rows.append((number, seed, reason, one.failure is not None))
+                rows.append((number, seed, reason, fit.failure is not None))
         columns = ["number", "seed", "reason", "failed"]
         self.table = pd.DataFrame(rows, columns=columns).astype({"failed": bool})
-        self.flagged = np.array([bool(one.separated or not one.converged) for one in refits])
-        self.n_used = sum(one.failure is None for one in refits)
+        self.flagged = np.array([bool(fit.separated or not fit.converged) for fit in refits])
+        self.n_used = sum(fit.failure is None for fit in refits)
         failed = self.table[self.table["failed"]]
         if len(failed) > len(refits) / 2:
             raise InputError(self.nothing_left())
@@ -121,7 +121,7 @@ class Mishaps:
         """Return how often a search chose each set of parameters, or None."""
         if inner_search(self.task.estimator) is None:
             return None
-        found = [json.dumps(one.chosen, default=str) for one in self.refits if one.chosen]
+        found = [json.dumps(fit.chosen, default=str) for fit in self.refits if fit.chosen]
         counts = Counter(found).most_common()
         return pd.DataFrame(counts, columns=["parameters", "n_resamples"])
 

@@ -126,7 +126,7 @@ def left_out(task, cv):
     """Say how many rows of returning patients a splitter by time keeps from being judged."""
     if task.groups is None or getattr(cv, "patients", None) != "new":
         return ()
-    count = sum(len(one.returning) for one in cv.windows(task.X, task.groups))
+    count = sum(len(window.returning) for window in cv.windows(task.X, task.groups))
     if not count:
         return ()
     return (

@@ -213,7 +213,7 @@ def reemit(refits, estimator, stacklevel=3):
     The words of the single warnings are left out, for they may hold a patient's value.
     """
     refits = list(refits)
-    counts = Counter(category for one in refits for category in set(one.warned))
+    counts = Counter(category for fit in refits for category in set(fit.warned))
     for category, count in counts.items():
         text = (
             f"{count} of {len(refits)} refits of {type(estimator).__name__} warned of "
@@ -251,7 +251,7 @@ class _Work:
             raise
         except Exception as error:  # its words may hold a patient's value: only its kind goes on
             return self._failed(error, resample)
-        kinds = {one.category for one in caught}
+        kinds = {warning.category for warning in caught}
         late = {kind for kind in kinds if _is_named(kind, "ConvergenceWarning")}
         apart = {kind for kind in kinds if _is_named(kind, "PerfectSeparationWarning")}
         if not np.isfinite(risk).all():
@@ -288,7 +288,7 @@ def _take(X, rows):
 
 def _is_named(kind, name):
     """Say whether a category is one of this name: scikit-learn's, statsmodels' or our own."""
-    return any(one.__name__ == name for one in kind.__mro__)
+    return any(parent.__name__ == name for parent in kind.__mro__)
 
 
 _lock, _here = threading.Lock(), threading.local()

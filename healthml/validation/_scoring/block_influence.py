@@ -55,7 +55,7 @@ def block_influence(name, y, risk, weight, block):
     value, moved = _on_rows(name, y, risk, weight), np.zeros(N_BLOCKS)
     present = np.unique(block)
     try:
-        without = np.array([value(np.flatnonzero(block != one)) for one in present])
+        without = np.array([value(np.flatnonzero(block != number)) for number in present])
     except InputError:
         without = np.array([np.nan])
     if len(without) < 2 or not np.isfinite(without).all():

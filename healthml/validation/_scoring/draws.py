@@ -180,12 +180,12 @@ class DrawScores:
     def _score_slowly(self, key, numbers, risk, weight):
         function, y = slow_function(key[1]), self.task.y
         for place, number in enumerate(numbers):
-            one = weight if weight is None or weight.ndim == 1 else weight[place]
-            rows = slice(None) if one is None else one > 0
-            shown = None if one is None else np.asarray(one[rows], dtype=float)
+            own_weight = weight if weight is None or weight.ndim == 1 else weight[place]
+            rows = slice(None) if own_weight is None else own_weight > 0
+            shown = None if own_weight is None else np.asarray(own_weight[rows], dtype=float)
             try:
                 value = function(y[rows], risk[place][rows], shown)
-                value *= to_all_rows(key[1], one, self.task)
+                value *= to_all_rows(key[1], own_weight, self.task)
             except InputError:
                 value = np.nan
             self.values[key][number] = value
@@ -253,9 +253,9 @@ class DrawScores:
     def reasons(self, name, roles):
         """Return {reason: number of draws} for missing values of a measure in some roles."""
         found = {}
-        for one in self.refits:
-            if one.failure:
-                found[one.failure] = found.get(one.failure, 0) + 1
+        for fit in self.refits:
+            if fit.failure:
+                found[fit.failure] = found.get(fit.failure, 0) + 1
         where = {"train": "in training", "test": "on all rows", "out": "out of bag"}
         for role in roles:
             codes = self.codes[role, name]

@@ -146,8 +146,8 @@ class Evaluator:
             options = {"groups": self.groups, "label": label, "n_jobs": self.n_jobs}
             found = refit(estimator, X, self.y, splits, fit_one_class=True, **options)
         risk = np.full(folds.shape, np.nan)
-        for (r, k), one in zip(tasks, found, strict=True):
-            risk[r, folds[r] == k] = one.risk
+        for (r, k), fit in zip(tasks, found, strict=True):
+            risk[r, folds[r] == k] = fit.risk
         return risk
 
     def score(self, risks, *, folds="own", rows=None, groups="own", confidence_level=None):

@@ -149,7 +149,7 @@ class FoldScores:
         one out leaves nothing to measure.
         """
         if not is_fast(name):
-            moved = [one for one in self._moved_blocks[name] if np.isfinite(one).all()]
+            moved = [values for values in self._moved_blocks[name] if np.isfinite(values).all()]
             return np.mean(moved, axis=0) if moved else None
         within = self.is_within(name)
         moved = self._between(name) if within else self._moved_pooled[name]

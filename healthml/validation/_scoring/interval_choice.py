@@ -193,8 +193,10 @@ def _nadeau_bengio(scores, name, level):
     count = used.sum()
     if count < 2:
         return Ends()
-    kept = [one for one, good in zip(scores.splits.resamples, used, strict=True) if good]
-    ratio = sum(len(one.predict) for one in kept) / sum(len(one.train) for one in kept)
+    kept = [resample for resample, good in zip(scores.splits.resamples, used, strict=True) if good]
+    ratio = sum(len(resample.predict) for resample in kept) / sum(
+        len(resample.train) for resample in kept
+    )
     se = float(np.sqrt((1 / count + ratio) * values[used].var(ddof=1)))
     half, centre = t.ppf(0.5 + level / 2, count - 1) * se, values[used].mean()
     return Ends(se, float(centre - half), float(centre + half), "Nadeau-Bengio, t over folds")

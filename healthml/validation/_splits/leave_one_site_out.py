@@ -223,10 +223,10 @@ class SitePart:
 def _warn_of_small(parts):
     reasons = Counter(part.reason for part in parts if part.reason)
     if reasons:
-        said = ", ".join(f"{reason}: {count}" for reason, count in reasons.items())
+        counts = ", ".join(f"{reason}: {count}" for reason, count in reasons.items())
         warnings.warn(
-            f"{reasons.total()} of {len(parts)} sites are not left out ({said}); they stay in the "
-            "training rows of the others. See report; min_events=0 leaves out every site.",
+            f"{reasons.total()} of {len(parts)} sites are not left out ({counts}); they stay in "
+            "the training rows of the others. See report; min_events=0 leaves out every site.",
             DataQualityWarning,
             stacklevel=3,
         )

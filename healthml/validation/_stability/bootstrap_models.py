@@ -99,12 +99,12 @@ def bootstrap_models(task, resamples, *, n_jobs=None, verbose=0, random_state=No
     _check_range(risk)
     taken = list(draws.take())
     found = refit_many(task, taken, on_error="record", what="bootstrap models", **options)
-    used = [i for i, one in enumerate(found) if one.risk is not None]
-    failures = dict(Counter(one.failure for one in found if one.risk is None))
+    used = [i for i, fit in enumerate(found) if fit.risk is not None]
+    failures = dict(Counter(fit.failure for fit in found if fit.risk is None))
     if not used:
         raise InputError(f"None of {len(taken)} resamples gave a model: {_reasons(failures)}.")
     if failures:
-        first = next(where for where, one in zip(taken, found, strict=True) if one.risk is None)
+        first = next(where for where, fit in zip(taken, found, strict=True) if fit.risk is None)
         text = (
             f"{len(taken) - len(used)} of {len(taken)} resamples gave no model: "
             f"{_reasons(failures)}; first {first.where} (seed {first.seed}). The answer rests on "
@@ -132,9 +132,9 @@ def _remarks(found, failures):
     total = len(found)
     counted = {
         "were separated: they have no finite maximum-likelihood estimate": sum(
-            one.separated for one in found
+            fit.separated for fit in found
         ),
-        "did not converge": sum(not one.converged for one in found),
+        "did not converge": sum(not fit.converged for fit in found),
     }
     words = [
         f"{n} of {total} bootstrap models {what}; they count." for what, n in counted.items() if n

@@ -233,7 +233,7 @@ def prediction_instability(
         event=event,
     )
     at = [] if thresholds is None else np.unique(np.atleast_1d(np.asarray(thresholds, float)))
-    at = [check_threshold(float(one), "thresholds") for one in at]
+    at = [check_threshold(float(threshold), "thresholds") for threshold in at]
     options = {"n_jobs": n_jobs, "verbose": verbose, "random_state": random_state}
     models = bootstrap_models(task, number_or_draws(n_resamples, resamples), **options)
     table = _by_row(models, task.confidence_level)

@@ -167,8 +167,8 @@ def calibration_curves(models, smooth, n_points):
 def decision_curves(models, thresholds=None):
     """Return the net benefit of every model, and of treating all, at every threshold."""
     at = np.arange(1, 100) / 100 if thresholds is None else np.atleast_1d(thresholds).astype(float)
-    for one in at:
-        check_threshold(float(one), "thresholds")
+    for threshold in at:
+        check_threshold(float(threshold), "thresholds")
     weight = models.weight / models.weight.sum()
     gain, harm = weight * models.task.y, weight * (1 - models.task.y)
     risks = np.vstack([models.risk, models.risks, np.ones(models.task.n)])

@@ -302,24 +302,28 @@ def _one_stage(parts, y, risk, level):
 
 
 def _note(sites, pooled, measures, events):
-    said = []
+    sentences = []
     not_fitted = int((sites["reason"] != "").sum())
     if not_fitted:
-        said.append(f"{not_fitted} of {len(sites)} sites have no model of their own; see `sites`.")
+        sentences.append(
+            f"{not_fitted} of {len(sites)} sites have no model of their own; see `sites`."
+        )
     for measure in measures:
         k = pooled[measure].n_studies if measure in pooled else 0
         if measure in pooled and k < len(sites):
-            said.append(f"{measure}: {len(sites) - k} of {len(sites)} sites listed, not pooled.")
+            sentences.append(
+                f"{measure}: {len(sites) - k} of {len(sites)} sites listed, not pooled."
+            )
     fewest = min((found.n_studies for found in pooled.values()), default=0)
     if 0 < fewest < FEW:
-        said.append(
+        sentences.append(
             f"Only {fewest} sites: how far sites differ is little more than a guess, and so is "
             "the prediction interval."
         )
     if events is not None:
         row = events.table.iloc[0]
-        said.append(
+        sentences.append(
             f"O:E of all sites in one stage: {row['estimate']:.2f} ({row['lower']:.2f} to "
             f"{row['upper']:.2f})."
         )
-    return " ".join(said)
+    return " ".join(sentences)

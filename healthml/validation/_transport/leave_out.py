@@ -187,8 +187,8 @@ def later_time(judge, estimator, X, time, *, test_share=0.25):
     if returning.any():
         parts = {"new": later & ~returning, "returning": returning}
         places = [
-            (f"later period, {who} patients", rows, None, ~later)
-            for who, rows in parts.items()
+            (f"later period, {population} patients", rows, None, ~later)
+            for population, rows in parts.items()
             if rows.any()
         ]
     table = _place_table(judge, found.risk, places)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from healthml.exceptions import InputError
 from healthml.metrics._batched import Block
-from healthml.validation._refits import Mishaps
+from healthml.validation._refits import Failures
 from healthml.validation._scoring import Ends, FoldScores, draws_interval, folds_interval
 from healthml.validation._task import slow_value
 from healthml.validation._validate import choose_method as _auto
@@ -31,35 +31,35 @@ _NAMES = {
 
 def draws_result(task, method, whole, apparent, scores, ci, remarks, site):
     """Return the result of scored draws under one method."""
-    mishaps = Mishaps(task, scores.refits, scores.resamples, whole)
-    if not mishaps.n_used:
-        raise InputError(mishaps.nothing_left())
+    failures = Failures(task, scores.refits, scores.resamples, whole)
+    if not failures.n_used:
+        raise InputError(failures.nothing_left())
     none = no_information(task, whole.risk)
     rows, details = [], []
     for name in task.measures:
-        row, detail = _row(task, method, name, apparent[name], scores, ci, none[name], mishaps)
+        row, detail = _row(task, method, name, apparent[name], scores, ci, none[name], failures)
         rows.append(row)
         details.append(detail)
     out = [n for n in task.wanted if method.startswith("632") and rule_of(method, n) == "oob"]
     remarks = [*remarks, *([why_out_of_bag(out)] if out else [])]
     if method == "optimism" and not (verdict := _auto.judge(apparent["auroc"], scores)).trusted:
         remarks.insert(0, _auto.distrust_remark(verdict))
-        mishaps.overfitted(verdict if verdict.remembers else None)
+        failures.overfitted(verdict if verdict.remembers else None)
     judged = scores.risk_count > 0
     table, details = finish_table(task, rows, details, judged, estimand(task))
-    remarks += mishaps.remarks(details)
+    remarks += failures.remarks(details)
     risk = scores.out_of_bag_risk()
     curves = _curves(task, method, whole, scores)
     by_site, words = site_table(task, curves.risk, curves.out, None, site)
-    mishaps.warn()
+    failures.warn()
     return ValidationResult(
         table,
         method,
         (*remarks, *words),
         details,
         predictions_of(task, risk, scores.risk_count, whole.risk),
-        mishaps.table,
-        mishaps.chosen(),
+        failures.table,
+        failures.chosen(),
         by_site,
         task.confidence_level,
         curves,
@@ -72,7 +72,7 @@ def estimand(task):
     return f"procedure refitted on cohorts of this size, for {whom} of the same population"
 
 
-def _row(task, method, name, apparent, scores, ci, none, mishaps):
+def _row(task, method, name, apparent, scores, ci, none, failures):
     rule = rule_of(method, name)
     values = {role: scores.values[role, name] for role in ("train", "test", "out")}
     corrected, mcse, used, details = correct(rule, name, apparent, values, none)
@@ -85,8 +85,8 @@ def _row(task, method, name, apparent, scores, ci, none, mishaps):
         ends = draws_interval(
             ci, rule, name, corrected, scores=scores, optimism=optimism, plus=plus
         )
-    if mishaps.flagged.any():
-        kept = {role: one[~mishaps.flagged] for role, one in values.items()}
+    if failures.flagged.any():
+        kept = {role: drawn[~failures.flagged] for role, drawn in values.items()}
         details["without_flagged"] = correct(rule, name, apparent, kept, none)[0]
     roles = ("train", "test") if rule == "optimism" else ("out",)
     reasons = scores.reasons(name, roles)
@@ -121,25 +121,25 @@ def _curves(task, method, whole, scores):
 
 def folds_result(task, method, whole, apparent, scores, refits, ci, remarks, site):
     """Return the result of cross-validation."""
-    numbers = [(one.number, one.seed) for one in scores.splits.resamples]
-    mishaps = Mishaps(task, refits, numbers, whole)
+    numbers = [(split.number, split.seed) for split in scores.splits.resamples]
+    failures = Failures(task, refits, numbers, whole)
     judged = (scores.fold >= 0).any(axis=0)
     rows = [row_of(task, method, name, apparent[name], scores, ci) for name in task.measures]
     details = [detail_of(row, scores) for row in rows]
     table, details = finish_table(task, rows, details, judged, estimand(task))
     remarks = [*remarks, f"{scores.splits.text}.", *_pooling_remark(scores)]
-    remarks += mishaps.remarks(details)
+    remarks += failures.remarks(details)
     risk, count = scores.mean_risk()
     by_site, words = site_table(task, scores.risk, scores.fold >= 0, scores.fold, site)
-    mishaps.warn()
+    failures.warn()
     return ValidationResult(
         table,
         method,
         (*remarks, *words),
         details,
         predictions_of(task, risk, count, whole.risk),
-        mishaps.table,
-        mishaps.chosen(),
+        failures.table,
+        failures.chosen(),
         by_site,
         task.confidence_level,
         curves_of(task, whole.risk, scores),
@@ -237,8 +237,8 @@ def later_result(task, splits, refits, ci, remarks, site):
 
     Where patients return, all later rows come first in the table and those of new patients after.
     """
-    numbers = [(one.number, one.seed) for one in splits.resamples]
-    mishaps = Mishaps(task, refits, numbers)
+    numbers = [(split.number, split.seed) for split in splits.resamples]
+    failures = Failures(task, refits, numbers)
     apparent = _earlier(task, splits, refits)
     tables, details, scored = [], [], []
     for whom, some in _populations(task, splits).items():
@@ -253,10 +253,10 @@ def later_result(task, splits, refits, ci, remarks, site):
         scored.append(scores)
     scores = scored[0]
     remarks = [*remarks, f"{splits.text}.", *_returning_remark(task, splits, tables, scored)]
-    remarks += mishaps.remarks(details[0])
+    remarks += failures.remarks(details[0])
     risk, count = scores.mean_risk()
     by_site, words = site_table(task, scores.risk, scores.fold >= 0, scores.fold, site)
-    mishaps.warn()
+    failures.warn()
     first = _apparent_risk(task, splits, refits)
     return ValidationResult(
         pd.concat(tables, ignore_index=True),
@@ -264,8 +264,8 @@ def later_result(task, splits, refits, ci, remarks, site):
         (*remarks, *words),
         pd.concat(details, ignore_index=True),
         predictions_of(task, risk, count, first),
-        mishaps.table,
-        mishaps.chosen(),
+        failures.table,
+        failures.chosen(),
         by_site,
         task.confidence_level,
         curves_of(task, first, scores),
@@ -275,24 +275,24 @@ def later_result(task, splits, refits, ci, remarks, site):
 def _earlier(task, splits, refits):
     """Return the mean apparent value of every measure over the splits' training rows."""
     found = []
-    for split, one in zip(splits.resamples, refits, strict=True):
-        if one.risk is None:
+    for split, fit in zip(splits.resamples, refits, strict=True):
+        if fit.risk is None:
             continue
         rows = split.train
         weight = None if task.weight is None else task.weight[rows]
-        block = Block(task.y[rows], one.risk[None, rows], task.thresholds).weigh(weight)
+        block = Block(task.y[rows], fit.risk[None, rows], task.thresholds).weigh(weight)
         found.append({name: slow_value(name, block, weight) for name in task.measures})
     if not found:
         raise InputError(f"{splits.resamples[0].where} cannot be fitted: {refits[0].failure}.")
-    return {name: float(np.mean([one[name] for one in found])) for name in task.measures}
+    return {name: float(np.mean([values[name] for values in found])) for name in task.measures}
 
 
 def _apparent_risk(task, splits, refits):
     """Return the risks of the training rows of the first split that was fitted."""
     risk = np.full(task.n, np.nan)
     pairs = zip(splits.resamples, refits, strict=True)
-    split, one = next(pair for pair in pairs if pair[1].risk is not None)
-    risk[split.train] = one.risk[split.train]
+    split, fit = next(pair for pair in pairs if pair[1].risk is not None)
+    risk[split.train] = fit.risk[split.train]
     return risk
 
 
@@ -302,13 +302,14 @@ def _populations(task, splits):
         return {f"{_NEW}, one row each,": splits}
     new = [
         replace(
-            one, predict=one.predict[~np.isin(task.groups[one.predict], task.groups[one.train])]
+            split,
+            predict=split.predict[~np.isin(task.groups[split.predict], task.groups[split.train])],
         )
-        for one in splits.resamples
+        for split in splits.resamples
     ]
     if all(len(a.predict) == len(b.predict) for a, b in zip(new, splits.resamples, strict=True)):
         return {_NEW: splits}
-    if not any(len(one.predict) for one in new):
+    if not any(len(split.predict) for split in new):
         return {"returning patients": splits}
     return {_BOTH: splits, _NEW: replace(splits, resamples=new)}
 
@@ -322,17 +323,17 @@ def _returning_remark(task, splits, tables, scored):
     if len(tables) == 1:
         return []
     share = 1 - tables[1]["n_samples"].iloc[0] / tables[0]["n_samples"].iloc[0]
-    said = f"{share:.0%} of the later rows are of patients seen before"
+    returning = f"{share:.0%} of the later rows are of patients seen before"
     both, new = (scores.estimate("auroc") for scores in scored)
     judged = f"the AUC is {both:.3f} with them and {new:.3f} for new patients alone"
     if not np.isfinite(new):
         judged = "new patients alone have one class of outcome, so that their AUC does not exist"
-    return [f"{said}: {judged}. Both have rows in the table."]
+    return [f"{returning}: {judged}. Both have rows in the table."]
 
 
 def _risks_of(splits, refits):
     """Return the refits with the risks of the splits' test rows alone."""
     return [
-        found if found.risk is None else replace(found, risk=found.risk[one.predict])
-        for one, found in zip(splits.resamples, refits, strict=True)
+        found if found.risk is None else replace(found, risk=found.risk[split.predict])
+        for split, found in zip(splits.resamples, refits, strict=True)
     ]

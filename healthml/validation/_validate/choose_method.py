@@ -83,7 +83,7 @@ def leave_remark(verdict, method):
 def pilot_remarks(scores):
     """Say which of the first draws gave no model, for they are in no table."""
     pairs = zip(scores.resamples, scores.refits, strict=True)
-    failed = [(where, one.failure) for where, one in pairs if one.failure]
+    failed = [(where, fit.failure) for where, fit in pairs if fit.failure]
     if not failed:
         return ()
     (number, seed), why = failed[0]

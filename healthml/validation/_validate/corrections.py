@@ -115,7 +115,7 @@ def no_information(task, risk):
 
 def without_flagged(rule, name, apparent, values, none, flagged):
     """Return the corrected value from the draws whose fit was not flagged."""
-    kept = {role: one[~flagged] for role, one in values.items()}
+    kept = {role: drawn[~flagged] for role, drawn in values.items()}
     return correct(rule, name, apparent, kept, none)[0]
 
 

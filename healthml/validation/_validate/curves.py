@@ -142,8 +142,8 @@ def decision_of(data, thresholds, level):
     for risk, count in zip(data.risk, data.counts, strict=True):
         fitted = count.astype(float) if data.weight is None else count * data.weight
         curves = [
-            decision_curve(data.y, {"apparent": risk}, **_options(at, one, None, level)).table
-            for one in (fitted, data.weight)
+            decision_curve(data.y, {"apparent": risk}, **_options(at, values, None, level)).table
+            for values in (fitted, data.weight)
         ]
         change.append(_numbers(curves[0]) - _numbers(curves[1]))
     return _joined(own, _moved(own, np.mean(change, axis=0)))

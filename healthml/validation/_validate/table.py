@@ -112,13 +112,13 @@ def _emax(task, known):
     """Largest difference that the corrected recalibration makes to any risk."""
     both = known["calibration_intercept"], known["calibration_slope"]
     values = {
-        key: float(emax_logistic(*(one[key] for one in both))) for key in ("apparent", "corrected")
+        key: float(emax_logistic(*(row[key] for row in both))) for key in ("apparent", "corrected")
     }
-    ends, centre = both[1]["ends"], [one["corrected"] for one in both]
-    se = np.array([one["ends"].se for one in both])
+    ends, centre = both[1]["ends"], [row["corrected"] for row in both]
+    se = np.array([row["ends"].se for row in both])
     found = type(ends)(method=ends.method if ends.method.startswith("none") else "none")
-    if np.isfinite([*centre, *se]).all() and all(one["moved"] is not None for one in both):
-        moved = [by_patient(one["moved"], task.groups) for one in both]
+    if np.isfinite([*centre, *se]).all() and all(row["moved"] is not None for row in both):
+        moved = [by_patient(row["moved"], task.groups) for row in both]
         correlation = np.corrcoef(moved)[0, 1]
         lower, upper = largest_change(centre, se, correlation, task.confidence_level)
         method = "smallest and largest in the joint confidence region of intercept and slope"

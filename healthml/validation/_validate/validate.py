@@ -358,7 +358,7 @@ class _Question:
             raise InputError("method='temporal' needs time, when each row's prediction was made.")
         splits = later_rows(self.task, cv, self.time, self.seeds[2])
         every = np.arange(self.task.n)
-        found = self._refits([replace(one, predict=every) for one in splits.resamples])
+        found = self._refits([replace(split, predict=every) for split in splits.resamples])
         remarks = (*remarks, *left_out(self.task, cv))
         return later_result(self.task, splits, found, ci, remarks, self.site)
 

@@ -80,7 +80,7 @@ class Sums:
         The products are made once for many fits; for a few, one fit after the other is faster.
         """
         if len(share) < _FEW:
-            whole = np.stack([(single.T * one) @ single for one in share])
+            whole = np.stack([(single.T * column) @ single for column in share])
             return whole[:, *self.pairs]
         products = np.empty((len(single), len(self.pairs[0])), dtype=np.float32)
         at, width = 0, single.shape[1]
