@@ -18,7 +18,7 @@ INK, GREY, ORANGE = "#1f2a36", "#6b7683", "#E69F00"
 
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, SKY, INK, GREY)
 
-_LONGEST_LABEL = 34
+_LONGEST_LABEL = 34  # characters of a name on an axis; longer ones leave the curve too little room
 
 _ROOM_FOR_ONE = 0.27  # inches for one line of a list of names
 

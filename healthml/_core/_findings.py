@@ -42,6 +42,10 @@ class Cutoff:
     unit: str = ""
 
 
+# From which size on an effect is a harm, and which width of its interval leaves the question open.
+# Chosen by judgement of what would change a clinical decision, not by simulation or from a paper.
+# Smaller cut-offs turn notes into warnings, larger ones hide harms; audit_alarms.py in
+# tests/simulation counts the false alarms that these give.
 HARM = MappingProxyType(
     {
         "auroc": Cutoff(0.02, 0.20, unit="change in AUC"),

@@ -8,7 +8,9 @@ from scipy.optimize import brentq
 from scipy.stats import chi2, t
 
 RANDOM = ("REML", "DL", "ML", "PM")
-_EARLY, _UPPER = float(np.finfo(float).eps ** 0.25), 100.0  # where R's metafor stops and looks
+# R's uniroot stops within this of a root by default, and metafor looks for roots up to 100: with
+# search="metafor" the same, so that published numbers come out digit by digit.
+_EARLY, _UPPER = float(np.finfo(float).eps ** 0.25), 100.0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from healthml.meta_analysis._options import FEW, FEWEST
 
 __all__ = ["PoissonMetaResult", "pool_events"]
 
-_LARGEST = 100.0
+_LARGEST = 100.0  # variance of log O:E at which the search ends: sites e^20 apart, beyond any data
 
 
 @dataclass(frozen=True, repr=False)

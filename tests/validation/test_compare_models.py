@@ -15,8 +15,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from healthml.exceptions import InputError
 from healthml.metrics import delong_test
+from healthml.validation._compare.compare_models import compare_models
 from healthml.validation._compare.learning_curve import learning_curve
-from healthml.validation._compare.models import compare_models
 from healthml.validation._compare.simple_references import age_and_sex, read_score
 from healthml.validation._reference_models.models import default_model
 from healthml.validation._scoring.paired_folds import Difference, difference

@@ -113,7 +113,7 @@ def test_no_patient_is_met_again(visits, remembers):
     judge = Evaluator(y, groups=groups, n_repeats=2, random_state=0)
     table = np.column_stack([groups, X])
     assert judge.risks(remembers, table).max() == 0
-    by_rows = judge.risks(remembers, table, folds=judge.deal(None))
+    by_rows = judge.risks(remembers, table, folds=judge.make_folds(None))
     assert by_rows.mean() > 0.5
 
 
@@ -123,7 +123,7 @@ def test_repeated_rows_fool_the_split_by_rows_only():
     groups = np.repeat(np.arange(700), 2)
     X, y = rng.normal(size=(700, 3))[groups], rng.integers(0, 2, 700)[groups]
     judge, model = Evaluator(y, groups=groups, n_repeats=1, random_state=0), KNeighborsClassifier(1)
-    by_rows = judge.deal(None)
+    by_rows = judge.make_folds(None)
     scores = judge.score(
         {"patients": judge.risks(model, X), "rows": judge.risks(model, X, folds=by_rows)},
         folds={"patients": judge.folds, "rows": by_rows},
@@ -259,7 +259,7 @@ def test_repeats_and_folds_by_size():
     judge = Evaluator(y, random_state=0)
     assert judge.folds.shape == (5, 20)
     assert np.bincount(judge.folds[0], y).tolist() == [1, 1, 1]  # three events, three folds
-    assert judge.deal(None, n_repeats=1).shape == (1, 20)
+    assert judge.make_folds(None, n_repeats=1).shape == (1, 20)
     one_patient_has_two = Evaluator(y, groups=np.r_[0, 0, np.arange(1, 19)], random_state=0)
     assert one_patient_has_two.folds.max() == 1
 

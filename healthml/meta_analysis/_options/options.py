@@ -12,6 +12,9 @@ TESTS, PREDICTIONS = ("knha", "z"), ("t(k-2)", "metafor")
 
 SEARCHES = ("metafor", "exact")
 
+# Studies without which nothing is pooled, and below which the note warns: with 2, Hartung and
+# Knapp's t has 1 degree of freedom and no prediction interval exists; from 5 on the between-study
+# variance is still a guess, as the result says. Chosen by judgement.
 FEWEST, FEW = 3, 5
 
 BACK = {"identity": lambda x: x, "log": np.exp, "logit": expit}

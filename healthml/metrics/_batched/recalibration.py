@@ -9,11 +9,19 @@ from healthml.exceptions import InputError
 
 _FINE, _SAME_RISK, _SEPARATED = 0, 2, 3
 
-_STEPS, _LEVEL_STEPS, _EXTREME = 15, 6, 10.0
+# Newton steps for slope and intercept, and for the intercept alone; what has not settled then is
+# fitted one by one. Fewer send more fits to that slow path; the answer is the same.
+_STEPS, _LEVEL_STEPS = 15, 6
 
-_ROUGH = 1e-6  # a likelihood below it has lost digits that its logarithm needs
+# Log odds beyond which exp in single precision loses digits; such fits are done one by one.
+_EXTREME = 10.0
 
-_SMALL = 3e-5  # after a Newton step of this size the error is about its square
+# A likelihood of one row below this, in single precision, has lost digits that its logarithm needs.
+_ROUGH = 1e-6
+
+# Newton's method squares its error: after a step of this size the error is about 1e-9, below the
+# digits that any table prints. A larger value would stop early, a smaller one costs steps.
+_SMALL = 3e-5
 
 
 @dataclass
@@ -277,9 +285,11 @@ def _expit(eta):
     return np.reciprocal(eta, out=eta)
 
 
-_LOST = 1e3  # a step of this size leads nowhere
+_LOST = 1e3  # a step this long is divergence: log odds of 1,000 are beyond any double
 
-_ROUGH_STEPS, _NEAR = 8, 3e-3  # after a Newton step of this size one in double precision is enough
+# Steps in single precision before one in double precision, and the size of a step after which that
+# one is enough (the error is about its square, 1e-5, and the last step squares it again).
+_ROUGH_STEPS, _NEAR = 8, 3e-3
 
 
 def approach(event, logit, weight, intercept, slope, free_slope):

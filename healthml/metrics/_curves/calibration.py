@@ -19,7 +19,7 @@ from healthml.metrics._uncertainty import Means, of_share
 
 __all__ = ["CalibrationDisplay", "CalibrationResult", "calibration_curve"]
 
-_FEWEST = 11
+_FEWEST = 11  # patients of a group below which it is not drawn: the rule for small cells
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,6 +13,7 @@ from healthml.metrics._multiclass import one_vs_rest
 
 __all__ = ["RiskDistributionResult", "risk_distribution"]
 
+# What is printed of the distribution: the middle half and 5% on either side.
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 

@@ -16,7 +16,7 @@ from healthml.metrics._multiclass import one_vs_rest, risk_of_event
 
 __all__ = ["CurveDisplay", "CurveResult", "precision_recall_curve", "roc_curve"]
 
-_GRID = np.linspace(0, 1, 101)
+_GRID = np.linspace(0, 1, 101)  # where the band is given: every hundredth of the axis
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,9 +8,15 @@ from scipy.interpolate import CubicHermiteSpline, CubicSpline
 from healthml.exceptions import InputError
 
 MOST_EXACT = 5_000
-"""Up to this many distinct risks every one gets its own local regression."""
-_GRID, _CELLS, _PROBES = 300, 1_000, 20
-_CHUNK = 200_000
+"""Up to this many distinct risks every one gets its own local regression.
+
+Time grows with its square; above it a grid is used, and the result says how
+far the grid is from the local regressions at some probes.
+"""
+_GRID = 300  # risks of that grid: chosen by judgement; the printed error shows whether it is enough
+_CELLS = 1_000  # neighbouring risks are merged to so many before resampling; only speed gains
+_PROBES = 20  # risks at which the grid is compared with the local regression itself
+_CHUNK = 200_000  # weights held in memory at a time; only memory and speed depend on it
 
 
 @dataclass(frozen=True)

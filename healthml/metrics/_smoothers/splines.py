@@ -11,8 +11,16 @@ from healthml._core._recalibration import fit_terms
 from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics._smoothers.local import distinct_cells, merged_cells
 
+# Quantile of the outermost knots by number of knots: Harrell, Regression Modeling Strategies, 2nd
+# ed., table 2.3, as in R's rms::rcs.
 _OUTER = {3: 0.1, 4: 0.05, 5: 0.05, 6: 0.05, 7: 0.025}
-_N_TERMS, _MOST_KNOTS, _STEP = 10, 1_000, 1.0
+
+_N_TERMS = 10  # basis functions of the penalised spline: mgcv's default, k = 10
+_MOST_KNOTS = 1_000  # knots a thin plate spline is built from, by judgement
+
+# Strengths of the penalty (logarithm, base e) that are tried before the best is refined; beyond the
+# ends the curve is a straight line, or follows every cell.
+_STEP = 1.0
 _LOG_STRENGTHS = np.arange(14.0, -10.0, -_STEP)
 
 

@@ -54,7 +54,12 @@ OF_COUNTS = {
     "average_precision": average_precision_of,
     "partial_auroc": partial_auroc_of,
 }
-_MOST_EVALUATED, _MOST_SINGLE, _RANKED_CELLS, _SMOOTHED_CELLS = 100, 5_000, 2_000, 400
+# How finely resampled measures see the risks, chosen by judgement between time and digits. The
+# estimate itself is always exact; fewer cells make the ends of intervals coarser.
+_MOST_EVALUATED = 100  # risks at which a smooth curve is evaluated in each resample
+_MOST_SINGLE = 5_000  # distinct risks up to which ranking measures keep each apart
+_RANKED_CELLS = 2_000  # cells that they are merged to above it
+_SMOOTHED_CELLS = 400  # cells for smoothers, whose curves are wider than a cell
 
 
 @dataclass(frozen=True)

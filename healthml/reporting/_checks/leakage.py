@@ -227,7 +227,7 @@ def check_rows_against_patients(case):
     if not repeated or not case.refit:
         return Look()
     n_repeats = min(len(case.judge.folds), 3)
-    by_rows = case.judge.deal(None, n_repeats=n_repeats)
+    by_rows = case.judge.make_folds(None, n_repeats=n_repeats)
     table = case.table[base_columns(case)]
     risk = case.judge.risks(case.model, table, folds=by_rows, label="split by rows")
     by_patient = base_risk(case)[:n_repeats]
@@ -270,7 +270,7 @@ def _undeclared_patients(case):
     if name is None or not case.refit or name not in case.X:
         return None
     codes = pd.factorize(case.X[name], use_na_sentinel=False)[0]
-    folds = case.judge.deal(join_units(codes, case.duplicates), n_repeats=1)
+    folds = case.judge.make_folds(join_units(codes, case.duplicates), n_repeats=1)
     table = case.table[[c for c in base_columns(case) if c != name] or base_columns(case)]
     own = case.judge.folds[:1]
     scores = case.judge.score(
@@ -317,7 +317,7 @@ def _flexible_probe(case, most=20_000):
         random_state=case.seed,
     )
     table = case.table[base_columns(case)].iloc[rows]
-    by_rows, trees = judge.deal(None), boosted_trees()
+    by_rows, trees = judge.make_folds(None), boosted_trees()
     risks = {
         "rows": judge.risks(trees, table, folds=by_rows),
         "patients": judge.risks(trees, table),
@@ -390,7 +390,7 @@ def _repeats(case, code, cluster, what):
 def _repeat_effect(case):
     """Return the AUC of a split that ignores the copies minus the audit's own."""
     n_repeats = min(len(case.judge.folds), 3)
-    naive = case.judge.deal(case.roles.groups, n_repeats=n_repeats)
+    naive = case.judge.make_folds(case.roles.groups, n_repeats=n_repeats)
     table = case.table[base_columns(case)]
     risk = case.judge.risks(case.model, table, folds=naive, label="copies ignored")
     scores = case.judge.score(

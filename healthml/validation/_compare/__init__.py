@@ -1,7 +1,7 @@
-"""Procedures compared: with rivals, with simple references, with more patients, with chance."""
+"""Procedures compared: with each other, with simple references, with more patients, with chance."""
 
+from healthml.validation._compare.compare_models import ModelComparisonResult, compare_models
 from healthml.validation._compare.learning_curve import LearningCurveResult, learning_curve
-from healthml.validation._compare.models import ModelComparisonResult, compare_models
 from healthml.validation._compare.permutation_test import PermutationResult, permutation_test
 from healthml.validation._compare.simple_references import AGE_SEX, LOGISTIC, SCORE, age_and_sex
 from healthml.validation._compare.standing import Standing, candidate_parameters, stand_beside

@@ -9,8 +9,13 @@ from healthml.metrics._batched import Block
 from healthml.validation._refits import Refit, Resample
 from healthml.validation._scoring import FoldScores, folds_interval, refit_many
 
+# Sizes by default: doublings, where a curve is steep, and three quarters, so that the last step
+# says whether it has become flat.
 _SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)
-_FEWEST, _DEFAULT_FEWEST = 2, 5  # patients with (and without) the event to fit on
+
+# Patients with (and without) the event without which no size is fitted, and below which none is
+# chosen by default: models of fewer say nothing but that. By judgement.
+_FEWEST, _DEFAULT_FEWEST = 2, 5
 
 
 @dataclass(frozen=True)

@@ -265,7 +265,7 @@ def _row(task, measure, observed, null, best, exchange):
 
 
 class Exchange:
-    """Deals outcomes anew to patients, the outcomes of one patient together.
+    """Permutes outcomes among patients, the outcomes of one patient together.
 
     Parameters
     ----------
@@ -285,7 +285,7 @@ class Exchange:
         if not self.whole and all(len(np.unique(y[b], axis=0)) < 2 for b in self.blocks):
             raise InputError(
                 "No two patients with the same number of rows have different outcomes, so that "
-                "outcomes cannot be dealt anew; make one row for each patient."
+                "outcomes cannot be permuted; make one row for each patient."
             )
         self.n_exchanged = int(movable)
         among = "all patients" if self.whole else "patients with the same number of rows"

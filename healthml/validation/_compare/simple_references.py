@@ -15,7 +15,7 @@ PREVALENCE, AGE_SEX, LOGISTIC, SCORE = (
 )
 REFERENCES = (PREVALENCE, AGE_SEX, LOGISTIC, SCORE)
 _NAMES = {"age": ("age",), "sex": ("sex", "gender")}
-_FEWEST = 50
+_FEWEST = 50  # rows with a score: with fewer no difference can be told from chance (judgement)
 
 
 def age_and_sex(X, demographics=None):

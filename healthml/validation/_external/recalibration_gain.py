@@ -16,7 +16,7 @@ MEASURES = ("auroc", "brier", "calibration_slope", "oe_ratio")
 COMPARED = ("auroc", "brier", "net_benefit")  # a slope or ratio nearer to 1 is no difference
 COLUMNS = ["update", "measure", "estimate", "lower", "upper", "difference", "difference_lower"]
 COLUMNS += ["difference_upper", "n_samples", "n_events", "reason"]
-_LEAST = 2
+_LEAST = 2  # patients with and without the event: one for each side of a fold
 
 
 def recalibration_gain(
@@ -39,7 +39,7 @@ def recalibration_gain(
     n_folds : int
         Folds by whole patients.
     n_repeats : int, optional
-        How often they are dealt; by default 5 times, less often in large tables.
+        How often patients are assigned to folds; by default 5 times, less often in large tables.
 
     Returns
     -------
@@ -109,8 +109,8 @@ def _scored(y, risks, reasons, folds, groups, thresholds, level):
     measures = MEASURES if thresholds is None else (*MEASURES, "net_benefit")
     usable = {name: risk for name, risk in risks.items() if not reasons.get(name)}
     options = {"thresholds": thresholds, "measures": measures, "confidence_level": level}
-    dealt = dict.fromkeys(usable, folds)  # the AUC compares rows of one fold: of one update
-    scores = paired_scores(y, usable, folds=dealt, groups=groups, **options)
+    fold_of = dict.fromkeys(usable, folds)  # the AUC compares rows of one fold: of one update
+    scores = paired_scores(y, usable, folds=fold_of, groups=groups, **options)
     rows = []
     for name in risks:
         if name not in usable:

@@ -72,7 +72,7 @@ def gap_between(case, table, split, units, meaning):
 def _naive(case, units):
     """Return a split of all rows that ignores what belongs together."""
     repeats = 2 if len(case.y) <= _FEW_ROWS else 1
-    return split_from_folds(case.judge.deal(units, n_repeats=repeats))
+    return split_from_folds(case.judge.make_folds(units, n_repeats=repeats))
 
 
 def gap_words(scores):

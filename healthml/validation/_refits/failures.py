@@ -1,4 +1,4 @@
-"""Resamples that gave nothing, or a model that is not what it seems: counted and said."""
+"""Refits that gave no model, or a separated or unconverged one: counts, remarks, warnings."""
 
 import json
 import warnings
@@ -50,7 +50,7 @@ def warn_failed(resamples, refits, stacklevel=3):
 
 
 class Failures:
-    """What went wrong among the refits; made once, then told in table, remarks and warnings.
+    """Failed, separated and unconverged refits: their table, remarks and warnings.
 
     Parameters
     ----------

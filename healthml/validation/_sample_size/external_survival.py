@@ -7,7 +7,7 @@ from healthml.exceptions import InputError
 from healthml.validation._sample_size.result import Z_95, check_positive, size_result
 
 _PILOT = 1000  # patients of a simulated study; standard errors go with the root of the size
-_STEPS = 50
+_STEPS = 50  # halvings of an interval: 2^-50 of its width is machine precision
 
 
 def survival_sizes(

@@ -11,7 +11,7 @@ from healthml._core._results import Result
 from healthml.exceptions import InputError
 
 Z_95 = 1.96  # as in the published formulas, not the exact quantile
-MOST = 100_000_000
+MOST = 100_000_000  # a larger answer means that the precision asked for cannot be had
 
 
 @dataclass(frozen=True, repr=False)

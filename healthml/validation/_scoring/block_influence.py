@@ -7,12 +7,14 @@ from healthml.exceptions import InputError
 from healthml.metrics._uncertainty import BOUNDED, RANKED, count_statistic
 from healthml.validation._task import slow_function
 
+# Blocks of patients left out in turn: enough for a variance with 49 degrees of freedom (standard
+# error a fifth), few enough for measures that are slow to compute. By judgement.
 N_BLOCKS = 50
 _ON_COUNTS = (*BOUNDED, *RANKED)
 
 
 def deal_blocks(units):
-    """Return the block of each row: whole patients dealt at random, up to 50 blocks.
+    """Return the block of each row: whole patients at random, up to 50 blocks.
 
     Examples
     --------

@@ -19,7 +19,7 @@ _KEPT = 2**24  # risks kept for curves
 _PORTION = 2**26  # risks of a portion of the fast path
 _MOVED = 2**19  # risks whose influence is computed, of 100 draws at least
 _BLOCKED = 20  # draws in which blocks are left out, for measures without an influence function
-_UNDEFINED = 9
+_UNDEFINED = 9  # a code beside those of the kernel, for measures without a value
 _WHY = WHY | {_UNDEFINED: "risks or outcomes for which it does not exist"}
 
 

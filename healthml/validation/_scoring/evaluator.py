@@ -14,9 +14,9 @@ from healthml.validation._splits import RepeatedStratifiedGroupKFold
 
 __all__ = ["Evaluator", "default_repeats", "predict_risk"]
 
-_SMALL = (
-    30_000  # rows up to which several threads in one linear algebra call do more harm than good
-)
+# Rows up to which several threads in one linear algebra call cost more than they save. Chosen by
+# judgement; only speed depends on it.
+_SMALL = 30_000
 
 
 class Evaluator:
@@ -82,9 +82,9 @@ class Evaluator:
         self.random_state = random_state
         self.n_splits = n_splits
         self.n_repeats = default_repeats(len(self.y)) if n_repeats is None else n_repeats
-        self.folds = self.deal(groups)
+        self.folds = self.make_folds(groups)
 
-    def deal(self, groups, *, n_repeats=None):
+    def make_folds(self, groups, *, n_repeats=None):
         """Deal the rows to folds by the given patients; one line per repeat."""
         splitter = RepeatedStratifiedGroupKFold(
             self._fold_count(groups),

@@ -178,9 +178,9 @@ class FoldScores:
         return np.where(count > 0, total / np.maximum(count, 1), np.nan), count
 
 
-_SMALL = (
-    30_000  # rows up to which several threads in one linear algebra call do more harm than good
-)
+# Rows up to which several threads in one linear algebra call cost more than they save. Chosen by
+# judgement; only speed depends on it.
+_SMALL = 30_000
 
 
 def refit_many(task, resamples, **options):

@@ -1,4 +1,4 @@
-"""Which interval a validated measure gets: one place to look at, one place to change."""
+"""Which interval a validated measure gets."""
 
 from dataclasses import dataclass
 

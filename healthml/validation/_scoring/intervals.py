@@ -139,8 +139,13 @@ def _ends(name, centre, half):
     return float(centre - half), float(centre + half)
 
 
+# Variance over training sets as a multiple of the variance between repeats of cross-validation,
+# whose training sets overlap. Set by tests/simulation/validation_intervals.py (coverage of 95%
+# intervals; the guide prints it). Smaller: intervals too narrow; larger: too wide.
 REPEATS_TO_TRAINING = 3.0
 
+# With one repeat that variance cannot be estimated, and this share of the sampling variance stands
+# for it. Chosen by judgement in the light of the same simulation; unstable learners need more.
 ONE_REPEAT = 0.25
 
 
@@ -218,7 +223,8 @@ def folds_training(repeats, influence, groups=None):
 
     Repeats differ in their models alone. Models of two repeats share most of their rows, so that
     they differ less than models of two cohorts; the factor 3 was measured by simulation (see the
-    guide). One repeat tells nothing: a quarter of the sampling variance is taken instead.
+    guide). From one repeat it cannot be estimated: a quarter of the
+    sampling variance is taken instead.
 
     Parameters
     ----------

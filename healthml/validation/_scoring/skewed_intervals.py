@@ -8,7 +8,7 @@ from healthml._core._sample import make_sample
 from healthml.metrics._uncertainty import BOUNDED, count_statistic, under_perfect_calibration
 
 IRREGULAR = {"expected_cost_threshold": "none: the cut that is best jumps from sample to sample"}
-_PERFECT = 200
+_PERFECT = 200  # draws under perfect calibration: a 95% limit to about 0.015 of its level
 
 
 def under_calibration(name, risk, share, confidence_level):

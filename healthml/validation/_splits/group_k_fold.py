@@ -11,8 +11,8 @@ from healthml.exceptions import InputError
 class RepeatedStratifiedGroupKFold(BaseCrossValidator):
     """Repeated k-fold cross-validation by whole patients, stratified by their events.
 
-    Every repeat deals the patients anew: patients are ordered by how many events and how many
-    rows they own, in random order within ties, and dealt to the folds in turn. So each fold has
+    Every repeat assigns the patients to folds again: they are ordered by how many events and how
+    many rows they own, in random order within ties, and go to the folds in turn. So each fold has
     nearly the same number of patients, rows and events, and no patient is in two folds. The work
     is a sort, which keeps it fast for hundreds of thousands of patients.
 
@@ -21,9 +21,9 @@ class RepeatedStratifiedGroupKFold(BaseCrossValidator):
     n_splits : int, default=5
         Folds in a repeat.
     n_repeats : int, default=10
-        Repeats with new random deals.
+        Repeats with new random assignments.
     random_state : int, RandomState or None, default=None
-        Randomness of the deals.
+        Randomness of the assignments.
 
     Examples
     --------

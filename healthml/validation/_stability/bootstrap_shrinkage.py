@@ -28,7 +28,7 @@ class ShrinkageResult(Result):
         One row per way of estimating: measure, estimate, lower, upper, mcse (Monte Carlo standard
         error), method, n_samples, n_events and counts of resamples.
     factor : float
-        What to multiply the model's coefficients (its log odds) with; then set the intercept anew,
+        What to multiply the model's coefficients (its log odds) with; then refit the intercept,
         so that mean risk and event rate agree.
     remarks : tuple of str
         What has to be known to use it.
@@ -43,7 +43,7 @@ class ShrinkageResult(Result):
     def summary(self):
         """Return the table and the factor in words."""
         shown = self.table[["measure", "estimate", "lower", "upper", "method"]].round(3)
-        text = f"Multiply the log odds by {self.factor:.3f} and set the intercept anew."
+        text = f"Multiply the log odds by {self.factor:.3f} and refit the intercept."
         if not self.factor > 0:
             text = "The risks tell nothing of new patients: give everybody the prevalence."
         lines = [shown.to_string(index=False, na_rep=""), text]
@@ -121,7 +121,7 @@ def bootstrap_shrinkage(
     ShrinkageResult
         Rows "calibration_slope" on all rows and on the patients that a resample left out ("out of
         bag"). `factor` is the first, or the second where the learner remembers rows: then all rows
-        hold what the bootstrap models know by heart, and the first is far too near 1.
+        hold rows that the bootstrap models were fitted on, and the first is far too near 1.
 
     References
     ----------
@@ -167,7 +167,7 @@ def bootstrap_shrinkage(
 
 
 def _slopes(models):
-    """Return slopes on all rows and out of bag, and what tells whether the first can be trusted."""
+    """Return slopes on all rows and out of bag, and the AUCs that say which can be trusted."""
     task = models.task
     block, whole = Block(task.y, models.risks), Block(task.y, models.risk[None])
     out = models.out.astype(float)

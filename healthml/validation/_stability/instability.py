@@ -153,7 +153,7 @@ def prediction_instability(
     Parameters
     ----------
     estimator : scikit-learn classifier or Pipeline
-        The procedure: everything that is done when it is fitted is done anew in every resample.
+        The procedure: everything that is done when it is fitted is repeated in every resample.
     X : DataFrame or array-like of shape (n_samples, n_features)
         The table.
     y : array-like of shape (n_samples,)

@@ -10,7 +10,7 @@ from healthml.metrics._measures import SMOOTHERS, fit_smooth
 
 KINDS = ("risk", "instability", "classification", "calibration", "net_benefit")
 
-_MOST_POINTS, _MOST_CURVES = 40_000, 100
+_MOST_POINTS, _MOST_CURVES = 40_000, 100  # drawn at most; more are one black area
 
 
 def draw(result, ax, kind, threshold, options):
@@ -145,7 +145,7 @@ _DRAW = {
 
 ALL_ROWS, TREAT_ALL = "all rows", "treat all"
 
-_FEWEST_RISKS = 4
+_FEWEST_RISKS = 4  # distinct risks that a smooth curve needs
 
 
 def switching(models, threshold):

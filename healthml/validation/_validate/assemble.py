@@ -181,7 +181,7 @@ def detail_of(row, scores):
 
 
 def _error(parts):
-    """Return the standard error that another deal of the folds would show."""
+    """Return the standard error between random assignments to folds."""
     parts = parts[np.isfinite(parts)]
     return float(parts.std(ddof=1) / np.sqrt(len(parts))) if len(parts) > 1 else np.nan
 

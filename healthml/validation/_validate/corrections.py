@@ -5,7 +5,7 @@ import numpy as np
 from healthml.metrics._batched import Block
 
 BOOTSTRAP = ("optimism", "oob", "632", "632+")
-_OUT, _IN = 0.632, 0.368
+_OUT, _IN = 0.632, 0.368  # 1 - 1/e and 1/e: shares of rows in and out of a bootstrap draw (Efron)
 _WEIGHED = ("auroc", "dxy", "brier", "scaled_brier", "log_loss", "net_benefit")
 
 
@@ -20,7 +20,7 @@ def why_out_of_bag(names):
     shown = ", ".join(name for name in names if name.split("@")[0] not in _WEIGHED)
     return (
         f"{shown}: out-of-bag values, because .632 mixes in the apparent value, and a model's "
-        "apparent calibration is near perfect by construction and tells nothing of new patients; "
+        "apparent calibration is near perfect by construction and says nothing about new patients; "
         "nor has calibration a no-information value."
     )
 
@@ -86,7 +86,7 @@ def overfitting(apparent, out, none):
 
 
 def no_information(task, risk):
-    """Return the value of each measure if risks told nothing: every outcome with every risk.
+    """Return each measure's value without any information: every outcome with every risk.
 
     Parameters
     ----------

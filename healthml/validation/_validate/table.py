@@ -126,7 +126,7 @@ def _emax(task, known):
     return both[1] | values | {"measure": "emax_logistic", "ends": found, "mcse": np.nan}
 
 
-_MOST = 50
+_MOST = 50  # draws or repeats from which measures by site are averaged; more only cost time
 
 _MEASURES = ("auroc", "brier", "calibration_slope", "oe_ratio")
 

@@ -33,9 +33,9 @@ from healthml.validation._validate.result import ValidationResult
 
 FOLDS = ("cv", "repeated_cv", "nested_cv")
 METHODS = ("auto", *BOOTSTRAP, *FOLDS, "temporal")
-_SMALL = (
-    30_000  # rows up to which several threads in one linear algebra call do more harm than good
-)
+# Rows up to which several threads in one linear algebra call cost more than they save. Chosen by
+# judgement; only speed depends on it.
+_SMALL = 30_000
 
 
 def validate(

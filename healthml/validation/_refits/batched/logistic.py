@@ -17,9 +17,15 @@ from healthml.validation._refits.refit import Refit, interrupted, refit
 
 _EXACT_SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
 
-_LOOSEST, _SHORTEST, _WIDEST = 1e-3, 100, 150
+# What scikit-learn's solver must promise to end where the optimum is: a looser tolerance or fewer
+# steps stop visibly short of it, and the fast path would give another model than the user's.
+_LOOSEST, _SHORTEST = 1e-3, 100
+_WIDEST = (
+    150  # columns up to which one matrix for each resample beats the loop, by judgement; only speed
+)
 
-_BYTES, _PORTION, _WORTH_JOBS = 2**28, 256, 10**8
+_BYTES, _PORTION = 2**28, 256  # memory for risks, and resamples, of a portion; only speed
+_WORTH_JOBS = 10**8  # rows x resamples from which more processes earn back their start; only speed
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ def batched_refit(estimator, X, y, resamples, *, sample_weight=None, event_label
 
 
 def _run(work, resamples, *, n_jobs=None, verbose=0, what="resamples", **_):
-    """Fit portion after portion; several jobs only where they are worth their start."""
+    """Fit portion after portion; several jobs only for work longer than their start."""
     portions, answers = _portions(resamples, len(work.table)), []
     n_jobs = n_jobs if len(resamples) * len(work.table) > _WORTH_JOBS else 1
     shown = {"verbose": verbose, "what": f"{what}, portions", "total": len(portions)}

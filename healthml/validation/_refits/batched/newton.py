@@ -6,9 +6,25 @@ import numpy as np
 
 from healthml.validation._refits.batched.newton_sums import Sums, chunks, dots
 
-_RARE = 40  # rows with something else than 0: with more, a column is hardly ever absent
-_COLLINEAR, _OVERSHOOT, _SLOW, _SURE = 1e5, 0.9, 0.1, 1e-3
-_EARLY, _ROUGH = 2, 1e-5  # steps in single precision, and how long the next one must be for it
+# Rows with something else than 0 above which a bootstrap resample never lacks them all: the chance
+# is exp(-40). Such columns need not be looked at.
+_RARE = 40
+
+# Variance inflation at which a column counts as a combination of others: the resample goes to
+# scikit-learn, whose answer then depends on its solver. Smaller sends sound fits there (slower).
+_COLLINEAR = 1e5
+
+# A step whose end has this share of the slope at its start, downhill, went too far and is halved.
+# Newton steps near the optimum have about 0, so that the value decides little.
+_OVERSHOOT = 0.9
+
+# Steps must shrink tenfold for an old matrix to be kept; and the factor by which the next step is
+# foreseen is never taken to be below 1/1000. Only the number of steps depends on them.
+_SLOW, _SURE = 0.1, 1e-3
+
+# Steps in single precision, and how long the next one must be for it: what decides the last digits
+# is always in double precision.
+_EARLY, _ROUGH = 2, 1e-5
 
 
 @dataclass(frozen=True)
@@ -173,9 +189,9 @@ class _Search:
     def run(self, max_iter, tol):
         active = np.arange(len(self.coef))
         for iteration in range(max_iter):
-            gradient, over = self._look(active)
-            self._go_back(active[over])
-            self._go_on(active[~over], gradient[~over], tol)
+            gradient, over = self._gradients(active)
+            self._halve_step(active[over])
+            self._take_step(active[~over], gradient[~over], tol)
             self.n_iter[active] += 1
             if iteration == 0 and self.warm:
                 self.stale[:] = True
@@ -186,7 +202,7 @@ class _Search:
                 break
         return self
 
-    def _look(self, active):
+    def _gradients(self, active):
         """Return gradients and where the last step went too far; renew stale matrices elsewhere.
 
         A step went too far if the likelihood falls steeply at its end.
@@ -221,14 +237,14 @@ class _Search:
                 gradient[part], hessian[part[stale]] = found
         return gradient, hessian
 
-    def _go_back(self, fits):
+    def _halve_step(self, fits):
         """Take half of the last step back."""
         self.step[fits] /= 2
         self.rise[fits] /= 2
         self.coef[fits] -= self.step[fits]
         self.stale[fits] = True
 
-    def _go_on(self, fits, gradient, tol):
+    def _take_step(self, fits, gradient, tol):
         """Take the next step."""
         step = (self.inverse[fits] @ gradient[:, :, None])[:, :, 0]
         size = np.abs(step).max(axis=1)

@@ -18,10 +18,10 @@ from healthml.validation._reference_models import default_model
 from healthml.validation._refits import Refit
 from healthml.validation._scoring import FoldScores, folds_interval, refit_many
 
-_FLAT = 1e-8
+_FLAT = 1e-8  # risks closer than this are one risk for all: such a model ranks nobody
 
 
-class Rivals:
+class RefittedModels:
     """Out-of-fold risks of every model on the same splits, scored on the rows that two share."""
 
     def __init__(self, task, splits, options):

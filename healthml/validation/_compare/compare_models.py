@@ -10,7 +10,7 @@ from healthml._core._checks import check_alignment
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics._measures import MEASURES, get_measure
-from healthml.validation._compare.rivals import Rivals
+from healthml.validation._compare.refitted_models import RefittedModels
 from healthml.validation._compare.simple_references import REFERENCES, SCORE
 from healthml.validation._refits import folds, given_splits
 from healthml.validation._scoring import METHOD, default_repeats, difference
@@ -217,39 +217,39 @@ def compare_models(
     names = _check_measures(measures, task)
     task = replace(task, measures=tuple(dict.fromkeys([*task.measures, *names])))
     splits = _splits(task, cv, n_repeats, random_state)
-    rivals = Rivals(task, splits, {"n_jobs": n_jobs, "verbose": verbose})
+    refits = RefittedModels(task, splits, {"n_jobs": n_jobs, "verbose": verbose})
     for name, model in models.items():
-        rivals.fit(name, model, X)
-    rivals.add_simple(wanted, X, demographics, score)
+        refits.fit(name, model, X)
+    refits.add_simple(wanted, X, demographics, score)
     base = next(iter(models)) if reference is None else reference
-    simple = [name for name in rivals.risks if name in REFERENCES]
+    simple = [name for name in refits.risks if name in REFERENCES]
     pairs = [(name, other) for name in models for other in simple]
     pairs = [(name, base) for name in models if name != base] + pairs
-    table, n_comparisons = _differences(rivals, pairs, names)
-    scores = pd.DataFrame([row for name in rivals.risks for row in rivals.score_rows(name)])
-    predictions = pd.DataFrame({name: rivals.scores(name).mean_risk()[0] for name in rivals.risks})
-    remarks = (f"{splits.text}; {_ESTIMAND}.", *rivals.remarks)
+    table, n_comparisons = _differences(refits, pairs, names)
+    scores = pd.DataFrame([row for name in refits.risks for row in refits.score_rows(name)])
+    predictions = pd.DataFrame({name: refits.scores(name).mean_risk()[0] for name in refits.risks})
+    remarks = (f"{splits.text}; {_ESTIMAND}.", *refits.remarks)
     level = task.confidence_level
     return ModelComparisonResult(table, scores, predictions, remarks, n_comparisons, level)
 
 
-def _differences(rivals, pairs, names):
+def _differences(refits, pairs, names):
     """Return the table of differences and their number."""
     rows, found = [], []
     for name, other in pairs:
-        first, second = rivals.scores(name, other), rivals.scores(other, name)
+        first, second = refits.scores(name, other), refits.scores(other, name)
         for measure in names:
-            if not rivals.compares(name, other, measure):
+            if not refits.compares(name, other, measure):
                 continue
             values = first.estimate(measure), second.estimate(measure)
             row = {"model": name, "reference": other, "measure": measure}
             row |= {"value": values[0], "reference_value": values[1]}
             row["direction"] = MEASURES[measure.split("@")[0]].direction
-            rows.append(row | rivals.counts(first))
+            rows.append(row | refits.counts(first))
             found.append(difference(first, second, measure))
     if not rows:
         raise InputError("There is nothing to compare with; pass two models, or a reference.")
-    table, tail = pd.DataFrame(rows), (1 - rivals.task.confidence_level) / 2
+    table, tail = pd.DataFrame(rows), (1 - refits.task.confidence_level) / 2
     table["estimate"] = [gap.estimate for gap in found]
     for suffix, share in (("", tail), ("_adjusted", tail / len(found))):
         ends = np.array([gap.ends(share) for gap in found])
