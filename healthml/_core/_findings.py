@@ -247,6 +247,11 @@ CODES = MappingProxyType(
             "Do several rows describe one event?",
             "counts only",
         ),
+        "HM107": Code(
+            "A column written in other ways at some sites",
+            "Does a column hold the same thing at every site?",
+            "counts only",
+        ),
         "HM201": Code(
             "Numbers that look like missing codes",
             "Are codes read as measurements?",
@@ -267,7 +272,9 @@ CODES = MappingProxyType(
             "Columns that are constant or nearly so", "Which columns say nothing?", "counts only"
         ),
         "HM207": Code(
-            "Numbers written as text", "Which columns hold both numbers and words?", "counts only"
+            "Numbers or dates written as text",
+            "Which columns hold numbers, or dates, as words?",
+            "counts only",
         ),
         "HM208": Code(
             "Codes read as numbers", "Is a code used as if it were a quantity?", "counts only"

@@ -169,7 +169,7 @@ def random_effects(
     The between-study variance is the global maximum of the (restricted) likelihood, to machine
     precision (for Paule and Mandel's see `search`). From a handful of studies it is little more
     than a guess: see its interval. The Hartung-Knapp interval can be narrower than the normal one
-    when the studies happen to agree; the note says so.
+    where its factor is below 1; the note says so.
 
     References
     ----------
@@ -282,9 +282,10 @@ def _note(model, method, test):
             f"Only {k} studies: the between-study variance is little more than a guess."
         )
     if test == "knha" and model.q < model.freedom:
+        factor = np.sqrt(model.q / model.freedom)
         sentences.append(
-            "The studies agree more than chance alone would let them, so the Hartung-Knapp "
-            "standard error is below the normal one; compare test='z'."
+            f"The Hartung-Knapp factor is {factor:.2f}, below 1, so that its standard error is "
+            "below the normal one; compare test='z'."
         )
     if method == "FE":
         sentences.append("One common effect: differences between studies are not in the interval.")

@@ -408,23 +408,38 @@ _ROLE_WORDS = {"score": "existing score", "known_after": "known only after the p
 
 def _report(case, what):
     case = _measured(case)
-    looks = [] if case.columns_given else [Look(not_assessed=(_NO_COLUMNS,))]
+    looks, ran = [] if case.columns_given else [Look(not_assessed=(_NO_COLUMNS,))], []
     for check in CHECKS:
+        look = None
         if case.columns_given or not check.needs_columns:
             case.say(check.question)
-            looks.append(check.look(case))
+            look = check.look(case)
+            looks.append(look)
+        ran.append((check.question, ", ".join(check.codes), _found(look)))
     findings = sort_findings(f for look in looks for f in look.findings)
     missing = [m for look in looks for m in look.not_assessed] + list(_BEYOND_THE_TABLE)
     return AuditReport(
         findings_table(findings),
         statement=_statement(case, what),
         columns=_columns_line(case, what),
+        checks=pd.DataFrame(ran, columns=["question", "codes", "found"]),
         headline=_headline(case),
         findings=findings,
         not_assessed=tuple(missing),
         sections=tuple(s for look in looks for s in look.sections),
         about=_about(case),
     )
+
+
+def _found(look):
+    """Say in a few words what a check found, so that silence can be told from not looking."""
+    if look is None:
+        return "not asked: only risks were given"
+    words = [f"{f.code} ({f.severity})" for f in look.findings]
+    open_ = len(look.not_assessed)
+    if open_:
+        words.append(f"{open_} question{'s' * (open_ > 1)} not assessed")
+    return ", ".join(words) or "nothing"
 
 
 def _measured(case):

@@ -103,6 +103,8 @@ class AuditReport(Result):
         Rows, events, patients, thresholds, resampling, version, seed.
     columns : str
         Second line: the columns used and left out, and why.
+    checks : DataFrame
+        Every check: question, codes, found ("nothing" where it looked and found nothing).
     """
 
     statement: str = ""
@@ -112,6 +114,7 @@ class AuditReport(Result):
     sections: tuple = ()
     about: dict = field(default_factory=dict)
     columns: str = ""
+    checks: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def must_settle(self):
@@ -181,6 +184,7 @@ class AuditReport(Result):
             "findings": [plain(f) for f in self.findings],
             "not_assessed": [plain(n) for n in self.not_assessed],
             "next_evidence": list(self.next_evidence),
+            "checks": plain(self.checks),
             "sections": [_section_json(s) for s in self.sections],
         }
         text = json.dumps(body, indent=indent, ensure_ascii=False)

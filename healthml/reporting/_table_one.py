@@ -15,11 +15,13 @@ _HIDDEN = "suppressed"
 def table_one(X, y, *, groups=None, max_columns=60):
     """Describe the columns by outcome, as papers print it.
 
-    Numbers get mean (SD) and the median with its quartiles, other columns the share of each level
-    that at least 11 patients hold; columns of more than 10 levels are only counted, so that no
-    name or free text is printed. The standardised difference is the difference of the means, or
-    shares, over the pooled standard deviation [1]_; where a cell is suppressed it is too, because
-    the cell could be worked out from it.
+    Numbers get mean (SD) and the median with its quartiles; booleans, texts of at most 10 levels
+    and whole numbers of at most 10 values, which are named as such, the count and share of each
+    level that at least 11 patients hold. Shares are of the rows in which the column is known;
+    missing has a line of its own, with the share of all rows. Columns of more levels are only
+    counted, so that no name or free text is printed. The standardised difference is the difference
+    of the means, or shares, over the pooled standard deviation [1]_; where a cell is suppressed it
+    is too, because the cell could be worked out from it.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ def table_one(X, y, *, groups=None, max_columns=60):
     Returns
     -------
     DataFrame
-        column, level, no_event, event, standardised_difference, missing.
+        column, level, no_event, event, standardised_difference.
 
     Raises
     ------
@@ -62,36 +64,50 @@ def table_one(X, y, *, groups=None, max_columns=60):
         raise InputError(f"y has {len(y)} values for {len(X)} rows; pass one for each row.")
     patient = np.arange(len(y)) if groups is None else check_groups(groups, len(y))
     for name in X.columns[:max_columns]:
-        column = X[name]
-        kind = column_kind(column)
-        missing = f"{100 * column.isna().mean():.1f}%"
-        if kind in ("numeric", "boolean") and pd.api.types.is_numeric_dtype(column):
-            rows.append(
-                (name, "mean (SD); median [quartiles]", *_number_line(column, y, patient), missing)
-            )
-        elif kind in ("categorical", "boolean", "constant"):
-            rows += _level_lines(name, column, y, patient, missing)
-        else:
-            distinct = f"{column.nunique():,} different values, not listed"
-            rows.append((name, distinct, "", "", np.nan, missing))
+        rows += _column_lines(name, X[name], y, patient)
+        rows += _missing_line(name, X[name].isna().to_numpy(), y, patient)
     if X.shape[1] > max_columns:
         more = f"{X.shape[1] - max_columns:,} more columns"
-        rows.append((more, "not described", "", "", np.nan, ""))
-    columns = ["column", "level", "no_event", "event", "standardised_difference", "missing"]
+        rows.append((more, "not described", "", "", np.nan))
+    columns = ["column", "level", "no_event", "event", "standardised_difference"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _column_lines(name, column, y, patient):
+    """Return the lines of a column as its kind is printed."""
+    kind, n_levels = column_kind(column), column.nunique()
+    is_number = pd.api.types.is_numeric_dtype(column) and kind == "numeric"
+    if is_number and not (n_levels <= _MOST_LEVELS and _whole(column)):
+        return [(name, "mean (SD); median [quartiles]", *_number_line(column, y, patient))]
+    if kind in ("categorical", "boolean", "constant") or 0 < n_levels <= _MOST_LEVELS:
+        return _level_lines(name, column, y, patient, " (number of few values)" * is_number)
+    return [(name, f"{n_levels:,} different values, not listed", "", "", np.nan)]
+
+
+def _whole(column):
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    return bool(np.all(values[np.isfinite(values)] % 1 == 0))
+
+
+def _missing_line(name, missing, y, patient):
+    """Return the line of the rows in which a column is missing, none where it is complete."""
+    if not missing.any():
+        return []
+    counts = [int((missing & (y == k)).sum()) for k in (0, 1)]
+    patients = [len(np.unique(patient[missing & (y == k)])) for k in (0, 1)]
+    totals = (len(y) - y.sum(), y.sum())
+    return [(name, "missing", *_share_line(counts, patients, totals))]
 
 
 def _number_line(column, y, patient):
     values = column.to_numpy(dtype=float, na_value=np.nan)
-    without, having = values[y == 0], values[y == 1]
-    spread = np.sqrt((np.nanvar(without) + np.nanvar(having)) / 2) if _both(without, having) else 0
-    gap = (np.nanmean(having) - np.nanmean(without)) / spread if spread > 0 else np.nan
+    without, having = (values[(y == k) & np.isfinite(values)] for k in (0, 1))
+    gap = np.nan
+    if min(len(without), len(having)) > 1:
+        spread = np.sqrt((without.var(ddof=1) + having.var(ddof=1)) / 2)
+        gap = (having.mean() - without.mean()) / spread if spread > 0 else np.nan
     words = [_spread_words(values[y == k], patient[y == k]) for k in (0, 1)]
     return (*words, np.nan if _HIDDEN in words else gap)
-
-
-def _both(a, b):
-    return np.isfinite(a).any() and np.isfinite(b).any()
 
 
 def _spread_words(values, patient):
@@ -100,28 +116,27 @@ def _spread_words(values, patient):
     if len(np.unique(patient[seen])) < SMALLEST_SHOWN:
         return _HIDDEN
     low, mid, high = np.percentile(values, [25, 50, 75])
-    return f"{values.mean():.3g} ({values.std():.3g}); {mid:.3g} [{low:.3g}, {high:.3g}]"
+    return f"{values.mean():.3g} ({values.std(ddof=1):.3g}); {mid:.3g} [{low:.3g}, {high:.3g}]"
 
 
-def _level_lines(name, column, y, patient, missing):
+def _level_lines(name, column, y, patient, remark=""):
     codes, levels = pd.factorize(column, use_na_sentinel=True)
     if len(levels) > _MOST_LEVELS:
-        return [(name, f"{len(levels):,} levels, not listed", "", "", np.nan, missing)]
+        return [(name, f"{len(levels):,} levels, not listed", "", "", np.nan)]
     counts = np.bincount(codes + 1, minlength=len(levels) + 1)[1:]
     events = np.bincount(codes + 1, y, minlength=len(levels) + 1)[1:]
     counts = np.column_stack([counts - events, events]).astype(int)
     patients = [_patients(codes[y == k], patient[y == k], len(levels)) for k in (0, 1)]
     everybody, apart = _patients(codes, patient, len(levels)), np.column_stack(patients)
-    totals = (len(y) - y.sum(), y.sum())
     lines = [
-        (name, str(levels[k]), *_share_line(counts[k], apart[k], totals), missing)
-        for k in np.argsort(-counts.sum(axis=1))
+        (name, f"{levels[k]}{remark}", *_share_line(counts[k], apart[k], counts.sum(axis=0)))
+        for k in np.argsort(-counts.sum(axis=1), kind="stable")
         if everybody[k] >= SMALLEST_SHOWN
     ]
     small = int(np.sum((everybody > 0) & (everybody < SMALLEST_SHOWN)))
     if small:
-        words = f"{small} levels below {SMALLEST_SHOWN} patients"
-        lines.append((name, words, _HIDDEN, _HIDDEN, np.nan, ""))
+        words = f"{small} level{'s' * (small > 1)} below {SMALLEST_SHOWN} patients"
+        lines.append((name, words, _HIDDEN, _HIDDEN, np.nan))
     return lines
 
 

@@ -207,6 +207,10 @@ def make_places():
     stage = np.where(y == 0, "none", np.where(rng.uniform(size=1200) < 0.5, "mild", "severe"))
     stage = np.where((site == "a") & (stage == "severe"), "mild", stage)
     event = pd.Series(stage).map({"none": 0, "mild": 1, "severe": 2})
+    X["smoker"] = np.where(rng.uniform(size=1200) < 0.3, "yes", "no")
+    X["smoker"] = X["smoker"].mask(site == "b", X["smoker"].str[0].str.upper())
+    day = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 700, 1200), "D")
+    X["seen_on"] = day.strftime("%d/%m/%Y")
     return audited(None, X, event, event=">0", site=site, time=year)
 
 
@@ -288,6 +292,7 @@ PLAN = [
     ("HM103", "check_eligibility", "cohort", {"code_status"}, "clean"),
     ("HM105", "check_outcome_by_site", "places", None, "clean"),
     ("HM106", "check_shared_outcome", "cohort", {"stay"}, "clean"),
+    ("HM107", "check_site_words", "places", {"smoker"}, "clean"),
     ("HM201", "check_missing_codes", "dirty", {"glucose", "hemoglobin"}, "clean"),
     ("HM202", "check_missing_codes", "dirty", {"admission_source"}, "clean"),
     ("HM203", "check_impossible", "dirty", {"sbp"}, "clean"),
@@ -333,7 +338,7 @@ CODE_OF_A_SPLIT = "HM309"  # said by check_leakage, of a split and its steps
 def test_every_code_and_every_check_has_a_test():
     planned = {code for code, *_ in PLAN}
     assert planned | {CODE_OF_ABSENCE, CODE_OF_A_SPLIT} == set(CODES)
-    assert {check for _, check, *_ in PLAN} | {"check_task"} == {
+    assert {check for _, check, *_ in PLAN} | {"check_task", "check_text_dates"} == {
         check.look.__name__ for check in _audit.CHECKS
     }
 
@@ -364,6 +369,10 @@ def test_an_audit_without_the_check_names_nothing_of_it(check, where, monkeypatc
 )
 def test_not_named_where_it_is_not(code, elsewhere):
     assert table(elsewhere).named(code) is None
+
+
+def test_dates_written_as_text_are_named():
+    assert table("places").named("HM207") == {"seen_on"}
 
 
 # --- what the findings say -----------------------------------------------------------------------

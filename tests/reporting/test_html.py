@@ -109,10 +109,9 @@ def test_the_page_answers_in_order(page):
         "▲ Serious",
         "◆ Moderate",
         "Not shown to beat age and sex",
-        "What was not assessed",
+        "What was not assessed, and the evidence needed next",
         "Declare it.",
-        "What evidence is needed next",
-        "Notes Measured",
+        "Notes Facts to know",
         "Repeated rows",
         "? Not assessable",
         "Patients Who?",
@@ -130,6 +129,16 @@ def test_the_page_answers_in_order(page):
 def test_a_headline_without_a_leak_says_so():
     page = render(hand_made(headline="AUC 0.8 (0.7 to 0.9); no suspect column was found."))
     assert "No suspect column was found" in page
+
+
+def test_every_check_stands_on_the_page_with_what_it_found():
+    ran = pd.DataFrame(
+        [("Do rows repeat?", "HM204, HM305", "nothing"), ("What is missing?", "HM209", "HM209")],
+        columns=["question", "codes", "found"],
+    )
+    whole = " ".join(Words(render(hand_made(checks=ran))).text)
+    assert "All checks, and what they found" in whole
+    assert "Do rows repeat? HM204, HM305 nothing What is missing? HM209 HM209" in whole
 
 
 def test_nothing_to_settle_is_no_praise():

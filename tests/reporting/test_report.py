@@ -143,7 +143,7 @@ def test_json_is_strict_and_whole():
     body = json.loads(report.to_json(), parse_constant=refuse)
     assert list(body) == [
         "statement", "columns", "headline", "exit_code", "about", "must_settle", "findings",
-        "not_assessed", "next_evidence", "sections",
+        "not_assessed", "next_evidence", "checks", "sections",
     ]  # fmt: skip
     assert [f["code"] for f in body["findings"]] == report.codes()
     assert [f["code"] for f in body["must_settle"]] == ["HM301", "HM302", "HM401"]

@@ -11,7 +11,7 @@ from healthml.reporting import table_one
 N = 400
 RNG = np.random.default_rng(0)
 Y = RNG.permutation(np.tile([0, 1, 0, 0], N // 4))
-COLUMNS = ["column", "level", "no_event", "event", "standardised_difference", "missing"]
+COLUMNS = ["column", "level", "no_event", "event", "standardised_difference"]
 
 
 def lines(column, y=Y, name="v", **options):
@@ -28,12 +28,11 @@ def test_numbers_get_mean_spread_and_quartiles():
     for name, k in (("no_event", 0), ("event", 1)):
         own = values[k == Y]
         low, mid, high = np.percentile(own, [25, 50, 75])
-        expected = f"{own.mean():.3g} ({own.std():.3g}); {mid:.3g} [{low:.3g}, {high:.3g}]"
+        expected = f"{own.mean():.3g} ({own.std(ddof=1):.3g}); {mid:.3g} [{low:.3g}, {high:.3g}]"
         assert line[name] == expected
-    spread = np.sqrt((values[Y == 0].var() + values[Y == 1].var()) / 2)
+    spread = np.sqrt((values[Y == 0].var(ddof=1) + values[Y == 1].var(ddof=1)) / 2)
     gap = (values[Y == 1].mean() - values[Y == 0].mean()) / spread
     assert line["standardised_difference"] == pytest.approx(gap)
-    assert line["missing"] == "0.0%"
 
 
 def test_the_difference_has_the_events_sign():
@@ -43,12 +42,22 @@ def test_the_difference_has_the_events_sign():
     assert line["standardised_difference"] < -1.5
 
 
-def test_missing_numbers_are_counted_and_left_out():
+def test_missing_numbers_have_a_line_of_their_own():
     values = np.where(np.arange(N) % 4 == 0, np.nan, 7.0 + np.arange(N) % 13)
-    (line,) = lines(values).to_dict("records")
-    assert line["missing"] == "25.0%"
+    line, missing = lines(values).to_dict("records")
     own = values[(Y == 1) & np.isfinite(values)]
     assert line["event"].startswith(f"{own.mean():.3g} (")
+    assert missing["level"] == "missing"
+    gone = [np.isnan(values[k == Y]) for k in (0, 1)]
+    for name, rows in zip(("no_event", "event"), gone, strict=True):
+        assert missing[name] == f"{rows.sum()} ({100 * rows.mean():.1f}%)"
+
+
+def test_spread_divides_by_one_less_than_the_rows():
+    """Twelve rows each: 3.606 with n - 1, 3.452 with n."""
+    values = np.tile(np.arange(1.0, 13.0), 2)
+    (line,) = lines(values, y=np.repeat([0, 1], 12)).to_dict("records")
+    assert line["event"].startswith("6.5 (3.61)")
 
 
 @pytest.mark.parametrize("kind", ["Int64", "Float64", "float32"])
@@ -84,7 +93,37 @@ def test_many_levels_and_free_text_are_only_counted():
 
 
 def test_an_empty_column_is_told_as_missing():
-    assert lines(np.full(N, np.nan))["missing"].tolist() == ["100.0%"]
+    assert lines(np.full(N, np.nan))["level"].tolist() == [
+        "0 different values, not listed",
+        "missing",
+    ]
+    assert lines(np.full(N, np.nan))["event"].tolist()[1] == "100 (100.0%)"
+
+
+def test_shares_are_among_the_known():
+    sex = np.where(np.arange(N) % 5 < 2, "f", "m").astype(object)
+    sex[Y == 1] = np.where(np.arange(100) % 2, sex[Y == 1], None)
+    found = lines(sex).set_index("level")
+    for level in ("m", "f"):
+        count = np.sum((sex == level) & (Y == 1))
+        assert found.loc[level, "event"] == f"{count} ({100 * count / 50:.1f}%)"
+    assert found.loc["missing", "event"] == "50 (50.0%)"
+    assert found.loc["missing", "no_event"] == "0 (0.0%)"
+
+
+@pytest.mark.parametrize("column", [Y == 1, Y, pd.array(Y == 1, dtype="boolean")])
+def test_booleans_are_counted(column):
+    found = lines(column)
+    assert len(found) == 2
+    assert found["event"].tolist() == ["0 (0.0%)", "100 (100.0%)"]
+
+
+def test_whole_numbers_of_few_values_are_levels_and_named_so():
+    grade = 1 + np.arange(N) % 4
+    assert lines(grade)["level"].tolist() == [f"{k} (number of few values)" for k in (1, 2, 3, 4)]
+    assert len(lines(grade + 0.5)) == 1  # no codes
+    assert lines(np.arange(N) % 11)["level"].tolist() == ["mean (SD); median [quartiles]"]
+    assert lines((1 + np.arange(N) % 4).astype(str))["level"].tolist() == ["1", "2", "3", "4"]
 
 
 # --- small cells ---------------------------------------------------------------------------------
@@ -130,7 +169,7 @@ def test_a_cell_without_anybody_is_no_small_group():
 def test_numbers_of_fewer_than_eleven_patients_are_hidden(known):
     values = np.where(Y == 0, np.arange(N) % 37, np.nan)
     values[np.flatnonzero(Y == 1)[:known]] = 5 + np.arange(known)
-    (line,) = lines(values).to_dict("records")
+    line = lines(values).iloc[0]
     assert (line["event"] == "suppressed") == (known < 11)
     assert np.isnan(line["standardised_difference"]) == (known < 11)
     assert line["no_event"] != "suppressed"
@@ -155,7 +194,7 @@ def test_a_cell_of_many_rows_and_few_patients_is_hidden(known):
     line = lines(ward, y=y, groups=patient).set_index("level").loc["East"]
     assert (line["event"] == "suppressed") == (known < 11)
     values = np.where(few | (y == 0), np.arange(N) % 37, np.nan)
-    (line,) = lines(values, y=y, groups=patient).to_dict("records")
+    line = lines(values, y=y, groups=patient).iloc[0]
     assert (line["event"] == "suppressed") == (known < 11)
 
 

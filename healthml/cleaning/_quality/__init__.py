@@ -12,6 +12,7 @@ from healthml.cleaning._quality.screens.roles import (
     screen_identifiers,
 )
 from healthml.cleaning._quality.screens.row_order import ORDER_OUTCOME, screen_row_order
+from healthml.cleaning._quality.site_words import words_by_site
 
 __all__ = [
     "FUTURE_COUNT",
@@ -26,4 +27,5 @@ __all__ = [
     "screen_future_counts",
     "screen_identifiers",
     "screen_row_order",
+    "words_by_site",
 ]

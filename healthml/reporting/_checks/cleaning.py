@@ -3,9 +3,11 @@
 import re
 
 import numpy as np
+import pandas as pd
 from scipy.special import logit
 
 from healthml._core._findings import NOTE, Finding
+from healthml.cleaning import DateParser
 from healthml.cleaning._labels import noise_posterior, result_of
 from healthml.reporting._checks.look import (
     Look,
@@ -163,6 +165,29 @@ def measured(
     return graded(
         case, code, effect, title, evidence, remedy, columns=columns, cause_known=cause_known
     )
+
+
+def check_text_dates(case):
+    """Ask which texts are dates: as text every day is a level of its own."""
+    columns = tuple(
+        str(c)
+        for c in DateParser().fit(case.X).date_columns_
+        if not pd.api.types.is_datetime64_any_dtype(case.X[c])
+    )
+    if not columns:
+        return Look()
+    verb = "holds" if len(columns) == 1 else "hold"
+    finding = Finding(
+        "HM207",
+        NOTE,
+        f"{names_in_words(columns, 4)} {verb} dates written as text",
+        "Read as text every day is a level of its own, so that a model learns hardly anything "
+        "from them, and nothing could be asked here about their order.",
+        "Parse them (healthml.cleaning.DateParser), and use the time between two dates, not the "
+        "dates, as a feature.",
+        columns=columns,
+    )
+    return Look((finding,))
 
 
 def check_labels(case):

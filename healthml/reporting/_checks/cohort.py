@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._findings import NOTE, Finding
+from healthml.cleaning._quality import words_by_site
 from healthml.reporting._checks.look import Look, names_in_words
 from healthml.reporting._report import NotAssessed, Section
 from healthml.reporting._table_one import SMALLEST_SHOWN, table_one
@@ -97,6 +98,38 @@ def _patients_by_site(case, level):
     rows = pd.DataFrame({"site": case.roles.site, "level": level, "patient": patient})
     rows = rows.drop_duplicates()
     return pd.crosstab(rows["site"], rows["level"])
+
+
+def check_site_words(case):
+    """Ask whether some sites write a column in another way than the others."""
+    if case.roles.site is None:
+        return Look()
+    found = words_by_site(case.X, case.roles.site)
+    if found.empty:
+        return Look()
+    words = "; ".join(
+        f"{r.column}: {_WRITTEN[r.kind]} at {r.n_sites} of {r.n_compared} sites "
+        f"({r.n_samples:,} rows)"
+        for r in found.itertuples()
+    )
+    columns = tuple(found["column"])
+    verb = "is" if len(columns) == 1 else "are"
+    finding = Finding(
+        "HM107",
+        NOTE,
+        f"{names_in_words(columns, 4)} {verb} written in another way at some sites",
+        f"{words}.",
+        "Ask what the words mean at each site, and give one thing one name before the sites are "
+        "pooled (healthml.cleaning.CategoryNormalizer).",
+        columns=columns,
+    )
+    return Look((finding,))
+
+
+_WRITTEN = {
+    "other words": "levels that no other site uses",
+    "words and numbers": "words where the others have numbers, or the reverse,",
+}
 
 
 def check_shared_outcome(case):

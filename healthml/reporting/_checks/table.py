@@ -8,12 +8,14 @@ from healthml.reporting._checks.cleaning import (
     check_fields,
     check_labels,
     check_level_names,
+    check_text_dates,
     check_units,
 )
 from healthml.reporting._checks.cohort import (
     check_flow,
     check_outcome_by_site,
     check_shared_outcome,
+    check_site_words,
     check_task,
 )
 from healthml.reporting._checks.data import (
@@ -73,6 +75,7 @@ CHECKS = (
     Check("Do rows repeat?", check_repeated_rows, ("HM204", "HM305")),
     Check("Can the outcome happen to everybody?", check_eligibility, ("HM103",), True),
     Check("Is the outcome recorded alike at every site?", check_outcome_by_site, ("HM105",)),
+    Check("Do all sites write a column in the same way?", check_site_words, ("HM107",), True),
     Check("Do rows of one stay share the outcome?", check_shared_outcome, ("HM106",), True),
     Check("What is in the columns?", check_columns, ("HM206", "HM207", "HM208", "HM214"), True),
     Check("Are codes read as values?", check_missing_codes, ("HM201", "HM202"), True),
@@ -81,6 +84,7 @@ CHECKS = (
     Check("Have decimal points slipped?", check_decimal_slips, ("HM216",), True),
     Check("Do the fields of a row agree?", check_fields, ("HM217",), True),
     Check("Has each level one name?", check_level_names, ("HM218",), True),
+    Check("Are dates written as text?", check_text_dates, ("HM207",), True),
     Check("Are outcomes recorded wrongly?", check_labels, ("HM219",), True),
     Check(
         "Are there identifiers, counts or risks among the features?",

@@ -46,6 +46,7 @@ def render(report):
         settle=[_card(finding, report) for finding in report.must_settle],
         notes=[_card(finding, report) for finding in report.notes],
         chapters=_chapters(report),
+        checks=view_table(report.checks) if len(report.checks) else None,
         rules=_rules(report.about.get("severity_rules") or {}),
         facts=_facts(report.about),
         codes=_codes(report),

@@ -162,8 +162,8 @@ def screen_future_counts(table):
         return
     size = np.bincount(table.groups)[table.groups]
     repeated = size > 1
-    if len(np.unique(table.groups[repeated])) < 10:
-        return
+    if len(np.unique(table.groups[repeated])) < 10 or np.ptp(size) == 0:
+        return  # where all patients have as many rows, a constant column counts nothing
     for column in table.columns:
         if not column.is_number_type or not column.is_integer:
             continue

@@ -1,0 +1,59 @@
+"""Sites that write a column in other ways are named; wards, rare levels and practice are not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from healthml.cleaning._quality import words_by_site
+
+N = 900
+RNG = np.random.default_rng(0)
+SITE = RNG.choice(list("abcd"), N)
+
+
+def found(column, site=SITE):
+    return words_by_site(pd.DataFrame({"v": column}), site).to_dict("records")
+
+
+def test_two_vocabularies_of_one_column():
+    sex = RNG.choice(["m", "f"], N).astype(object)
+    other = SITE == "c"
+    sex[other] = np.where(sex[other] == "m", "male", "female")
+    (line,) = found(sex)
+    assert (line["column"], line["kind"]) == ("v", "other words")
+    assert (line["n_sites"], line["n_compared"], line["n_samples"]) == (1, 4, other.sum())
+
+
+def test_classes_at_one_site_and_numbers_at_the_others():
+    fraction = RNG.normal(50, 10, N).round().astype(int).astype(str).astype(object)
+    other = SITE == "b"
+    fraction[other] = np.where(RNG.random(other.sum()) < 0.5, "normal", "reduced")
+    (line,) = found(fraction)
+    assert (line["kind"], line["n_sites"], line["n_samples"]) == (
+        "words and numbers",
+        1,
+        other.sum(),
+    )
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        RNG.choice(["I", "II", "III"], N),
+        np.array([f"{s}{k}" for s, k in zip(SITE, RNG.integers(0, 3, N), strict=True)]),  # wards
+        np.where(RNG.random(N) < 0.02, "rare", "common"),
+        np.where(SITE == "a", RNG.choice(["x", "y", "z"], N), RNG.choice(["x", "y"], N)),
+        RNG.normal(size=N),
+        [f"name {k}" for k in range(N)],
+        np.full(N, None),
+    ],
+    ids=["same", "wards", "rare", "one level more", "numbers", "free text", "empty"],
+)
+def test_what_is_no_fault_is_left_alone(column):
+    assert found(column) == []
+
+
+def test_small_sites_are_not_looked_at():
+    sex, site = np.repeat(["m", "male"], [300, 19]), np.repeat(["a", "b"], [300, 19])
+    assert found(sex, site) == []
+    assert len(found(np.append(sex, "male"), np.append(site, "b"))) == 1
