@@ -98,7 +98,7 @@ FLOORS = {
         ("_simulate",),
     ),
     "explanation": (("_importance",),),
-    "fairness": (("_groups",),),
+    "fairness": (("_bands", "_scores"), ("_groups",)),
 }
 MOST_ENTRIES = {"_core": 18}  # what all rooms share stands here once; 15 elsewhere
 

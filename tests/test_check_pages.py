@@ -165,11 +165,11 @@ CONSTANTS = {
     },
     "HM501": {
         ("fairness._groups", "SMALLEST_SHOWN"): "own. Groups below {} patients are",
-        ("fairness._groups", "group_performance(min_events)"): "with fewer than {} rows with,",
+        ("fairness._groups", "group_performance(min_events)"): "with fewer than {} patients with,",
     },
     "HM503": {
         ("fairness._groups", "SMALLEST_SHOWN"): "with fewer than {} patients, which",
-        ("fairness._groups", "group_performance(min_events)"): "with fewer than {} rows with,",
+        ("fairness._groups", "group_performance(min_events)"): "with fewer than {} patients with,",
     },
 }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from healthml._core._numerics import cluster_variance, fit_logistic
 from healthml._core._results import Result
@@ -153,7 +153,7 @@ def _score_model(y, risk, fold, keep, thresholds, measures):
     for r in range(len(risk)):
         use = np.isfinite(risk[r]) & (True if keep is None else keep)
         parts = None if fold is None else fold[r][use]
-        scores = _score_once(y[use], risk[r][use], parts, thresholds, measures)
+        scores = score_once(y[use], risk[r][use], parts, thresholds, measures)
         for measure, (estimate, influence) in scores.items():
             full = np.zeros(len(y))
             full[use] = influence
@@ -164,49 +164,85 @@ def _score_model(y, risk, fold, keep, thresholds, measures):
     }
 
 
-def _score_once(y, risk, parts, thresholds, measures):
-    """Score risks once; what is no probability is only ranked."""
+def score_once(y, risk, parts=None, thresholds=None, measures=MEASURES, weight=None):
+    """Return {measure: (estimate, influence of each row)}; what is no probability is only ranked.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Outcome as 0/1.
+    risk : ndarray of shape (n_samples,)
+        Risks, none missing.
+    parts : ndarray of int of shape (n_samples,), optional
+        Fold of each row; the AUC compares rows of one fold only.
+    thresholds : ndarray, optional
+        Net benefit is averaged over them; without them there is none.
+    measures : sequence of str
+        Measures wanted.
+    weight : ndarray of shape (n_samples,), optional
+        Sampling weight of each row, above 0.
+
+    Returns
+    -------
+    dict
+    """
     plans = {
-        "auroc": lambda: auroc_influence(y, risk, parts),
-        "brier": lambda: brier_influence(y, risk),
-        "scaled_brier": lambda: scaled_brier_influence(y, risk),
-        "oe_ratio": lambda: oe_influence(y, risk),
-        "calibration_slope": lambda: slope_influence(y, risk, parts),
-        "net_benefit": lambda: net_benefit_influence(y, risk, thresholds),
+        "auroc": lambda: auroc_influence(y, risk, parts, weight),
+        "brier": lambda: brier_influence(y, risk, weight),
+        "scaled_brier": lambda: scaled_brier_influence(y, risk, weight),
+        "oe_ratio": lambda: oe_influence(y, risk, weight),
+        "calibration_slope": lambda: slope_influence(y, risk, parts, weight),
+        "net_benefit": lambda: net_benefit_influence(y, risk, thresholds, weight),
     }
     ranked_only = risk.size == 0 or risk.min() < 0 or risk.max() > 1
     wanted = [m for m in plans if m in measures and (m == "auroc" or not ranked_only)]
     return {m: plans[m]() for m in wanted if m != "net_benefit" or thresholds is not None}
 
 
-def auroc_influence(y, risk, parts=None):
+def auroc_influence(y, risk, parts=None, weight=None):
     """Return the AUC within parts, weighted by their pairs, and the influence of each row."""
     influence = np.zeros(len(y))
-    parts = np.zeros(len(y), dtype=int) if parts is None else parts
     total, pairs = 0.0, 0.0
     pieces = []
-    for part in np.unique(parts):
-        rows = np.flatnonzero(parts == part)
+    for rows in _rows_of_parts(parts, len(y)):
         event = y[rows] == 1
-        n1, n0 = int(event.sum()), int((~event).sum())
-        if n1 == 0 or n0 == 0:
+        own = np.ones(len(rows)) if weight is None else weight[rows]
+        w1, w0 = own[event].sum(), own[~event].sum()
+        if w1 == 0 or w0 == 0:
             continue
-        all_ranks = rankdata(risk[rows])
-        placement = np.empty(len(rows))
-        placement[event] = (all_ranks[event] - rankdata(risk[rows][event])) / n0
-        placement[~event] = (n1 - (all_ranks[~event] - rankdata(risk[rows][~event]))) / n1
-        auc = placement[event].mean()
-        weight = n1 * n0
-        pieces.append((rows, event, placement - auc, weight, n1, n0))
-        total, pairs = total + weight * auc, pairs + weight
+        below, above = _below_and_above(risk[rows], event, own)
+        placement = np.where(event, below / w0, above / w1)
+        auc = (own * placement)[event].sum() / w1
+        moved = own * (placement - auc) / np.where(event, w1, w0)
+        pieces.append((rows, moved, w1 * w0))
+        total, pairs = total + w1 * w0 * auc, pairs + w1 * w0
     if pairs == 0:
         return np.nan, influence
-    for rows, event, centred, weight, n1, n0 in pieces:
-        influence[rows] = centred * (weight / pairs) / np.where(event, n1, n0)
-    return total / pairs, influence
+    for rows, moved, own_pairs in pieces:
+        influence[rows] = moved * (own_pairs / pairs)
+    return float(total / pairs), influence
 
 
-def expected_auroc_influence(risk, parts=None):
+def _rows_of_parts(parts, n):
+    """Yield the rows of each part; all of them where there are no parts."""
+    if parts is None:
+        yield np.arange(n)
+        return
+    for part in np.unique(parts):
+        yield np.flatnonzero(parts == part)
+
+
+def _below_and_above(risk, event, weight):
+    """Return the weight of rows without the event below each row, and with it above; ties half."""
+    level = np.unique(risk, return_inverse=True)[1]
+    events = np.bincount(level, weight * event)
+    others = np.bincount(level, weight * ~event, minlength=len(events))
+    below = np.cumsum(others) - others / 2
+    above = events.sum() - np.cumsum(events) + events / 2
+    return below[level], above[level]
+
+
+def expected_auroc_influence(risk, parts=None, weight=None):
     """Return the AUC to be expected if every risk were right, and each row's influence on it.
 
     The model-based concordance of van Klaveren et al. (2016): over all pairs of rows of one part,
@@ -220,31 +256,46 @@ def expected_auroc_influence(risk, parts=None):
     slope : ndarray of shape (n_samples,)
         Derivative of the estimate with respect to each risk.
     """
-    parts = np.zeros(len(risk), dtype=int) if parts is None else parts
     won, pairs = 0.0, 0.0
     own, own_pairs, change, change_pairs = np.zeros((4, len(risk)))
-    for part in np.unique(parts):
-        rows = np.flatnonzero(parts == part)
+    for rows in _rows_of_parts(parts, len(risk)):
+        w = np.ones(len(rows)) if weight is None else weight[rows]
         p, q = risk[rows], 1 - risk[rows]
         level = np.unique(p, return_inverse=True)[1]
-        events, others = np.bincount(level, p), np.bincount(level, q)
-        below = (np.cumsum(others) - others / 2)[level] - q / 2  # a tie counts one half
-        above = (events.sum() - np.cumsum(events) + events / 2)[level] - p / 2
-        own[rows], own_pairs[rows] = p * below + q * above, p * (q.sum() - q) + q * (p.sum() - p)
-        change[rows], change_pairs[rows] = below - above, (q.sum() - q) - (p.sum() - p)
-        won, pairs = won + p @ below, pairs + p @ (q.sum() - q)
+        events, others = np.bincount(level, w * p), np.bincount(level, w * q)
+        below = (np.cumsum(others) - others / 2)[level] - w * q / 2  # a tie counts one half
+        above = (events.sum() - np.cumsum(events) + events / 2)[level] - w * p / 2
+        all_p, all_q = (w * p).sum() - w * p, (w * q).sum() - w * q  # of the other rows
+        own[rows], own_pairs[rows] = w * (p * below + q * above), w * (p * all_q + q * all_p)
+        change[rows], change_pairs[rows] = w * (below - above), w * (all_q - all_p)
+        won, pairs = won + (w * p) @ below, pairs + (w * p) @ all_q
     if not pairs > 0:
         return np.nan, np.zeros(len(risk)), np.zeros(len(risk))
     value = float(won / pairs)
     return value, (own - value * own_pairs) / pairs, (change - value * change_pairs) / pairs
 
 
-def auroc_shortfall(y, risk, rows, parts=None):
-    """Return how much less some rows are ranked than their own spread of risk allows.
+@dataclass(frozen=True)
+class RightRisks:
+    """Risks recalibrated on all rows; made by `right_risks`.
 
-    The risks are recalibrated (intercept and slope) on all rows, so that a model that is too
-    extreme everywhere is not blamed in each group; what the AUC of the rows in question would
-    then be, if every risk were right, minus what it is, is beyond case mix [1]_.
+    Parameters
+    ----------
+    risk : ndarray of shape (n_samples,)
+        Recalibrated risks.
+    design : ndarray of shape (n_samples, 2)
+        1 and the log odds of the risk as it was.
+    influence : ndarray of shape (n_samples, 2)
+        Influence of each row on intercept and slope.
+    """
+
+    risk: np.ndarray
+    design: np.ndarray
+    influence: np.ndarray
+
+
+def right_risks(y, risk, weight=None):
+    """Recalibrate risks (intercept and slope) on all rows; None where that cannot be done.
 
     Parameters
     ----------
@@ -252,94 +303,128 @@ def auroc_shortfall(y, risk, rows, parts=None):
         Outcome as 0/1.
     risk : ndarray of shape (n_samples,)
         Risks between 0 and 1.
-    rows : boolean ndarray of shape (n_samples,)
-        The group.
-    parts : ndarray of int of shape (n_samples,), optional
-        Only rows of one part (fold) are compared.
+    weight : ndarray of shape (n_samples,), optional
+        Sampling weights.
+
+    Returns
+    -------
+    RightRisks or None
+    """
+    odds = logit(np.clip(risk, _EPS, 1 - _EPS))
+    if np.ptp(odds) < 1e-8:
+        return None
+    fit = fit_logistic(odds, y, weight=weight)
+    if not fit.converged or fit.separated or fit.coef[1] <= 0:
+        return None
+    design = np.column_stack([np.ones(len(y)), odds])
+    right = expit(design @ fit.coef)
+    moved = (y - right) if weight is None else weight * (y - right)
+    return RightRisks(right, design, (design * moved[:, None]) @ fit.covariance)
+
+
+def auroc_shortfall(y, risk, right, rows, parts=None, weight=None):
+    """Return how much less some rows are ranked than their own spread of risk allows.
+
+    The risks are recalibrated on all rows, so that a model that is too extreme everywhere is not
+    blamed in each group; what the AUC of the rows in question would then be, if every risk were
+    right, minus what it is, is beyond case mix [1]_.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Outcome as 0/1, of all rows.
+    risk : ndarray of shape (n_samples,)
+        Risks between 0 and 1.
+    right : RightRisks
+        Of all rows.
+    rows : ndarray of int
+        Rows of the group.
+    parts, weight : ndarray of shape (n_samples,), optional
+        Only rows of one part (fold) are compared; sampling weights.
 
     Returns
     -------
     estimate : float
-        Expected minus observed AUC; missing where the risks cannot be recalibrated.
-    influence : ndarray of shape (n_samples,)
-        Of all rows, those of other groups by way of the recalibration.
+        Expected minus observed AUC.
+    influence : ndarray, shape of `rows`
+        Of the group's own rows, the recalibration taken as given.
+    through : ndarray of shape (2,)
+        Change of the estimate with intercept and slope; ``right.influence @ through`` is what
+        every row adds by way of the recalibration.
 
     References
     ----------
     .. [1] van Klaveren D, et al. A new concordance measure for risk prediction models in external
        validation settings. Stat Med. 2016;35:4136-4152.
     """
-    nothing = np.nan, np.zeros(len(y))
-    odds = logit(np.clip(risk, _EPS, 1 - _EPS))
-    if np.ptp(odds) < 1e-8:
-        return nothing
-    fit = fit_logistic(odds, y)
-    if not fit.converged or fit.separated or fit.coef[1] <= 0:
-        return nothing
-    design = np.column_stack([np.ones(len(y)), odds])
-    right = expit(design @ fit.coef)
-    by_row = (design * (y - right)[:, None]) @ fit.covariance
     inside = None if parts is None else parts[rows]
-    expected, influence, slope = expected_auroc_influence(right[rows], inside)
-    observed, ranked = auroc_influence(y[rows], risk[rows], inside)
-    spread = right[rows] * (1 - right[rows])
-    total = by_row @ (design[rows].T @ (slope * spread))
-    total[rows] += influence - ranked
-    return float(expected - observed), total
+    own = None if weight is None else weight[rows]
+    expected, influence, slope = expected_auroc_influence(right.risk[rows], inside, own)
+    observed, ranked = auroc_influence(y[rows], risk[rows], inside, own)
+    spread = right.risk[rows] * (1 - right.risk[rows])
+    through = right.design[rows].T @ (slope * spread)
+    return float(expected - observed), influence - ranked, through
 
 
-def brier_influence(y, risk):
+def _mean_influence(values, weight):
+    """Return a weighted mean and the influence of each row on it."""
+    if weight is None:
+        return values.mean(), (values - values.mean()) / len(values)
+    mean = (weight @ values) / weight.sum()
+    return mean, weight * (values - mean) / weight.sum()
+
+
+def brier_influence(y, risk, weight=None):
     """Return the Brier score and the influence of each row."""
-    loss = (y - risk) ** 2
-    return loss.mean(), (loss - loss.mean()) / len(y)
+    return _mean_influence((y - risk) ** 2, weight)
 
 
-def scaled_brier_influence(y, risk):
+def scaled_brier_influence(y, risk, weight=None):
     """Return the scaled Brier score and the influence of each row."""
-    brier, loss_influence = brier_influence(y, risk)
-    m = y.mean()
+    brier, loss_influence = brier_influence(y, risk, weight)
+    m, share_influence = _mean_influence(np.asarray(y, dtype=float), weight)
     spread = m * (1 - m)
-    if spread == 0:
+    if not spread > 0:
         return np.nan, np.zeros(len(y))
-    spread_influence = (1 - 2 * m) * (y - m) / len(y)
+    spread_influence = (1 - 2 * m) * share_influence
     return 1 - brier / spread, -loss_influence / spread + brier / spread**2 * spread_influence
 
 
-def oe_influence(y, risk):
+def oe_influence(y, risk, weight=None):
     """Return observed over expected events and the influence of each row."""
-    observed, expected = y.sum(), risk.sum()
+    weight = 1.0 if weight is None else weight
+    observed, expected = (weight * y).sum(), (weight * risk).sum()
     if observed == 0 or expected == 0:
         return np.nan, np.zeros(len(y))
     ratio = observed / expected
-    return ratio, ratio * (y / observed - risk / expected)
+    return ratio, ratio * weight * (y / observed - risk / expected)
 
 
-def slope_influence(y, risk, parts=None):
+def slope_influence(y, risk, parts=None, weight=None):
     """Return the calibration slope (maximum likelihood) and the influence of each row.
 
     There is none where the risks of each part are all the same.
     """
     log_odds = logit(np.clip(risk, _EPS, 1 - _EPS))
-    parts = np.zeros(len(y), dtype=int) if parts is None else parts
-    flat = all(np.ptp(log_odds[parts == part]) < 1e-8 for part in np.unique(parts))
+    flat = all(np.ptp(log_odds[rows]) < 1e-8 for rows in _rows_of_parts(parts, len(y)))
     if flat or y.min() == y.max():
         return np.nan, np.zeros(len(y))
-    fit = fit_logistic(log_odds, y)
+    fit = fit_logistic(log_odds, y, weight=weight)
     if not fit.converged or fit.separated:
         return np.nan, np.zeros(len(y))
     design = np.column_stack([np.ones(len(y)), log_odds])
-    score = design * (y - expit(design @ fit.coef))[:, None]
-    return float(fit.coef[1]), score @ fit.covariance[:, 1]
+    moved = y - expit(design @ fit.coef)
+    moved = moved if weight is None else weight * moved
+    return float(fit.coef[1]), (design * moved[:, None]) @ fit.covariance[:, 1]
 
 
-def net_benefit_influence(y, risk, thresholds):
+def net_benefit_influence(y, risk, thresholds, weight=None):
     """Return the net benefit averaged over thresholds and the influence of each row."""
     thresholds = np.sort(np.asarray(thresholds, dtype=float))
     odds = thresholds / (1 - thresholds)
     passed = np.searchsorted(thresholds, risk, side="right")
     cost = np.concatenate([[0.0], np.cumsum(odds)])[passed]
-    gain = np.where(y == 1, passed, -cost) / len(thresholds)
-    return gain.mean(), (gain - gain.mean()) / len(y)
+    return _mean_influence(np.where(y == 1, passed, -cost) / len(thresholds), weight)
 
 
 # Variance of a difference over training sets, as a multiple of its variance between repeats of

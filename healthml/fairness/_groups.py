@@ -1,27 +1,23 @@
 """Performance by sensitive group, with intervals and nothing claimed where counts are small."""
 
-import itertools
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
-from healthml._core._checks import check_alignment, check_event, check_groups
-from healthml._core._knowledge import name_words
-from healthml._core._numerics import cluster_variance
-from healthml._core._paired import auroc_shortfall, paired_scores
+from healthml._core._checks import check_alignment, check_event, check_groups, check_proba
+from healthml._core._inputs import check_weight
+from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
+from healthml._core._sample import check_weight_type
 from healthml._core._tables import sensitive_frame
 from healthml.exceptions import InputError
-from healthml.validation._reference_models import TableEncoder, numbers_of
+from healthml.fairness._bands import band_labels
+from healthml.fairness._scores import GroupScorer
 
+# Patients below which a group is not shown: the cell size policy of CMS (counts of 1 to 10 are
+# hidden).
 SMALLEST_SHOWN = 11
-
-_AGE_CUTS = (0, 18, 40, 65, 80, np.inf)
-
-_AGE_WORD = re.compile(r"(patient|anchor|admission)?ages?(yrs?|years|inyears)?")
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,6 +60,9 @@ def group_performance(
     *,
     fold=None,
     groups=None,
+    event=None,
+    sample_weight=None,
+    weight_type=None,
     thresholds=None,
     min_events=10,
     confidence_level=0.95,
@@ -81,16 +80,24 @@ def group_performance(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Outcome as 0/1.
-    y_proba : array-like of shape (n_samples,) or (n_repeats, n_samples)
-        Out-of-sample risks.
+        Outcome: 0/1, boolean, or any labels when `event` names the event.
+    y_proba : array-like of shape (n_samples,), (n_samples, 2) or (n_repeats, n_samples)
+        Out-of-sample risks of the event; of two columns, as `predict_proba` gives them, the second.
+        With repeats NaN where a repeat has no risk for a row.
     sensitive_features : DataFrame, Series or array-like
-        One or more features; numeric ones with more than 10 values are cut into bands (age at
-        18, 40, 65, 80; others at their quartiles).
+        One or more features. Text (of digits, too) and numbers with 20 values or fewer are groups
+        as they stand; ages of more than 10 values are cut at 18, 40, 65 and 80, other numbers at
+        their quartiles.
     fold : ndarray, optional
         Fold of each row, shaped as `y_proba`; the AUC compares rows of one fold only.
     groups : array-like of shape (n_samples,), optional
         The patient of each row.
+    event : scalar or str, optional
+        The level of `y_true` that is the event.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows; rows of weight 0 are not used.
+    weight_type : {"frequency", "sampling"}, optional
+        What the weights are: so many equal rows, or inverse probabilities of being sampled.
     thresholds : ndarray, optional
         Decision thresholds for net benefit.
     min_events : int, default=10
@@ -105,7 +112,8 @@ def group_performance(
     Raises
     ------
     InputError
-        If the lengths do not fit, the outcome is not 0/1, or a patient is missing.
+        If the lengths do not fit, a risk is no probability, the event must be named, a patient is
+        missing, or it is not said what the weights are.
 
     See Also
     --------
@@ -130,118 +138,109 @@ def group_performance(
     ['f', 'm']
     """
     check_alignment(
-        y_true=y_true, y_proba=y_proba, sensitive_features=sensitive_features, groups=groups
+        y_true=y_true,
+        y_proba=y_proba,
+        sensitive_features=sensitive_features,
+        groups=groups,
+        sample_weight=sample_weight,
     )
-    y, risk = check_event(y_true, name="y_true")[1], np.asarray(y_proba, dtype=float)
-    if risk.shape[-1:] != y.shape:
-        raise InputError(
-            f"y_proba has shape {risk.shape} for {len(y)} rows; pass one risk for each row."
-        )
+    y = check_event(y_true, event=event, name="y_true")[1]
+    level = check_confidence_level(confidence_level)
+    risk, fold = _repeats_of(y_proba, fold, len(y))
     groups = None if groups is None else check_groups(groups, len(y))
     features = sensitive_frame(sensitive_features, len(y))
     bands = {name: band_labels(features[name]) for name in features.columns}
-    n_groups = sum(len(np.unique(b)) for b in bands.values())
-    strict = 1 - (1 - confidence_level) / max(n_groups, 1)
-    about = {"groups": groups, "confidence_level": confidence_level}
+    weight = _weights(sample_weight, weight_type, y, groups)
+    if weight_type == "frequency":
+        many, weight = np.repeat(np.arange(len(y)), weight.astype(np.int64)), None
+        y, risk, fold = y[many], risk[:, many], None if fold is None else fold[:, many]
+        bands = {name: band[many] for name, band in bands.items()}
+    scorer = GroupScorer(y, risk, fold, groups, weight, thresholds)
+    parts = {name: _rows_of_groups(band, scorer.used) for name, band in bands.items()}
+    n_groups = sum(len(rows) for rows in parts.values())
+    strict = 1 - (1 - level) / max(n_groups, 1)
     rows, gaps = [], []
-    for name, band in bands.items():
-        for group in np.unique(band):
-            mask = band == group
-            counts, reason = _counts(y, mask, groups), _why_not(y, mask, groups, min_events)
-            if reason:
-                shown = counts if counts[2] >= SMALLEST_SHOWN else (np.nan, np.nan, np.nan)
-                rows.append((name, _shown(group, counts), "all", *[np.nan] * 3, *shown, reason))
-                continue
-            options = {"folds": {"in": fold}, "rows": {"in": mask}, "thresholds": thresholds}
-            scored = paired_scores(y, {"in": risk}, **options, **about)
-            rows += [
-                (name, group, r.measure, r.estimate, r.lower, r.upper, *counts, "")
-                for r in scored.table.itertuples()
-            ]
-            oe = scored.values.get(("in", "oe_ratio"))
-            gaps += [
-                (name, group, *gap, *counts[:2])
-                for gap in (
-                    _oe_gap(oe, groups, strict),
-                    _auc_gap(y, risk, mask, fold, groups, strict),
-                )
-                if gap is not None
-            ]
+    for name, members in parts.items():
+        for group, own in members:
+            lines, more = _lines_of(scorer, own, min_events, level, strict)
+            shown = "(small group)" if _is_small(scorer, own) else group
+            rows += [(name, shown, *line) for line in lines]
+            gaps += [(name, group, *line) for line in more]
     columns = ["feature", "group", "measure", "estimate", "lower", "upper"]
     table = pd.DataFrame(rows, columns=[*columns, "n_samples", "n_events", "n_patients", "reason"])
     gap_table = pd.DataFrame(gaps, columns=[*columns, "n_samples", "n_events"])
     return GroupPerformanceResult(table, gap_table)
 
 
-def band_labels(column):
-    """Return the group label of each row as text; missing is "missing"."""
-    if column.nunique() > 10 and TableEncoder().is_number(column):
-        values = numbers_of(column)
-        is_age = any(_AGE_WORD.fullmatch(word) for word in name_words(column.name))
-        cuts = _AGE_CUTS if is_age else np.unique(np.nanquantile(values, [0, 0.25, 0.5, 0.75, 1]))
-        labels = np.array(_band_names(cuts, is_age), dtype=object)
-        at = np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, len(labels) - 1)
-        return np.where(np.isnan(values), "missing", labels[at]).astype(str)
-    text = column.astype("object").where(column.notna(), "missing")
-    return np.array([_level_name(v) for v in text])
+def _repeats_of(y_proba, fold, n):
+    """Return risks, checked, and folds, both of shape (n_repeats, n_samples)."""
+    shape = np.shape(y_proba)
+    fold = None if fold is None else np.atleast_2d(fold)
+    if len(shape) == 2 and shape[1] == n and shape[0] != n:
+        risk = np.array([_checked_repeat(line, n) for line in np.asarray(y_proba)])
+    else:
+        columns = np.asarray(y_proba) if len(shape) == 2 and shape[1] == 2 else None
+        risk = check_proba(y_proba if columns is None else columns[:, 1], n)[None, :]
+    if fold is not None and fold.shape != risk.shape:
+        raise InputError(
+            f"fold has shape {fold.shape} for risks of shape {risk.shape}; pass the fold of each "
+            "row in each repeat."
+        )
+    return risk, fold
 
 
-def _level_name(value):
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _checked_repeat(line, n):
+    """Return the risks of one repeat; those that are missing stay so, the others are checked."""
+    known = ~pd.isna(line)
+    risk = np.full(n, np.nan)
+    risk[known] = check_proba(line[known])
+    return risk
 
 
-def _band_names(cuts, is_age):
-    if is_age:
-        pairs = itertools.pairwise(cuts)
-        return [f"{lo:g}-{hi - 1:g}" if np.isfinite(hi) else f"{lo:g}+" for lo, hi in pairs]
-    return [f"quarter {k + 1}" for k in range(len(cuts) - 1)]
+def _weights(sample_weight, weight_type, y, groups):
+    check_weight_type(sample_weight, weight_type)
+    if sample_weight is None:
+        return None
+    if weight_type == "frequency" and groups is not None:
+        raise InputError(
+            "groups cannot be used with frequency weights, which stand for independent rows; "
+            "repeat the rows instead, or declare weight_type='sampling'."
+        )
+    return check_weight(sample_weight, y.astype(float))
 
 
-def _counts(y, mask, groups):
-    patients = mask.sum() if groups is None else len(np.unique(np.asarray(groups)[mask]))
-    return int(mask.sum()), int(y[mask].sum()), int(patients)
+def _rows_of_groups(band, used):
+    """Return (group, its rows that are used) in order of the names, sorted once."""
+    names, codes = np.unique(band, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    return [(name, rows[used[rows]]) for name, rows in zip(names, parts, strict=True)]
 
 
-def _why_not(y, mask, groups, min_events):
+def _lines_of(scorer, rows, min_events, level, strict):
+    """Return the lines of one group in the table, and in the table of gaps."""
+    counts = scorer.counts(rows)
+    reason = _why_not(scorer, rows, min_events)
+    if reason:
+        shown = (np.nan,) * 3 if _is_small(scorer, rows) else counts
+        return [("all", *[np.nan] * 3, *shown, reason)], []
+    scores = scorer.scores(rows)
+    lines = [
+        (measure, *scorer.interval(rows, measure, scored, level), *counts, "")
+        for measure, scored in scores.items()
+    ]
+    gaps = (scorer.oe_gap(rows, scores.get("oe_ratio"), strict), scorer.auc_gap(rows, strict))
+    return lines, [(*gap, *counts[:2]) for gap in gaps if gap is not None]
+
+
+def _is_small(scorer, rows):
+    return scorer.counts(rows)[2] < SMALLEST_SHOWN
+
+
+def _why_not(scorer, rows, min_events):
     """Return why nothing is estimated of a group; a patient of both kinds of rows counts twice."""
-    patient = np.arange(len(y)) if groups is None else np.asarray(groups)
-    if len(np.unique(patient[mask])) < SMALLEST_SHOWN:
+    if _is_small(scorer, rows):
         return f"fewer than {SMALLEST_SHOWN} patients: suppressed"
-    kinds = (len(np.unique(patient[mask & (y == k)])) for k in (0, 1))
-    if min(kinds) < min_events:
+    if min(scorer.patients_of_each_kind(rows)) < min_events:
         return f"fewer than {min_events} patients with or without the event: not assessable"
     return ""
-
-
-def _shown(group, counts):
-    return group if counts[2] >= SMALLEST_SHOWN else "(small group)"
-
-
-def _oe_gap(oe, groups, level):
-    """Return observed over expected events with the interval for all groups together."""
-    if oe is None or not oe[0] > 0:
-        return None
-    ratio, influence = oe
-    half = norm.ppf(0.5 + level / 2) * np.sqrt(cluster_variance(influence / ratio, groups))
-    return "oe_ratio", ratio, ratio * np.exp(-half), ratio * np.exp(half)
-
-
-def _auc_gap(y, risk, mask, fold, groups, level):
-    """Return the AUC that the group's spread of risk allows minus its own, or None."""
-    risk, parts = np.atleast_2d(risk), None if fold is None else np.atleast_2d(fold)
-    if mask.all() or np.nanmin(risk) < 0 or np.nanmax(risk) > 1:
-        return None
-    found = []
-    for r, line in enumerate(risk):
-        seen = np.isfinite(line)
-        part = None if parts is None else parts[r][seen]
-        gap, influence = auroc_shortfall(y[seen], line[seen], mask[seen], part)
-        full = np.zeros(len(y))
-        full[seen] = influence
-        found.append((gap, full))
-    gap = float(np.mean([value for value, _ in found]))
-    if not np.isfinite(gap):
-        return None
-    variance = cluster_variance(np.mean([full for _, full in found], axis=0), groups)
-    half = norm.ppf(0.5 + level / 2) * np.sqrt(variance)
-    return "auroc", gap, gap - half, gap + half

@@ -10,10 +10,13 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from healthml._core._numerics import cluster_variance
+from healthml._core._paired import MEASURES, auroc_shortfall, right_risks, score_once
 from healthml._core._tables.frames import sensitive_frame
 from healthml.exceptions import InputError
-from healthml.fairness import group_performance
-from healthml.fairness._groups import SMALLEST_SHOWN, band_labels
+from healthml.fairness import _scores, group_performance
+from healthml.fairness._bands import band_labels
+from healthml.fairness._groups import SMALLEST_SHOWN
 
 N = 900
 
@@ -188,6 +191,114 @@ def test_the_auc_compares_rows_of_one_fold_in_every_repeat():
     assert row(pooled.table, "a", "auroc")["estimate"] < np.mean(total) - 0.05
 
 
+def test_the_interval_of_a_gap_counts_what_other_groups_tell_by_the_recalibration():
+    """Against influences of all rows, in the long form, with patients and two repeats."""
+    rng = np.random.default_rng(6)
+    patient = rng.integers(0, 400, N)
+    risk = np.array([RISK, np.clip(RISK + rng.normal(0, 0.05, N), 0.01, 0.99)])
+    risk[1, :40] = np.nan
+    gap = row(group_performance(Y, risk, {"g": GROUP}, groups=patient).gaps, "b", "auroc")
+    whole = []
+    for line in risk:
+        seen = np.flatnonzero(np.isfinite(line))
+        right = right_risks(Y[seen], line[seen])
+        rows = np.flatnonzero(GROUP[seen] == "b")
+        estimate, own, through = auroc_shortfall(Y[seen], line[seen], right, rows)
+        influence = right.influence @ through
+        influence[rows] += own
+        full = np.zeros(N)
+        full[seen] = influence
+        whole.append((estimate, full))
+    se = np.sqrt(cluster_variance(np.mean([f for _, f in whole], axis=0), patient))
+    half = norm.ppf(1 - 0.05 / 6) * se
+    middle = np.mean([e for e, _ in whole])
+    np.testing.assert_allclose(
+        gap[["estimate", "lower", "upper"]].astype(float), [middle, middle - half, middle + half]
+    )
+
+
+def test_all_rows_are_sorted_and_recalibrated_once(monkeypatch):
+    calls = []
+    real = _scores.right_risks
+    monkeypatch.setattr(_scores, "right_risks", lambda *a: calls.append(1) or real(*a))
+    many = np.array([f"site {k:02d}" for k in np.arange(N) % 15])
+    assert len(group_performance(Y, RISK, {"g": GROUP, "site": many}).gaps) == 36
+    assert len(calls) == 1
+
+
+# --- what others take, too -----------------------------------------------------------------------
+
+
+def test_another_event_and_two_columns_of_risks(found):
+    text = np.where(Y == 1, "died", "alive")
+    both = np.column_stack([1 - RISK, RISK])
+    options = {"thresholds": np.array([0.3, 0.5]), "event": "died"}
+    other = group_performance(text, both, {"origin": GROUP}, **options)
+    pd.testing.assert_frame_equal(other.table, found.table)
+    pd.testing.assert_frame_equal(other.gaps, found.gaps)
+
+
+def test_frequency_weights_are_repeated_rows(found):
+    weight = np.arange(N) % 3  # every third row is not used
+    many = np.repeat(np.arange(N), weight)
+    options = {"sample_weight": weight, "weight_type": "frequency"}
+    weighed = group_performance(Y, RISK, {"origin": GROUP}, **options)
+    repeated = group_performance(Y[many], RISK[many], {"origin": GROUP[many]})
+    pd.testing.assert_frame_equal(weighed.table, repeated.table)
+    pd.testing.assert_frame_equal(weighed.gaps, repeated.gaps)
+
+
+def test_equal_sampling_weights_change_nothing_and_rows_without_weight_do_not_count(found):
+    options = {"weight_type": "sampling", "thresholds": np.array([0.3, 0.5])}
+    same = group_performance(Y, RISK, {"origin": GROUP}, sample_weight=np.full(N, 2.5), **options)
+    pd.testing.assert_frame_equal(same.table, found.table)
+    pd.testing.assert_frame_equal(same.gaps, found.gaps)
+    half = np.arange(N) % 2
+    some = group_performance(Y, RISK, {"origin": GROUP}, sample_weight=half, **options)
+    own = (half == 1) & (GROUP == "a")
+    shown = row(some.table, "a", "auroc")
+    assert (shown["n_samples"], shown["n_events"]) == (own.sum(), Y[own].sum())
+    kept = np.flatnonzero(half)
+    only = group_performance(Y[kept], RISK[kept], {"origin": GROUP[kept]}, thresholds=[0.3, 0.5])
+    pd.testing.assert_frame_equal(some.table, only.table)
+
+
+def test_weighted_measures_are_those_of_scikit_learn_and_their_error_that_of_the_jackknife():
+    weight = np.random.default_rng(8).uniform(0.2, 3, N)
+    options = {"weight_type": "sampling", "thresholds": np.array([0.3])}
+    table = group_performance(Y, RISK, {"g": GROUP}, sample_weight=weight, **options).table
+    own = GROUP == "a"
+    y, risk, w = Y[own], RISK[own], weight[own]
+    assert row(table, "a", "auroc")["estimate"] == pytest.approx(
+        roc_auc_score(y, risk, sample_weight=w)
+    )
+    assert row(table, "a", "brier")["estimate"] == pytest.approx(
+        brier_score_loss(y, risk, sample_weight=w)
+    )
+    assert row(table, "a", "oe_ratio")["estimate"] == pytest.approx((w @ y) / (w @ risk))
+    measures = {m: score_once(y, risk, None, np.array([0.3]), weight=w)[m][1] for m in MEASURES}
+    for k in range(0, own.sum(), 60):
+        left = np.delete(np.arange(own.sum()), k)
+        without = score_once(y[left], risk[left], None, np.array([0.3]), weight=w[left])
+        whole = score_once(y, risk, None, np.array([0.3]), weight=w)
+        for m in MEASURES:
+            moved = whole[m][0] - without[m][0]
+            assert moved == pytest.approx(measures[m][k], rel=0.1, abs=2e-5), m
+
+
+def test_counts_are_of_the_rows_that_are_used():
+    risk = np.array([RISK, RISK])
+    risk[:, :100] = np.nan
+    table = group_performance(Y, risk, {"g": GROUP}).table
+    own = (GROUP == "a") & (np.arange(N) >= 100)
+    shown = row(table, "a", "brier")
+    assert (shown["n_samples"], shown["n_events"]) == (own.sum(), Y[own].sum())
+    risk[0, :100] = RISK[:100]  # used in one repeat, so used
+    assert row(group_performance(Y, risk, {"g": GROUP}).table, "a", "brier")["n_samples"] == (
+        (GROUP == "a").sum()
+    )
+
+
 def test_order_of_rows_does_not_matter(found):
     order = np.random.default_rng(3).permutation(N)
     other = group_performance(
@@ -284,6 +395,32 @@ def test_few_values_are_levels_and_whole_numbers_have_no_point():
     assert band_labels(pd.Series(["f", None], dtype="string")).tolist() == ["f", "missing"]
 
 
+def test_numbers_of_hospitals_are_groups_and_text_of_digits_always():
+    hospital = pd.Series(np.arange(400) % 20 + 101, name="hospital")
+    assert set(band_labels(hospital)) == {str(k) for k in range(101, 121)}
+    assert set(band_labels(hospital.astype(float))) == {str(k) for k in range(101, 121)}
+    for kind in (str, "string", "category", object):
+        text = pd.Series(np.arange(400) % 90).astype(str).astype(kind)
+        assert len(set(band_labels(text))) == 90
+    amounts = pd.Series(np.arange(400) % 21)
+    assert set(band_labels(amounts)) == {f"quarter {k}" for k in (1, 2, 3, 4)}
+    assert set(band_labels(amounts.astype(object))) == {f"quarter {k}" for k in (1, 2, 3, 4)}
+    assert set(band_labels(amounts.astype("Int64").mask(amounts > 18))) == {
+        *(str(k) for k in range(19)), "missing",
+    }  # fmt: skip
+
+
+def test_the_gap_of_one_hospital_is_not_averaged_away():
+    rng = np.random.default_rng(4)
+    hospital = rng.integers(1, 13, 3000)
+    risk = rng.uniform(0.1, 0.5, 3000)
+    y = (rng.uniform(size=3000) < np.where(hospital == 7, np.minimum(2 * risk, 1), risk)).astype(
+        int
+    )
+    gaps = group_performance(y, risk, {"hospital": hospital}).gaps
+    assert row(gaps, "7", "oe_ratio")["lower"] > 1.3
+
+
 FORMS = {
     "dict": lambda g: {"origin": g},
     "frame": lambda g: pd.DataFrame({"origin": g}, index=np.arange(len(g)) + 7),
@@ -323,9 +460,21 @@ def test_several_features_share_the_error():
     ("change", "words"),
     [
         ({"sensitive_features": GROUP[:9]}, "sensitive_features has 9 rows and the outcome 900"),
-        ({"y_proba": RISK[:9]}, r"y_proba has shape \(9,\) for 900 rows"),
+        ({"y_proba": RISK[:9]}, "y_proba has 9 values for 900 rows"),
         ({"groups": np.arange(9)}, "groups has 9 values for 900 rows"),
         ({"y_true": Y * 0}, "one class only"),
+        ({"y_proba": np.where(np.arange(N) == 3, 57.0, RISK)}, "y_proba has 1 of 900 values"),
+        ({"y_proba": np.where(np.arange(N) == 3, np.nan, RISK)}, "y_proba has 1 of 900 values"),
+        ({"y_proba": np.array([RISK, RISK + 0.5])}, "values that are no probability"),
+        ({"y_proba": np.column_stack([RISK] * 3)}, "2 dimensions"),
+        ({"fold": np.zeros((2, N))}, r"fold has shape \(2, 900\) for risks of shape \(1, 900\)"),
+        ({"y_true": np.where(Y == 1, "died", "alive")}, "which of them is the event"),
+        ({"sample_weight": np.ones(N)}, "say what sample_weight is"),
+        (
+            {"sample_weight": np.ones(N), "weight_type": "frequency", "groups": np.arange(N)},
+            "groups cannot be used with frequency weights",
+        ),
+        ({"confidence_level": 95}, "confidence_level"),
     ],
 )
 def test_bad_input_meets_one_sentence(change, words):

@@ -1,0 +1,92 @@
+"""Which group each row belongs to: levels as they are, ages and amounts in bands."""
+
+import itertools
+import re
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from healthml._core._knowledge import name_words
+from healthml._core._tables import parse_numbers
+
+# Ages at which medicine changes its questions: adults, middle age, retirement, the very old (80 and
+# over, as in the age bands of most registries). By convention, not by simulation.
+_AGE_CUTS = (0, 18, 40, 65, 80, np.inf)
+
+_AGE_WORD = re.compile(r"(patient|anchor|admission)?ages?(yrs?|years|inyears)?")
+
+# Distinct numbers up to which each is a group of its own: numbers of hospitals, wards and classes
+# are names, and cut at quartiles the gap of one hospital would be averaged away. Chosen by
+# judgement; moved up, a coarse measurement falls into many small groups, moved down, names are
+# averaged.
+MOST_LEVELS = 20
+
+# Distinct ages up to which each is a group of its own, such as the midpoints of ten-year bands.
+_MOST_AGES = 10
+
+# Parts into which other numbers are cut, by their quantiles.
+_QUARTERS = (0, 0.25, 0.5, 0.75, 1)
+
+
+def band_labels(column):
+    """Return the group of each row as text; missing is "missing".
+
+    Text is a group as it stands, text of digits too, and so are numbers of 20 values or fewer.
+    Ages are cut at 18, 40, 65 and 80, other numbers at their quartiles.
+
+    Parameters
+    ----------
+    column : pandas.Series
+        One sensitive feature.
+
+    Returns
+    -------
+    ndarray of str, shape (n_samples,)
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml.fairness._bands import band_labels
+    >>> band_labels(pd.Series([1.0, 2.0, None])).tolist()
+    ['1', '2', 'missing']
+    """
+    is_age = any(_AGE_WORD.fullmatch(word) for word in name_words(column.name))
+    if is_age and column.nunique() > _MOST_AGES:
+        ages, is_text = parse_numbers(column)
+        if not is_text.any():
+            return _cut(ages.to_numpy(), _AGE_CUTS, _age_names())
+    if not is_age and column.nunique() > MOST_LEVELS and _holds_numbers(column):
+        values = parse_numbers(column)[0].to_numpy()
+        cuts = np.unique(np.nanquantile(values, _QUARTERS))
+        return _cut(values, cuts, [f"quarter {k + 1}" for k in range(len(cuts) - 1)])
+    codes, levels = pd.factorize(column.astype(object))
+    names = np.array([*map(_level_name, levels), "missing"])
+    return names[codes]
+
+
+def _holds_numbers(column):
+    """Whether a column is one of numbers by its type, and not text of digits."""
+    dtype = column.dtype
+    if types.is_numeric_dtype(dtype):
+        return not types.is_bool_dtype(dtype)
+    return types.is_object_dtype(dtype) and all(
+        isinstance(cell, Real) and not isinstance(cell, bool | np.bool_)
+        for cell in column.dropna().unique()
+    )
+
+
+def _cut(values, cuts, names):
+    labels = np.array([*names, "missing"], dtype=object)
+    at = np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, len(names) - 1)
+    return labels[np.where(np.isnan(values), -1, at)].astype(str)
+
+
+def _age_names():
+    pairs = itertools.pairwise(_AGE_CUTS)
+    return [f"{lo:g}-{hi - 1:g}" if np.isfinite(hi) else f"{lo:g}+" for lo, hi in pairs]
+
+
+def _level_name(value):
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
