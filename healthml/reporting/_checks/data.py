@@ -187,7 +187,7 @@ def check_not_features(case):
     )
     findings = []
     for code, rules, what, remedy in plan:
-        note = _counted(report, code, rules, what, remedy)
+        note = _counted(report.select(*rules), code, what, remedy)
         if note is None:
             continue
         base = base_columns(case)
@@ -223,9 +223,8 @@ def check_redundancy(case):
         "computed_from_others",
     )
     note = _counted(
-        case.quality,
+        case.quality.select(*rules),
         "HM212",
-        rules,
         "are copies of, or largely determined by, other columns",
         "Keep one of each; a filled-in copy belongs inside the pipeline.",
     )
