@@ -1,9 +1,11 @@
 """How well it predicts for patients not seen, and what would fool us about that."""
 
 from healthml.validation._compare import (
+    ImbalanceComparisonResult,
     LearningCurveResult,
     ModelComparisonResult,
     PermutationResult,
+    compare_imbalance_strategies,
     compare_models,
     learning_curve,
     permutation_test,
@@ -50,6 +52,7 @@ __all__ = [
     "EncounterResult",
     "ExternalValidationResult",
     "GroupBootstrap",
+    "ImbalanceComparisonResult",
     "InstabilityResult",
     "InternalExternalResult",
     "LeakageResult",
@@ -68,6 +71,7 @@ __all__ = [
     "ValidationResult",
     "bootstrap_shrinkage",
     "check_leakage",
+    "compare_imbalance_strategies",
     "compare_models",
     "default_model",
     "development_sample_size",

@@ -1,6 +1,8 @@
 """Procedures compared: with each other, with simple references, with more patients, with chance."""
 
 from healthml.validation._compare.compare_models import ModelComparisonResult, compare_models
+from healthml.validation._compare.imbalance import compare_imbalance_strategies
+from healthml.validation._compare.imbalance_result import ImbalanceComparisonResult
 from healthml.validation._compare.learning_curve import LearningCurveResult, learning_curve
 from healthml.validation._compare.permutation_test import PermutationResult, permutation_test
 from healthml.validation._compare.simple_references import AGE_SEX, LOGISTIC, SCORE, age_and_sex
@@ -10,12 +12,14 @@ __all__ = [
     "AGE_SEX",
     "LOGISTIC",
     "SCORE",
+    "ImbalanceComparisonResult",
     "LearningCurveResult",
     "ModelComparisonResult",
     "PermutationResult",
     "Standing",
     "age_and_sex",
     "candidate_parameters",
+    "compare_imbalance_strategies",
     "compare_models",
     "learning_curve",
     "permutation_test",
