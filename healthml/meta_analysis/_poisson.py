@@ -81,6 +81,12 @@ def pool_events(observed, expected, *, confidence_level=0.95) -> PoissonMetaResu
     InputError
         With fewer than 3 sites, no event at all, or numbers that are no counts.
 
+    See Also
+    --------
+    random_effects : Pool estimates of several studies (sites) whose true values differ.
+    healthml.validation.internal_external : Predict every site by a model refitted without it, and
+        pool what was found.
+
     Notes
     -----
     The site effects are integrated out by Laplace's approximation, as ``glmer`` of R's lme4 does.

@@ -164,6 +164,13 @@ def random_effects(
         With fewer than 3 usable studies, whose differences cannot be told from chance, or a
         standard error that is not positive.
 
+    See Also
+    --------
+    meta_regression : Regress estimates of studies (sites) on their characteristics.
+    pool_events : Pool observed and expected events of sites whose true ratios differ.
+    healthml.validation.internal_external : Predict every site by a model refitted without it, and
+        pool what was found.
+
     Notes
     -----
     The between-study variance is the global maximum of the (restricted) likelihood, to machine

@@ -109,6 +109,10 @@ def meta_regression(
         If fewer than 3 studies are left, or not at least 2 more than coefficients, or covariates
         are constant or combinations of each other.
 
+    See Also
+    --------
+    random_effects : Pool estimates of several studies (sites) whose true values differ.
+
     References
     ----------
     .. [1] Debray TPA, et al. A guide to systematic review and meta-analysis of prediction model

@@ -152,6 +152,14 @@ def compare_performance(
     ValueError
         If a measure must not be compared, such as the discrimination slope.
 
+    See Also
+    --------
+    healthml.validation.compare_models : Procedures, refitted on the same splits: which should be
+        built?
+    delong_test : Two columns of risks, by AUROC only, in closed form, as pROC does.
+    healthml.fairness.group_performance : One model in several groups: for whom is it worse?
+    healthml.imputation.compare_imputers : Imputers in front of one model: which serves it best?
+
     Notes
     -----
     There is no net reclassification improvement and no integrated discrimination improvement:

@@ -79,6 +79,19 @@ def delong_test(
     -------
     DelongResult
 
+    Raises
+    ------
+    InputError
+        If inputs do not fit each other, or there is one class only.
+
+    See Also
+    --------
+    healthml.validation.compare_models : Procedures, refitted on the same splits: which should be
+        built?
+    compare_performance : Risks that exist, any measure, on the same patients: which is better?
+    healthml.fairness.group_performance : One model in several groups: for whom is it worse?
+    healthml.imputation.compare_imputers : Imputers in front of one model: which serves it best?
+
     Notes
     -----
     The test takes the two models as they are. It must not compare a model with itself plus one

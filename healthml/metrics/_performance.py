@@ -205,6 +205,13 @@ def performance(
     DegenerateResampleWarning
         If some resamples gave no value; they are counted in `bootstrap`.
 
+    See Also
+    --------
+    compare_performance : Compare models on the same rows, each difference with an interval.
+    healthml.validation.validate : Judge a modelling procedure on patients that it has not seen, by
+        refitting it.
+    healthml.validation.external_validate : Judge a frozen model on patients it was not made with.
+
     Notes
     -----
     ICI, ECI, E50, E90, Emax and ECE are above 0 in any sample; beside them stand the mean and the

@@ -36,6 +36,11 @@ def get_scorer(name, *, event=None, **options):
     ValueError
         If the measure is unknown, needs a threshold, or cannot be a score.
 
+    See Also
+    --------
+    get_measure : Return what is known about a measure.
+    list_measures : List all measures with domain, direction, limits, properness and warnings.
+
     Examples
     --------
     >>> import numpy as np

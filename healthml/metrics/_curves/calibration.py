@@ -106,6 +106,19 @@ def calibration_curve(
     -------
     CalibrationResult
 
+    Raises
+    ------
+    InputError
+        If inputs do not fit each other, `smooth` is unknown, or a group of `by` is too small to
+        show.
+
+    See Also
+    --------
+    ici : Integrated calibration index: mean distance between smooth observed and predicted risk.
+    calibration_slope : Slope b of logit P(y) = a + b logit(p), by maximum likelihood.
+    CalibrationDisplay : Calibration curves with intervals and, below, the risks by outcome, each on
+        its own scale.
+
     Notes
     -----
     The intervals are pointwise, for the smooth curve's expectation: they do not account for the
@@ -260,6 +273,10 @@ class CalibrationDisplay:
     ----------
     result : CalibrationResult
         What is drawn.
+
+    See Also
+    --------
+    calibration_curve : Draw observed risk as a function of predicted risk.
 
     Examples
     --------

@@ -94,6 +94,20 @@ def decision_curve(
     -------
     DecisionCurveResult
 
+    Raises
+    ------
+    InputError
+        If inputs do not fit each other, or a threshold is not between 0 and 1.
+
+    See Also
+    --------
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
+    threshold_table : Tabulate sensitivity, specificity, predictive values and alerts over
+        thresholds.
+    healthml.validation.validate : Judge a modelling procedure on patients that it has not seen, by
+        refitting it.
+
     Notes
     -----
     The interval of a model's net benefit joins Wilson's intervals of its true and false positives
@@ -309,6 +323,11 @@ class DecisionCurveDisplay:
     ----------
     result : DecisionCurveResult
         What is drawn.
+
+    See Also
+    --------
+    decision_curve : Compute net benefit over a range of decision thresholds, with treat-all and
+        treat-none.
 
     Examples
     --------

@@ -96,6 +96,16 @@ def risk_distribution(
     -------
     RiskDistributionResult
 
+    Raises
+    ------
+    InputError
+        If inputs do not fit each other, or a risk is outside 0 to 1.
+
+    See Also
+    --------
+    calibration_curve : Draw observed risk as a function of predicted risk.
+    discrimination_slope : Mean risk of patients with the event minus mean risk of the others.
+
     Examples
     --------
     >>> from healthml.metrics import risk_distribution

@@ -97,6 +97,17 @@ def roc_curve(
     -------
     CurveResult
 
+    Raises
+    ------
+    InputError
+        If inputs do not fit each other, or there is one class only.
+
+    See Also
+    --------
+    precision_recall_curve : Draw positive predictive value against sensitivity, with a pointwise
+        bootstrap band.
+    auroc : Area under the ROC curve, also called the c-statistic.
+
     Examples
     --------
     >>> from healthml.metrics import roc_curve
@@ -137,6 +148,17 @@ def precision_recall_curve(
     Returns
     -------
     CurveResult
+
+    Raises
+    ------
+    InputError
+        If inputs do not fit each other, or there is one class only.
+
+    See Also
+    --------
+    roc_curve : Draw sensitivity against 1 - specificity, with a pointwise bootstrap band.
+    average_precision : Sum of (step in sensitivity) x (positive predictive value) over descending
+        thresholds.
 
     Examples
     --------
@@ -223,6 +245,12 @@ class CurveDisplay:
     ----------
     result : CurveResult
         What is drawn.
+
+    See Also
+    --------
+    roc_curve : Draw sensitivity against 1 - specificity, with a pointwise bootstrap band.
+    precision_recall_curve : Draw positive predictive value against sensitivity, with a pointwise
+        bootstrap band.
 
     Examples
     --------

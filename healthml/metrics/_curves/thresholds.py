@@ -104,6 +104,19 @@ def threshold_table(
     -------
     ThresholdResult
 
+    Raises
+    ------
+    InputError
+        If inputs do not fit each other, or a threshold is not between 0 and 1.
+
+    See Also
+    --------
+    decision_curve : Compute net benefit over a range of decision thresholds, with treat-all and
+        treat-none.
+    sensitivity : Share of patients with the event whose risk is at or above the threshold; also
+        recall.
+    ppv : Positive predictive value: share of events among those at or above the threshold.
+
     Examples
     --------
     >>> from healthml.metrics import threshold_table

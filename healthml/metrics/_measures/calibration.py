@@ -48,6 +48,17 @@ def oe_ratio(y_true, y_proba, *, sample_weight=None) -> float:
     float
         0 or more; above 1 the risks are too low on average. Infinite when all risks are 0.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1.
+
+    See Also
+    --------
+    calibration_in_the_large : Intercept a of logit P(y) = a + logit(p), the slope being held at 1.
+    calibration_slope : Slope b of logit P(y) = a + b logit(p), by maximum likelihood.
+    calibration_curve : Draw observed risk as a function of predicted risk.
+
     Examples
     --------
     >>> from healthml.metrics import oe_ratio
@@ -71,6 +82,17 @@ def calibration_in_the_large(y_true, y_proba, *, sample_weight=None) -> float:
     -------
     float
         0 is right on average; above 0 the risks are too low.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes.
+
+    See Also
+    --------
+    oe_ratio : Observed number of events over the number expected from the risks.
+    calibration_intercept : Intercept a of logit P(y) = a + b logit(p), the slope b being free.
 
     Examples
     --------
@@ -96,6 +118,17 @@ def calibration_intercept(y_true, y_proba, *, sample_weight=None) -> float:
     -------
     float
         0 together with a slope of 1 is perfect (weak) calibration.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes.
+
+    See Also
+    --------
+    calibration_in_the_large : Intercept a of logit P(y) = a + logit(p), the slope being held at 1.
+    calibration_slope : Slope b of logit P(y) = a + b logit(p), by maximum likelihood.
 
     Examples
     --------
@@ -124,6 +157,11 @@ def calibration_slope(y_true, y_proba, *, sample_weight=None) -> float:
     ------
     ValueError
         If the risks are all equal or separate the outcomes: the slope does not exist then.
+
+    See Also
+    --------
+    calibration_intercept : Intercept a of logit P(y) = a + b logit(p), the slope b being free.
+    calibration_curve : Draw observed risk as a function of predicted risk.
 
     Examples
     --------
@@ -156,6 +194,19 @@ def ici(y_true, y_proba, *, smooth="loess", n_knots=5, sample_weight=None) -> fl
     float
         0 or more, and above 0 in any sample even for perfect risks.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes, or there are too few distinct risks for the smoother.
+
+    See Also
+    --------
+    e50 : Median distance between smooth observed and predicted risk.
+    emax : Largest distance between smooth observed and predicted risk.
+    eci : Estimated calibration index: mean squared distance, over that of the prevalence.
+    calibration_curve : Draw observed risk as a function of predicted risk.
+
     References
     ----------
     .. [1] Austin PC, Steyerberg EW. The Integrated Calibration Index (ICI) and related metrics.
@@ -185,6 +236,17 @@ def e50(y_true, y_proba, *, smooth="loess", n_knots=5, sample_weight=None) -> fl
     float
         0 or more.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes, or there are too few distinct risks for the smoother.
+
+    See Also
+    --------
+    e90 : 90th percentile of the distance between smooth observed and predicted risk.
+    ici : Integrated calibration index: mean distance between smooth observed and predicted risk.
+
     Examples
     --------
     >>> import numpy as np
@@ -207,6 +269,17 @@ def e90(y_true, y_proba, *, smooth="loess", n_knots=5, sample_weight=None) -> fl
     -------
     float
         0 or more.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes, or there are too few distinct risks for the smoother.
+
+    See Also
+    --------
+    e50 : Median distance between smooth observed and predicted risk.
+    emax : Largest distance between smooth observed and predicted risk.
 
     Examples
     --------
@@ -231,6 +304,17 @@ def emax(y_true, y_proba, *, smooth="loess", n_knots=5, sample_weight=None) -> f
     float
         0 or more; decided by few patients at the ends of the risks.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes, or there are too few distinct risks for the smoother.
+
+    See Also
+    --------
+    e90 : 90th percentile of the distance between smooth observed and predicted risk.
+    ici : Integrated calibration index: mean distance between smooth observed and predicted risk.
+
     Examples
     --------
     >>> import numpy as np
@@ -253,6 +337,17 @@ def eci(y_true, y_proba, *, smooth="loess", n_knots=5, sample_weight=None) -> fl
     -------
     float
         0 is perfect; 1 is as far from the risks as the prevalence for everyone.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes, or there are too few distinct risks for the smoother.
+
+    See Also
+    --------
+    ici : Integrated calibration index: mean distance between smooth observed and predicted risk.
+    calibration_curve : Draw observed risk as a function of predicted risk.
 
     Examples
     --------
@@ -282,6 +377,16 @@ def ece(y_true, y_proba, *, n_bins=10, sample_weight=None) -> float:
     -------
     float
         0 or more, and above 0 in any sample even for perfect risks.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1.
+
+    See Also
+    --------
+    ici : Integrated calibration index: mean distance between smooth observed and predicted risk.
+    calibration_curve : Draw observed risk as a function of predicted risk.
 
     Examples
     --------

@@ -47,6 +47,18 @@ def sensitivity(y_true, y_proba, *, threshold, sample_weight=None) -> float:
     float
         Between 0 and 1; NaN without events.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    specificity : Share of patients without the event whose risk is below the threshold.
+    threshold_table : Tabulate sensitivity, specificity, predictive values and alerts over
+        thresholds.
+
     Examples
     --------
     >>> from healthml.metrics import sensitivity
@@ -68,6 +80,19 @@ def specificity(y_true, y_proba, *, threshold, sample_weight=None) -> float:
     -------
     float
         Between 0 and 1; NaN without non-events.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    sensitivity : Share of patients with the event whose risk is at or above the threshold; also
+        recall.
+    threshold_table : Tabulate sensitivity, specificity, predictive values and alerts over
+        thresholds.
 
     Examples
     --------
@@ -94,6 +119,18 @@ def ppv(y_true, y_proba, *, threshold, prevalence=None, sample_weight=None) -> f
     -------
     float
         Between 0 and 1; NaN when nobody is at or above the threshold.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    npv : Negative predictive value: share of non-events among those below the threshold.
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
 
     Examples
     --------
@@ -124,6 +161,18 @@ def npv(y_true, y_proba, *, threshold, prevalence=None, sample_weight=None) -> f
     float
         Between 0 and 1; NaN when nobody is below the threshold.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    ppv : Positive predictive value: share of events among those at or above the threshold.
+    threshold_table : Tabulate sensitivity, specificity, predictive values and alerts over
+        thresholds.
+
     Examples
     --------
     >>> from healthml.metrics import npv
@@ -149,6 +198,18 @@ def accuracy(y_true, y_proba, *, threshold, sample_weight=None) -> float:
     float
         Between 0 and 1.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
+    balanced_accuracy : Mean of sensitivity and specificity; improper.
+
     Examples
     --------
     >>> from healthml.metrics import accuracy
@@ -170,6 +231,18 @@ def balanced_accuracy(y_true, y_proba, *, threshold, sample_weight=None) -> floa
     -------
     float
         Between 0 and 1; 0.5 is no discrimination.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    youden : Sensitivity + specificity - 1; improper.
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
 
     Examples
     --------
@@ -193,6 +266,18 @@ def youden(y_true, y_proba, *, threshold, sample_weight=None) -> float:
     float
         Between -1 and 1; 0 is no discrimination.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    balanced_accuracy : Mean of sensitivity and specificity; improper.
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
+
     Examples
     --------
     >>> from healthml.metrics import youden
@@ -215,6 +300,18 @@ def dor(y_true, y_proba, *, threshold, sample_weight=None) -> float:
     float
         0 or more; 1 is no discrimination. Infinite without false decisions, NaN when 0 / 0.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    sensitivity : Share of patients with the event whose risk is at or above the threshold; also
+        recall.
+    specificity : Share of patients without the event whose risk is below the threshold.
+
     Examples
     --------
     >>> from healthml.metrics import dor
@@ -236,6 +333,18 @@ def kappa(y_true, y_proba, *, threshold, sample_weight=None) -> float:
     -------
     float
         Between -1 and 1; 0 is chance.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    mcc : Matthews correlation of outcome and decision; improper.
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
 
     Examples
     --------
@@ -262,6 +371,19 @@ def f1(y_true, y_proba, *, threshold, sample_weight=None) -> float:
     float
         Between 0 and 1; NaN when there is neither an event nor a positive.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
+    average_precision : Sum of (step in sensitivity) x (positive predictive value) over descending
+        thresholds.
+
     Examples
     --------
     >>> from healthml.metrics import f1
@@ -283,6 +405,18 @@ def mcc(y_true, y_proba, *, threshold, sample_weight=None) -> float:
     -------
     float
         Between -1 and 1; NaN when all decisions or all outcomes are alike.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    kappa : Cohen's kappa: accuracy beyond what chance agreement gives; improper.
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
 
     Examples
     --------

@@ -34,6 +34,13 @@ def auroc(y_true, y_proba, *, sample_weight=None) -> float:
     ValueError
         If an outcome or risk is missing, outside its range, or if there is one class only.
 
+    See Also
+    --------
+    partial_auroc : Area under the part of the ROC curve whose sensitivity (or specificity) is of
+        interest.
+    delong_test : Compare two areas under the ROC curve without resampling.
+    roc_curve : Draw sensitivity against 1 - specificity, with a pointwise bootstrap band.
+
     Examples
     --------
     >>> from healthml.metrics import auroc
@@ -55,6 +62,19 @@ def average_precision(y_true, y_proba, *, sample_weight=None) -> float:
     -------
     float
         Between 0 and 1; the prevalence is no discrimination.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes.
+
+    See Also
+    --------
+    auprc : Area under the precision-recall curve, interpolated as Davis and Goadrich do.
+    auroc : Area under the ROC curve, also called the c-statistic.
+    precision_recall_curve : Draw positive predictive value against sensitivity, with a pointwise
+        bootstrap band.
 
     Examples
     --------
@@ -80,6 +100,19 @@ def auprc(y_true, y_proba, *, sample_weight=None) -> float:
     -------
     float
         Between 0 and 1; the prevalence is no discrimination.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes.
+
+    See Also
+    --------
+    average_precision : Sum of (step in sensitivity) x (positive predictive value) over descending
+        thresholds.
+    precision_recall_curve : Draw positive predictive value against sensitivity, with a pointwise
+        bootstrap band.
 
     References
     ----------
@@ -122,6 +155,17 @@ def partial_auroc(
     -------
     float
         Not normalised unless `corrected`: at most the width of `limits`.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes.
+
+    See Also
+    --------
+    auroc : Area under the ROC curve, also called the c-statistic.
+    roc_curve : Draw sensitivity against 1 - specificity, with a pointwise bootstrap band.
 
     References
     ----------

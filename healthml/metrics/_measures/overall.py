@@ -38,6 +38,15 @@ def log_likelihood(y_true, y_proba, *, sample_weight=None) -> float:
     float
         At most 0.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1.
+
+    See Also
+    --------
+    log_loss : Negative mean log-likelihood, also called cross-entropy.
+
     Examples
     --------
     >>> from healthml.metrics import log_likelihood
@@ -60,6 +69,16 @@ def log_loss(y_true, y_proba, *, sample_weight=None) -> float:
     -------
     float
         0 or more; smaller is better.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1.
+
+    See Also
+    --------
+    brier : Mean squared difference between outcome and risk.
+    log_likelihood : Sum of the Bernoulli log-likelihoods of the outcomes under the risks.
 
     Examples
     --------
@@ -84,6 +103,17 @@ def brier(y_true, y_proba, *, sample_weight=None) -> float:
     float
         Between 0 and 1; smaller is better.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1.
+
+    See Also
+    --------
+    scaled_brier : Brier score against that of the prevalence as everyone's risk: 1 - brier / (m (1
+        - m)).
+    log_loss : Negative mean log-likelihood, also called cross-entropy.
+
     Examples
     --------
     >>> from healthml.metrics import brier
@@ -106,6 +136,18 @@ def scaled_brier(y_true, y_proba, *, sample_weight=None) -> float:
     -------
     float
         At most 1; 0 is no better than the prevalence.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes.
+
+    See Also
+    --------
+    brier : Mean squared difference between outcome and risk.
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
 
     Examples
     --------
@@ -130,6 +172,17 @@ def mcfadden_r2(y_true, y_proba, *, sample_weight=None) -> float:
     float
         At most 1; below 0 when the risks fit worse than the prevalence.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes.
+
+    See Also
+    --------
+    cox_snell_r2 : Explain variation by likelihood: 1 - exp(2 (l0 - l) / n), for the risks as given.
+    nagelkerke_r2 : Cox-Snell's R2 divided by its maximum, for the risks as given.
+
     Examples
     --------
     >>> from healthml.metrics import mcfadden_r2
@@ -152,6 +205,17 @@ def cox_snell_r2(y_true, y_proba, *, sample_weight=None) -> float:
     float
         Below 1; its maximum depends on the prevalence.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes.
+
+    See Also
+    --------
+    nagelkerke_r2 : Cox-Snell's R2 divided by its maximum, for the risks as given.
+    mcfadden_r2 : Explain variation by likelihood: 1 - l / l0, for the risks as given.
+
     Examples
     --------
     >>> from healthml.metrics import cox_snell_r2
@@ -173,6 +237,12 @@ def nagelkerke_r2(y_true, y_proba, *, sample_weight=None) -> float:
     -------
     float
         At most 1.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes.
 
     See Also
     --------
@@ -202,6 +272,16 @@ def nagelkerke_r2_recalibrated(y_true, y_proba, *, sample_weight=None) -> float:
     float
         Between 0 and 1.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes.
+
+    See Also
+    --------
+    nagelkerke_r2 : Cox-Snell's R2 divided by its maximum, for the risks as given.
+
     Examples
     --------
     >>> from healthml.metrics import nagelkerke_r2_recalibrated
@@ -229,6 +309,18 @@ def discrimination_slope(y_true, y_proba, *, sample_weight=None) -> float:
     float
         Between -1 and 1.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1 with both
+        outcomes.
+
+    See Also
+    --------
+    auroc : Area under the ROC curve, also called the c-statistic.
+    scaled_brier : Brier score against that of the prevalence as everyone's risk: 1 - brier / (m (1
+        - m)).
+
     Examples
     --------
     >>> from healthml.metrics import discrimination_slope
@@ -251,6 +343,15 @@ def mean_absolute_prediction_error(y_true, y_proba, *, sample_weight=None) -> fl
     -------
     float
         Between 0 and 1; smallest for risks of 0 and 1, not for correct risks.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1.
+
+    See Also
+    --------
+    brier : Mean squared difference between outcome and risk.
 
     Examples
     --------

@@ -46,6 +46,11 @@ class Measure:
     function : callable
         ``function(y_true, y_proba, *, sample_weight=None, ...)``.
 
+    See Also
+    --------
+    get_measure : Return what is known about a measure.
+    list_measures : List all measures with domain, direction, limits, properness and warnings.
+
     Examples
     --------
     >>> from healthml.metrics import get_measure
@@ -219,6 +224,16 @@ def get_measure(name) -> Measure:
     -------
     Measure
 
+    Raises
+    ------
+    InputError
+        If there is no measure of that name.
+
+    See Also
+    --------
+    list_measures : List all measures with domain, direction, limits, properness and warnings.
+    get_scorer : Return a scorer of predicted risks for which more is better.
+
     Examples
     --------
     >>> from healthml.metrics import get_measure
@@ -237,6 +252,11 @@ def list_measures() -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per measure.
+
+    See Also
+    --------
+    get_measure : Return what is known about a measure.
+    performance : Judge predicted risks by every measure, each with its interval.
 
     Examples
     --------

@@ -32,6 +32,19 @@ def net_benefit(y_true, y_proba, *, threshold, prevalence=None, sample_weight=No
     float
         At most the prevalence; 0 is treating nobody.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    standardized_net_benefit : Net benefit as a share of the prevalence, its maximum; also relative
+        utility of the model.
+    decision_curve : Compute net benefit over a range of decision thresholds, with treat-all and
+        treat-none.
+
     References
     ----------
     .. [1] Vickers AJ, Elkin EB. Decision curve analysis. Med Decis Making. 2006;26:565-574.
@@ -60,6 +73,19 @@ def standardized_net_benefit(
     -------
     float
         At most 1; NaN without events.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
+    decision_curve : Compute net benefit over a range of decision thresholds, with treat-all and
+        treat-none.
 
     Examples
     --------
@@ -95,6 +121,19 @@ def expected_cost(y_true, y_proba, *, threshold=None, cost_ratio=None, sample_we
     float
         0 or more; smaller is better.
 
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    expected_cost_threshold : Cut of the risks that attains :func:`expected_cost`, the lowest one
+        among equals.
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
+
     Examples
     --------
     >>> from healthml.metrics import expected_cost
@@ -118,6 +157,19 @@ def expected_cost_threshold(
     -------
     float
         One of the risks, or infinity when calling nobody positive costs least.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a risk is missing or outside 0 to 1, or `y_true` is not 0/1, or
+        `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    expected_cost : Lowest cost of wrong decisions per patient that any cut of these risks can
+        reach.
+    net_benefit : Count true positives per patient minus false positives weighed by the threshold's
+        odds.
 
     Examples
     --------

@@ -173,6 +173,15 @@ def compare_models(
     InputError
         If a name is taken by a simple reference, or a measure must not be compared.
 
+    See Also
+    --------
+    healthml.metrics.compare_performance : Risks that exist, any measure, on the same patients:
+        which is better?
+    healthml.metrics.delong_test : Two columns of risks, by AUROC only, in closed form, as pROC
+        does.
+    healthml.fairness.group_performance : One model in several groups: for whom is it worse?
+    healthml.imputation.compare_imputers : Imputers in front of one model: which serves it best?
+
     Notes
     -----
     Intervals hold for the difference between the models that the procedures give on all rows, for

@@ -129,6 +129,19 @@ def learning_curve(
     -------
     LearningCurveResult
 
+    Raises
+    ------
+    InputError
+        If a measure needs a threshold, a size cannot be had, or a fit fails.
+
+    See Also
+    --------
+    development_sample_size : Return how many rows are needed to develop a model, by the criteria of
+        Riley et al.
+    permutation_test : Test whether a procedure finds any signal at all in patients that it has not
+        seen.
+    validate : Judge a modelling procedure on patients that it has not seen, by refitting it.
+
     Notes
     -----
     The curve ends at the training patients of a fold, (k - 1) / k of all. What lies beyond is not

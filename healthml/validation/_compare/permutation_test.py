@@ -151,6 +151,14 @@ def permutation_test(
     InputError
         If the measure has no better and worse, or no patient's outcome can move.
 
+    See Also
+    --------
+    learning_curve : Measure out-of-sample performance by the number of patients fitted on.
+    check_leakage : Look for leaks in a table, a split or a fitted step, and measure what they do to
+        the AUC.
+    compare_models : Compare procedures with each other and with simple references, on the same
+        patients left out.
+
     References
     ----------
     .. [1] Ojala M, Garriga GC. Permutation tests for studying classifier performance. J Mach Learn

@@ -237,6 +237,13 @@ def external_validate(
     InputError
         If inputs do not fit each other, or covariates are missing.
 
+    See Also
+    --------
+    validate : Judge a modelling procedure on patients that it has not seen, by refitting it.
+    internal_external : Predict every site by a model refitted without it, and pool what was found.
+    external_sample_size : Return how many rows are needed to validate an existing model in other
+        patients.
+
     Notes
     -----
     Calibration has four levels [1]_. Mean: as many events as expected. Weak: intercept 0 and slope

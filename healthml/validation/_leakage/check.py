@@ -177,6 +177,14 @@ def check_leakage(
     InputError
         If the inputs cannot be used.
 
+    See Also
+    --------
+    validate : Judge a modelling procedure on patients that it has not seen, by refitting it.
+    membership_inference : Measure how well a model's confidence tells its training patients from
+        new ones.
+    permutation_test : Test whether a procedure finds any signal at all in patients that it has not
+        seen.
+
     Notes
     -----
     Nothing found is no proof. What no table can show is listed in `not_assessed`. Intervals take

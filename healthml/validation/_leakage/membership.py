@@ -125,6 +125,18 @@ def membership_inference(
     -------
     MembershipResult
 
+    Raises
+    ------
+    InputError
+        If an input does not fit, or a fit fails.
+
+    See Also
+    --------
+    prediction_instability : Measure how much each patient's risk depends on who happened to be in
+        the sample.
+    check_leakage : Look for leaks in a table, a split or a fitted step, and measure what they do to
+        the AUC.
+
     Notes
     -----
     It is one simple attack, the loss against a threshold, and so a lower bound of what is given

@@ -40,6 +40,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     n_features_out_ : int
         Number of columns of the matrix.
 
+    Raises
+    ------
+    InputError
+        If the columns of a new table are others than those of `fit`; from `transform`.
+
+    See Also
+    --------
+    default_model : Return the audit's own model: penalised logistic regression on a sound pipeline.
+
     Examples
     --------
     >>> import pandas as pd

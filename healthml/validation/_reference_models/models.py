@@ -18,6 +18,13 @@ def default_model():
         `TableEncoder`, then logistic regression with a ridge penalty (C=1 on standardised
         columns), which is what most prediction papers use and hard to beat on tables of this size.
 
+    See Also
+    --------
+    TableEncoder : Turn a mixed table into a standardised numeric matrix, learning from training
+        rows only.
+    compare_models : Compare procedures with each other and with simple references, on the same
+        patients left out.
+
     Examples
     --------
     >>> from healthml.validation import default_model

@@ -81,6 +81,12 @@ def development_sample_size(
     InputError
         If a value is absent or impossible, such as an R squared above the largest possible.
 
+    See Also
+    --------
+    external_sample_size : Return how many rows are needed to validate an existing model in other
+        patients.
+    learning_curve : Measure out-of-sample performance by the number of patients fitted on.
+
     Notes
     -----
     The sizes are those of the R package pmsampsize 1.1.3, with these differences: a C statistic

@@ -101,6 +101,14 @@ def external_sample_size(
     InputError
         If a value is absent or impossible.
 
+    See Also
+    --------
+    development_sample_size : Return how many rows are needed to develop a model, by the criteria of
+        Riley et al.
+    precision_sample_size : Return how many rows estimate a proportion, such as the overall risk,
+        precisely.
+    external_validate : Judge a frozen model on patients it was not made with.
+
     Notes
     -----
     Binary [1]_: the sizes of the R package pmvalsampsize 0.1.0, with the mean information over

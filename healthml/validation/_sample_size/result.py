@@ -140,6 +140,11 @@ def precision_sample_size(
     InputError
         If a number is outside its range or the method unknown.
 
+    See Also
+    --------
+    external_sample_size : Return how many rows are needed to validate an existing model in other
+        patients.
+
     Examples
     --------
     >>> from healthml.validation import precision_sample_size

@@ -32,6 +32,11 @@ class GroupBootstrap(BaseCrossValidator):
         Randomness of the draws; they are those of the library's bootstrap intervals for the same
         seed, except that a draw which leaves no patient out is replaced.
 
+    Raises
+    ------
+    InputError
+        If a group's patient is missing, or with `stratify` one class has no patient; from `split`.
+
     See Also
     --------
     RepeatedStratifiedGroupKFold : Every row is judged equally often.

@@ -25,6 +25,19 @@ class RepeatedStratifiedGroupKFold(BaseCrossValidator):
     random_state : int, RandomState or None, default=None
         Randomness of the assignments.
 
+    Raises
+    ------
+    InputError
+        If there are fewer patients with, or without, the event than folds; from `split`.
+
+    See Also
+    --------
+    GroupBootstrap : Bootstrap by whole patients: train on patients drawn with replacement, test on
+        the others.
+    LeaveOneSiteOut : Train on all sites but one and test on that one, for every site that can be
+        judged.
+    PatientTimeSplit : Train on earlier rows and test on later ones, knowing which patients return.
+
     Examples
     --------
     >>> import numpy as np

@@ -33,6 +33,11 @@ class LeaveOneSiteOut(BaseCrossValidator):
     min_events : int, default=1
         Rows with, and rows without, the event that it must have; 0 leaves out every site.
 
+    Raises
+    ------
+    InputError
+        If fewer than two sites can be left out; from `split`.
+
     See Also
     --------
     internal_external : Refits in these splits, judges every site and pools what was found.

@@ -52,6 +52,11 @@ class PatientTimeSplit(BaseCrossValidator):
         Where the test windows begin, in rising order, instead of `n_splits`; each ends where the
         next begins and the last has no end.
 
+    Raises
+    ------
+    InputError
+        If times are missing or a window has no rows; from `split`.
+
     See Also
     --------
     temporal_performance : Refits in these splits and reports new and returning patients.

@@ -123,6 +123,19 @@ def bootstrap_shrinkage(
         bag"). `factor` is the first, or the second where the learner remembers rows: then all rows
         hold rows that the bootstrap models were fitted on, and the first is far too near 1.
 
+    Raises
+    ------
+    InputError
+        If an input does not fit, or no resample gives a model.
+
+    See Also
+    --------
+    ShrunkenClassifier : Classifier whose risks are shrunk by its own out-of-fold calibration slope.
+    heuristic_shrinkage : Estimate the shrinkage factor from the likelihood ratio of a logistic
+        model.
+    prediction_instability : Measure how much each patient's risk depends on who happened to be in
+        the sample.
+
     References
     ----------
     .. [1] Steyerberg EW. Clinical Prediction Models. 2nd ed. Springer; 2019. Chapter 13.
@@ -228,6 +241,12 @@ def heuristic_shrinkage(X, y, *, n_parameters=None, event=None) -> ShrinkageResu
     ------
     InputError
         If a column is not a number, the outcomes are separated, or p is too small.
+
+    See Also
+    --------
+    bootstrap_shrinkage : Estimate by the bootstrap how much a model has to be shrunk.
+    development_sample_size : Return how many rows are needed to develop a model, by the criteria of
+        Riley et al.
 
     References
     ----------

@@ -193,6 +193,13 @@ def prediction_instability(
     DegenerateResampleWarning
         If resamples gave no model; they are counted with their reasons.
 
+    See Also
+    --------
+    bootstrap_shrinkage : Estimate by the bootstrap how much a model has to be shrunk.
+    validate : Judge a modelling procedure on patients that it has not seen, by refitting it.
+    membership_inference : Measure how well a model's confidence tells its training patients from
+        new ones.
+
     Notes
     -----
     The ranges show how far samples like this one differ, not where a patient's true risk lies:

@@ -48,6 +48,17 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
     classes_ : ndarray of shape (2,)
         The labels, the event last.
 
+    Raises
+    ------
+    InputError
+        If y has not two classes, or a fold has one only; from `fit`.
+
+    See Also
+    --------
+    bootstrap_shrinkage : Estimate by the bootstrap how much a model has to be shrunk.
+    heuristic_shrinkage : Estimate the shrinkage factor from the likelihood ratio of a logistic
+        model.
+
     References
     ----------
     .. [1] van Houwelingen JC, Le Cessie S. Predictive value of statistical models. Stat Med.

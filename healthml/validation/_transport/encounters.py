@@ -109,6 +109,17 @@ def encounter_performance(
     -------
     EncounterResult
 
+    Raises
+    ------
+    InputError
+        If inputs do not fit each other, or a measure needs a threshold.
+
+    See Also
+    --------
+    temporal_performance : Refit on earlier rows and judge later ones, new and returning patients
+        apart.
+    healthml.metrics.performance : Judge predicted risks by every measure, each with its interval.
+
     Notes
     -----
     All intervals are for patients: encounters of one patient may depend on each other. In the view

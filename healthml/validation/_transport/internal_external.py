@@ -186,6 +186,14 @@ def internal_external(
     InputError
         With fewer than 3 sites.
 
+    See Also
+    --------
+    LeaveOneSiteOut : Train on all sites but one and test on that one, for every site that can be
+        judged.
+    healthml.meta_analysis.random_effects : Pool estimates of several studies (sites) whose true
+        values differ.
+    external_validate : Judge a frozen model on patients it was not made with.
+
     Notes
     -----
     A site with an AUC of 1, or without events, has no place on the logit or log scale: it is

@@ -118,6 +118,18 @@ def temporal_performance(
     -------
     TemporalResult
 
+    Raises
+    ------
+    InputError
+        If `cv` is no `PatientTimeSplit`, or inputs do not fit each other.
+
+    See Also
+    --------
+    PatientTimeSplit : Train on earlier rows and test on later ones, knowing which patients return.
+    validate : Judge a modelling procedure on patients that it has not seen, by refitting it.
+    encounter_performance : Judge risks with every encounter counting alike and with every patient
+        counting alike.
+
     Notes
     -----
     Over all windows the AUC compares rows of one window only, since each has its own model.

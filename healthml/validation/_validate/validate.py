@@ -156,6 +156,17 @@ def validate(
     OverfittingWarning
         If optimism correction was asked for and cannot be trusted.
 
+    See Also
+    --------
+    compare_models : Compare procedures with each other and with simple references, on the same
+        patients left out.
+    external_validate : Judge a frozen model on patients it was not made with.
+    internal_external : Predict every site by a model refitted without it, and pool what was found.
+    temporal_performance : Refit on earlier rows and judge later ones, new and returning patients
+        apart.
+    check_leakage : Look for leaks in a table, a split or a fitted step, and measure what they do to
+        the AUC.
+
     Notes
     -----
     Optimism correction fails for learners that remember rows: 63% of the rows that judge a
