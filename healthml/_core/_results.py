@@ -8,10 +8,15 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
+from healthml._core._release import release_table
+
 
 @dataclass(frozen=True, repr=False)
 class Result:
     """Base of all results: frozen, with a tidy table and the ways to look at it.
+
+    In memory the tables keep every count. What is printed, shown in a notebook or written as JSON
+    goes through `release_table`: counts of 1 to 10 are hidden, and what would tell them is rounded.
 
     Parameters
     ----------
@@ -27,10 +32,10 @@ class Result:
 
     def summary(self):
         """Return the table as plain text, rounded for reading."""
-        return self.table.round(3).to_string(index=False)
+        return table_text(self.table)
 
     def to_json(self, *, indent=None):
-        """Return the result as JSON text; missing numbers become null."""
+        """Return the result as JSON text; missing numbers and hidden counts become null."""
         return json.dumps(plain(self), indent=indent)
 
     def __repr__(self):
@@ -38,15 +43,41 @@ class Result:
         return f"{type(self).__name__}\n{self.summary()}"
 
     def _repr_html_(self):
-        return self.table.round(3).to_html(index=False, border=0)
+        return table_html(self.table)
+
+
+def table_text(table, columns=None, *, digits=3, **options):
+    """Return a table as plain text, with small counts hidden; options are those of `to_string`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The whole table, with its counts, even where they are not printed.
+    columns : list, default=None
+        Columns to print; None prints all.
+    digits : int, default=3
+        Digits of numbers, at most.
+    **options
+        Passed to `pandas.DataFrame.to_string`.
+    """
+    return _written(table, columns, digits).to_string(**({"index": False} | options))
+
+
+def table_html(table, columns=None, *, digits=3, **options):
+    """Return a table as HTML, with small counts hidden; see `table_text`."""
+    return _written(table, columns, digits).to_html(**({"index": False, "border": 0} | options))
+
+
+def _written(table, columns, digits):
+    table = release_table(table, as_text=True)
+    return (table if columns is None else table[list(columns)]).round(digits)
 
 
 def plain(value):
     """Turn results, tables and numpy values into what JSON can hold."""
     if isinstance(value, pd.DataFrame):
-        return [
-            {str(k): plain(v) for k, v in row.items()} for row in value.to_dict(orient="records")
-        ]
+        records = release_table(value).to_dict(orient="records")
+        return [{str(k): plain(v) for k, v in row.items()} for row in records]
     if isinstance(value, pd.Series | pd.Index | np.ndarray):
         return [plain(item) for item in value.tolist()]
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from healthml._core._intervals import check_confidence_level
-from healthml._core._results import Result
+from healthml._core._results import Result, table_text
 from healthml.exceptions import InputError
 from healthml.meta_analysis._heterogeneity import (
     Weighted,
@@ -81,7 +81,7 @@ class MetaResult(Result):
     def summary(self):
         """Return the studies, the pooled lines and the heterogeneity as plain text."""
         columns = ["study", "estimate", "lower", "upper", "weight", "reason"]
-        text = self.table[columns].round(3).to_string(index=False, na_rep="")
+        text = table_text(self.table, columns, na_rep="")
         text += f"\n{self.n_studies} studies, {self.words}: "
         if np.isfinite(self.tau2):
             text += (

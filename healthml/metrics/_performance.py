@@ -9,7 +9,7 @@ from healthml._core._bootstrap import BootstrapResult, number_or_draws
 from healthml._core._checks import check_random_seeds
 from healthml._core._inputs import EPSILON, check_threshold
 from healthml._core._intervals import check_confidence_level
-from healthml._core._results import Result
+from healthml._core._results import Result, table_text
 from healthml._core._sample import Sample, make_sample
 from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics._measures import (
@@ -79,7 +79,7 @@ class PerformanceResult(Result):
     def summary(self):
         """Return measures, estimates and intervals as plain text, and why something is missing."""
         columns = ["measure", "estimate", "lower", "upper", "null_mean", "method", "reason"]
-        text = self.table[columns].round(3).to_string(index=False, na_rep="")
+        text = table_text(self.table, columns, na_rep="")
         if self.n_clipped:
             text += f"\n{self.n_clipped} risks were moved to {self.epsilon:g} from 0 or 1 for logs."
         return text

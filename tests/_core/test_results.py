@@ -19,7 +19,7 @@ class Measured(Result):
 
 def table():
     return pd.DataFrame(
-        {"group": ["a<b", "c"], "estimate": [0.123456, np.nan], "n_samples": [10, 20]}
+        {"group": ["a<b", "c"], "estimate": [0.123456, np.nan], "n_samples": [120, 20]}
     )
 
 
@@ -61,10 +61,24 @@ def test_json_holds_every_field_and_no_number_that_is_none():
     inner = Measured(table(), parts={("model", "auroc"): (1.5, np.array([np.inf, 2.0]))})
     body = strict(inner.to_json())
     assert list(body) == ["table", "level", "parts"]
-    assert body["table"][0] == {"group": "a<b", "estimate": 0.123456, "n_samples": 10}
+    assert body["table"][0] == {"group": "a<b", "estimate": 0.123456, "n_samples": 120}
     assert body["table"][1]["estimate"] is None
     assert body["parts"] == {"('model', 'auroc')": [1.5, [None, 2.0]]}
     assert inner.to_json(indent=1).count("\n") > 5
+
+
+def test_what_is_shown_or_written_hides_small_counts_and_memory_keeps_them():
+    counts = {"group": ["tiny", "large"], "estimate": [0.71234, 0.81234], "n_samples": [7, 443]}
+    result = Measured(pd.DataFrame(counts).assign(n_events=[3, 140]))
+    for shown in (repr(result), result.summary(), result._repr_html_(), result.to_json()):
+        assert "tiny" not in shown
+        assert "0.712" not in shown
+        assert "443" not in shown
+        assert "0.81" in shown
+    row = strict(result.to_json())["table"][1]
+    assert (row["n_samples"], row["n_events"]) == (440, 140)
+    assert strict(result.to_json())["table"][0]["n_samples"] is None
+    assert result.to_frame()["n_samples"].tolist() == [7, 443]
 
 
 SCALARS = [

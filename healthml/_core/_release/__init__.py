@@ -14,6 +14,7 @@ from healthml._core._release.tables import (
     count_number,
     count_text,
     release_table,
+    size_words,
     wider_bins,
 )
 from healthml._core._release.write_file import write_file, write_files
@@ -30,6 +31,7 @@ __all__ = [
     "protect",
     "release_table",
     "round_count",
+    "size_words",
     "wider_bins",
     "write_file",
     "write_files",

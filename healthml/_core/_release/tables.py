@@ -39,7 +39,7 @@ ROWS = (
 )
 EVENTS = ("n_events", "n_train_events")
 """Columns that count people, their rows or their events; the first of each is what is attacked."""
-GROUPS = ("group", "site", "level", "period", "window", "stratum", "subgroup", "curve")
+GROUPS = ("group", "site", "level", "period", "window", "stratum", "subgroup", "curve", "columns")
 """Columns whose values name the groups of a whole; the others tell several wholes apart."""
 _WHOLES = ("feature", "column", "model", "estimand", "comparison", "attribute", "kind")
 _TOTALS = ("pooled", "a new site", "all", "overall", "everyone", "prediction", "total")
@@ -54,6 +54,8 @@ _AXES = ("threshold", "risk", "low", "high", "risk_low", "risk_high", "confidenc
 def count_columns(table):
     """Return the columns of a table that count people, rows or events."""
     names = [*ROWS, *EVENTS]
+    if "column" not in table.columns:
+        names.remove("n_missing")  # there a number of columns
     return [c for c in table.columns if c in names and pd.api.types.is_numeric_dtype(table[c])]
 
 
@@ -264,6 +266,21 @@ def count_text(value, state=None, min_count=MIN_COUNT):
         exact = state == SHOWN or value == 0
         return f"{value:,.0f}" if exact else f"~{round_count(value):,.0f}"
     return f"<{min_count}" if state == HIDDEN else NOT_SHOWN
+
+
+def size_words(n_samples, n_events, min_count=MIN_COUNT):
+    """Return rows and events in words, as they may leave.
+
+    Examples
+    --------
+    >>> from healthml._core._release import size_words
+    >>> size_words(1234, 160), size_words(123, 7)
+    ('1,234 rows, 160 events', '~120 rows, <11 events')
+    """
+    protection = protect([int(n_samples)], [int(n_events)], min_count=min_count)
+    rows = count_text(n_samples, protection.n[0], min_count)
+    events = count_text(n_events, protection.events[0], min_count)
+    return f"{rows} rows, {events} events"
 
 
 def count_number(value, state, min_count=MIN_COUNT):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from healthml._core._displays import figure_svg, new_figure
 from healthml._core._release import write_file
+from healthml._core._results import table_html
 from healthml.exceptions import InputError
 
 _SHOWN = ["column", "rule", "status", "n_cells", "share", "related", "detail", "reviewed"]
@@ -92,7 +93,7 @@ def _folded(title, table):
 
 
 def _html(table):
-    return table.round(3).to_html(index=False, border=0, na_rep="", escape=True)
+    return table_html(table, na_rep="", escape=True)
 
 
 MOST_ROWS, MOST_GROUPS, MOST_LINES = 40, 60, 6

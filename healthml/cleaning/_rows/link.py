@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from healthml._core._checks import check_alignment, check_groups
-from healthml._core._results import Result, plain
+from healthml._core._results import Result, plain, table_text
 from healthml._core._tables import to_pandas
 from healthml.cleaning._rows.persons import REPEATED, check_match_probability, person_columns
 from healthml.exceptions import InputError
@@ -82,7 +82,7 @@ class LinkageResult(Result):
             f"{len(self.pairs):,} pairs of {self.n_samples:,} rows may be of one person "
             f"(probability of at least {self.match_probability:g}, by {', '.join(self.columns)}); "
             f"about {wrong:.1f} of them are expected to be wrong. Nothing is merged.\n"
-            f"{self.table.round(3).to_string(index=False)}"
+            f"{table_text(self.table)}"
         )
 
     def to_json(self, *, indent=None):

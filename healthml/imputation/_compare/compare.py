@@ -8,7 +8,7 @@ import pandas as pd
 
 from healthml._core._checks import check_alignment, check_random_seeds
 from healthml._core._parallel import run_parallel
-from healthml._core._results import Result
+from healthml._core._results import Result, table_text
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError, MissingIndicatorWarning
 from healthml.imputation._compare.scores import (
@@ -66,14 +66,15 @@ class ImputerComparisonResult(Result):
 
     def summary(self):
         """Return differences, scores and remarks as plain text."""
-        shown = self.table.drop(columns=["direction", "n_events", "n_patients", "method"])
+        left_out = ["direction", "n_events", "n_patients", "method"]
+        shown = table_text(self.table, self.table.columns.drop(left_out))
         wide = self.scores.pivot_table("estimate", "imputer", "measure", sort=False)
         note = (
             f"{len(self.table)} differences; lower and upper hold one at a time with "
             f"{self.confidence_level:.0%}, lower_adjusted and upper_adjusted all together "
             "(Bonferroni)."
         )
-        parts = [shown.round(3).to_string(index=False), note, wide.round(3).to_string(na_rep="")]
+        parts = [shown, note, wide.round(3).to_string(na_rep="")]
         return "\n".join([*parts, *(f"- {remark}" for remark in self.remarks)])
 
     def to_json(self, *, indent=None):

@@ -103,12 +103,8 @@ def missingness_patterns(X, *, missing=None):
     >>> import pandas as pd
     >>> from healthml.imputation import missingness_patterns
     >>> X = pd.DataFrame({"age": [50, 60, 70], "ph": [7.3, np.nan, np.nan], "bun": [9, 8, np.nan]})
-    >>> missingness_patterns(X)
-    MissingnessPatternsResult
-     n_samples  share  n_missing columns
-             1  0.333          0
-             1  0.333          1      ph
-             1  0.333          2 bun, ph
+    >>> missingness_patterns(X).to_frame()[["n_missing", "columns"]].values.tolist()
+    [[0, ''], [1, 'ph'], [2, 'bun, ph']]
     """
     check_alignment(X=X, missing=missing)
     frame = to_pandas(X)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_alignment, check_event, check_groups
-from healthml._core._results import Result
+from healthml._core._results import Result, table_text
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 from healthml.imputation._missingness.little import NOTE as MCAR
@@ -100,7 +100,7 @@ class MissingnessResult(Result):
 
     def summary(self):
         """Return the table, the AUC of the indicators and the notes as plain text."""
-        lines = [self.table.round(3).to_string(index=False) if len(self.table) else "none missing"]
+        lines = [table_text(self.table) if len(self.table) else "none missing"]
         auc = self.indicator_auc
         if "estimate" in auc:
             lines.append(

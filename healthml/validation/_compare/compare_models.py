@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_alignment
-from healthml._core._results import Result
+from healthml._core._results import Result, table_text
 from healthml.exceptions import InputError
 from healthml.metrics._measures import MEASURES, get_measure
 from healthml.validation._compare.refitted_models import RefittedModels
@@ -51,16 +51,15 @@ class ModelComparisonResult(Result):
 
     def summary(self):
         """Return the differences, the scores and what is said about multiplicity."""
-        shown = self.table.drop(
-            columns=["direction", "n_samples", "n_events", "n_patients", "method"]
-        )
+        left_out = ["direction", "n_samples", "n_events", "n_patients", "method"]
+        shown = table_text(self.table, self.table.columns.drop(left_out))
         wide = self.scores.pivot_table("estimate", "model", "measure", sort=False)
         text = (
             f"{self.n_comparisons} differences; lower and upper hold one at a time with "
             f"{self.confidence_level:.0%}, lower_adjusted and upper_adjusted all together "
             "(Bonferroni)."
         )
-        parts = [shown.round(3).to_string(index=False), text, wide.round(3).to_string(na_rep="")]
+        parts = [shown, text, wide.round(3).to_string(na_rep="")]
         return "\n".join([*parts, *(f"- {remark}" for remark in self.remarks)])
 
     def to_json(self, *, indent=None):

@@ -7,7 +7,7 @@ from numbers import Integral
 import pandas as pd
 
 from healthml._core._checks import check_random_seeds
-from healthml._core._results import Result
+from healthml._core._results import Result, table_text
 from healthml.exceptions import InputError
 from healthml.metrics._measures import MEASURES, get_measure
 from healthml.validation._compare.learning_points import check_sizes, fit_point, patient_orders
@@ -40,7 +40,7 @@ class LearningCurveResult(Result):
     def summary(self):
         """Return the curve and what the last patients brought."""
         shown = ["n_train_patients", "n_train_events", "measure", "estimate", "lower", "upper"]
-        lines = [self.table[[*shown, "apparent"]].round(3).to_string(index=False)]
+        lines = [table_text(self.table, [*shown, "apparent"])]
         last = self.gains.groupby("measure", sort=False).tail(1)
         lines += [_in_words(row) for _, row in last.iterrows()]
         lines.append("Procedure refitted on nested sets of patients; judged on patients not seen.")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from healthml._core._bootstrap import number_or_draws
 from healthml._core._inputs import check_threshold
-from healthml._core._results import Result
+from healthml._core._results import Result, table_text
 from healthml.validation._stability.bootstrap_models import BootstrapModels, bootstrap_models
 from healthml.validation._stability.plots import calibration_curves, decision_curves, switching
 from healthml.validation._task import make_task
@@ -46,7 +46,7 @@ class InstabilityResult(Result):
         """Return mean and highest instability and what they mean."""
         first, width = self.overall.iloc[0], (self.table["upper"] - self.table["lower"]).median()
         lines = [
-            self.overall.round(3).to_string(index=False),
+            table_text(self.overall),
             f"instability is the {_WORDS}: a row's risk moves by {first['estimate']:.3f} on "
             f"average, by up to {first['highest']:.3f}. Half of the rows have a "
             f"{self.confidence_level:.0%} range of risks wider than {width:.3f}.",

@@ -8,7 +8,7 @@ from sklearn.utils.validation import _num_samples
 
 from healthml._core._checks import check_alignment, check_event, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
-from healthml._core._results import Result
+from healthml._core._results import Result, table_text
 from healthml.exceptions import InputError
 from healthml.meta_analysis import PoissonMetaResult, pool_events
 from healthml.meta_analysis._options import FEW, FEWEST, check_words
@@ -65,7 +65,7 @@ class InternalExternalResult(Result):
     def summary(self):
         """Return sites, pooled lines and what could not be pooled as plain text."""
         columns = ["measure", "site", "estimate", "lower", "upper", "n_samples", "n_events"]
-        text = self.table[[*columns, "reason"]].round(3).to_string(index=False, na_rep="")
+        text = table_text(self.table, [*columns, "reason"], na_rep="")
         return "\n".join(part for part in (text, self.note) if part)
 
     def get(self, measure="auroc", site="pooled"):

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from healthml._core._results import Result
+from healthml._core._release import size_words
+from healthml._core._results import Result, table_html, table_text
 from healthml.exceptions import InputError
 from healthml.metrics._measures import MEASURES
 from healthml.validation._validate.curves import CurveData, calibration_of, decision_of
@@ -69,10 +70,10 @@ class ValidationResult(Result):
 
     def summary(self):
         """Return the table and the remarks as plain text."""
-        lines = [self.table[list(_SHOWN)].round(3).to_string(index=False, na_rep="")]
+        lines = [table_text(self.table, _SHOWN, na_rep="")]
         row = self.table.iloc[0]
         lines.append(
-            f"{row['n_samples']} rows, {row['n_events']} events; resamples {row['resamples_used']} "
+            f"{size_words(row['n_samples'], row['n_events'])}; resamples {row['resamples_used']} "
             f"of {row['resamples_asked']}; {row['estimand']}"
         )
         return "\n".join([*lines, *(f"- {remark}" for remark in self.remarks)])
@@ -81,7 +82,7 @@ class ValidationResult(Result):
         from html import escape
 
         items = "".join(f"<li>{escape(remark)}</li>" for remark in self.remarks)
-        shown = self.table[list(_SHOWN)].round(3).to_html(index=False, border=0, na_rep="")
+        shown = table_html(self.table, _SHOWN, na_rep="")
         return f"{shown}<ul>{items}</ul>"
 
     def to_json(self, *, indent=None):
