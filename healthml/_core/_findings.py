@@ -69,8 +69,8 @@ class Effect:
         Effect and its interval. For differences, positive is harm.
     meaning : str
         What was compared with what, in plain words.
-    n_samples, n_events : int
-        Rows and events that the effect was measured on.
+    n_samples, n_events : int or None
+        Rows and events that the effect was measured on; None where a small count is hidden.
     method : str
         How the interval was computed.
     confidence_level : float
@@ -109,7 +109,9 @@ class Effect:
         """Return the effect as one phrase with its interval and counts."""
         digits = 1 if self.measure == "net_benefit_per_1000" else 3
         low, high = f"{self.lower:.{digits}f}", f"{self.upper:.{digits}f}"
-        counts = f"{self.n_samples:,} rows, {self.n_events:,} events"
+        shown = {"rows": self.n_samples, "events": self.n_events}
+        counts = ", ".join(f"{n:,} {word}" for word, n in shown.items() if n is not None)
+        counts = counts or "counts not shown"
         level = f"{100 * self.confidence_level:.3g}% interval"
         return f"{self.meaning}: {self.estimate:.{digits}f} ({level} {low} to {high}; {counts})"
 

@@ -46,7 +46,7 @@ class Result:
         return table_html(self.table)
 
 
-def table_text(table, columns=None, *, digits=3, **options):
+def table_text(table, columns=None, *, linked=(), digits=3, **options):
     """Return a table as plain text, with small counts hidden; options are those of `to_string`.
 
     Parameters
@@ -55,33 +55,42 @@ def table_text(table, columns=None, *, digits=3, **options):
         The whole table, with its counts, even where they are not printed.
     columns : list, default=None
         Columns to print; None prints all.
+    linked : sequence of pandas.DataFrame, default=()
+        Tables that are shown together with it.
     digits : int, default=3
         Digits of numbers, at most.
     **options
         Passed to `pandas.DataFrame.to_string`.
     """
-    return _written(table, columns, digits).to_string(**({"index": False} | options))
+    return _written(table, columns, linked, digits).to_string(**({"index": False} | options))
 
 
-def table_html(table, columns=None, *, digits=3, **options):
+def table_html(table, columns=None, *, linked=(), digits=3, **options):
     """Return a table as HTML, with small counts hidden; see `table_text`."""
-    return _written(table, columns, digits).to_html(**({"index": False, "border": 0} | options))
+    return _written(table, columns, linked, digits).to_html(
+        **({"index": False, "border": 0} | options)
+    )
 
 
-def _written(table, columns, digits):
-    table = release_table(table, as_text=True)
+def _written(table, columns, linked, digits):
+    table = release_table(table, linked=linked, as_text=True)
     return (table if columns is None else table[list(columns)]).round(digits)
 
 
-def plain(value):
-    """Turn results, tables and numpy values into what JSON can hold."""
+def plain(value, linked=()):
+    """Turn results, tables and numpy values into what JSON can hold; small counts are hidden.
+
+    `linked` are tables that leave together, so that none tells what another hides.
+    """
     if isinstance(value, pd.DataFrame):
-        records = release_table(value).to_dict(orient="records")
+        records = release_table(value, linked=linked).to_dict(orient="records")
         return [{str(k): plain(v) for k, v in row.items()} for row in records]
     if isinstance(value, pd.Series | pd.Index | np.ndarray):
         return [plain(item) for item in value.tolist()]
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+        tables = [part for part in parts.values() if isinstance(part, pd.DataFrame)]
+        return {name: plain(part, [*linked, *tables]) for name, part in parts.items()}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):

@@ -8,16 +8,13 @@ import pandas as pd
 from healthml._core._checks import check_alignment, check_event, check_groups, check_proba
 from healthml._core._inputs import check_weight
 from healthml._core._intervals import check_confidence_level
+from healthml._core._release import MIN_COUNT
 from healthml._core._results import Result
 from healthml._core._sample import check_weight_type
 from healthml._core._tables import sensitive_frame
 from healthml.exceptions import InputError
 from healthml.fairness._bands import band_labels
 from healthml.fairness._scores import GroupScorer
-
-# Patients below which a group is not shown: the cell size policy of CMS (counts of 1 to 10 are
-# hidden).
-SMALLEST_SHOWN = 11
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,8 +67,9 @@ def group_performance(
     """Measure discrimination, calibration and net benefit in each sensitive group.
 
     Missing values of a sensitive feature are a group of their own, so that nobody vanishes.
-    Groups below 11 patients are suppressed; groups with fewer than `min_events` patients with, or
-    without, the event are listed with their counts and no estimate.
+    Groups below 11 patients, and those with fewer than `min_events` patients with, or without, the
+    event, stand in the table with their counts and no estimate. What is printed, drawn or written
+    hides counts of 1 to 10, and the name of a group of fewer than 11 patients.
 
     Where the risks of a group lie close together nobody could rank its patients well: that is case
     mix, not harm. A group's AUC is therefore compared with the model-based concordance [1]_, what
@@ -163,8 +161,7 @@ def group_performance(
     for name, members in parts.items():
         for group, own in members:
             lines, more = _lines_of(scorer, own, min_events, level, strict)
-            shown = "(small group)" if _is_small(scorer, own) else group
-            rows += [(name, shown, *line) for line in lines]
+            rows += [(name, group, *line) for line in lines]
             gaps += [(name, group, *line) for line in more]
     columns = ["feature", "group", "measure", "estimate", "lower", "upper"]
     table = pd.DataFrame(rows, columns=[*columns, "n_samples", "n_events", "n_patients", "reason"])
@@ -222,8 +219,7 @@ def _lines_of(scorer, rows, min_events, level, strict):
     counts = scorer.counts(rows)
     reason = _why_not(scorer, rows, min_events)
     if reason:
-        shown = (np.nan,) * 3 if _is_small(scorer, rows) else counts
-        return [("all", *[np.nan] * 3, *shown, reason)], []
+        return [("all", *[np.nan] * 3, *counts, reason)], []
     scores = scorer.scores(rows)
     lines = [
         (measure, *scorer.interval(rows, measure, scored, level), *counts, "")
@@ -233,14 +229,10 @@ def _lines_of(scorer, rows, min_events, level, strict):
     return lines, [(*gap, *counts[:2]) for gap in gaps if gap is not None]
 
 
-def _is_small(scorer, rows):
-    return scorer.counts(rows)[2] < SMALLEST_SHOWN
-
-
 def _why_not(scorer, rows, min_events):
     """Return why nothing is estimated of a group; a patient of both kinds of rows counts twice."""
-    if _is_small(scorer, rows):
-        return f"fewer than {SMALLEST_SHOWN} patients: suppressed"
+    if scorer.counts(rows)[2] < MIN_COUNT:
+        return f"fewer than {MIN_COUNT} patients: nothing is estimated"
     if min(scorer.patients_of_each_kind(rows)) < min_events:
         return f"fewer than {min_events} patients with or without the event: not assessable"
     return ""

@@ -2,12 +2,12 @@
 
 import html
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from healthml._core._findings import MODERATE, NOT_ASSESSABLE, NOTE, SERIOUS, SEVERITIES
-from healthml._core._release import write_file
+from healthml._core._release import release_table, write_file
 from healthml._core._results import Result, plain
 
 # not shown to be better than something simple: to be settled whatever the size
@@ -143,6 +143,35 @@ class AuditReport(Result):
         asked = [f.remedy for f in self.must_settle] + [n.needed for n in self.not_assessed]
         return tuple(dict.fromkeys(asked))
 
+    def released(self, *, as_text=False):
+        """Return the report as it leaves the session, its tables protected together.
+
+        Counts of 1 to 10 are hidden, and what would tell them is rounded. This is what `to_html`,
+        `to_json`, `summary` and the notebook show.
+
+        Parameters
+        ----------
+        as_text : bool, default=False
+            Write counts in words ("<11", "~290") instead of numbers with gaps.
+
+        Returns
+        -------
+        AuditReport
+        """
+        linked = [table for section in self.sections for _, table in section.tables]
+        sections = tuple(
+            replace(
+                section,
+                tables=tuple(
+                    (caption, release_table(table, linked=linked, as_text=as_text))
+                    for caption, table in section.tables
+                ),
+            )
+            for section in self.sections
+        )
+        findings = tuple(_released_finding(finding, linked) for finding in self.findings)
+        return replace(self, sections=sections, findings=findings, table=findings_table(findings))
+
     def section(self, key):
         """Return one section by its key."""
         return next(s for s in self.sections if s.key == key)
@@ -153,6 +182,9 @@ class AuditReport(Result):
 
     def summary(self):
         """Return the short summary for a terminal."""
+        return self.released()._words()
+
+    def _words(self):
         lines = [text for text in (self.statement, self.columns, self.headline) if text] + [""]
         settle = self.must_settle
         lines.append(
@@ -174,7 +206,14 @@ class AuditReport(Result):
 
     def to_json(self, path=None, *, indent=1):
         """Return the report as JSON text, and write it to `path` when given."""
-        body = {
+        body = self.released()._body()
+        text = json.dumps(body, indent=indent, ensure_ascii=False)
+        if path is not None:
+            write_file(path, text)
+        return text
+
+    def _body(self):
+        return {
             "statement": self.statement,
             "columns": self.columns,
             "headline": self.headline,
@@ -187,16 +226,12 @@ class AuditReport(Result):
             "checks": plain(self.checks),
             "sections": [_section_json(s) for s in self.sections],
         }
-        text = json.dumps(body, indent=indent, ensure_ascii=False)
-        if path is not None:
-            write_file(path, text)
-        return text
 
     def to_html(self, path=None):
         """Return the report as one self-contained page, and write it to `path` when given."""
         from healthml.reporting._page import render
 
-        page = render(self)
+        page = render(self.released(as_text=True))
         if path is not None:
             write_file(path, page)
         return page
@@ -217,6 +252,28 @@ class AuditReport(Result):
         shown = self.table[["code", "severity", "title", "estimate", "lower", "upper"]]
         words = "".join(f"<p>{html.escape(text)}</p>" for text in (self.statement, self.headline))
         return words + shown.round(3).to_html(index=False, border=0)
+
+
+def _released_finding(finding, linked):
+    """Return a finding whose effect says no more of a group than the released tables do."""
+    effect = finding.effect
+    if effect is None:
+        return finding
+    for table in linked:
+        names = ["n_samples", "n_events", "estimate", "lower", "upper"]
+        if not set(names) <= set(table.columns):
+            continue
+        out = release_table(table, linked=linked, keep_rows=True)
+        if out is table:
+            continue
+        same = (table["n_samples"] == effect.n_samples) & (table["n_events"] == effect.n_events)
+        same &= (table["estimate"] - effect.estimate).abs() < 1e-12
+        if same.any():
+            row = out.loc[same.to_numpy()].iloc[0]
+            ends = {name: float(row[name]) for name in names[2:]}
+            counts = {k: None if pd.isna(row[k]) else int(row[k]) for k in names[:2]}
+            return replace(finding, effect=replace(effect, **ends, **counts))
+    return finding
 
 
 def findings_table(findings):

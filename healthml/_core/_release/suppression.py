@@ -146,7 +146,7 @@ def round_count(count, base=BASE):
     return np.floor(np.asarray(count, dtype=float) / base + 0.5) * base
 
 
-def protect(n, events=None, *, rates=(), min_count=MIN_COUNT):
+def protect(n, events=None, *, rates=(), hide=None, min_count=MIN_COUNT):
     """Decide what is written of the counts of groups that make up a whole.
 
     Parameters
@@ -157,6 +157,8 @@ def protect(n, events=None, *, rates=(), min_count=MIN_COUNT):
         Those with the event. Then those without are protected too.
     rates : sequence of Rate or RatioInterval, default=()
         Figures printed beside the counts that follow from them.
+    hide : array-like of bool of shape (n_groups,), default=None
+        Groups that are hidden whatever their counts, such as many rows of few patients.
     min_count : int, default=11
         Smallest count shown; 1 shows everything.
 
@@ -166,7 +168,8 @@ def protect(n, events=None, *, rates=(), min_count=MIN_COUNT):
     """
     n = np.asarray(n, dtype=np.int64)
     whole = np.zeros_like(n) if events is None else np.asarray(events, dtype=np.int64)
-    table = _Table(n, whole, events is not None, min_count)
+    hide = np.zeros(len(n), bool) if hide is None else np.asarray(hide, bool)
+    table = _Table(n, whole, events is not None, hide, min_count)
     if not table.has_small:
         return table.protection(_DIGITS[0], _DIGITS[0])
     table.hide_seconds()
@@ -176,16 +179,18 @@ def protect(n, events=None, *, rates=(), min_count=MIN_COUNT):
 class _Table:
     """The groups of one table, the states of their counts, and the attack on them."""
 
-    def __init__(self, n, events, has_events, min_count):
+    def __init__(self, n, events, has_events, hide, min_count):
         self.n, self.events, self.has_events, self.min_count = n, events, has_events, min_count
         small = is_small(n, min_count)
         self.small_events = has_events & is_small(events, min_count)
         self.small_others = has_events & is_small(n - events, min_count)
-        self.has_hidden = small | self.small_events | self.small_others
+        self.has_hidden = hide | small | self.small_events | self.small_others
         self.has_small = bool(self.has_hidden.any())
         self.state_n = self._state(n, small)
         hidden = small | self.small_events
         self.state_events = self._state(events, hidden)
+        for state in (self.state_n, self.state_events):
+            state[hide & (state != HIDDEN)] = SECOND
         self.fewest = min(FEWEST, max(min_count - 1, 1))
 
     def _state(self, counts, hidden):

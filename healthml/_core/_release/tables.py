@@ -39,7 +39,8 @@ ROWS = (
 )
 EVENTS = ("n_events", "n_train_events")
 """Columns that count people, their rows or their events; the first of each is what is attacked."""
-GROUPS = ("group", "site", "level", "period", "window", "stratum", "subgroup", "curve", "columns")
+GROUPS = ("group", "site", "place", "level", "period", "window", "stratum", "subgroup", "curve")
+GROUPS += ("columns",)
 """Columns whose values name the groups of a whole; the others tell several wholes apart."""
 _WHOLES = ("feature", "column", "model", "estimand", "comparison", "attribute", "kind")
 _TOTALS = ("pooled", "a new site", "all", "overall", "everyone", "prediction", "total")
@@ -70,7 +71,7 @@ def needs_protection(table, min_count=MIN_COUNT):
     return False
 
 
-def release_table(table, *, min_count=MIN_COUNT, as_text=False):
+def release_table(table, *, linked=(), min_count=MIN_COUNT, as_text=False, keep_rows=False):
     """Return a table as it may be printed, drawn or written.
 
     Counts are found by their names (``n_samples``, ``n_events``, ``n_patients``, ...), groups by a
@@ -81,23 +82,33 @@ def release_table(table, *, min_count=MIN_COUNT, as_text=False):
     ----------
     table : pandas.DataFrame
         A table of results; it is not changed.
+    linked : sequence of pandas.DataFrame, default=()
+        Other tables that leave with it. Where one of them knows a group of the same whole that this
+        table leaves out, the groups here are protected as if it stood among them.
     min_count : int, default=11
         Smallest count shown; 1 shows everything.
     as_text : bool, default=False
         Write counts as words ("<11", "~290", "not shown") instead of numbers with gaps.
+    keep_rows : bool, default=False
+        Keep a row for each small group, although its rows then say the same.
 
     Returns
     -------
     pandas.DataFrame
     """
-    if not len(table) or not needs_protection(table, min_count):
+    if not len(table):
+        return table
+    absent = _absent_groups(table, linked)
+    if not (needs_protection(table, min_count) or needs_protection(absent, min_count)):
         return table
     out, table = table.reset_index(drop=True), table.reset_index(drop=True)
     counts = count_columns(table)
     out = out.astype(dict.fromkeys(counts, object if as_text else float))
     for rows in _wholes(table):
-        _release_whole(table, out, rows, counts, min_count, as_text)
-    return out.loc[~_repeats(out, table)].reset_index(drop=True)
+        _release_whole(
+            table, out, rows, counts, _same_whole(absent, table.loc[rows]), min_count, as_text
+        )
+    return out if keep_rows else out.loc[~_repeats(out, table)].reset_index(drop=True)
 
 
 def _wholes(table):
@@ -116,24 +127,28 @@ def _group_column(table):
     return next((c for c in GROUPS if c in table.columns), None)
 
 
-def _release_whole(table, out, rows, counts, min_count, as_text):
+def _release_whole(table, out, rows, counts, absent, min_count, as_text):
     part = table.loc[rows]
     unit, first, is_total = _units(part, counts)
     inside = np.flatnonzero(~is_total[first])  # totals are what the groups add up to
     inside = inside if len(inside) else np.arange(len(first))
-    base = part.iloc[first[inside]]
+    base = pd.concat([part.iloc[first[inside]], absent])
+    base = _with_rest(base, part[is_total], counts)
     n_name = next((c for c in ROWS if c in counts), None)
     e_name = next((c for c in EVENTS if c in counts), None)
-    n = base[n_name if n_name else e_name].fillna(0).to_numpy(np.int64)
-    events = base[e_name].fillna(0).to_numpy(np.int64) if n_name and e_name else None
-    protection = protect(n, events, rates=_figures(part, unit, inside), min_count=min_count)
+    whole = {name: base[name].fillna(0).to_numpy(np.int64) for name in counts}
+    few = np.zeros(len(base), bool)
+    if "n_patients" in whole:
+        few = is_small(whole["n_patients"], min_count)
+    n, events = whole[n_name or e_name], whole[e_name] if n_name and e_name else None
+    figures = _figures(part, unit, inside, len(base))
+    protection = protect(n, events, rates=figures, hide=few, min_count=min_count)
     others = {
-        name: protect(base[name].fillna(0).to_numpy(np.int64), min_count=min_count).n
+        name: protect(whole[name], hide=few, min_count=min_count).n
         for name in counts
         if name not in (n_name, e_name)
     }
-    is_open = protection.is_open and all((state == SHOWN).all() for state in others.values())
-    if is_open:
+    if protection.is_open and all((state == SHOWN).all() for state in others.values()):
         _write_counts(out, rows, part, counts, as_text)
         return
     place = {code: k for k, code in enumerate(inside)}
@@ -144,14 +159,53 @@ def _release_whole(table, out, rows, counts, min_count, as_text):
             hidden = HIDDEN in states.values()
             _write_row(table, out, row, states, 3, hidden, as_text, min_count)
             continue
-        states = {name: others[name][k] for name in others}
-        states |= {n_name or e_name: protection.n[k]}
+        states = {name: others[name][k] for name in others} | {n_name or e_name: protection.n[k]}
         if events is not None:
-            states |= {e_name: protection.events[k]}
-        if protection.n[k] == HIDDEN:
+            states[e_name] = protection.events[k]
+        if protection.n[k] == HIDDEN or few[k]:
             states = dict.fromkeys(counts, HIDDEN)
-        digits, has_hidden = protection.row_digits(k), bool(protection.has_hidden[k])
+        digits = None if few[k] else protection.row_digits(k)
+        has_hidden = bool(protection.has_hidden[k])
         _write_row(table, out, row, states, digits, has_hidden, as_text, min_count)
+
+
+def _with_rest(base, totals, counts):
+    """Add the people of the largest total who are in no group of the table."""
+    if totals.empty:
+        return base
+    rest = totals[counts].max() - base[counts].sum()
+    if not rest.iloc[0] > 0:
+        return base
+    return pd.concat([base, rest.clip(lower=0).to_frame().T], ignore_index=True)
+
+
+def _absent_groups(table, linked):
+    """Return the groups of the same wholes that linked tables count and this one leaves out."""
+    group, counts = _group_column(table), count_columns(table)
+    if group is None or not counts or not linked:
+        return table.iloc[:0]
+    names = [*_keys(table), group]
+    needed = [*names, *counts]
+    others = [t[needed] for t in linked if t is not table and set(needed) <= set(t.columns)]
+    if not others:
+        return table.iloc[:0]
+    frame = pd.concat(others, ignore_index=True).dropna(subset=counts).drop_duplicates(names)
+    frame = frame[~frame[group].astype(str).str.lower().isin(_TOTALS)]
+    known = set(map(tuple, table[names].astype(str).to_numpy()))
+    wholes = {key[:-1] for key in known}
+    keys = map(tuple, frame[names].astype(str).to_numpy())
+    return frame[[key not in known and key[:-1] in wholes for key in keys]]
+
+
+def _keys(table):
+    return [name for name in ("feature", "column") if name in table.columns]
+
+
+def _same_whole(absent, part):
+    same = np.ones(len(absent), bool)
+    for name in _keys(part):
+        same &= absent[name].astype(str).to_numpy() == str(part[name].iloc[0])
+    return absent[same]
 
 
 def _units(part, counts):
@@ -162,11 +216,12 @@ def _units(part, counts):
     first = np.array([np.flatnonzero(codes == code)[0] for code in range(codes.max() + 1)])
     is_total = np.zeros(len(part), dtype=bool)
     for name in {group, "kind"} & set(part.columns):
-        is_total |= part[name].astype(str).str.lower().isin(_TOTALS).to_numpy()
+        label = part[name].astype(str).str.lower()
+        is_total |= (label.isin(_TOTALS) | label.str.startswith("all ")).to_numpy()
     return codes, first, is_total
 
 
-def _figures(part, unit, inside):
+def _figures(part, unit, inside, n_groups):
     """Return the figures of a table that follow from its counts, by their names."""
     figures = []
     if set(_RATES) & set(part.columns):
@@ -177,7 +232,7 @@ def _figures(part, unit, inside):
     is_ratio = part["measure"].astype(str).to_numpy() == "oe_ratio"
     names = ["estimate", "lower", "upper"]
     if is_ratio.any() and set(names) <= set(part.columns):
-        values = np.full((len(inside), 3), np.nan)
+        values = np.full((n_groups, 3), np.nan)
         for k, code in enumerate(inside):
             found = np.flatnonzero(is_ratio & (unit == code))
             if len(found):

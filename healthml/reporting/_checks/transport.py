@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._findings import NOTE, SERIOUS, Effect, Finding
+from healthml._core._release import MIN_COUNT
 from healthml.exceptions import InputError
 from healthml.fairness import group_performance
 from healthml.reporting._checks.look import (
@@ -213,7 +214,7 @@ def check_groups_performance(case):
         "groups",
         "groups",
         topic,
-        "Out-of-sample performance by group; groups below 11 patients are suppressed, and without "
+        "Out-of-sample performance by group; groups below 11 patients are not named, and without "
         "10 patients with and 10 without the event nothing is estimated. A different event rate is "
         "not in itself a fault of the model, nor is a lower AUC where the risks of a group lie "
         "close together: it is compared with what its own spread of risk allows.",
@@ -304,13 +305,13 @@ def _too_small(table):
     small = table[table["reason"] != ""]
     if small.empty:
         return []
-    suppressed = int(small["n_samples"].isna().sum())
+    n_small = int((small["n_patients"] < MIN_COUNT).sum())
     return [
         Finding(
             "HM503",
             "not assessable",
             f"{len(small)} groups are too small to judge",
-            f"{suppressed} below 11 patients (suppressed), {len(small) - suppressed} with fewer "
+            f"{n_small} below {MIN_COUNT} patients (not named), {len(small) - n_small} with fewer "
             "than 10 patients with or without the event.",
             "Collect more patients of these groups before anything is said about them.",
             columns=tuple(dict.fromkeys(small["feature"])),
