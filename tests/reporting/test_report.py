@@ -174,13 +174,11 @@ def test_an_older_report_stays_when_writing_fails(method, tmp_path, monkeypatch)
     target = tmp_path / "report"
     target.write_text("an older report")
 
-    def full(self, text, **kwargs):
-        with self.open("w") as file:
-            file.write(text[:100])
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", full)
+        patch.setattr("os.fsync", full)
         with pytest.raises(OSError, match="No space left"):
             getattr(hand_made(), method)(target)
     assert target.read_text() == "an older report"
