@@ -141,7 +141,7 @@ def as_completed(frame, columns, filled, supports=None):
             rows, cells = rows[empty], np.asarray(cells)[empty]
         if len(rows):
             content = _content(column, cells, supports.get(j, column.support))
-            out.isetitem(place[column.name], write_filled(series, rows, content))
+            out.isetitem(place[column.name], write_filled(series, rows, content, column.dtype))
     return out
 
 
@@ -177,10 +177,22 @@ def as_observed(column, cells, support):
     return number if support is None else nearest(support, number)
 
 
-def write_filled(series, rows, content):
+def write_filled(series, rows, content, learnt=None):
     """Return a copy of a column with its missing cells written, the dtype kept.
 
     A column of plain floats comes back as an array, which is quicker to put into a table.
+
+    Parameters
+    ----------
+    series : pandas.Series
+        The column.
+    rows : ndarray of int
+        Positions of the missing cells.
+    content : array-like
+        What is written there.
+    learnt : dtype, optional
+        Type of the column in the training rows. A new row's own category type may lack the level
+        that is written; it then takes the levels, and their order, of the training rows.
 
     Examples
     --------
@@ -190,6 +202,8 @@ def write_filled(series, rows, content):
     >>> write_filled(pd.Series([1, None], dtype="Int64"), np.array([1]), np.array([4.0])).dtype
     Int64Dtype()
     """
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        series = series.astype(_with_levels(series.dtype, content, learnt))
     dtype = series.dtype
     if dtype == np.float64 and isinstance(dtype, np.dtype):
         cells = series.to_numpy(copy=True)
@@ -214,3 +228,13 @@ def write_filled(series, rows, content):
         return out
     out.iloc[rows] = pd.array(list(content), dtype=dtype)
     return out
+
+
+def _with_levels(dtype, content, learnt):
+    """Return a category type that has all levels to be written, the own ones kept."""
+    own = list(dtype.categories)
+    if set(content) <= set(own):
+        return dtype
+    trained = list(learnt.categories) if isinstance(learnt, pd.CategoricalDtype) else own
+    levels = dict.fromkeys([*trained, *own, *content])
+    return pd.CategoricalDtype(list(levels), ordered=dtype.ordered)
