@@ -113,10 +113,28 @@ def test_the_wrong_cell_is_named_and_repaired(seed):
 
 def test_height_weight_swap_without_bmi_and_age():
     X = patients()[["height", "weight"]]
+    X.loc[20, ["height", "weight"]] = [87.5, 177.9]
+    cleaner = CrossFieldCheck(mode="apply")
+    assert cleaner.fit_transform(X).loc[20].tolist() == [177.9, 87.5]
+    assert {rule for *_, rule in claims(cleaner)} == {"height_weight_swapped"}
+
+
+def test_what_may_be_inches_and_pounds_is_not_swapped():
+    """62.5 and 157.9 are a swapped 157.9 cm and 62.5 kg, or 5 ft 2 and 158 lb: nobody can know."""
+    X = patients()[["height", "weight"]]
     X.loc[20, ["height", "weight"]] = [62.5, 157.9]
     cleaner = CrossFieldCheck(mode="apply")
-    assert cleaner.fit_transform(X).loc[20].tolist() == [157.9, 62.5]
-    assert {rule for *_, rule in claims(cleaner)} == {"height_weight_swapped"}
+    assert cleaner.fit_transform(X).loc[20].tolist() == [62.5, 157.9]
+    assert {row for row, *_ in claims(cleaner)} == {20}
+
+
+def test_a_usual_bmi_is_not_rewritten_from_a_weight_in_pounds():
+    X = patients()
+    rows = [5, 90, 170]
+    X.loc[rows, "weight"] = (X.loc[rows, "weight"] / 0.45359237).round(-1)  # too coarse to be told
+    given = X.loc[rows, "bmi"].tolist()
+    out = CrossFieldCheck(mode="apply").fit_transform(X)
+    assert out.loc[rows, "bmi"].tolist() == given
 
 
 @pytest.mark.parametrize(

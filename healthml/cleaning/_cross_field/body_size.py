@@ -15,6 +15,7 @@ COARSE = 0.02  # log difference that a height rounded to a whole inch can make
 WIDE = 0.1  # most that a BMI may differ (log scale) from its height and weight
 FAR, FITS = 5.0, 2.0  # robust standard deviations of log BMI: out of place, and back in place
 BULK = 0.99
+INCH, POUND = 2.54, 0.45359237
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ def readings(height, weight, bmi=None):
     for unit, factor, _ in concept_limits("weight")["units"][1:]:
         if unit != "g":
             yield Reading(UNIT, frozenset({"weight"}), (height, weight * factor, bmi))
+    imperial = (height * INCH, weight * POUND, bmi)  # 70 in and 170 lb look like 170 cm and 70 kg
+    yield Reading(UNIT, frozenset({"height", "weight"}), imperial)
     for shift in (10.0, 0.1, 100.0, 0.01):
         yield Reading(SLIP, frozenset({"height"}), (height * shift, weight, bmi))
         yield Reading(SLIP, frozenset({"weight"}), (height, weight * shift, bmi))
@@ -148,8 +151,10 @@ class BodyRule(FieldRule):
         computed = _bmi(height, weight)
         plain = left & ~odd["height"] & ~odd["weight"]
         doubtful = plain & ~inside(computed, self.soft["bmi"]) & ~odd["bmi"]
+        # A weight still in pounds makes an odd BMI: where the one given is usual, it stays.
+        doubtful |= plain & (self._far(computed) > np.maximum(FITS, self._far(bmi)))
         for field in (self.height, self.weight):
-            why = "together outside the living range of BMI, and the BMI given is inside"
+            why = "together make an odd BMI, and the BMI given is a usual one"
             yield self.flag(field, doubtful, why, rule=BODY, severity="verify")
         computed = np.round(computed, self.decimals)
         why = "does not follow from height and weight, which are in place"
