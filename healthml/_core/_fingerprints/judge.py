@@ -5,13 +5,25 @@ import numpy as np
 from healthml._core._fingerprints.cells import READINGS, share_out
 from healthml._core._fingerprints.pairs import candidates, distinct, exact_pairs
 
-SAME = 0.9  # chance that a cell agrees when two rows are the same record
-FALSE_ALARM = 1e-3  # chance of any pair in a clean table of independent columns
-LEAST_SHARE = 0.75  # of the informative cells observed in both rows must agree
-LEAST_BITS_SHARE = 0.6  # the same, each cell counted by its information
-LEAST_RARE = 2.0  # agreeing cells with a value that less than 1 row in 20 has
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Chance that a cell agrees when two rows are the same record (m of Fellegi and Sunter). Lower
+# proposes pairs that differ more.
+SAME = 0.9
+# Chance of any pair in a clean table of independent columns (Bonferroni over all pairs).
+FALSE_ALARM = 1e-3
+# Share of the informative cells observed in both rows that must agree.
+LEAST_SHARE = 0.75
+# The same, each cell counted by its information.
+LEAST_BITS_SHARE = 0.6
+# Agreeing cells with a value that less than 1 row in 20 has.
+LEAST_RARE = 2.0
+# Information of such a value.
 RARE_BITS = np.log2(20)
-FALSE_SHARE = 0.2  # largest share of claims that the empirical null may explain
+# Largest share of claims that the empirical null may explain: visits of one patient are alike
+# too.
+FALSE_SHARE = 0.2
+# Pairs judged at a time; it bounds memory.
 CHUNK = 100_000
 MEASURES = ("bits", "share", "info_share", "rare")
 BINS = np.array([0.0, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95, 1.01])

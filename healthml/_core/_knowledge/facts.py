@@ -49,6 +49,8 @@ _GLUED_STARTS = (
     "min",
     "max",
 )
+# Letters of a name glued to a word for the moment (admissionheight) from which it is believed,
+# and of an ambiguous one; shorter ones occur inside other words.
 _SHORTEST_GLUED = 4
 _SHORTEST_GLUED_AMBIGUOUS = 5
 

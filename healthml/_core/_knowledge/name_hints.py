@@ -253,11 +253,11 @@ def id_hint(column):
     ('nbr', 'uniquepid', None, None)
     """
     words = name_words(column)
-    said = has_word(column, "name")
-    if said is None and words and words[-1] in ROLE_WORDS["id"] and words != ("num",):
-        said = words[-1]
+    hint = has_word(column, "name")
+    if hint is None and words and words[-1] in ROLE_WORDS["id"] and words != ("num",):
+        hint = words[-1]
     joined = "".join(words)
-    return said or (joined if re.search(_ID_ENDING.pattern + "$", joined) else None)
+    return hint or (joined if re.search(_ID_ENDING.pattern + "$", joined) else None)
 
 
 def site_hint(column):

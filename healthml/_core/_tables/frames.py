@@ -13,10 +13,15 @@ from pandas.api import types
 
 from healthml.exceptions import InputError
 
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Whole numbers above lose digits as floats (IEEE 754).
 LARGEST_EXACT_FLOAT = 2**53
 
-MOST_LEVELS = 50  # text with more levels than this is a category only if each level is common
+# Text with more levels than this is a category only if each level is common.
+MOST_LEVELS = 50
 
+# Rows per level from which it is.
 ROWS_PER_LEVEL = 20
 
 _INTEGERS = (nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.UInt8, nw.UInt16, nw.UInt32, nw.UInt64)
@@ -215,8 +220,8 @@ def blank_codes(series, codes):
     texts = {str(code).strip() for code in codes}
     if isinstance(series.dtype, pd.CategoricalDtype):
         is_code = [_is_code(level, texts) for level in series.cat.categories]
-        gone = series.cat.categories[np.array(is_code, dtype=bool)]
-        return series.cat.remove_categories(gone) if series.isin(gone).any() else series
+        codes = series.cat.categories[np.array(is_code, dtype=bool)]
+        return series.cat.remove_categories(codes) if series.isin(codes).any() else series
     if types.is_numeric_dtype(series.dtype):
         number = pd.to_numeric(pd.Series(sorted(texts), dtype=object), errors="coerce").dropna()
         is_code = series.isin(number.tolist()).to_numpy(dtype=bool)

@@ -9,18 +9,28 @@ from pandas.api import types
 from healthml._core._knowledge import id_hint, name_words
 from healthml.cleaning._columns import has_code_name, key_of, template_of
 
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Share of number-like rows from which a text column is left to the steps for numbers.
 MOSTLY = 0.8
 
-MOST_DISTINCT = 0.5  # distinct templates per row: above, free text or names
+# Distinct templates per row above which a column is free text or names. Higher repairs names of
+# people.
+MOST_DISTINCT = 0.5
 
+# The same for distinct levels: identifiers.
 NEARLY_UNIQUE = 0.9
 
+# Rows below which nothing is concluded from how often levels repeat.
 FEWEST_ROWS = 20
 
+# Rows above which a sample decides whether a column is worth factorizing; it only saves time.
 LONG_TABLE = 20_000
 
+# Rows of that sample.
 SAMPLE = 2000
 
+# Distinct levels in the sample below which the column is factorized whole.
 SAMPLE_DISTINCT = 400
 
 _NUMBERISH = re.compile(r"\s*[<>=~≤≥]*\s*[+-]?\d[\d.,:/\-T ]*\s*%?\s*")

@@ -9,16 +9,32 @@ import pandas as pd
 from healthml.cleaning._categories.typos import is_blotted, is_near_level, is_smudge
 from healthml.cleaning._columns import key_of
 
-HOLDS = 0.9  # share of rows in which the determinant's usual level must stand
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Share of rows in which the determinant's usual level must stand. Lower lets weak associations
+# correct cells.
+HOLDS = 0.9
+# Rows of a determinant's level from which it says anything.
 FEWEST_IN_GROUP = 5
-COVERS = 0.5  # share of the rows in groups of that size
-GAIN = 0.5  # largest error left, as a share of the error of always saying the commonest level
+# Share of the rows in groups of that size.
+COVERS = 0.5
+# Largest error left, as a share of the error of always saying the commonest level: a column of
+# one level is determined by everything.
+GAIN = 0.5
+# Levels above which a column is left out, to keep the time linear.
 MOST_LEVELS = 5000
+# Rows per level below which a column determines others by chance (an identifier does always).
 ROWS_PER_LEVEL = 3
+# Rows of the first screen of all pairs of columns; it only saves time.
 SCREEN_ROWS = 20_000
+# Cells up to which no screen is needed.
 SMALL_TABLE = 1_000_000
-MOST_STRAY = 0.2  # rows of a contradicted level for each row of the determined one
+# Rows of a contradicted level for each row of the determined one. More, and the level is real.
+MOST_STRAY = 0.2
+# Typing errors believed in a long word when other columns agree.
 LONG_SLIPS = 2
+# Difference of length, and number of comparisons, up to which levels are compared; they bound the
+# time.
 MOST_LENGTHS = 4
 MOST_COMPARISONS = 300_000
 DEPENDENCY, SMUDGE = "dependency", "smudge"
@@ -128,10 +144,10 @@ class Contradictions:
         rows = np.flatnonzero(np.append([x in near for x in column.levels], False)[column.codes])
         if not len(rows):
             return
-        told = [self._told(d, columns, rows) for d in says]
+        expected = [self._expected(d, columns, rows) for d in says]
         pairs = {}
         for i, row in enumerate(rows):
-            votes = Counter(said[i] for said in told if said[i] is not None)
+            votes = Counter(levels[i] for levels in expected if levels[i] is not None)
             usual, n = votes.most_common(1)[0] if votes else (None, 0)
             level = column.levels[column.codes[row]]
             if 2 * n > votes.total() and usual in near[level]:
@@ -140,7 +156,7 @@ class Contradictions:
             yield level, usual, np.array(where)
 
     def _near(self, column, real, mark):
-        """Return {stray level: determined levels it is a slip of}."""
+        """Return {stray level: determined levels it is near}."""
         counts = self.counts.get(column.name, {})
         stray = [x for x in column.levels if x not in real]
         if not real or len(stray) * len(real) > MOST_COMPARISONS:
@@ -153,14 +169,14 @@ class Contradictions:
                 near[level] = close
         return near
 
-    def _told(self, dependency, columns, rows):
+    def _expected(self, dependency, columns, rows):
         other = columns[dependency.determinant]
-        said = [dependency.usual.get(level) for level in other.levels] + [None]
-        return [said[code] for code in other.codes[rows]]
+        usual = [dependency.usual.get(level) for level in other.levels] + [None]
+        return [usual[code] for code in other.codes[rows]]
 
 
 def is_close(level, usual, mark):
-    """Say whether a level is the determined one with slips, or smudged by the table's mark."""
+    """Say whether a level is the determined one with typing errors, or under the table's mark."""
     level, usual = key_of(level), key_of(usual)
     if abs(len(level) - len(usual)) > MOST_LENGTHS:
         return False

@@ -1,4 +1,4 @@
-"""The levels of one column: how each is written and what it may be a slip of."""
+"""The levels of one column: how each is written and what it may be a typing error for."""
 
 from dataclasses import dataclass, field
 
@@ -18,18 +18,31 @@ from healthml.cleaning._columns import (
     visible,
 )
 
-ESTABLISHED = 20  # rows from which a level counts as real
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Rows from which a level counts as real. Lower traces typing errors to other typing errors.
+ESTABLISHED = 20
 
-MOST_SLIPS = 0.02  # share of the writings of one word that slips of one kind can make up
+# Share of the writings of a word that one kind of typing error makes up at most. Higher rewrites
+# rare real levels.
+MOST_ERRORS = 0.02
 
+# Rows of a typing error for each row of the level, at most; for small tables, where the share
+# above says little.
 MOST_RATIO = 0.1
 
-MOST_NEIGHBOURS = 0.02  # established levels that are slips of each other: then near is no proof
+# Share of established levels that are near each other up to which being near is evidence.
+MOST_NEIGHBOURS = 0.02
 
-MOST_TAIL = 0.1  # rows in levels that are not established: more is an open vocabulary
+# Share of rows in levels that are not established above which a vocabulary is open, and nothing
+# is repaired.
+MOST_TAIL = 0.1
 
-MOST_UNSEEN = 0.05  # Good-Turing chance that the next row brings a new level
+# Good and Turing's chance that the next row brings a new level, up to which a vocabulary is
+# closed and new levels are flagged.
+MOST_UNSEEN = 0.05
 
+# Share of rows in spellings of one shipped concept from which the column is taken for it.
 CONCEPT_SHARE = 0.8
 
 INVISIBLE, SPACES, CASE = "invisible_characters", "spaces", "case"
@@ -87,7 +100,7 @@ class LevelPlan:
         sense = _sense_of(key, self.concept)
         if sense in self.senses:
             return self.senses[sense], SYNONYM, True
-        new = find_slip(key, self.usual)
+        new = find_typo(key, self.usual)
         return (new, TYPO, True) if new is not None else (clean, None, False)
 
 
@@ -103,9 +116,9 @@ def learn_levels(counts, *, synonyms=None, vocabulary=(), typos=True, real=()):
     vocabulary : sequence of str, default=()
         Declared levels, which stay as they are.
     typos : bool, default=True
-        Look for slips.
+        Look for typing errors.
     real : collection of str, default=()
-        Levels that other columns bear out, which are no slips.
+        Levels that other columns bear out, which are no typing errors.
 
     Returns
     -------
@@ -126,7 +139,7 @@ def learn_levels(counts, *, synonyms=None, vocabulary=(), typos=True, real=()):
     usual = {}
     while typos:
         usual = established(steps.now, steps.vocabulary)
-        moves = _slip_moves(steps.now, usual, steps.vocabulary, concept, real)
+        moves = _typo_moves(steps.now, usual, steps.vocabulary, concept, real)
         if not moves:
             break
         steps.move(moves, TYPO)
@@ -175,7 +188,7 @@ def _by_key(way):
         key = key_of(level)
         if keys.setdefault(key, (new, None if rule == CASE else rule))[0] != new:
             unclear.add(key)
-    return {key: said for key, said in keys.items() if key not in unclear}
+    return {key: writing for key, writing in keys.items() if key not in unclear}
 
 
 def _user_moves(counts, synonyms):
@@ -224,11 +237,11 @@ def _synonym_moves(counts, concept, senses, vocabulary):
 
 
 def established(counts, vocabulary=()):
-    """Return {template: text} of the levels that slips may be traced to; empty where none may.
+    """Return {template: text} of the levels that errors may be traced to; empty where none may.
 
     None may where the vocabulary is open (a tenth of the rows in levels that are rare, or more than
     50 that are not: with their number grows that of real neighbours), or where levels that are
-    surely real are slips of one another: there, to be near is no evidence.
+    surely real are near one another: there, to be near is no evidence.
 
     Examples
     --------
@@ -263,7 +276,7 @@ def group_templates(counts):
     return groups
 
 
-def _slip_moves(counts, usual, vocabulary, concept, real):
+def _typo_moves(counts, usual, vocabulary, concept, real):
     if not usual:
         return {}
     rows = {t: n for t, (n, _) in group_templates(counts).items()}
@@ -272,14 +285,14 @@ def _slip_moves(counts, usual, vocabulary, concept, real):
         key = key_of(level)
         if level in vocabulary or level in real or _sense_of(key, concept) is not None:
             continue
-        new = find_slip(key, usual, rows[template_of(key)[0]], vocabulary)
+        new = find_typo(key, usual, rows[template_of(key)[0]], vocabulary)
         if new is not None and new != level:
             moves[level] = new
     return moves
 
 
-def find_slip(key, usual, n=1, vocabulary=()):
-    """Return the established level of which a key is the only possible slip, or None."""
+def find_typo(key, usual, n=1, vocabulary=()):
+    """Return the established level of which a key is the only possible typing error, or None."""
     template, digits = template_of(key)
     found = [
         text
@@ -294,7 +307,7 @@ def find_slip(key, usual, n=1, vocabulary=()):
 
 
 def is_rare(n, n_usual):
-    """Say whether a writing is rare enough beside the usual one to be a slip."""
+    """Say whether a writing is rare enough beside the usual one to be an error."""
     if n > MOST_RATIO * n_usual:
         return False
-    return bool(np.asarray(wilson(n, n + n_usual)[0]) <= MOST_SLIPS)
+    return bool(np.asarray(wilson(n, n + n_usual)[0]) <= MOST_ERRORS)

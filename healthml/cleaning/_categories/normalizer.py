@@ -1,4 +1,4 @@
-"""Categories written one way: Unicode, spaces, case, synonyms and slips of typing."""
+"""Categories written one way: Unicode, spaces, case, synonyms and typing errors."""
 
 import numpy as np
 
@@ -25,34 +25,38 @@ from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
 
 UNSEEN, CODED, UNREADABLE = "unseen_level", "coded_level", "unreadable_level"
+# Passes over the table; each uses what the last repaired. It bounds the time.
 MOST_ROUNDS = 4
 _WHY = {
     INVISIBLE: ("note", "invisible or non-breaking characters"),
     SPACES: ("note", "spare spaces"),
     CASE: ("note", "differs from the commoner writing only by case, width or form of accents"),
     SYNONYM: ("note", "another spelling of a level in use"),
-    TYPO: ("error", "one slip per word from a level that is at least ten times as common"),
+    TYPO: ("error", "one typing error per word from a level that is at least ten times as common"),
     SMUDGE: ("error", "characters replaced by a mark that damages the whole table; one level fits"),
-    DEPENDENCY: ("error", "other columns determine another level, from which this is a slip"),
+    DEPENDENCY: (
+        "error",
+        "other columns determine another level, for which this is a typing error",
+    ),
 }
 
 
 class CategoryNormalizer(CellCleaner):
-    """Write each level of a category one way, and repair slips only on strong evidence.
+    """Write each level of a category one way, and repair typing errors only on strong evidence.
 
     Parameters
     ----------
     schema : Schema, default=None
-        Declared vocabularies (never changed, and the targets of slips), kinds and identifiers.
+        Declared vocabularies (never changed, and what errors are traced to), kinds, identifiers.
     synonyms : dict, default=None
         The user's own, ``{column: {writing: level}}``; the shipped ones (sex, smoking, race, yes
         and no, test result, vital status, side, marital status) are used where the levels of a
         column are recognised as such.
     typos : bool, default=True
-        Repair slips of typing.
+        Repair typing errors.
     dependencies : {"learn", None}, default="learn"
         Learn at fit which columns determine others (a hospital its town) and repair a cell that
-        both differs from what its determinants say and is a slip of it; None does not look.
+        both differs from what its determinants say and is near it; None does not look.
 
     Attributes
     ----------
@@ -77,15 +81,15 @@ class CategoryNormalizer(CellCleaner):
 
     Notes
     -----
-    A slip is one letter too many, too few, wrong or exchanged in a word of four or more letters
-    (a wrong letter: five), never the first one, in a level of at most a tenth of the rows of the
-    level it is a slip of (lower Wilson bound of its share at most 2%). None is repaired where a
-    tenth of the rows lie in rare levels or more than 50 levels are common (an open vocabulary:
-    places, drugs), or where common levels are themselves slips of one another. Levels
-    differing in digits, signs, Roman numerals, opposites
+    A typing error is one letter too many, too few, wrong or exchanged in a word of four or more
+    letters (a wrong letter: five), never the first one, in a level of at most a tenth of the rows
+    of the level it is an error for (lower Wilson bound of its share at most 2%). None is repaired
+    where a tenth of the rows lie in rare levels or more than 50 levels are common (an open
+    vocabulary: places, drugs), or where common levels are near one another. A word of the
+    dictionary is never rewritten. Levels differing in digits, signs, Roman numerals, opposites
     (hypo and hyper), negations or by a listed pair of real words never merge, nor do two declared
-    words. It fails where a real rare level is one letter away from a common one and not listed:
-    declare a vocabulary.
+    words. It fails where a real rare level is one letter away from a common one and in no
+    dictionary (a name, another language): declare a vocabulary.
 
     Examples
     --------
@@ -131,7 +135,7 @@ class CategoryNormalizer(CellCleaner):
         }
         first = self._rounds_[0]
         found = [] if first.contradictions is None else first.contradictions.by_column.values()
-        self.dependencies_ = as_table([d for said in found for d in said])
+        self.dependencies_ = as_table([d for dependencies in found for d in dependencies])
         self.mark_ = None if first.smudges is None else first.smudges.mark
         self.concepts_ = {name: plan.concept for name, plan in last.plans.items() if plan.concept}
         return fresh
@@ -157,14 +161,14 @@ class CategoryNormalizer(CellCleaner):
         """Return the text columns that may hold categories as {name: TextColumn}."""
         names = [n for n in frame.columns if is_text(frame[n]) and not is_wide(frame[n], n)]
         found = {name: text_levels(frame[name]) for name in names}
-        return {n: TextColumn(n, *said) for n, said in found.items() if said is not None}
+        return {n: TextColumn(n, *parts) for n, parts in found.items() if parts is not None}
 
     def _fitted_columns(self, frame, fresh):
         if fresh is None:
             names = [n for n in self.kinds_ if is_text(frame[n])]
             found = {name: text_levels(frame[name]) for name in names}
-            fresh = {name: said for name, said in found.items() if said is not None}
-        return {name: TextColumn(name, *said) for name, said in fresh.items()}
+            fresh = {name: parts for name, parts in found.items() if parts is not None}
+        return {name: TextColumn(name, *parts) for name, parts in fresh.items()}
 
     def _changes(self, frame, prepared=None):
         columns = self._fitted_columns(frame, prepared)
@@ -205,8 +209,8 @@ class CategoryNormalizer(CellCleaner):
     def _check_parameters(self, frame):
         if self.dependencies not in ("learn", None):
             raise InputError(f"dependencies={self.dependencies!r} is unknown; use 'learn' or None.")
-        for column, said in (self.synonyms or {}).items():
-            if not isinstance(said, dict):
+        for column, writings in (self.synonyms or {}).items():
+            if not isinstance(writings, dict):
                 raise InputError(
                     f"synonyms[{column!r}] is no mapping; write {{column: {{writing: level}}}}."
                 )
@@ -219,7 +223,7 @@ class CategoryNormalizer(CellCleaner):
 _FLAG_EVIDENCE = {
     CODED: "a number among named levels; its meaning is not guessed, declare it in synonyms",
     UNREADABLE: "characters are lost and several levels fit",
-    UNSEEN: "not among the {} levels of the training rows, nor a slip of one",
+    UNSEEN: "not among the {} levels of the training rows, nor a typing error for one",
 }
 
 

@@ -34,9 +34,10 @@ class Round:
         for name, plan in self.plans.items():
             if name not in columns:
                 continue
-            said = [plan.rewrite(level) for level in columns[name].levels]
-            if any(rule is not None for _, rule, _ in said):
-                columns[name].relabel([new for new, _, _ in said], [rule for _, rule, _ in said])
+            rewritten = [plan.rewrite(level) for level in columns[name].levels]
+            if any(rule is not None for _, rule, _ in rewritten):
+                levels, rules, _ = zip(*rewritten, strict=True)
+                columns[name].relabel(list(levels), list(rules))
 
     def _settle_contradictions(self, columns):
         mark = self.smudges.mark
@@ -71,7 +72,7 @@ def learn_round(columns, kinds, *, synonyms, vocabularies, typos, dependencies):
     synonyms, vocabularies : dict
         By column.
     typos : bool
-        Look for slips.
+        Look for typing errors.
     dependencies : bool
         Learn which columns determine others.
 
@@ -91,10 +92,10 @@ def learn_round(columns, kinds, *, synonyms, vocabularies, typos, dependencies):
         )
 
     plans = {name: plan(name) for name in columns if kinds[name] == "closed"}
-    slips = [name for name, said in plans.items() if TYPO in {r for _, r in said.exact.values()}]
-    if slips and dependencies:
+    repaired = [name for name, made in plans.items() if TYPO in {r for _, r in made.exact.values()}]
+    if repaired and dependencies:
         borne_out = _borne_out(learn_dependencies(linked))
-        plans |= {name: plan(name, borne_out.get(name, ())) for name in slips}
+        plans |= {name: plan(name, borne_out.get(name, ())) for name in repaired}
     plans |= {name: LevelPlan(is_open=True) for name in columns if kinds[name] == "open"}
     step = Round(plans)
     step.apply(columns)
@@ -122,7 +123,7 @@ def level_counts(column):
 
 
 def _sure_pairs(step, columns):
-    """Yield (slip, level) known from the levels or from other columns, without any mark."""
+    """Yield (error, level) known from the levels or from other columns, without any mark."""
     for plan in step.plans.values():
         yield from ((old, new) for old, (new, rule) in plan.exact.items() if rule == TYPO)
     for column in columns.values():

@@ -6,9 +6,15 @@ from healthml.cleaning._categories.levels import ESTABLISHED, group_templates, i
 from healthml.cleaning._categories.typos import is_smudge
 from healthml.cleaning._columns import DIGITS, fill_template, key_of, template_of
 
-FEWEST = 20  # replaced characters in distinct pairs of levels
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Replaced characters in distinct pairs of levels from which one mark damages the table.
+FEWEST = 20
+# Share of all replaced characters that are that mark.
 DOMINATES = 0.8
+# Different letters that it replaces: a mark replaces any, a typing error its neighbours.
 FEWEST_LETTERS = 5
+# Levels above which a column is not read through the mark, to bound the time.
 MOST_COLUMN_LEVELS = 2000
 
 
@@ -18,7 +24,7 @@ def learn_mark(pairs):
     Parameters
     ----------
     pairs : iterable of (str, str)
-        Levels with slips and what they should be, known from other evidence.
+        Levels with typing errors and what they should be, known from other evidence.
 
     Returns
     -------
@@ -68,7 +74,7 @@ class Smudges:
     def __init__(self, counts, mark):
         self.mark = mark
         self.counts = {} if mark is None else counts
-        self.templates = {column: group_templates(said) for column, said in self.counts.items()}
+        self.templates = {column: group_templates(own) for column, own in self.counts.items()}
 
     def read(self, column, level):
         """Return what a level was before the mark fell on it; None when several levels fit."""

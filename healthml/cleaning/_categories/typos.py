@@ -6,8 +6,12 @@ from functools import lru_cache
 from healthml._core._fingerprints import n_edits
 from healthml._core._knowledge import confusable_pairs, synonym_table
 
-SHORTEST_WORD = 4  # shorter words have too many real neighbours
-LONG_WORD = 8  # from here two slips in one word are believed when other columns agree
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Letters from which words are compared; shorter ones have too many real neighbours.
+SHORTEST_WORD = 4
+# Letters from which two errors in one word are believed when other columns agree.
+LONG_WORD = 8
 _WORD = re.compile(r"[^\W\d_]+")
 _OPPOSITES = (
     ("hypo", "hyper"),
@@ -205,7 +209,7 @@ def is_abbreviated(text, template, usual):
     """Say whether another letter stands in a short word that is written with inner capitals.
 
     Each letter of an abbreviation means something: HBsAg and HBeAg are two antigens. Letters that
-    are only exchanged are a slip all the same.
+    are only exchanged are a typing error all the same.
 
     Examples
     --------

@@ -12,20 +12,35 @@ from healthml.cleaning._columns import MOSTLY_NUMBERS, has_code_name, is_text
 from healthml.cleaning._lab_values.grammar import SO_MANY_OF, LabValue, read_cell
 
 NUMBERS, TITRES, PAIRS = "numbers", "titres", "pairs"
-SAMPLE = 2000  # levels read to decide what a text column holds
-EXACT = 2**53  # whole numbers above lose digits as floats
-NAMED = 0.5  # share of number-like cells that is enough where the name is that of a measurement
-FEW_NUMBERS = 10  # with fewer distinct numbers words beside them may be levels
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Levels read to decide what a text column holds; more cost time and change no answer.
+SAMPLE = 2000
+# Whole numbers above lose digits as floats (IEEE 754).
+EXACT = 2**53
+# Share of number-like cells that is enough where the name is that of a measurement. Lower reads
+# columns of findings with some titres, higher leaves dirty columns as text.
+NAMED = 0.5
+# Distinct numbers up to which words beside them may be levels of one scale.
+FEW_NUMBERS = 10
+# Share of words above which a column without a measurement's name stays text.
 WORDS = 0.1
-ENOUGH = 20  # cells from which a column's range is taken
-BESIDE = 2.0  # how far beyond the training range, as a factor, a reading still counts as near it
+# Cells from which a column's range is taken.
+ENOUGH = 20
+# How far beyond the training range, as a factor, a reading still counts as near it. Larger
+# settles fewer cells with two readings, which are a thousand apart.
+BESIDE = 2.0
 _NUMERIC_KINDS = ("number", "censored", "ambiguous")
-WIDE = 5  # whole numbers of at least so many digits, all of one width, are labels
-CODES = 0.2  # share of codes such as "V45" among the cells that are no numerals
+# Digits from which whole numbers of one width are labels: postal codes, telephone numbers.
+WIDE = 5
+# Share of codes such as V45 among the cells that are no numerals from which the column holds
+# codes.
+CODES = 0.2
 _CODE = re.compile(r"[A-Za-z]{1,3}[-.]?\d[\d.]*")
 _DIGITS_AND_MARKS = re.compile(r"\d*[.,]?\d[\d.,]*")
 _GROUPED = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")  # "1,022": thousands or three decimals
-FEWEST_DECISIVE = 2  # cells that settle the decimal mark of a column; one may be a typing error
+# Cells that settle the decimal mark of a column; a single one may be a typing error.
+FEWEST_DECISIVE = 2
 _LEADING_ZERO = re.compile(r"\s*0\d+\s*")
 
 

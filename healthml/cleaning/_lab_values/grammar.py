@@ -58,6 +58,7 @@ _VOIDED = (
 _VOID = re.compile(rf"\b(?:{_VOIDED}|not|no|or|and|to|of|x)\b", re.I)
 _VOID_AFTER_UNIT = re.compile(rf"\b(?:{_VOIDED})\b", re.I)
 _VOID_BEFORE = re.compile(rf"(?:[a-z]+ )*(?:{_VOIDED})\b(?: [a-z]+)*\W*(?=[<>=]*\s*\d)", re.I)
+# Exponents beyond are typing errors: no result is larger than 1e30.
 _LARGEST_POWER = 30
 SO_MANY_OF = "ratio or so many of"  # note of "14/15" and "5/10"
 _TIMES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "thou": 1e3, "mil": 1e6}

@@ -148,7 +148,7 @@ def _patients(groups):
 
 
 def _events(y, event):
-    """Return which rows have the event, or None when nobody said what the event is."""
+    """Return which rows have the event, or None where the event is not named."""
     if y is None or len(np.shape(y)) != 1:
         return None
     values = _plain_series(y)

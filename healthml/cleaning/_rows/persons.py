@@ -18,10 +18,11 @@ from healthml.exceptions import InputError
 # twice agree in 90 to 99 %. Each per cent lower takes about 0.015 bits from every agreement.
 SAME = 0.95
 # How many times as common words within one typing error of a word are, taken together, as the word
-# itself; counted on lists of surnames. Larger asks for more evidence beside a misspelt name.
+# itself. Chosen by judgement, not by simulation. Larger asks for more evidence beside a misspelt
+# name.
 SLIP = 20
-# Valid dates of birth that differ from one by one digit, or by day and month exchanged: counted on
-# the calendar. Larger asks for more evidence beside a mistyped date.
+# Valid dates of birth that differ from one by one digit, or by day and month exchanged; the
+# calendar of 1920 to 2025 has about as many. Larger asks for more evidence beside a mistyped date.
 DATE_SLIP = 35
 # Share of records taken to be a second one of somebody, before any look. Chosen by judgement, not
 # by simulation; hospitals report 1 to 10 %. Ten times more adds 3.3 bits to every pair.

@@ -1,4 +1,4 @@
-"""Pounds and inches: told from kilograms and centimetres by a second column of the same row.
+"""Pounds and inches among kilograms and centimetres, found by a second column of the row.
 
 A weight of 160 may be either, and children weigh what adults weigh in pounds. So a row is judged
 by its own body mass index: the column, where there is one, must agree with the converted values
@@ -22,13 +22,28 @@ READINGS = {  # height factor, weight factor
     ("", f"kg*{POUND:.5g}"): (1.0, 1 / POUND),
     (f"cm*{INCH:.5g}", ""): (1 / INCH, 1.0),
 }
-POSSIBLE_BMI = (8.0, 100.0)  # of a living person at any age
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Body mass index of a living person at any age; a row outside it is looked at. Narrower, and the
+# very ill and newborns are looked at too.
+POSSIBLE_BMI = (8.0, 100.0)
+# Body mass index after conversion, and of the rows that are learnt from. Wider takes in more rows
+# that are wrong as they stand.
 USUAL_BMI = (12.0, 60.0)
+# Decimal slips that would explain a row as well; what one of them explains is not converted.
 SLIPS = (10.0, 0.1, 100.0, 0.01)
-BOTH = 0.01  # how much rarer two columns in other units are than one
+# How much rarer two columns in other units are than one. Larger converts more rows in inches and
+# pounds at once, and more swapped ones wrongly.
+BOTH = 0.01
+# Rows from which a unit counts as found; with fewer it is only suspected in each.
 FEW_ROWS = 3
+# Share of rows in which the index must follow from height and weight to be used as a witness.
+# Lower trusts indices of another day; higher loses tables with much dirt.
 IDENTITY_SHARE = 0.7
-SLACK = 0.002  # relative, beyond what rounding explains
+# Relative difference of an index beyond what rounding explains: unrounded inputs of a stored
+# index.
+SLACK = 0.002
+# Decimals looked at; five and more are arithmetic, not writing.
 STEPS = range(5)
 
 

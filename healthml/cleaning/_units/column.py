@@ -9,11 +9,24 @@ from healthml.cleaning._units.evidence import ODDS
 from healthml.cleaning._units.mixture import LEAST_HOME, MOST_SLIPS, Mixture
 
 BODY = frozenset({"anthropometric", "demographic"})  # of these children differ from adults
-RATHER = 10.0  # odds against a decimal slip, another unit or anything else
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Odds that a cell is in another unit rather than a decimal slip, a third unit or anything else.
+# Higher flags more cells and converts fewer.
+RATHER = 10.0
+# Least share of decimal slips, so that a column without any still doubts a single odd cell.
 LEAST_SLIPS = 1e-4
+# Share of cells in a unit that was not decided here, and of cells of no known kind. Larger makes
+# conversions rarer.
 OTHER_SHARE, ANYTHING_SHARE = 1e-3, 1e-5
-UNUSUAL = 1.5  # standard deviations
-OFF_STEP, ANYTHING_OFF_STEP = 0.05, 1000.0  # digits unlike the others': rather an error
+# Standard deviations of the column beyond which a reading is unusual; a cell that is possible as
+# it stands and unusual in the other unit too is left. Larger converts more of the sickest.
+UNUSUAL = 1.5
+# Probability of digits unlike those of the other unit below which a cell is rather an error, and
+# how much likelier that makes it.
+OFF_STEP, ANYTHING_OFF_STEP = 0.05, 1000.0
+# Shipped codes for missing values that are never converted; smaller ones (9, 99) are real values
+# of many measures.
 LARGEST_CODES = np.array(sorted(c for c in number_codes() if c >= 777))
 
 

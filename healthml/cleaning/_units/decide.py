@@ -11,14 +11,28 @@ from healthml.cleaning._units.column import BODY, ColumnUnits, logs, usable_numb
 from healthml.cleaning._units.evidence import FEWEST, Cells, Evidence, spreads_needed, weigh
 from healthml.cleaning._units.mixture import Grid, Mixture
 
-MOST_PER_GROUP = 20_000  # cells looked at when learning; more of a group are thinned evenly
-MOST_COUNTS = 2**21  # counts of distinct values by group, beyond which cells are sorted instead
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Cells of a group looked at when learning; more are thinned evenly. It bounds the time.
+MOST_PER_GROUP = 20_000
+# Counts of distinct values by group up to which cells are counted rather than sorted: 16 MiB.
+MOST_COUNTS = 2**21
+# Numbers from which a column is looked at; fewer show neither centre nor spread.
 FEWEST_CELLS = 20
-FEW_SURE = 3  # cells below which a decision is taken back
-AS_GOOD, AS_GOOD_IN_TABLE = 0.4, 0.1  # shares at which the canonical unit is the usual one
-PLAIN = 0.9  # share of a column that is in one unit
-OWN = 0.25  # usual cells per suspect from which a group is compared with itself
-BODY_FACTOR = np.log(20)  # units of body measures closer than this need a second column
+# Cells that a decision must convert or flag to stand.
+FEW_SURE = 3
+# Shares of the cells from which the canonical unit is the usual one although another is commoner:
+# alone, and where most columns of the table are in canonical units. Lower keeps more columns
+# canonical.
+AS_GOOD, AS_GOOD_IN_TABLE = 0.4, 0.1
+# Share of a column from which it counts as being in one unit, for the rule above.
+PLAIN = 0.9
+# Usual cells per suspect from which a group is compared with itself. Lower compares groups that
+# are wholly in another unit with their few odd cells; higher lets other sites' patients decide.
+OWN = 0.25
+# Log factor below which units of body measures need a second column: children weigh what adults
+# weigh in pounds, and no one weighs what another does in grams.
+BODY_FACTOR = np.log(20)
 
 
 def learn_column(column, variable, x, groups, n_groups):

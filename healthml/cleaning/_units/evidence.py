@@ -12,23 +12,41 @@ from scipy.stats import fisher_exact
 from healthml._core._intervals import wilson
 from healthml.cleaning._units.mixture import ALIKE, SLIPS, Shape
 
-FEWEST = 5  # cells that make a set
-REAL_OUTSIDE = 0.02  # share of a real table that may lie outside the soft limits
-ILL_OUTSIDE = 0.05  # the same of a group of very ill patients
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Cells that make a set; fewer are single cells, which digits and centre say nothing about.
+FEWEST = 5
+# Share of a real table that may lie outside the soft limits. Higher misses small sets, lower
+# takes intensive care for another unit.
+REAL_OUTSIDE = 0.02
+# The same for a group of very ill patients.
+ILL_OUTSIDE = 0.05
+# Share of a set outside the limits from which the range alone, with the factor, decides.
 NEARLY_ALL = 0.8
-SURE = 1e-6  # of chance, for what is tested
-ODDS = 1000.0  # of one explanation against another
-OFTEN = 0.05  # share of cells above which a set is no collection of slips
-LIKE_TEN = 0.06  # log10 factors this close to a whole number cannot be told by digits alone
+# Level of Fisher's tests of groups and digits: some thousand sets may be tested in one table.
+# Higher decides on chance in wide tables.
+SURE = 1e-6
+# Odds of one explanation against another: what the documentation promises. Lower converts more
+# cells, and more of them wrongly.
+ODDS = 1000.0
+# Share of cells above which a set is no collection of decimal slips, which are few.
+OFTEN = 0.05
+# Log10 factors this close to a whole number move the decimal point: digits cannot tell them from
+# slips.
+LIKE_TEN = 0.06
 # Spreads (log scale) by which two units of a measure must lie apart to be told by values. Set on
 # the simulated tables of benchmarks/dirty_tables.py: 3 loses a twentieth of the mix-ups that 2.5
 # finds, and at 2 a site whose patients are three times as ill passes for another unit. Factors that
 # sites differ by anyway (a dialysis unit's urea is three times a ward's) need more.
 APART, APART_NEAR = 2.5, 4.0
 NEAR = np.log(4.0)
+# Shares of numbers with at most so many decimals from which a column, or a set with some
+# strangers in it, is written that way.
 NEARLY_ALL_ON_STEP, MOSTLY = 0.98, 0.9
-WIDE = 5.0  # ratio of large to small values that shows how a column is rounded
-STEPS = range(5)  # decimals looked at
+# Ratio of large to small values that shows whether rounding keeps decimals or digits.
+WIDE = 5.0
+# Decimals looked at; five and more are arithmetic, not writing.
+STEPS = range(5)
 
 
 @dataclass

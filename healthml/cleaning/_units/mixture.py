@@ -11,15 +11,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WIDTH = 0.002  # of a grid cell, in log units
-SLIPS = np.log([10.0, 0.1, 100.0, 0.01])  # decimal point one or two places off
-MOST_SLIPS = np.array([0.005, 0.005, 0.0005, 0.0005])  # share of cells that may have slipped
-TAIL, TAIL_SCALE = 0.02, 3.0  # real patients far from the middle: share and spread
-OUTSIDE_HARD, OUTSIDE_SOFT = 1e-5, 0.05  # how much rarer a value is beyond the limits
-LEAST_HOME = 0.02  # share of cells that may be as they should, in any group
-ALIKE = 0.03  # log factors closer than this are one
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Width of a grid cell in log units: a fifth of the narrowest spread. Wider is faster and blurs
+# measures such as pH.
+WIDTH = 0.002
+# Decimal point one or two places off.
+SLIPS = np.log([10.0, 0.1, 100.0, 0.01])
+# Largest shares of cells that may have slipped, by kind. Larger lets slips take the place of a
+# unit ten times larger.
+MOST_SLIPS = np.array([0.005, 0.005, 0.0005, 0.0005])
+# Real patients far from the middle: their share, and how much wider they spread. Larger leaves
+# more mix-ups to a person, smaller converts the sickest.
+TAIL, TAIL_SCALE = 0.02, 3.0
+# How much rarer a value is beyond the hard and the soft limits than the shape alone says.
+OUTSIDE_HARD, OUTSIDE_SOFT = 1e-5, 0.05
+# Least share of cells that are as they should be, in any group, so that a group wholly in another
+# unit can still have single right cells.
+LEAST_HOME = 0.02
+# Log factors closer than this are taken for one: 3 %.
+ALIKE = 0.03
+# Peaks of the histogram from which the fit starts. More cost time; two peaks are the usual case
+# of two units.
 MOST_STARTS = 3
-NARROWEST = 0.01  # smallest spread of the population, in log units
+# Smallest spread of the population in log units: about that of pH.
+NARROWEST = 0.01
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,11 +13,18 @@ from healthml._core._knowledge import concept_limits, distinct_units
 from healthml.cleaning._units.evidence import FEWEST, ODDS, in_group
 from healthml.cleaning._units.mixture import Shape
 
+# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
+# not by simulation.
+# Rows with both values from which two columns are compared.
 FEWEST_PAIRS = 50
-LOOSEST = 0.2  # spread of the log ratio beyond which two columns are two measures
-FAR = 6.0  # spreads at which a factor lies
-NEAR = 0.3  # share of the log factor within which a ratio is taken for it, once it was found
-FEW_BETWEEN = 0.25  # cells half way in a window as wide, as a share of those at the factor
+# Spread of the log ratio beyond which two columns are two measures, not one measured twice.
+LOOSEST = 0.2
+# Spreads of the ratio at which a unit's factor must lie, so that no real change reaches it.
+FAR = 6.0
+# Share of the log factor within which a ratio is taken for it, once it was found.
+NEAR = 0.3
+# Cells half way to the factor, as a share of those at it, up to which the peak stands alone.
+FEW_BETWEEN = 0.25
 
 
 @dataclass(eq=False)
