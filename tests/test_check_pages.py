@@ -30,7 +30,8 @@ CONSTANTS = {
         ): "by them. Below {} this finding",
     },
     "HM103": {
-        ("reporting._checks.leakage", "_ALPHA"): "chance is below {}. ## What",
+        ("validation._leakage.event_free", "ALPHA"): "that chance is below {}. It must",
+        ("validation._leakage.event_free", "STEP_DOWN"): "rate divided by {}. ## What",
         (
             "validation._leakage.screen_columns",
             "event_free_strata(max_levels)",
@@ -43,10 +44,6 @@ CONSTANTS = {
             "validation._leakage.screen_columns",
             "event_free_strata(min_rows)",
         ): "with at least {} patients. A",
-        (
-            "validation._leakage.screen_columns",
-            "event_free_strata(rare)",
-        ): "are at most {} of those",
         (
             "validation._leakage.screen_columns",
             "event_free_strata(confidence_level)",
@@ -116,24 +113,31 @@ CONSTANTS = {
         ("reporting._checks.cleaning", "_SURE_OF_NOISE"): "is wrong reaches {}. Nothing is",
     },
     "HM301": {
-        ("validation._leakage.late_columns", "TOO_STRONG"): "lower end reaches {}; or whose",
         (
-            "validation._leakage.late_columns",
-            "LEVEL_NAMED_AND_TELLING",
-        ): "column alone reaches {}. It is",
-        ("validation._leakage.late_columns", "REPEATS_OUTCOME"): "whole model, reaches {}. ## What",
+            "validation._leakage.suspects",
+            "REPEATS_OUTCOME",
+        ): "end, reaches {}. ## What",
     },
     "HM302": {
-        ("validation._leakage.late_columns", "REPEATS_OUTCOME"): "the model reaches {}. ## What",
+        ("validation._leakage.jumps", "EXCEPTIONS"): "at most {} of the rows break",
+        ("validation._leakage.jumps", "FEWEST_VALUES"): "at least {} different values",
+        ("validation._leakage.suspects", "ALWAYS_RATE"): "at least {} of the rows",
+        ("validation._leakage.suspects", "FEWEST_ROWS"): "level of at least {} rows",
+        ("validation._leakage.suspects", "HONEST_ALONE"): "conservative end passes {}, or",
+        ("validation._leakage.suspects", "HONEST_MODEL"): "suspects is above {} at",
     },
     "HM304": {
-        ("reporting._checks.leakage", "_flexible_probe(most)"): "on at most {} rows of",
+        ("validation._leakage.case", "SOME_ROWS"): "about {} rows of",
     },
     "HM305": {
         ("_core._fingerprints.judge", "FALSE_ALARM"): "all pairs ({}), with at",
         ("_core._fingerprints.judge", "LEAST_SHARE"): "with at least {} of the",
     },
     "HM309": {
+        ("validation._leakage.made_rows", "NEIGHBOURS"): "two of their {} nearest",
+        ("validation._leakage.made_rows", "SHARE"): "in at least {} of the rows of one",
+        ("validation._leakage.made_rows", "ONE_SIDED"): "{} times the share of the",
+        ("validation._leakage.made_rows", "FEWEST_COLUMNS"): "with at least {} continuous",
         ("validation._leakage.target_encoded", "FEWEST_LEVELS"): "over at least {} levels with",
         ("validation._leakage.target_encoded", "ENOUGH_LEVELS"): "fit exactly, over {} when the",
         ("validation._leakage.target_encoded", "FAR_BELOW"): "scatter is below {} of what",

@@ -8,13 +8,12 @@ import pandas as pd
 
 from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._findings import check_rules
-from healthml._core._fingerprints import duplicate_clusters
 from healthml._core._tables import check_table, sensitive_frame, to_pandas
 from healthml.cleaning import quality_report
 from healthml.cleaning._quality import find_repairs
 from healthml.exceptions import InputError
 from healthml.schema import Schema
-from healthml.validation._leakage import join_units
+from healthml.validation._leakage import join_units, role_columns, row_copies
 from healthml.validation._reference_models import as_read, default_model
 from healthml.validation._scoring import Evaluator
 
@@ -35,25 +34,30 @@ class Roles:
 
 @dataclass(frozen=True)
 class Leaks:
-    """What the screening for leaks found; nothing, where no column could be screened.
+    """What `check_leakage` answered; nothing, where there was no column to screen.
 
     Parameters
     ----------
-    suspects : dict of str to str
-        Columns under suspicion and why.
-    screen : ColumnScreen or None
-        What each column does alone.
+    answers : LeakAnswers or None
+        All findings, open questions and the screening.
+    columns : list of str or None
+        Columns of the model above suspicion, on which changes of the table are measured.
     risk : ndarray or None
-        Out-of-sample risks of the model refitted without the suspects; None without suspects, or
+        Out-of-sample risks of the model refitted on these columns; None without suspects, or
         where it could not be refitted.
     scores : PairedScores or None
         Of "model" and "variant", the model without the suspects.
     """
 
-    suspects: dict = field(default_factory=dict)
-    screen: object = None
+    answers: object = None
+    columns: list | None = None
     risk: np.ndarray | None = None
     scores: object = None
+
+    @property
+    def suspects(self):
+        """Columns under suspicion and why."""
+        return {} if self.answers is None else self.answers.suspects
 
 
 @dataclass(frozen=True)
@@ -268,7 +272,7 @@ def build_case(X, y, roles, *, model, refit, event, options):
     classes, y01 = check_event(raw, event=event, name="the outcome", groups=roles.groups)
     X = check_table(X, "table with a known outcome")
     rng = np.random.RandomState(options.get("seed", 0))
-    duplicates = duplicate_clusters(X) if X.shape[1] > 1 else None
+    duplicates = row_copies(X)
     units = join_units(roles.groups, duplicates)
     thresholds, declared = threshold_grid(options.get("threshold_range"), float(y01.mean()))
     judge = Evaluator(
@@ -361,22 +365,12 @@ def _left_out(X, roles, schema, is_default):
         if declared is not None:
             left[declared] = f"declared as {name}"
         elif array is not None:
-            same = [c for c in X.columns if same_values(X[c], array)]
+            same = role_columns(X, array, None)
             left |= dict.fromkeys(same, f"declared as {name}")
     left = {name: why for name, why in left.items() if name in X.columns}
     if len(left) == X.shape[1]:
         raise InputError("No feature is left for the model beside site and time.")
     return left
-
-
-def same_values(column, array):
-    """Say whether a column holds the values of a role, missing ones included."""
-    ours, our_levels = pd.factorize(column)
-    theirs = pd.Series(np.asarray(array, dtype=object))
-    theirs, their_levels = pd.factorize(theirs.where(theirs.ne("missing") & theirs.notna()))
-    return np.array_equal(ours, theirs) and [*map(_label, our_levels)] == [
-        *map(_label, their_levels)
-    ]
 
 
 def threshold_grid(threshold_range, prevalence, n=21):

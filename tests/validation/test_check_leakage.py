@@ -32,7 +32,7 @@ def only(monkeypatch, *names):
     assert len(looks) == len(names)
     monkeypatch.setattr(_check_leakage, "_LOOKS", looks)
     if "look_at_rows" not in names:
-        monkeypatch.setattr(_leak_inputs, "_copies", lambda frame: None)
+        monkeypatch.setattr(_leak_inputs, "row_copies", lambda frame: None)
 
 
 def row(result, code):
@@ -154,7 +154,7 @@ def test_a_column_that_looks_like_the_patient_is_asked_about(visits, monkeypatch
 
 
 def test_declared_columns_are_a_leak_and_strong_ones_a_question(monkeypatch):
-    only(monkeypatch, "look_at_columns")
+    only(monkeypatch, "look_at_columns", "look_at_suspects")
     X, y, rng = plain(4)
     X["panel"] = y + 0.35 * rng.normal(size=N)
     asked = row(check_leakage(X, y, random_state=0), "HM302")
@@ -166,7 +166,7 @@ def test_declared_columns_are_a_leak_and_strong_ones_a_question(monkeypatch):
     said = check_leakage(X, y, known_after="panel", random_state=0)
     assert said.table["code"].tolist() == ["HM303"]
     assert (row(said, "HM303")["verdict"], row(said, "HM303")["severity"]) == ("leak", "serious")
-    assert row(said, "HM303")["estimate"] == pytest.approx(asked["estimate"])
+    assert row(said, "HM303")["estimate"] == pytest.approx(asked["estimate"], abs=0.01)
     lenient = check_leakage(
         X, y, known_after="panel", severity_rules={"auroc": 0.5}, random_state=0
     )
@@ -174,13 +174,13 @@ def test_declared_columns_are_a_leak_and_strong_ones_a_question(monkeypatch):
 
 
 def test_the_outcome_itself_is_asked_about_and_never_called_a_leak(monkeypatch):
-    only(monkeypatch, "look_at_columns")
+    only(monkeypatch, "look_at_columns", "look_at_suspects")
     X, y, _ = plain(5)
     result = check_leakage(X.assign(lane=np.where(y == 1, "p", "q")), y, random_state=0)
     found = row(result, "HM301")
-    assert (found["verdict"], found["severity"]) == ("ask", "moderate")
+    assert (found["verdict"], found["severity"]) == ("ask", "serious")
     only_it = check_leakage(pd.DataFrame({"lane": np.where(y == 1, "p", "q")}), y, random_state=0)
-    assert "coin toss" in row(only_it, "HM301")["meaning"]
+    assert "no other column is left" in row(only_it, "HM301")["meaning"]
 
 
 @pytest.mark.parametrize("written", ["date", "text"])
@@ -285,7 +285,7 @@ def test_a_stratum_without_events_is_asked_about(monkeypatch):
     result = check_leakage(X, np.where(dead, 0, y), random_state=0)
     found = row(result, "HM103")
     assert (found["verdict"], found["columns"]) == ("ask", ("status",))
-    assert ": 0 events; the other columns let about" in found["evidence"]
+    assert "0 events in" in found["evidence"]
 
 
 def test_gaps_that_tell_the_outcome_are_a_note(monkeypatch):
@@ -314,7 +314,7 @@ def test_a_schema_declares_the_roles(visits, monkeypatch):
 
 
 def test_a_procedure_that_needs_the_suspects_falls_back_to_the_default(monkeypatch):
-    only(monkeypatch, "look_at_columns")
+    only(monkeypatch, "look_at_columns", "look_at_suspects")
     X, y, rng = plain(13)
     X["panel"] = y + 0.35 * rng.normal(size=N)
 

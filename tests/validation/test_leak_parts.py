@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, RepeatedKFold
 from sklearn.preprocessing import TargetEncoder
 
 from healthml.validation._leakage.case import join_units
-from healthml.validation._leakage.late_columns import dated_later, suspect_columns
+from healthml.validation._leakage.late_columns import dated_later
 from healthml.validation._leakage.prepared import filled_columns, scaled_columns
 from healthml.validation._leakage.refitted_steps import EncodedAgain, PreparedAgain
 from healthml.validation._leakage.repeated_rows import copy_counts, crossing_sets, join_codes
@@ -252,18 +252,6 @@ def test_units_join_patients_that_share_a_copy():
 
 
 # columns
-
-
-def test_what_makes_a_column_suspect():
-    table = pd.DataFrame(
-        {
-            "column": ["a", "b", "c", "d"],
-            "lower": [0.91, 0.2, 0.71, 0.69],
-            "named": ["", "los", "", ""],
-            "level_named": ["", "", "death", "death"],
-        }
-    )
-    assert list(suspect_columns(table)) == ["a", "b", "c"]
 
 
 def test_dates_are_compared_with_the_time_of_prediction():

@@ -8,8 +8,12 @@ from scipy.stats import binom, norm
 from sklearn.metrics import roc_auc_score
 
 from healthml._core._intervals import simultaneous_level, z_value
-from healthml.validation._leakage import event_free_strata, screen_columns
-from healthml.validation._leakage.screen_columns import column_bins, out_of_fold_rate
+from healthml.validation._leakage.screen_columns import (
+    column_bins,
+    event_free_strata,
+    out_of_fold_rate,
+    screen_columns,
+)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from healthml.cleaning._quality.screens.roles import (
     IDENTIFIER,
     ROW_NUMBER,
     UNIQUE_TEXT,
+    screen_codes,
     screen_future_counts,
     screen_identifiers,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Repairs",
     "find_repairs",
     "quality_report",
+    "screen_codes",
     "screen_future_counts",
     "screen_identifiers",
     "screen_row_order",

@@ -1,7 +1,6 @@
 """What is in the columns: codes, impossible values, copies, missing values, file order."""
 
 import numpy as np
-import pandas as pd
 
 from healthml._core._findings import NOTE, Finding
 from healthml.imputation import missingness_report
@@ -16,7 +15,6 @@ from healthml.reporting._checks.look import (
     without_columns,
 )
 from healthml.reporting._report import Figure, NotAssessed, Section
-from healthml.validation._leakage import screen_columns
 
 _INDICATORS_TELL = 0.55
 _TO_VERIFY = ("impossible_value", "verify_value", "unit_suspected", "new_unit_suspected")
@@ -163,53 +161,23 @@ def _with_repair(case, report, note, rows, label):
 
 
 def check_not_features(case):
-    """Refit without columns that should not be features: risks, counts of the file, name tags."""
-    report = case.quality
-    plan = (
-        (
-            "HM306",
-            ("future_count",),
-            "count the patient's rows in this file, later ones too",
-            "Count earlier rows only, or leave it out.",
-        ),
-        (
-            "HM307",
-            ("probability_like",),
-            "may be another model's risk, used as a plain feature",
-            "Declare it as the existing score (score), so that it is compared instead.",
-        ),
-        (
-            "HM308",
-            ("identifier", "row_number", "unique_text"),
-            "are identifiers, row numbers or free text, not measurements",
-            "Declare it as identifier, or exclude it.",
-        ),
+    """Refit without columns that may be another model's risk."""
+    note = _counted(
+        case.quality.select("probability_like"),
+        "HM307",
+        "may be another model's risk, used as a plain feature",
+        "Declare it as the existing score (score), so that it is compared instead.",
     )
-    findings = []
-    for code, rules, what, remedy in plan:
-        note = _counted(report.select(*rules), code, what, remedy)
-        if note is None:
-            continue
-        base = base_columns(case)
-        columns = [c for c in base if str(c) in note.columns]
-        if not case.refit or not columns or len(columns) == len(base):
-            findings.append(note)
-            continue
-        change, _, _ = without_columns(case, columns, label=f"without {names_in_words(columns)}")
-        effect = auc_effect(case, *change, f"AUC with {names_in_words(columns, 4)} minus without")
-        findings.append(
-            graded(
-                case,
-                code,
-                effect,
-                note.title,
-                note.evidence,
-                remedy,
-                columns=columns,
-                cause_known=code == "HM306",
-            )
-        )
-    return Look(tuple(findings))
+    if note is None:
+        return Look()
+    base = base_columns(case)
+    columns = [c for c in base if str(c) in note.columns]
+    if not case.refit or not columns or len(columns) == len(base):
+        return Look((note,))
+    change, _, _ = without_columns(case, columns, label=f"without {names_in_words(columns)}")
+    effect = auc_effect(case, *change, f"AUC with {names_in_words(columns, 4)} minus without")
+    words = (note.title, note.evidence, note.remedy)
+    return Look((graded(case, "HM307", effect, *words, columns=columns, cause_known=False),))
 
 
 def check_redundancy(case):
@@ -337,23 +305,3 @@ def _differing(table, where):
         return table.iloc[:0]
     real = (table[p_name] * len(table) < 0.001) & (table[v_name] >= 0.1)
     return table[real].sort_values(v_name, ascending=False)
-
-
-def check_row_order(case):
-    """Report when the place of a row in the file tells the outcome or what is missing."""
-    rows = case.quality.select("row_order_outcome", "row_order_missing")
-    if rows.empty:
-        return Look()
-    place = pd.DataFrame({"row position": np.arange(len(case.y))})
-    alone = screen_columns(place, case.y, fold=case.judge.folds[0], groups=case.units).table.iloc[0]
-    names = [c or "the outcome" for c in rows["column"]]
-    finding = Finding(
-        "HM213",
-        NOTE,
-        "The order of the file carries information",
-        f"{names_in_words(names)} depend on the place in the file; the row position alone reaches "
-        f"an AUC of {interval_words(alone)}.",
-        "Never split by file order nor use the row number; ask what the order stands for.",
-        columns=tuple(n for n in names if n != "the outcome"),
-    )
-    return Look((finding,))

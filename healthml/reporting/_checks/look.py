@@ -6,6 +6,9 @@ import numpy as np
 from scipy.stats import norm
 
 from healthml._core._findings import Effect, Finding, grade
+from healthml.validation._leakage import interval_words, names_in_words
+
+__all__ = ["interval_words", "names_in_words"]
 
 MANY_ROWS = 30_000  # rows left out that are plenty to measure what a change of the table does
 
@@ -38,13 +41,15 @@ def base_columns(case):
     Small effects cannot be seen beside a column that holds the answer, so what the checks of the
     data change is measured on the model without such columns.
     """
-    kept = [c for c in case.model_columns if c not in case.leaks.suspects]
-    return kept or case.model_columns
+    return case.leaks.columns or case.model_columns
 
 
 def base_risk(case):
     """Return the risks of the model on its base columns."""
-    return case.risk if case.leaks.risk is None else case.leaks.risk
+    if case.leaks.risk is not None:
+        return case.leaks.risk
+    same = not case.refit or base_columns(case) == case.model_columns
+    return case.risk if same else case.leaks.answers.case.base_risk
 
 
 def without_columns(case, drop, *, label):
@@ -91,17 +96,6 @@ def looks_like(case, role):
     """Say in brackets which column looks like a role nobody declared, if any."""
     name = proposed(case, role)
     return f" ({name} looks like one)" if name is not None else ""
-
-
-def names_in_words(columns, most=8):
-    """Return column names as one phrase."""
-    shown = ", ".join(map(str, list(columns)[:most]))
-    return shown + (f" and {len(columns) - most} more" if len(columns) > most else "")
-
-
-def interval_words(row, digits=3):
-    """Return "estimate (lower to upper)" of a table row."""
-    return f"{row['estimate']:.{digits}f} ({row['lower']:.{digits}f} to {row['upper']:.{digits}f})"
 
 
 def z_for(n_comparisons, confidence_level=0.95):

@@ -25,13 +25,14 @@ from healthml.reporting._checks.data import (
     check_missingness,
     check_not_features,
     check_redundancy,
-    check_row_order,
 )
 from healthml.reporting._checks.leakage import (
     check_eligibility,
     check_known_after,
     check_leaks,
+    check_numbering,
     check_repeated_rows,
+    check_row_order,
     check_rows_against_patients,
 )
 from healthml.reporting._checks.performance import check_drivers, check_performance
@@ -64,7 +65,7 @@ class Check:
 CHECKS = (
     Check("Who is in the table?", check_flow, ("HM101",)),
     Check("Is the task declared?", check_task, ("HM104",)),
-    Check("Does a column hold the answer?", check_leaks, ("HM301", "HM302"), True),
+    Check("Does a column hold the answer?", check_leaks, ("HM301", "HM302", "HM309"), True),
     Check(
         "How well does it predict, and is it better than something simple?",
         check_performance,
@@ -72,7 +73,7 @@ CHECKS = (
     ),
     Check("Which columns are known later?", check_known_after, ("HM303",), True),
     Check("Do patients repeat?", check_rows_against_patients, ("HM304",)),
-    Check("Do rows repeat?", check_repeated_rows, ("HM204", "HM305")),
+    Check("Do rows repeat?", check_repeated_rows, ("HM204", "HM305"), True),
     Check("Can the outcome happen to everybody?", check_eligibility, ("HM103",), True),
     Check("Is the outcome recorded alike at every site?", check_outcome_by_site, ("HM105",)),
     Check("Do all sites write a column in the same way?", check_site_words, ("HM107",), True),
@@ -86,15 +87,11 @@ CHECKS = (
     Check("Has each level one name?", check_level_names, ("HM218",), True),
     Check("Are dates written as text?", check_text_dates, ("HM207",), True),
     Check("Are outcomes recorded wrongly?", check_labels, ("HM219",), True),
-    Check(
-        "Are there identifiers, counts or risks among the features?",
-        check_not_features,
-        ("HM306", "HM307", "HM308"),
-        True,
-    ),
+    Check("Do columns number rows or count visits?", check_numbering, ("HM306", "HM308"), True),
+    Check("Is another model's risk a feature?", check_not_features, ("HM307",), True),
     Check("Which columns are copies?", check_redundancy, ("HM212",), True),
     Check("What is missing?", check_missingness, ("HM209", "HM210", "HM211"), True),
-    Check("Does the order of the file tell anything?", check_row_order, ("HM213",)),
+    Check("Does the order of the file tell anything?", check_row_order, ("HM213",), True),
     Check("Which columns drive the risk?", check_drivers, ("HM407",)),
     Check("Does it hold at another site?", check_sites, ("HM404",)),
     Check("Does it hold later?", check_later, ("HM405",)),

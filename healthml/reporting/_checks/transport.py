@@ -20,7 +20,7 @@ from healthml.reporting._checks.look import (
     without_columns,
 )
 from healthml.reporting._report import Figure, NotAssessed, Section
-from healthml.validation._leakage import screen_columns
+from healthml.validation._leakage import role_columns, screen_columns
 from healthml.validation._transport import later_time, leave_site_out, ranking_at_new_sites
 
 
@@ -108,10 +108,8 @@ def _not_assessed(topic, reason, needed, code):
 
 def _without_role(case, role):
     """Return the base columns without those that repeat the role's values."""
-    from healthml.reporting._case import same_values
-
     array = getattr(case.roles, role)
-    keep = [c for c in base_columns(case) if not same_values(case.X[c], array)]
+    keep = [c for c in base_columns(case) if c not in role_columns(case.X, array, None)]
     return case.table[keep or base_columns(case)]
 
 

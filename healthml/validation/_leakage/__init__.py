@@ -1,27 +1,24 @@
 """What would make a performance look better than it is."""
 
 from healthml.validation._leakage.case import join_units
-from healthml.validation._leakage.check import LeakageResult, check_leakage
-from healthml.validation._leakage.late_columns import REPEATS_OUTCOME, suspect_columns
+from healthml.validation._leakage.check import LeakageResult, LeakAnswers, check_leakage, find_leaks
+from healthml.validation._leakage.inputs import make_case, role_columns, row_copies
 from healthml.validation._leakage.membership import MembershipResult, membership_inference
-from healthml.validation._leakage.repeated_rows import (
-    copy_counts,
-    crossing_sets,
-    patients_with_both,
-)
-from healthml.validation._leakage.screen_columns import event_free_strata, screen_columns
+from healthml.validation._leakage.screen_columns import screen_columns
+from healthml.validation._leakage.words import interval_words, names_in_words
 
 __all__ = [
-    "REPEATS_OUTCOME",
+    "LeakAnswers",
     "LeakageResult",
     "MembershipResult",
     "check_leakage",
-    "copy_counts",
-    "crossing_sets",
-    "event_free_strata",
+    "find_leaks",
+    "interval_words",
     "join_units",
+    "make_case",
     "membership_inference",
-    "patients_with_both",
+    "names_in_words",
+    "role_columns",
+    "row_copies",
     "screen_columns",
-    "suspect_columns",
 ]

@@ -1,6 +1,6 @@
 """Whether anything tells the model what it could not know, or shows it the rows of its test."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 
 import numpy as np
@@ -9,13 +9,28 @@ import pandas as pd
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result
 from healthml.exceptions import InputError
-from healthml.validation._leakage.case import ASK, LEAK, NOTED, Leak
+from healthml.validation._leakage.case import (
+    ASK,
+    LEAK,
+    NOTED,
+    Leak,
+    LeakCase,
+    Screening,
+    Unknown,
+)
 from healthml.validation._leakage.event_free import look_at_eligibility, look_at_missingness
 from healthml.validation._leakage.inputs import make_case
-from healthml.validation._leakage.late_columns import look_at_columns, screen
+from healthml.validation._leakage.late_columns import (
+    dated_later,
+    look_at_columns,
+)
+from healthml.validation._leakage.made_rows import look_at_made_rows
 from healthml.validation._leakage.prepared import look_at_prepared
 from healthml.validation._leakage.repeated_rows import look_at_rows
 from healthml.validation._leakage.row_order import look_at_order, number_columns
+from healthml.validation._leakage.screen_columns import screen_columns
+from healthml.validation._leakage.suspect_findings import look_at_suspects
+from healthml.validation._leakage.suspects import find_suspects
 from healthml.validation._leakage.target_encoded import encoded_columns, look_at_encoded
 
 _SEVERE = ("serious", "moderate", "not assessable", "note")
@@ -158,7 +173,7 @@ def check_leakage(
     severity_rules : dict, optional
         Other cut-offs of harm, such as ``{"auroc": 0.05}``.
     n_repeats : int, optional
-        Repeats of the 5-fold cross-validation for columns; by default by size (2, 1).
+        Repeats of the 5-fold cross-validation for columns; by default 2 up to 1,000 rows, else 1.
     confidence_level : float, default=0.95
         Level of the intervals.
     n_jobs : int, optional
@@ -228,14 +243,14 @@ def check_leakage(
         verbose=verbose,
         seed=_seed(random_state),
     )
-    _prepare(case)
-    answers = [one for look in _LOOKS for one in look(case)]
-    return _result(case, answers)
+    return _result(find_leaks(case))
 
 
 _LOOKS = (
     look_at_columns,
+    look_at_suspects,
     look_at_encoded,
+    look_at_made_rows,
     look_at_prepared,
     look_at_order,
     look_at_rows,
@@ -244,15 +259,76 @@ _LOOKS = (
 )
 
 
-def _prepare(case):
+@dataclass(frozen=True)
+class LeakAnswers:
+    """All answers about one table, and the case with what its screening found.
+
+    Parameters
+    ----------
+    case : LeakCase
+        Table, roles, splits and screening.
+    leaks : tuple of Leak
+        The findings, the gravest first.
+    unknown : tuple of Unknown
+        What could not be told.
+    """
+
+    case: LeakCase
+    leaks: tuple
+    unknown: tuple
+
+    @property
+    def findings(self):
+        """The findings, the gravest first."""
+        return tuple(leak.finding for leak in self.leaks)
+
+    @property
+    def suspects(self):
+        """Columns that may hold the answer or were computed from it, and why."""
+        found = self.case.screening
+        over = {c: f"computed over {what}" for c, what in found.encoded.items()}
+        dated = dict.fromkeys(found.dated, "dates after the prediction")
+        suspects = {c: suspect.reason for c, suspect in found.suspects.items()}
+        return {**suspects, **dated, **over}
+
+
+def find_leaks(case):
+    """Screen the columns, then ask every question of the case.
+
+    Parameters
+    ----------
+    case : LeakCase
+        From `make_case`.
+
+    Returns
+    -------
+    LeakAnswers
+    """
+    case = replace(case, screening=screen(case))
+    answers = [answer for look in _LOOKS for answer in look(case)]
+    leaks = [answer for answer in answers if isinstance(answer, Leak)]
+    leaks.sort(key=lambda leak: _SEVERE.index(leak.finding.severity))
+    unknown = tuple(answer for answer in answers if isinstance(answer, Unknown))
+    return LeakAnswers(case, tuple(leaks), unknown)
+
+
+def screen(case):
     """Find the columns that the base model must do without, before anything is measured."""
-    screen(case)
+    alone = screen_columns(
+        case.table,
+        case.y,
+        fold=case.judge.folds[0],
+        groups=case.units,
+        outcome=case.outcome,
+        confidence_level=case.level,
+    )
     encoded = encoded_columns(case.X, case.y, case.groups)
-    case.cache["encoded"] = {c: v for c, v in encoded.items() if c not in case.known_after}
-    numbered = number_columns(case)
-    for name in [*encoded, *numbered]:
-        case.cache["suspects"].pop(name, None)
-    case.cache["out"] |= set(encoded) | set(numbered)
+    encoded = {c: over for c, over in encoded.items() if c not in case.known_after}
+    numbered, order = number_columns(case)
+    dated = dated_later(case.X, case.time)
+    proven = {*case.known_after, *dated, *encoded, *numbered}
+    suspects = find_suspects(case, alone.table, proven)
+    return Screening(alone, suspects, dated, encoded, numbered, order)
 
 
 def _seed(random_state):
@@ -265,24 +341,23 @@ def _seed(random_state):
     return int(random_state)
 
 
-def _result(case, answers):
-    found = [one for one in answers if isinstance(one, Leak)]
-    found.sort(key=lambda one: _SEVERE.index(one.finding.severity))
-    open_ = [vars(one) for one in answers if not isinstance(one, Leak)]
+def _result(found):
+    case = found.case
     model = (
         "the default models" if case.is_default else f"the procedure {type(case.model).__name__}"
     )
-    if case.cache.get("fallback"):
+    if case.fallbacks:
         model += " (the default one where it could not be refitted on fewer columns)"
     return LeakageResult(
-        pd.DataFrame([_row(one) for one in found], columns=list(_COLUMNS)).astype(_COLUMNS),
-        findings=tuple(one.finding for one in found),
-        not_assessed=pd.DataFrame(open_, columns=["topic", "reason", "remedy", "code"]),
-        screen=case.cache["screen"],
+        pd.DataFrame([_row(leak) for leak in found.leaks], columns=list(_COLUMNS)).astype(_COLUMNS),
+        findings=found.findings,
+        not_assessed=pd.DataFrame(map(vars, found.unknown), columns=_UNKNOWN),
+        screen=case.screening.alone.table,
         estimand=f"Change in the AUC of {model}, refitted, for new patients of the same kind.",
     )
 
 
+_UNKNOWN = ["topic", "reason", "remedy", "code"]
 _COLUMNS = {
     "code": str,
     "verdict": str,

@@ -1,7 +1,7 @@
 """Who cannot have the outcome, and who was measured: facts to ask about, seldom leaks."""
 
 import numpy as np
-from scipy.stats import poisson
+import pandas as pd
 
 from healthml._core._intervals import z_value
 from healthml._core._numerics import cluster_variance
@@ -9,105 +9,160 @@ from healthml._core._paired import auroc_influence
 from healthml._core._results import plain
 from healthml.imputation._missingness import indicator_auc
 from healthml.validation._leakage.case import ASK, NOTED
-from healthml.validation._leakage.late_columns import (
-    base_columns,
-    base_risk,
-    names_in_words,
-    refitted,
-)
 from healthml.validation._leakage.screen_columns import event_free_strata
+from healthml.validation._leakage.words import interval_words, names_in_words
+from healthml.validation._reference_models import factorize_levels
 
-ALPHA = 0.001  # chance of so few (or so many) events at the risks that the other columns give
-RARE = 0.25
+ALPHA = 0.001  # chance of no event at all at the risks that the other columns give
+# How far below the lowest rate of the other levels the rate of an ordered scale may fall at its
+# next step without being a question: New York classes or tumour stages fall by two to five from
+# step to step. Chosen by judgement; a higher value asks less often.
+STEP_DOWN = 3
+_LARGE_LEVEL = 30  # rows from which the rate of another level says something
+MOST_LISTED = 50  # values of a column above which its levels are not shown in a report
 INDICATORS_TELL = 0.55
 
 
 def look_at_eligibility(case):
-    """Return strata in which the outcome cannot happen, with what the AUC owes to them."""
-    suspects = case.cache["suspects"]
-    strong = {c for c, why in suspects.items() if why == "too strong alone"}
-    strong |= set(case.cache["encoded"]) | set(case.known_after) | set(case.cache["dated"])
-    pool = case.X[[c for c in case.X.columns if c not in strong]]
+    """Return strata in which the outcome never happens, with what the AUC owes to them.
+
+    Levels in which it always happens are no question of eligibility: see `suspects`.
+    """
+    clean = set(case.clean_columns)
+    pool = case.X[[c for c in case.X.columns if c in clean]]
     if not pool.shape[1]:
         return
     strata = event_free_strata(pool, case.y, groups=case.units)
-    if not len(strata.table):
+    never = strata.table[strata.table["kind"] == "never"].reset_index(drop=True)
+    if not len(never):
         return
-    rest = [c for c in base_columns(case) if c not in set(strata.table["column"])]
-    risk = refitted(case, case.table[rest])[0] if rest else None
-    table = strata.table if risk is None else unexplained(strata, risk)
-    for kind in ("never", "almost never", "always"):
-        some = table[table["kind"] == kind]
-        if len(some):
-            yield _stratum(case, some, strata.masks, kind)
+    risk = _others(case, never)
+    never = unexplained(never, strata.masks, risk)
+    apart = [stands_apart(case, row, strata.masks, risk) for row in never.itertuples()]
+    never = never[np.array(apart, dtype=bool)].reset_index(drop=True)
+    if len(never):
+        yield _stratum(case, never, strata.masks, risk)
 
 
-def unexplained(strata, risk):
-    """Keep the levels whose missing (or surplus) events the other columns do not explain.
+def _others(case, table):
+    """Return the risks that the other columns give; the overall rate where there is none."""
+    if not case.refits:
+        return case.risk
+    rest = [c for c in case.base_columns if c not in set(table["column"])]
+    rate = np.full(len(case.y), case.y.mean())
+    if not rest:
+        return rate
+    risk = case.refitted(case.table[rest])[0]
+    return np.where(np.isfinite(risk), risk, rate)
+
+
+def unexplained(table, masks, risk):
+    """Keep the levels whose missing events the other columns do not explain.
 
     Parameters
     ----------
-    strata : Strata
-        Of `event_free_strata`.
+    table : DataFrame
+        Levels without events, of `event_free_strata`.
+    masks : dict
+        Rows of each level.
     risk : ndarray of shape (n,)
-        Out-of-sample risks without the columns of these strata; NaN where there is none.
+        Out-of-sample risks without the columns of these strata.
 
     Returns
     -------
     DataFrame
         With ``expected_by_others``.
     """
-    table = strata.table
     keep, expected = [], []
     for row in table.itertuples():
-        p = risk[strata.masks[row.column, row.position]]
-        p = np.clip(p[np.isfinite(p)], 1e-9, 1 - 1e-9)
+        p = np.clip(risk[masks[row.column, row.position]], 1e-9, 1 - 1e-9)
         expected.append(float(p.sum()))
         share = row.n_patients / row.n_samples
-        keep.append(_chance(p, row.n_events, row.kind, share) * len(table) < ALPHA)
+        keep.append(_chance(p, share) * len(table) < ALPHA)
     table = table.assign(expected_by_others=expected)
-    enough = (table["kind"] != "almost never") | (
-        table["n_events"] <= RARE * table["expected_by_others"]
-    )
-    return table[np.array(keep) & enough].reset_index(drop=True)
+    return table[np.array(keep)].reset_index(drop=True)
 
 
-def _chance(p, n_events, kind, share):
-    """Return how likely so few (or so many) events are at the risks that the others give.
+def _chance(p, share):
+    """Return how likely no event at all is at the risks that the others give.
 
     Rows of one patient are not independent trials; `share` scales them to patients.
     """
-    if kind == "always":
-        return float(np.exp(np.log(p).sum() * share))
-    if kind == "never":
-        return float(np.exp(np.log1p(-p).sum() * share))
-    return float(poisson.cdf(np.round(n_events * share), p.sum() * share))
+    return float(np.exp(np.log1p(-p).sum() * share))
 
 
-def _stratum(case, table, masks, kind):
+def stands_apart(case, row, masks, risk):
+    """Say whether a level without events is more than the lowest step of a strong predictor.
+
+    A level that most rows have is the reference (no vasopressor, no finding), and the end of a
+    scale of numbers is its lowest step (a calcium score of zero). Of any other, no event must be
+    unlikely even at a `STEP_DOWN`th of the lowest rate among the other levels, each against what
+    the other columns let expect.
+
+    Parameters
+    ----------
+    case : LeakCase
+        Table and outcome.
+    row : namedtuple
+        A row of `unexplained`.
+    masks : dict
+        Rows of each level.
+    risk : ndarray of shape (n,)
+        As in `unexplained`.
+
+    Returns
+    -------
+    bool
+    """
+    rows, column = masks[row.column, row.position], case.X[row.column]
+    if rows.mean() > 0.5:
+        return False
+    if pd.api.types.is_numeric_dtype(column.dtype) and row.level in (column.min(), column.max()):
+        return False
+    codes, levels = factorize_levels(column)
+    seen = (codes >= 0) & ~rows
+    size = np.bincount(codes[seen], minlength=len(levels))
+    events = np.bincount(codes[seen], case.y[seen], minlength=len(levels))
+    expected = np.bincount(codes[seen], risk[seen], minlength=len(levels))
+    large = size >= _LARGE_LEVEL
+    lowest = min(1.0, (events / np.maximum(expected, 1e-9))[large].min(initial=1.0))
+    share = row.n_patients / row.n_samples
+    return _chance(np.clip(risk[rows] * lowest / STEP_DOWN, 0, 1 - 1e-9), share) < ALPHA
+
+
+def _stratum(case, table, masks, risk):
     rows = np.zeros(len(case.y), dtype=bool)
     for row in table.itertuples():
         rows |= masks[row.column, row.position]
     columns = list(dict.fromkeys(table["column"]))
-    expected = table["expected_by_others" if "expected_by_others" in table else "expected"]
+    levels = f"{len(table)} level{'s' * (len(table) > 1)} of {names_in_words(columns)}"
     return case.leak(
         "HM103",
         ASK,
         _owed_to(case, rows),
-        f"The outcome {kind} happens in {int(rows.sum()):,} rows: can it?",
-        f"{len(table)} levels of {names_in_words(columns)}: {int(case.y[rows].sum()):,} events; "
-        f"the other columns let about {expected.sum():,.0f} be expected.",
+        f"The outcome never happens in {int(rows.sum()):,} rows: can it?",
+        f"{levels}: 0 events in {int(rows.sum()):,} rows; the other columns let about "
+        f"{risk[rows].sum():,.0f} be expected.",
         "Ask whether these patients could have the outcome and would be given a prediction "
         "(already dead, transferred, another endpoint); if not, leave them out.",
         columns=columns,
+        tables=(("Levels without an event", _listed(case, table)),),
     )
+
+
+def _listed(case, table):
+    """Return the levels for a report; columns of many values keep theirs to themselves."""
+    shown = table.drop(columns=["position"]).astype({"level": object})
+    wide = shown["column"].map(case.X.nunique()) > MOST_LISTED
+    shown.loc[wide, "level"] = "(not listed)"
+    return shown
 
 
 def _owed_to(case, rows):
     """Return how much of the AUC is owed to telling these rows from the others."""
     if len(np.unique(case.y[~rows])) < 2:
         return None
-    risk = base_risk(case)
+    risk = case.base_risk
     gaps, influences = [], []
     for line, fold in zip(risk, case.judge.folds, strict=False):
         use = np.isfinite(line)
@@ -129,14 +184,14 @@ def _auc(y, risk, fold, use):
 
 def look_at_missingness(case):
     """Return how well who was measured tells the outcome; a fact, not a leak by itself."""
-    gone = case.X.isna().to_numpy()
-    if not gone.any():
+    empty = case.X.isna().to_numpy()
+    if not empty.any():
         return
-    told = indicator_auc(gone, case.y, case.groups, 5, case.level, case.seed)
-    if plain(told).get("lower") is None or told["lower"] <= INDICATORS_TELL:
+    alone = indicator_auc(empty, case.y, case.groups, 5, case.level, case.seed)
+    if plain(alone).get("lower") is None or alone["lower"] <= INDICATORS_TELL:
         return
     effect = case.effect(
-        *(told[k] - 0.5 for k in ("estimate", "lower", "upper")),
+        *(alone[k] - 0.5 for k in ("estimate", "lower", "upper")),
         "AUC of the missing indicators alone above 0.5",
     )
     yield case.leak(
@@ -144,8 +199,7 @@ def look_at_missingness(case):
         NOTED,
         effect,
         "Who was measured tells the outcome",
-        f"The missing indicators alone reach an AUC of {told['estimate']:.3f} "
-        f"({told['lower']:.3f} to {told['upper']:.3f}). Often this is how care works, and known in "
-        "time.",
+        f"The missing indicators alone reach an AUC of {interval_words(alone)}. Often this is how "
+        "care works, and known in time.",
         "Ask when each measurement is ordered; a gap left by what happened later is a leak.",
     )

@@ -7,17 +7,63 @@ from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._findings import check_rules
 from healthml._core._fingerprints import duplicate_clusters
 from healthml._core._tables import check_table, to_pandas
+from healthml.cleaning._columns import SUSPECTED, TableView
+from healthml.cleaning._quality import screen_codes
 from healthml.exceptions import InputError
-from healthml.validation._leakage.case import LeakCase, join_units
+from healthml.validation._leakage.case import FEW_ROWS, LeakCase, join_units
 from healthml.validation._leakage.split import read_split
 from healthml.validation._reference_models import as_read, default_model
 from healthml.validation._scoring import Evaluator
 
-MANY_COLUMNS = 200  # columns that are plenty to recognise a row by
+# Columns that are plenty to recognise a row by; more cost time. Chosen by judgement.
+MANY_COLUMNS = 200
 
 
-def make_case(X, y, *, groups, site, time, schema, split, test, estimator, known_after, **options):
-    """Check the inputs of `check_leakage` and draw its splits."""
+_DEFAULTS = {
+    "transformer": None,
+    "event": None,
+    "severity_rules": None,
+    "n_repeats": None,
+    "confidence_level": 0.95,
+    "n_jobs": None,
+    "verbose": 0,
+    "seed": 0,
+    "outcome": None,
+    "risk": None,
+    "duplicates": None,
+}
+
+
+def make_case(
+    X,
+    y,
+    *,
+    groups=None,
+    site=None,
+    time=None,
+    schema=None,
+    split=None,
+    test=None,
+    estimator=None,
+    known_after=None,
+    **options,
+):
+    """Check the inputs of `check_leakage` and draw its splits.
+
+    Parameters
+    ----------
+    X, y, groups, site, time, schema, split, test, estimator, known_after
+        As in `check_leakage`.
+    **options
+        The other parameters of `check_leakage`, and for the audit ``outcome`` (name of the
+        outcome), ``risk`` (of a fitted model, which is not refitted) and ``duplicates`` (of
+        `row_copies`, where they are known already).
+
+    Returns
+    -------
+    LeakCase
+    """
+    options = {**_DEFAULTS, **options}
     X, y, split, groups = _with_test(X, y, split, test, groups)
     if schema is not None and y is None:
         X, y, groups, site, time, known_after = _from_schema(X, schema, known_after)
@@ -26,62 +72,122 @@ def make_case(X, y, *, groups, site, time, schema, split, test, estimator, known
     if y is None:
         raise InputError("y is missing; pass the outcome, the name of its column, or a schema.")
     frame = check_table(X, "X")
-    outcome = y if isinstance(y, str) else getattr(y, "name", None)
-    taken = {}
-    for name, value in (("y", y), ("groups", groups), ("site", site), ("time", time)):
-        taken[name] = _role(frame, value, name)
-    check_alignment(X=frame, **taken)
+    outcome = y if isinstance(y, str) else getattr(y, "name", options["outcome"])
+    given = {"y": y, "groups": groups, "site": site, "time": time}
+    roles = {name: _role(frame, value, name) for name, value in given.items()}
+    check_alignment(X=frame, **roles)
     drop = [v for v in (y, groups) if isinstance(v, str)]
     frame = frame.drop(columns=drop)
-    y01 = check_event(taken["y"], event=options["event"], name="the outcome")[1]
+    y01 = check_event(roles["y"], event=options["event"], name="the outcome")[1]
     if len(y01) != len(frame):
         raise InputError(f"y has {len(y01)} values for {len(frame)} rows; pass one for each row.")
     later = tuple(c for c in _listed(known_after) if c in frame.columns)
     unknown = [c for c in _listed(known_after) if c not in frame.columns]
     if unknown and schema is None:
         raise InputError(f"known_after names {unknown[0]!r}, which is not a column of X.")
-    return _assemble(frame, y01, taken, later, split, estimator, outcome, options)
+    options |= {"split": split, "estimator": estimator}
+    options["outcome"] = None if outcome is None else str(outcome)
+    return _assemble(frame, y01, roles, later, **options)
 
 
-def _assemble(frame, y, taken, later, split, estimator, outcome, options):
-    groups = None if taken["groups"] is None else check_groups(taken["groups"], len(frame))
-    duplicates = _copies(frame)
-    units = join_units(groups, duplicates)
+def _assemble(frame, y, roles, later, **options):
+    groups = None if roles["groups"] is None else check_groups(roles["groups"], len(frame))
+    duplicates = options["duplicates"]
+    if duplicates is None:
+        duplicates = row_copies(frame[[c for c in frame.columns if c not in later]])
+    estimator, units = options["estimator"], join_units(groups, duplicates)
+    if estimator is None:  # a new site, or a later year, has no learnt value
+        frame = frame.drop(columns=role_columns(frame, roles["site"], roles["time"]))
+    if not frame.shape[1]:
+        raise InputError("X has no column beside site and time; nothing is left to look at.")
     units = np.arange(len(frame)) if units is None else units
-    judge = Evaluator(
-        y,
-        groups=units,
-        n_repeats=options["n_repeats"] or (2 if len(y) <= 1_000 else 1),
-        confidence_level=options["confidence_level"],
-        n_jobs=options["n_jobs"],
-        verbose=options["verbose"],
-        random_state=options["seed"],
-    )
     return LeakCase(
         X=frame,
-        table=as_read(frame) if estimator is None else frame,
+        table=_as_read(frame, y, groups) if estimator is None else frame,
         y=y,
         groups=groups,
-        site=None if taken["site"] is None else pd.Series(taken["site"]).to_numpy(dtype=object),
-        time=taken["time"],
+        site=None if roles["site"] is None else pd.Series(roles["site"]).to_numpy(dtype=object),
+        time=roles["time"],
         known_after=later,
-        split=read_split(split, y, groups),
+        split=read_split(options["split"], y, groups),
         model=default_model() if estimator is None else estimator,
         is_default=estimator is None,
         duplicates=duplicates,
         units=units,
-        judge=judge,
+        judge=_judge(y, units, options),
         rules=check_rules(options["severity_rules"]),
-        outcome=None if outcome is None else str(outcome),
+        outcome=options["outcome"],
         transformer=options["transformer"],
+        risk=options["risk"],
         n_jobs=options["n_jobs"],
         seed=options["seed"],
         level=options["confidence_level"],
     )
 
 
-def _copies(frame):
-    """Look for copies of rows, in a wide table by as many of its columns as are plenty."""
+def _judge(y, units, options):
+    return Evaluator(
+        y,
+        groups=units,
+        n_repeats=options["n_repeats"] or (2 if len(y) <= FEW_ROWS else 1),
+        confidence_level=options["confidence_level"],
+        n_jobs=options["n_jobs"],
+        verbose=options["verbose"],
+        random_state=options["seed"],
+    )
+
+
+def _as_read(frame, y, groups):
+    """Return the table as the default model reads it; numbers that look like codes are levels."""
+    flags = screen_codes(TableView(frame, y=y, groups=groups))
+    codes = {flag.column for flag in flags if flag.status == SUSPECTED}
+    return as_read(frame, categories=[c for c in frame.columns if str(c) in codes])
+
+
+def role_columns(frame, site, time):
+    """Return the columns that hold the declared site or time: roles, not features.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_samples, n_columns)
+        The table.
+    site, time : array-like of shape (n_samples,) or None
+        The roles.
+
+    Returns
+    -------
+    list of str
+    """
+    roles = [values for values in (site, time) if values is not None]
+    return [c for c in frame.columns if any(same_values(frame[c], values) for values in roles)]
+
+
+def same_values(column, array):
+    """Say whether a column holds the values of a role, missing ones included."""
+    codes, levels = pd.factorize(column)
+    role = pd.Series(np.asarray(array, dtype=object))
+    role_codes, role_levels = pd.factorize(role.where(role.ne("missing") & role.notna()))
+    same = np.array_equal(codes, role_codes)
+    return same and [*map(_label, levels)] == [*map(_label, role_levels)]
+
+
+def _label(value):
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def row_copies(frame):
+    """Look for copies of rows, in a wide table by as many of its columns as are plenty.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The columns that copies agree in.
+
+    Returns
+    -------
+    DuplicateRows or None
+        None for a single column.
+    """
     if frame.shape[1] < 2:
         return None
     some = np.unique(np.linspace(0, frame.shape[1] - 1, MANY_COLUMNS).astype(int))

@@ -1,73 +1,23 @@
-"""Columns that may hold the answer: declared or dated later, too strong, named for later."""
+"""Columns declared or dated as later than the prediction, and what columns add to the AUC."""
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
-from healthml.exceptions import InputError
-from healthml.validation._leakage.case import ASK, LEAK, MANY_ROWS, Unknown
-from healthml.validation._leakage.repeated_rows import base_columns, clean_columns
-from healthml.validation._leakage.screen_columns import screen_columns
-from healthml.validation._reference_models import as_read, default_model
+from healthml.validation._leakage.as_dates import as_dates
+from healthml.validation._leakage.case import LEAK, Unknown
+from healthml.validation._leakage.words import interval_words, names_in_words
 
-REPEATS_OUTCOME = 0.98  # a column whose AUC alone is above this holds the outcome
-TOO_STRONG = 0.90  # alone above this: no measurement at the time of prediction is expected to be
-LEVEL_NAMED_AND_TELLING = 0.70
 LATER_SHARE = 0.5  # of the dates of a column lie after the prediction
 _FEWEST_DATES = 10
 
 
-def suspect_columns(table):
-    """Return the suspect columns and why: far too strong alone, or named for a later time.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `screen_columns`.
-
-    Returns
-    -------
-    dict of str to str
-    """
-    suspects = {}
-    for row in table.itertuples():
-        if row.lower >= TOO_STRONG:
-            suspects[row.column] = "too strong alone"
-        elif row.named:
-            suspects[row.column] = f"its name says '{row.named}'"
-        elif row.level_named and row.lower >= LEVEL_NAMED_AND_TELLING:
-            suspects[row.column] = f"one of its levels says '{row.level_named}'"
-    return suspects
-
-
-def screen(case):
-    """Screen every column alone, once, and note which ones the base model does without."""
-    found = screen_columns(
-        case.table,
-        case.y,
-        fold=case.judge.folds[0],
-        groups=case.units,
-        outcome=case.outcome,
-        confidence_level=case.level,
-    )
-    case.cache["screen"] = found.table
-    case.cache["dated"] = dated_later(case.X, case.time)
-    proven = [*case.known_after, *case.cache["dated"]]
-    suspects = {c: why for c, why in suspect_columns(found.table).items() if c not in proven}
-    case.cache["suspects"] = suspects
-    case.cache["out"] = set(proven) | set(suspects)
-
-
 def look_at_columns(case):
-    """Return what the columns declared, dated or suspected as late do to the AUC."""
-    later = _later(case)
-    if later is not None:
-        yield later
-    for name, (share, n) in case.cache["dated"].items():
+    """Return what the columns declared or dated as late do to the AUC."""
+    if case.known_after:
+        yield _later(case)
+    for name, (share, n) in case.screening.dated.items():
         if name not in case.known_after:
             yield _dated(case, name, share, n)
-    if case.cache["suspects"]:
-        yield _suspected(case)
     if not case.known_after:
         yield Unknown(
             "Which columns become known only after the prediction?",
@@ -107,22 +57,6 @@ def dated_later(X, time):
     return found
 
 
-def as_dates(values):
-    """Return dates without a time zone, or None where a column holds none."""
-    if values is None or not len(values):
-        return None
-    if types.is_datetime64_any_dtype(values.dtype):
-        return values.dt.tz_localize(None) if values.dt.tz is not None else values
-    if types.is_numeric_dtype(values.dtype) or types.is_bool_dtype(values.dtype):
-        return None
-    seen = values.dropna().astype(str)
-    shape = r"\s*\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?"
-    if not len(seen) or seen.str.fullmatch(shape).mean() < 0.95:
-        return None
-    dates = pd.to_datetime(values.astype(object), errors="coerce", format="mixed", utc=True)
-    return dates.dt.tz_localize(None)
-
-
 def added(case, columns, meaning, *, base=None):
     """Return the AUC with columns minus the AUC without them, as an effect, and the scores.
 
@@ -143,22 +77,25 @@ def added(case, columns, meaning, *, base=None):
     scores : PairedScores or None
         None when there are no other columns; the AUC is then compared with 0.5.
     """
-    clean = clean_columns(case)
+    if not case.refits:
+        return None, None
+    clean = case.clean_columns
     rest = [c for c in (clean if base is None else base) if c not in set(columns)]
-    risk = refitted(case, _with_gaps(case, [*rest, *columns], columns))
+    risk = case.refitted(with_gaps(case, [*rest, *columns], columns))
     used = np.isfinite(risk).all(axis=0)
     rows = np.flatnonzero(used)
     if not rest:
         scores = case.judge.score({"with": risk}, rows={"with": used})
-        auc = scores.get("with", "auroc")[["estimate", "lower", "upper"]] - 0.5
-        return case.effect(*auc, f"{meaning}, against a coin toss", rows=rows), None
-    plain = base_risk(case) if rest == clean else refitted(case, case.table[rest])
+        gain = scores.get("with", "auroc")[["estimate", "lower", "upper"]] - 0.5
+        meaning = f"{meaning}, which is 0.5 for want of other columns"
+        return case.effect(*gain, meaning, rows=rows), None
+    plain = case.base_risk if rest == clean else case.refitted(case.table[rest])
     both = {"with": used, "without": used}
     scores = case.judge.score({"with": risk, "without": plain}, rows=both)
     return case.effect(*scores.difference("with", "without"), meaning, rows=rows), scores
 
 
-def _with_gaps(case, kept, columns):
+def with_gaps(case, kept, columns):
     """Return columns of the table; the default model also sees where those in question are empty.
 
     A cell that is filled in only after the event tells by being there.
@@ -166,53 +103,20 @@ def _with_gaps(case, kept, columns):
     table = case.table[kept]
     if not case.is_default:
         return table
-    gaps = {f"{c} is there": case.X[c].notna().to_numpy(float) for c in columns}
-    told = {name: there for name, there in gaps.items() if 0 < there.mean() < 1}
-    return table.assign(**told)
-
-
-def base_risk(case):
-    """Return the risks of the procedure on the columns above suspicion, refitted once."""
-    if "base_risk" not in case.cache:
-        case.cache["base_risk"] = refitted(case, case.table[base_columns(case)])
-    return case.cache["base_risk"]
-
-
-def refitted(case, table, *, model=None):
-    """Return out-of-sample risks by whole units; the default model where the own one cannot."""
-    model = case.model if model is None else model
-    folds = case.judge.folds
-    options = {"folds": folds, "max_rows": MANY_ROWS}
-    try:
-        return case.judge.risks(model, table, label="a variant of the table", **options)
-    except InputError:
-        if case.is_default:
-            raise
-        case.cache["fallback"] = True
-        return case.judge.risks(default_model(), as_read(table), **options)
+    filled = {f"{c} is there": case.X[c].notna().to_numpy(float) for c in columns}
+    return table.assign(**{name: cells for name, cells in filled.items() if 0 < cells.mean() < 1})
 
 
 def auc_words(scores):
     """Return the AUC with and without columns in words."""
     if scores is None:
         return "No other column is left to compare with."
-    told = []
-    for name in ("with", "without"):
-        row = scores.get(name, "auroc")
-        told.append(f"{row['estimate']:.3f} ({row['lower']:.3f} to {row['upper']:.3f})")
-    return f"AUC {told[0]} with, {told[1]} without."
-
-
-def names_in_words(columns, most=6):
-    """Return column names as one phrase."""
-    shown = ", ".join(map(str, list(columns)[:most]))
-    return shown + (f" and {len(columns) - most} more" if len(columns) > most else "")
+    with_, without = (interval_words(scores.get(k, "auroc")) for k in ("with", "without"))
+    return f"AUC {with_} with, {without} without."
 
 
 def _later(case):
     names = list(case.known_after)
-    if not names:
-        return None
     effect, scores = added(case, names, f"AUC with {names_in_words(names)} minus AUC without")
     return case.leak(
         "HM303",
@@ -236,28 +140,4 @@ def _dated(case, name, share, n):
         f"{share:.0%} of its {n:,} dates lie after the time of the prediction. {auc_words(scores)}",
         "Leave it out, and everything that was filled in on that date.",
         columns=(name,),
-    )
-
-
-def _suspected(case):
-    suspects, table = case.cache["suspects"], case.cache["screen"].set_index("column")
-    names = list(suspects)
-    effect, scores = added(case, names, f"AUC with {names_in_words(names)} minus AUC without")
-    alone = table.loc[names]
-    repeats = bool(alone["lower"].max() >= REPEATS_OUTCOME)
-    told = "; ".join(
-        f"{name}: AUC {row['estimate']:.3f} ({row['lower']:.3f} to {row['upper']:.3f}) alone, "
-        f"{suspects[name]}"
-        for name, row in alone.head(12).iterrows()
-    )
-    some = names_in_words(names, 4)
-    verb = "this becomes" if len(names) == 1 else "these become"
-    return case.leak(
-        "HM301" if repeats else "HM302",
-        ASK,
-        effect,
-        f"Ask when {verb} known: {some}",
-        f"{told}. {auc_words(scores)}",
-        f"Ask the person who records {some}; declare what is known later (known_after).",
-        columns=names,
     )

@@ -8,9 +8,9 @@ from sklearn.pipeline import Pipeline
 
 from healthml._core._paired import paired_scores
 from healthml.validation._leakage.case import LEAK, Unknown
-from healthml.validation._leakage.late_columns import base_columns, names_in_words, refitted
 from healthml.validation._leakage.refitted_steps import PreparedAgain
 from healthml.validation._leakage.split import risks_of, split_from_folds
+from healthml.validation._leakage.words import names_in_words
 
 CLOSE = 1e-4  # of the SD: no column has this mean and SD by chance
 FILLED_SHARE, FEWEST_FILLED = 0.02, 5
@@ -87,7 +87,7 @@ def look_at_prepared(case):
     """Return what the values, or a fitted transformer, show of steps fitted before the split."""
     if case.transformer is not None:
         yield from _transformer(case)
-    plain = case.X[[c for c in case.X.columns if c not in case.cache["encoded"]]]
+    plain = case.X[[c for c in case.X.columns if c not in case.screening.encoded]]
     scaled, filled = scaled_columns(plain), filled_columns(plain)
     names = [c for c in case.X.columns if c in {*scaled, *filled}]
     if names:
@@ -103,11 +103,11 @@ def look_at_prepared(case):
 
 
 def _prepared(case, names, scaled, filled):
-    out = [c for c in names if c not in base_columns(case)]
-    table = case.table[[*base_columns(case), *out]]
+    others = [c for c in names if c not in case.base_columns]
+    table = case.table[[*case.base_columns, *others]]
     again = PreparedAgain([c for c in scaled if c in table], filled)
     model = Pipeline([("again", again), ("model", case.model)])
-    risks = {"with": refitted(case, table), "inside": refitted(case, table, model=model)}
+    risks = {"with": case.refitted(table), "inside": case.refitted(table, model=model)}
     used = np.isfinite(risks["with"]).all(axis=0)
     scores = case.judge.score(risks, rows=dict.fromkeys(risks, used))
     effect = case.effect(
@@ -115,7 +115,7 @@ def _prepared(case, names, scaled, filled):
         "AUC as it is minus AUC with these steps fitted on training rows",
         rows=np.flatnonzero(used),
     )
-    told = [
+    details = [
         f"{names_in_words(part)} {words}"
         for part, words in (
             (scaled, "have mean 0 and SD 1 over exactly these rows"),
@@ -129,7 +129,7 @@ def _prepared(case, names, scaled, filled):
         LEAK,
         effect,
         f"{names_in_words(names)}: scaled or filled in over all rows",
-        f"{'; '.join(told)}{where}.",
+        f"{'; '.join(details)}{where}.",
         "Fit such steps inside the pipeline, on training rows.",
         columns=names,
         by_change=True,
@@ -200,7 +200,7 @@ def _seen_all(case):
         "AUC with the transformer as it was fitted minus AUC with it fitted on training rows",
         rows=split.tested,
     )
-    told = [scores.get(name, "auroc")["estimate"] for name in ("frozen", "inside")]
+    frozen_auc, inside_auc = (scores.get(k, "auroc")["estimate"] for k in ("frozen", "inside"))
     name = type(case.transformer).__name__
     return case.leak(
         "HM309",
@@ -208,7 +208,8 @@ def _seen_all(case):
         effect,
         f"{name} was fitted on all rows, the rows to be tested among them",
         f"It does what the same step fitted on all rows does, and not what one fitted on the "
-        f"training rows does. AUC {told[0]:.3f} with it, {told[1]:.3f} fitted on training rows.",
+        f"training rows does. AUC {frozen_auc:.3f} with it, {inside_auc:.3f} fitted on training "
+        "rows.",
         "Put it into the pipeline, so that it is fitted in every training part.",
         by_change=True,
     )

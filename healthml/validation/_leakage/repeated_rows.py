@@ -5,31 +5,20 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from healthml.schema import Schema
-from healthml.validation._leakage.case import ASK, LEAK, NOTED, Unknown
+from healthml.validation._leakage.case import ASK, FEW_ROWS, LEAK, NOTED, Unknown
 from healthml.validation._leakage.split import compare_splits, matching_split, split_from_folds
-
-_FEW_ROWS = 1_000  # below it two deals, to steady the comparison
+from healthml.validation._leakage.words import interval_words
 
 
 def look_at_rows(case):
     """Return what repeated patients and copied rows do to the split."""
-    base = case.table[base_columns(case)]
+    base = case.table[case.base_columns]
     if case.duplicates is not None:
         yield from _copies(case, base)
     if case.groups is None:
         yield from _undeclared(case, base)
     else:
         yield from _patients(case, base)
-
-
-def clean_columns(case):
-    """Return the columns that are neither suspect nor proven to be late."""
-    return [c for c in case.table.columns if c not in case.cache.get("out", ())]
-
-
-def base_columns(case):
-    """Return the clean columns, or all where none is left."""
-    return clean_columns(case) or list(case.table.columns)
 
 
 def gap_between(case, table, split, units, meaning):
@@ -54,12 +43,14 @@ def gap_between(case, table, split, units, meaning):
         None where too few units have, or have not, an event.
     scores : PairedScores or None
     """
+    if not case.refits:
+        return None, None
     rows = case.part()
     y, units = case.y[rows], np.unique(units[rows], return_inverse=True)[1]
     split = split.among(rows)
     if len(np.unique(y)) < 2 or not split.pairs:
         return None, None
-    repeats = 2 if len(y) <= _FEW_ROWS else 1
+    repeats = 2 if len(y) <= FEW_ROWS else 1
     other = matching_split(split, y, units, n_repeats=repeats, seed=case.seed)
     if other is None:
         return None, None
@@ -71,7 +62,7 @@ def gap_between(case, table, split, units, meaning):
 
 def _naive(case, units):
     """Return a split of all rows that ignores what belongs together."""
-    repeats = 2 if len(case.y) <= _FEW_ROWS else 1
+    repeats = 2 if len(case.y) <= FEW_ROWS else 1
     return split_from_folds(case.judge.make_folds(units, n_repeats=repeats))
 
 
@@ -79,11 +70,8 @@ def gap_words(scores):
     """Return both AUCs of a comparison of splits in words."""
     if scores is None:
         return "Too few of them have, or have not, the event to measure it."
-    told = []
-    for name in ("given", "kept together"):
-        row = scores.get(name, "auroc")
-        told.append(f"{row['estimate']:.3f} ({row['lower']:.3f} to {row['upper']:.3f})")
-    return f"AUC {told[0]} in that split, {told[1]} with them on one side."
+    given, together = (interval_words(scores.get(k, "auroc")) for k in ("given", "kept together"))
+    return f"AUC {given} in that split, {together} with them on one side."
 
 
 # copies of rows
@@ -111,8 +99,8 @@ def _copies(case, base):
         ("HM204", found.n_exact_evident, found.exact_id, "exact copies of another row"),
         ("HM305", found.n_near, found.near_id, "nearly identical to another row"),
     )
-    told = [(code, cluster, what) for code, n, cluster, what in plan if n]
-    if not told:
+    repeated = [(code, cluster, what) for code, n, cluster, what in plan if n]
+    if not repeated:
         if not found.assessable or found.n_withheld:
             yield Unknown(
                 "Are there nearly identical rows?",
@@ -122,7 +110,7 @@ def _copies(case, base):
             )
         return
     effect, scores = _copy_effect(case, base)
-    for code, cluster, what in told:
+    for code, cluster, what in repeated:
         yield _copy_leak(case, code, cluster, what, effect, scores)
 
 
@@ -187,7 +175,7 @@ def _patients(case, base):
     counts = np.bincount(case.groups)
     if counts.max() < 2:
         return
-    told = (
+    counted = (
         f"{int((counts > 1).sum()):,} patients own {int(counts[counts > 1].sum()):,} of "
         f"{len(case.y):,} rows (at most {int(counts.max())}); "
         f"{patients_with_both(case.groups, case.y):,} have rows with and without the event"
@@ -201,13 +189,14 @@ def _patients(case, base):
             NOTED,
             effect,
             "Patients repeat",
-            f"{told}. A split by rows: {gap_words(scores)}",
+            f"{counted}. A split by rows{_by_model(case)}: {gap_words(scores)}",
             remedy,
+            tables=_two_splits(scores),
         )
         return
     shared = [len(s) for s in case.split.sharing(case.groups)]
     if not any(shared):
-        words = f"{told}; none stands on both sides of the split"
+        words = f"{counted}; none stands on both sides of the split"
         yield case.leak("HM304", NOTED, None, "Patients repeat, on one side each", words, remedy)
         return
     meaning = "AUC of the split that was handed in minus AUC of a split by patients"
@@ -217,10 +206,25 @@ def _patients(case, base):
         LEAK,
         effect,
         "The same patients on both sides of the split",
-        f"{told}; up to {max(shared):,} patients stand on both sides. {gap_words(scores)}",
+        f"{counted}; up to {max(shared):,} patients stand on both sides"
+        f"{_by_model(case)}. {gap_words(scores)}",
         remedy,
         by_change=True,
+        tables=_two_splits(scores),
     )
+
+
+def _by_model(case):
+    """Say with what the default procedure is replaced where rows repeat."""
+    return " (measured with a small forest, which can remember a patient)" * case.is_default
+
+
+def _two_splits(scores):
+    """Return the scores in both splits as a table of evidence."""
+    if scores is None:
+        return ()
+    table = scores.table[scores.table["measure"] == "auroc"]
+    return (("Same model, two ways to split", table),)
 
 
 def _undeclared(case, base):
@@ -248,9 +252,10 @@ def _undeclared(case, base):
         effect,
         f"{name} looks like a patient number, and no patient was declared",
         f"{int((counts > 1).sum()):,} of its values stand in several rows (at most "
-        f"{int(counts.max())}). {gap_words(scores)}",
+        f"{int(counts.max())}){_by_model(case)}. {gap_words(scores)}",
         f"If {name} names the patient, declare it (groups); else leave it out.",
         columns=(name,),
+        tables=_two_splits(scores),
     )
 
 

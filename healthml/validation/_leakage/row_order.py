@@ -15,37 +15,33 @@ from healthml.cleaning._quality import (
     screen_identifiers,
     screen_row_order,
 )
-from healthml.validation._leakage.case import ASK, LEAK
+from healthml.validation._leakage.as_dates import as_dates
+from healthml.validation._leakage.case import ASK, LEAK, NOTED
 from healthml.validation._leakage.late_columns import (
     added,
-    as_dates,
     auc_words,
-    base_columns,
-    names_in_words,
-    refitted,
 )
+from healthml.validation._leakage.words import names_in_words
 
 _PLACES, _STRETCH = 20, 50  # stretches of the file, and rows in one, at least
 _MOST_SITES = 50
 
 
 def number_columns(case):
-    """Return the columns that number rows and those that count a patient's rows, by rule."""
+    """Return the columns that number rows or count a patient's, and flags of the row order."""
     view = TableView(case.X, y=case.y, groups=case.groups)
     found = {}
     for flag in (*screen_identifiers(view), *screen_future_counts(view)):
         if flag.rule in (ROW_NUMBER, IDENTIFIER, UNIQUE_TEXT, FUTURE_COUNT):
             found[flag.column] = (flag.rule, flag.detail)
     names = {str(c): c for c in case.X.columns}
-    case.cache["numbered"] = {names[c]: told for c, told in found.items() if c in names}
-    outcome_flags = [f for f in screen_row_order(view, {}) if f.rule == ORDER_OUTCOME]
-    case.cache["order"] = outcome_flags
-    return case.cache["numbered"]
+    numbered = {names[c]: rule for c, rule in found.items() if c in names}
+    return numbered, tuple(screen_row_order(view, {}))
 
 
 def look_at_order(case):
     """Return what the place in the file and numbering columns add to the AUC."""
-    numbered = case.cache["numbered"]
+    numbered = case.screening.numbered
     counted = [c for c, (rule, _) in numbered.items() if rule == FUTURE_COUNT]
     others = [c for c in numbered if c not in counted]
     for code, verdict, names, title, remedy in (
@@ -66,13 +62,13 @@ def look_at_order(case):
     ):
         if names:
             yield _numbering(case, code, verdict, names, title, remedy)
-    if case.cache["order"]:
-        yield _order(case, case.cache["order"][0])
+    if case.screening.order:
+        yield _order(case)
 
 
 def _numbering(case, code, verdict, names, title, remedy):
     effect, scores = added(case, names, f"AUC with {names_in_words(names)} minus AUC without")
-    details = "; ".join(f"{c}: {case.cache['numbered'][c][1]}" for c in names)
+    details = "; ".join(f"{c}: {case.screening.numbered[c][1]}" for c in names)
     return case.leak(
         code,
         verdict,
@@ -84,16 +80,38 @@ def _numbering(case, code, verdict, names, title, remedy):
     )
 
 
-def _order(case, flag):
-    """Measure what the place in the file adds to the columns, site and time."""
-    table = case.table[base_columns(case)].copy(deep=False)
+def _order(case):
+    """Say what depends on the place in the file; what it adds to the AUC where the outcome does."""
+    flags = case.screening.order
+    outcome = [f for f in flags if f.rule == ORDER_OUTCOME]
+    missing = [f.column for f in flags if f.rule != ORDER_OUTCOME]
+    effect, scores = _place_added(case) if outcome and case.refits else (None, None)
+    gaps = f"{names_in_words(missing)} missing more often in some runs of rows than in others"
+    words = [f"the {f.detail}" for f in outcome] + [gaps] * bool(missing)
+    measured = f" {auc_words(scores)}" if scores is not None else ""
+    what = "the outcome" if outcome else "what is missing"
+    return case.leak(
+        "HM213",
+        ASK if outcome else NOTED,
+        effect,
+        f"The order of the file tells {what}: ask what the order stands for",
+        _sentence(f"{'; '.join(words)}.{measured}"),
+        "Never split by file order nor use the row number; declare the time or the site if the "
+        "order is that of a time or a site.",
+        columns=missing,
+    )
+
+
+def _place_added(case):
+    """Return the AUC that the place in the file adds to the columns, site and time."""
+    table = case.table[case.base_columns].copy(deep=False)
     for name, values in (("site", case.site), ("time", case.time)):
         if values is not None:
             table[_free(table, name)] = _role_column(values)
     n = len(case.y)
     place = pd.Series(row_blocks(n, smallest=_STRETCH, most=_PLACES), index=table.index).astype(str)
     more = table.assign(**{_free(table, "place in the file"): place.astype("category")})
-    risks = {"without": refitted(case, table), "with": refitted(case, more)}
+    risks = {"without": case.refitted(table), "with": case.refitted(more)}
     used = np.isfinite(risks["with"]).all(axis=0)
     scores = case.judge.score(risks, rows=dict.fromkeys(risks, used))
     effect = case.effect(
@@ -101,15 +119,7 @@ def _order(case, flag):
         "AUC with the place in the file minus AUC without",
         rows=np.flatnonzero(used),
     )
-    return case.leak(
-        "HM213",
-        ASK,
-        effect,
-        "The order of the file tells the outcome: ask what the order stands for",
-        f"The {flag.detail}. {auc_words(scores)}",
-        "Never split by file order nor use the row number; declare the time or the site if the "
-        "order is theirs.",
-    )
+    return effect, scores
 
 
 def _role_column(values):
@@ -129,3 +139,7 @@ def _free(table, name):
     while name in table.columns:
         name += " "
     return name
+
+
+def _sentence(text):
+    return text[:1].upper() + text[1:]

@@ -5,9 +5,8 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from healthml.validation._leakage.case import LEAK, memory_probe
-from healthml.validation._leakage.late_columns import names_in_words, refitted
 from healthml.validation._leakage.refitted_steps import EncodedAgain
-from healthml.validation._leakage.repeated_rows import clean_columns
+from healthml.validation._leakage.words import names_in_words
 from healthml.validation._reference_models import TableEncoder, numbers_of
 
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0, 300.0)
@@ -150,8 +149,8 @@ def meets_exactly(level, size, events):
         for _ in range(_DRAWS):
             some = rng.choice(small, _HANDFUL, replace=False)
             inside = np.flatnonzero(_on_plane(form, v * n, some))
-            told = inside[np.unique(pair[inside], return_index=True)[1]]
-            if len(told) >= needed and np.bincount(n[told].astype(int)).max() <= 0.6 * len(told):
+            met = inside[np.unique(pair[inside], return_index=True)[1]]
+            if len(met) >= needed and np.bincount(n[met].astype(int)).max() <= 0.6 * len(met):
                 return True
     return False
 
@@ -210,16 +209,16 @@ def source_of(values, levels):
 
 def look_at_encoded(case):
     """Measure what columns computed from the outcomes pretend."""
-    found = case.cache["encoded"]
-    if not found:
+    found = case.screening.encoded
+    if not found or not case.refits:
         return
-    names, rest = list(found), clean_columns(case)
+    names, rest = list(found), case.clean_columns
     sources = {c: source_of(numbers_of(case.X[c]), _levels(case.X, found)) for c in names}
     known = {c: source for c, source in sources.items() if source is not None}
     beside = list(dict.fromkeys([*rest, *known.values()]))
     models = [case.model, memory_probe()] if case.is_default else [case.model]
     measured = [_effect(case, model, names, known, beside) for model in models]
-    effect, told = max(measured, key=lambda pair: pair[0].lower)
+    effect, words = max(measured, key=lambda pair: pair[0].lower)
     over = "; ".join(f"{name}: over {what}" for name, what in found.items())
     some = names_in_words(names)
     yield case.leak(
@@ -228,7 +227,7 @@ def look_at_encoded(case):
         effect,
         f"{some}: computed from the outcomes of these rows",
         f"The values follow the observed rates far more closely than chance allows ({over}). "
-        f"{told}",
+        f"{words}",
         "Put the encoding into the pipeline, so that it is learnt from training rows.",
         columns=names,
     )
@@ -240,24 +239,24 @@ def _effect(case, model, names, known, beside):
     Honest is the encoding of the source by training rows, where the source is in the table, and
     no such column where it is not.
     """
-    risks = {"with": refitted(case, case.table[[*beside, *names]], model=model)}
+    risks = {"with": case.refitted(case.table[[*beside, *names]], model=model)}
     used = np.isfinite(risks["with"]).all(axis=0)
     some = names_in_words(names)
     if known or beside:
         again = Pipeline([("encode_again", EncodedAgain(known)), ("model", model)])
         honest = case.table[[*beside, *known]]
-        risks["honest"] = refitted(case, honest, model=again if known else model)
+        risks["honest"] = case.refitted(honest, model=again if known else model)
         what = "the same encoding learnt from training rows" if known else "without"
         scores = case.judge.score(risks, rows=dict.fromkeys(risks, used))
         change = scores.difference("with", "honest")
     else:
-        what, scores = "a coin toss", case.judge.score(risks, rows={"with": used})
+        what, scores = "no column at all", case.judge.score(risks, rows={"with": used})
         change = scores.get("with", "auroc")[["estimate", "lower", "upper"]] - 0.5
     kind = "a forest" if model is not case.model else "the procedure"
-    told = ", ".join(f"{scores.get(k, 'auroc')['estimate']:.3f} {k}" for k in risks)
+    words = ", ".join(f"{scores.get(k, 'auroc')['estimate']:.3f} {k}" for k in risks)
     meaning = f"AUC of {kind} with {some} minus AUC of {what}"
     meaning = meaning.replace("of without", "without")
-    return case.effect(*change, meaning, rows=np.flatnonzero(used)), f"AUC of {kind} {told}."
+    return case.effect(*change, meaning, rows=np.flatnonzero(used)), f"AUC of {kind} {words}."
 
 
 def _levels(table, found):

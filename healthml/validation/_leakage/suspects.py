@@ -1,0 +1,325 @@
+"""Which columns may hold the answer, by what they do; names help and are never enough."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._paired import auroc_influence, influence_interval
+from healthml.validation._leakage.as_dates import as_dates
+from healthml.validation._leakage.case import MANY_ROWS
+from healthml.validation._leakage.jumps import find_jump
+from healthml.validation._leakage.screen_columns import column_bins, out_of_fold_rate
+from healthml.validation._leakage.words import interval_words
+from healthml.validation._reference_models import (
+    as_read,
+    boosted_trees,
+    default_model,
+    factorize_levels,
+    numbers_of,
+)
+
+# A column whose AUC alone is above this, at the conservative end, holds the outcome: what is left
+# to predict is its exceptions. Chosen by judgement; above it a suspect is serious, not a question.
+REPEATS_OUTCOME = 0.98
+# The AUC that the strongest honest single measurements reach (coma for death after trauma, troponin
+# for infarction). A column is too strong by what it has beyond it. Chosen by judgement.
+HONEST_ALONE = 0.90
+# The AUC above which a whole model is itself to be settled: externally validated clinical models
+# seldom pass 0.9. Chosen by judgement; raise it (severity stays a question) where the field knows
+# better.
+HONEST_MODEL = 0.95
+# Log-likelihood ratio by which a level with events alone must beat the risk that the other columns
+# give it: chance passes log(levels) + log(1 / 0.001), about 14 for 1,000 levels, once in 1,000
+# tables; the rest allows for risks that are estimated.
+ALWAYS = 20.0
+ALWAYS_RATE = 0.98  # share of events in a level in which it "always" happens
+FEWEST_ROWS = 11  # rows in such a level
+_MOST_LEVELS = 100  # different values up to which every one is looked at
+_MOST_PAIRS = 200  # of columns whose difference is looked at, those that go together most
+_ALIKE = 0.5  # rank correlation from which two columns may be two times or two ages
+_GAIN_OF_PAIR = 0.03  # AUC that the difference must have beyond the better of the two
+_MOST_ROUNDS = 3  # of looking again without what was found; leaks mask each other
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """Why one column may hold the answer.
+
+    Parameters
+    ----------
+    reason : str
+        In words.
+    alone : ndarray of shape (n,) or None
+        Out-of-fold risk of the column (or of the difference that it stands in) alone.
+    kind : {"jump", "always", "difference", "strong", "named"}
+        What it does.
+    """
+
+    reason: str
+    alone: np.ndarray | None
+    kind: str
+
+
+def find_suspects(case, alone, proven):
+    """Find columns that do what only a column from later, or from the outcome, does.
+
+    Parameters
+    ----------
+    case : LeakCase
+        Table, splits and model.
+    alone : DataFrame
+        Table of `screen_columns`.
+    proven : set of str
+        Columns declared, dated or computed from the outcome, which need no suspicion.
+
+    Returns
+    -------
+    suspects : dict of str to Suspect
+    """
+    left = [c for c in case.table.columns if c not in proven]
+    found = {**_jumps(case, left), **_differences(case, left, alone)}
+    for _ in range(_MOST_ROUNDS):
+        rest = [c for c in left if c not in found]
+        more = {**_strong(case, rest, alone), **_always(case, rest)}
+        if not more:
+            break
+        found |= more
+    return found
+
+
+def _risk_alone(case, column, values=None):
+    """Return the out-of-fold risk of a column alone, by bins or levels."""
+    series = case.table[column] if values is None else values
+    return out_of_fold_rate(column_bins(series)[0], case.y, case.judge.folds[0])
+
+
+def _auc(case, risk):
+    """Return the AUC of a risk within folds as estimate, lower and upper."""
+    auc, influence = auroc_influence(case.y, risk, case.judge.folds[0])
+    _, _, lower, upper = influence_interval("auroc", auc, influence, case.units, case.level)
+    return auc, lower, upper
+
+
+# stretches
+
+
+def _jumps(case, columns):
+    found = {}
+    for name in columns:
+        values = _numbers(case, name)
+        jump = None if values is None else find_jump(values, case.y)
+        if jump is not None and _stands_by_patient(case, jump.rows):
+            found[name] = Suspect(_jump_words(case, jump), _risk_alone(case, name), "jump")
+    return found
+
+
+def _jump_words(case, jump):
+    share = case.y[jump.rows].mean()
+    return (
+        f"in a stretch of its values {share:.0%} of {int(jump.rows.sum()):,} rows have the event, "
+        f"where the rows beside it let {jump.expected:.0%} be expected"
+    )
+
+
+def _stands_by_patient(case, rows):
+    """Say whether a stretch holds enough patients, not only rows of a few."""
+    return len(np.unique(case.units[rows])) >= FEWEST_ROWS
+
+
+def _numbers(case, name):
+    """Return a column as numbers, dates as days; None for levels."""
+    dates = as_dates(case.X[name]) if name in case.X else None
+    if dates is not None:
+        return numbers_of(dates)
+    column = case.table[name]
+    if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind not in "iufM":
+        return None
+    return numbers_of(column)
+
+
+# levels in which everybody has the event
+
+
+def _always(case, columns):
+    """Find columns with a level, or cells that are there or empty, in which all have the event."""
+    levels = [
+        (name, *level) for name in columns for level in _pure_levels(case.table[name], case.y)
+    ]
+    if not levels:
+        return {}
+    rest = [c for c in columns if c not in {name for name, *_ in levels}]
+    risk = case.refitted(case.table[rest])[0] if rest and case.refits else None
+    found = {}
+    for name, what, rows in levels:
+        expected = _expected(case, risk, rows)
+        events = case.y[rows]
+        score = events.sum() * np.log(ALWAYS_RATE) + (1 - events).sum() * np.log(1 - ALWAYS_RATE)
+        score -= (events * np.log(expected) + (1 - events) * np.log1p(-expected)).sum()
+        score *= len(np.unique(case.units[rows])) / rows.sum()
+        if score >= ALWAYS and name not in found:
+            words = (
+                f"{events.mean():.0%} of the {int(rows.sum()):,} rows {what} have the event, where "
+                f"the other columns let {expected.mean():.0%} be expected"
+            )
+            found[name] = Suspect(words, _risk_alone(case, name), "always")
+    return found
+
+
+def _expected(case, risk, rows):
+    """Return the risk that the other columns give some rows; the overall rate where none does."""
+    rate = np.full(int(rows.sum()), case.y.mean())
+    given = rate if risk is None else np.where(np.isfinite(risk[rows]), risk[rows], rate)
+    return np.clip(given, 0.01, 0.99)
+
+
+def _pure_levels(column, y):
+    """Yield, in words, the levels of a column in which (nearly) all rows have the event."""
+    empty = column.isna().to_numpy()
+    codes, levels = factorize_levels(column)
+    masks = [("in which it is there", ~empty), ("in which it is empty", empty)]
+    if 1 < len(levels) <= _MOST_LEVELS:
+        masks += [("of one of its levels", codes == k) for k in range(len(levels))]
+    for what, rows in masks:
+        if FEWEST_ROWS <= rows.sum() < len(y) and y[rows].mean() >= ALWAYS_RATE:
+            yield what, rows
+
+
+# columns that alone beat all the others together
+
+
+def _strong(case, columns, alone):
+    """Find columns that, beyond any honest measurement or with a later name, beat all others."""
+    table = alone.set_index("column")
+    strength = table.loc[[c for c in columns if c in table.index]]
+    strong = list(strength.index[strength["lower"] > HONEST_ALONE])
+    named = [c for c in strength.index if c not in strong and _named(strength.loc[c])]
+    if not strong and not named:
+        return {}
+    rest = [c for c in columns if c not in strong and c not in named]
+    others = others_together(case, rest)
+    found = {}
+    for name in [*strong, *named]:
+        risk = _risk_alone(case, name)
+        if beyond(case, risk, others)[1] > 0:
+            row = strength.loc[name]
+            kind = "strong" if name in strong else "named"
+            found[name] = Suspect(_strength_words(row, kind), risk, kind)
+    return found
+
+
+def _named(row):
+    return bool(row["named"] or row["level_named"])
+
+
+def _strength_words(row, kind):
+    what = "stronger alone than all the others together"
+    if kind == "strong":
+        return f"AUC {interval_words(row)} alone, {what}, and than single measurements are"
+    where = "its name says" if row["named"] else "one of its levels says"
+    return (
+        f"AUC {interval_words(row)} alone, {what}; {where} '{row['named'] or row['level_named']}'"
+    )
+
+
+def others_together(case, columns):
+    """Return out-of-fold risks that columns together give: a straight and a flexible learner.
+
+    Parameters
+    ----------
+    case : LeakCase
+        Table and splits.
+    columns : list of str
+        Columns.
+
+    Returns
+    -------
+    list of ndarray of shape (n,)
+        Empty without columns.
+    """
+    if not columns:
+        return []
+    options = {"folds": case.judge.folds[:1], "max_rows": MANY_ROWS}
+    read = case.table[columns] if case.is_default else as_read(case.table[columns])
+    return [
+        case.judge.risks(model, read, label="the other columns together", **options)[0]
+        for model in (default_model(), boosted_trees())
+    ]
+
+
+def beyond(case, risk, others):
+    """Return the AUC of a risk minus that of the better of others, with its interval.
+
+    Parameters
+    ----------
+    case : LeakCase
+        Outcome and splits.
+    risk : ndarray of shape (n,)
+        Of a column alone.
+    others : list of ndarray of shape (n,)
+        Of the other columns; without any, the AUC is compared with 0.5.
+
+    Returns
+    -------
+    tuple of float
+    """
+    if not others:
+        return tuple(value - 0.5 for value in _auc(case, risk))
+    fold = case.judge.folds[:1]
+    risks = {"alone": risk[None], **{f"others {k}": r[None] for k, r in enumerate(others)}}
+    used = np.all([np.isfinite(r[0]) for r in risks.values()], axis=0)
+    scores = case.judge.score(
+        risks, folds=dict.fromkeys(risks, fold), rows=dict.fromkeys(risks, used)
+    )
+    best = max(list(risks)[1:], key=lambda k: scores.get(k, "auroc")["estimate"])
+    return scores.difference("alone", best)
+
+
+# two columns whose difference is the answer
+
+
+def _differences(case, columns, alone):
+    """Find the later of two columns (dates, ages, times) whose difference gives the answer."""
+    numbers = {c: v for c in columns if (v := _numbers(case, c)) is not None and _many(v)}
+    table, found = alone.set_index("column")["estimate"], {}
+    for first, second in _pairs_alike(numbers):
+        gap = numbers[first] - numbers[second]
+        later = first if np.nanmean(gap) > 0 else second
+        if later in found or np.nanmin(gap) == np.nanmax(gap):
+            continue
+        risk = _risk_alone(case, later, pd.Series(gap))
+        estimate, lower, _ = _auc(case, risk)
+        if estimate < max(table[first], table[second]) + _GAIN_OF_PAIR:
+            continue
+        jump = find_jump(gap, case.y)
+        if jump is None and lower <= HONEST_ALONE:
+            continue
+        other = second if later == first else first
+        words = f"its difference from {other} alone has AUC {estimate:.3f}"
+        found[later] = Suspect(words, risk, "difference")
+    return found
+
+
+def _many(values):
+    seen = values[np.isfinite(values)]
+    return len(seen) >= 50 and len(np.unique(seen[:1000])) >= 20
+
+
+def _pairs_alike(numbers):
+    """Return pairs of columns on one scale that go together, the closest first."""
+    names = list(numbers)
+    if len(names) < 2:
+        return []
+    values = pd.DataFrame(numbers)
+    rank = values.rank().to_numpy()
+    rank = np.nan_to_num(rank - np.nanmean(rank, axis=0))
+    size = np.sqrt((rank**2).sum(axis=0))
+    alike = rank.T @ rank / np.maximum(np.outer(size, size), 1e-12)
+    centre, spread = values.median().to_numpy(), values.std().to_numpy()
+    ratio = np.abs(np.log10(np.maximum(np.outer(spread, 1 / np.maximum(spread, 1e-12)), 1e-12)))
+    apart = np.abs(np.subtract.outer(centre, centre)) / np.maximum(spread, 1e-12)
+    near = (alike >= _ALIKE) & (ratio < 0.5) & (apart < 5)
+    pairs = [
+        (alike[i, j], names[i], names[j]) for i, j in zip(*np.where(np.triu(near, 1)), strict=True)
+    ]
+    return [pair[1:] for pair in sorted(pairs, reverse=True, key=lambda p: p[0])[:_MOST_PAIRS]]

@@ -1,0 +1,177 @@
+"""Columns are suspected by what they do; honest strong ones and names alone are not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import SMOTE
+
+from healthml.validation._leakage import find_leaks, make_case
+from healthml.validation._leakage.check import screen
+from healthml.validation._leakage.jumps import find_jump
+from healthml.validation._leakage.made_rows import find_made_rows
+
+N = 900
+
+
+def expit(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def honest(seed, n=N):
+    """Return two honest columns, the outcome they tell, and a generator."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"age": rng.normal(65, 10, n).round(), "lab": rng.normal(size=n).round(2)})
+    risk = expit(0.05 * (X["age"] - 65) + X["lab"] - 1)
+    return X, (rng.random(n) < risk).astype(int).to_numpy(), rng
+
+
+def suspects(X, y, **roles):
+    """Return the suspects of a table and their kinds."""
+    case = make_case(X, y, seed=0, **roles)
+    return {name: suspect.kind for name, suspect in screen(case).suspects.items()}
+
+
+def follow_up(rng, n):
+    """Return times to death or to the end of a study that takes patients in for ten years."""
+    entry, death = rng.uniform(0, 3650, n), rng.exponential(3000, n)
+    end = 4015 - entry
+    return np.minimum(death, end), (death <= end).astype(int)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_follow_up_time_jumps_where_nobody_was_followed_for_so_short(seed):
+    time, y = follow_up(np.random.default_rng(seed), N)
+    jump = find_jump(time, y)
+    assert jump.event
+    assert time[jump.rows].max() < 450
+    assert abs(jump.rows.sum() - (time < 365).sum()) < 0.03 * N
+    assert 0.35 < jump.expected < 0.8
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        lambda x: x - 1,
+        lambda x: 2 * x - 2,
+        lambda x: 4 * x,
+        lambda x: 2 * x**2 - 2,
+        lambda x: 2 * np.exp(x) - 3,
+        lambda x: 3 * np.tanh(x) - 1,
+    ],
+)
+def test_a_smooth_risk_however_steep_is_no_jump(curve):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=1500)
+        assert find_jump(x, (rng.random(1500) < expit(curve(x))).astype(int)) is None
+
+
+def test_a_score_of_zero_is_a_level_and_no_stretch():
+    rng = np.random.default_rng(0)
+    calcium = np.where(rng.random(2000) < 0.45, 0, np.exp(rng.normal(4, 1.5, 2000)).round())
+    risk = np.where(calcium == 0, 0.002, expit(0.5 * np.log1p(calcium) - 3))
+    y = (rng.random(2000) < risk).astype(int)
+    assert find_jump(calcium, y) is None
+    table = pd.DataFrame({"calcium": calcium, "age": rng.normal(60, 9, 2000).round()})
+    assert suspects(table, y) == {}
+
+
+def test_a_date_that_only_the_dead_have_is_suspected_by_being_there():
+    X, y, rng = honest(1)
+    there = (y == 1) & (rng.random(N) < 0.5)
+    found = suspects(X.assign(note=np.where(there, rng.integers(1, 400, N), np.nan)), y)
+    assert found == {"note": "always"}
+    at_random = rng.random(N) < 0.3
+    assert suspects(X.assign(note=np.where(at_random, rng.integers(1, 400, N), np.nan)), y) == {}
+
+
+def test_the_later_of_two_dates_is_suspected_where_their_difference_tells():
+    X, _, rng = honest(2)
+    start = rng.integers(3000, 4000, N)
+    stay = rng.exponential(60, N).round() + 1
+    table = X.assign(first=start, second=start + stay)
+    assert suspects(table, (stay < 30).astype(int)) == {"second": "difference"}
+    honest_gap = X.assign(first=start, second=start + rng.exponential(60, N).round())
+    assert suspects(honest_gap, (stay < 30).astype(int)) == {}
+
+
+def test_leaks_do_not_mask_each_other():
+    X, y, rng = honest(3)
+    for k in range(4):
+        X[f"panel_{k}"] = (4.2 * y + rng.normal(size=N)).round(2)
+    assert set(suspects(X, y)) == {f"panel_{k}" for k in range(4)}
+
+
+def test_a_strong_honest_column_is_no_suspect():
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        grade = rng.integers(0, 4, 1500)
+        y = (rng.random(1500) < np.array([0.01, 0.06, 0.3, 0.7])[grade]).astype(int)
+        table = pd.DataFrame({"grade": grade, "lab": rng.normal(size=1500)})
+        assert suspects(table, y) == {}
+
+
+def test_a_name_alone_suspects_nobody_but_helps():
+    X, y, rng = honest(4)
+    weak = X.assign(dnr1=np.where(rng.random(N) < 0.1 + 0.1 * y, 1, 0))
+    assert suspects(weak, y) == {}
+    found = find_leaks(make_case(weak, y, seed=0))
+    named = [f for f in found.findings if f.code == "HM302"]
+    assert [f.severity for f in named] == ["note"]
+    strong = X.assign(hosp_los_hours=np.exp(1.9 * y + rng.normal(size=N)).round(1))
+    assert suspects(strong, y) == {"hosp_los_hours": "named"}
+    assert suspects(strong.rename(columns={"hosp_los_hours": "marker"}), y) == {}
+
+
+def test_the_size_is_the_harm_and_not_what_a_straight_line_can_use():
+    X, y, rng = honest(5)
+    outside = np.where(rng.random(N) < 0.5, rng.integers(1, 30, N), rng.integers(60, 90, N))
+    days = np.where(y == 1, rng.integers(30, 60, N), outside)
+    found = find_leaks(make_case(X.assign(days=days), y, seed=0))
+    finding = next(f for f in found.findings if f.code == "HM301")
+    assert finding.severity == "serious"
+    assert finding.columns == ("days",)
+    alone = find_leaks(make_case(X, y, seed=0)).case
+    auc = alone.judge.score({"base": alone.base_risk}).get("base", "auroc")["estimate"]
+    assert finding.effect.estimate == pytest.approx(1 - auc, abs=0.05)
+
+
+def test_rows_between_two_of_their_class_are_found_and_visits_are_not():
+    rng = np.random.default_rng(6)
+    X, y = pd.DataFrame(rng.normal(size=(400, 5))).add_prefix("x"), rng.random(400) < 0.15
+    more, labels = SMOTE(random_state=0).fit_resample(X, y.astype(int))
+    made = find_made_rows(more, np.asarray(labels), np.arange(len(more)))
+    assert made.rows[400:].mean() > 0.85
+    assert not made.rows[:400].any()
+    assert find_made_rows(X, y.astype(int), np.arange(400)) is None
+    # a patient's visits, each the mean of the two beside it
+    first, last = rng.normal(size=(200, 5)), rng.normal(size=(200, 5))
+    visits = pd.DataFrame(np.vstack([first, (first + last) / 2, last])).add_prefix("x")
+    patient, died = np.tile(np.arange(200), 3), np.tile(rng.random(200) < 0.3, 3).astype(int)
+    assert find_made_rows(visits, died, patient) is None
+    assert find_made_rows(visits, died, np.arange(600)) is None
+
+
+def test_made_rows_are_measured():
+    rng = np.random.default_rng(7)
+    X, y = pd.DataFrame(rng.normal(size=(400, 6))).add_prefix("x"), (rng.random(400) < 0.15)
+    more, labels = SMOTE(random_state=0).fit_resample(X, y.astype(int))
+    found = find_leaks(make_case(more, np.asarray(labels), seed=0))
+    finding = next(f for f in found.findings if "synthetic" in f.title)
+    assert finding.severity == "serious"
+    assert finding.effect.estimate > 0.2
+
+
+def test_nobody_is_left_out_for_a_low_step_of_a_scale():
+    rng = np.random.default_rng(8)
+    grade = rng.integers(0, 4, 1200)
+    y = (rng.random(1200) < np.array([0.0, 0.05, 0.2, 0.6])[grade]).astype(int)
+    table = pd.DataFrame({"nyha": np.array(["I", "II", "III", "IV"])[grade]})
+    table["lab"] = rng.normal(size=1200)
+    assert "HM103" not in {f.code for f in find_leaks(make_case(table, y, seed=0)).findings}
+    dead = rng.random(1200) < 0.15
+    unit = np.where(dead, "closed", rng.choice(["east", "west"], 1200))
+    found = find_leaks(make_case(table.assign(unit=unit), np.where(dead, 0, y), seed=0))
+    finding = next(f for f in found.findings if f.code == "HM103")
+    assert finding.columns == ("unit",)
+    assert f"0 events in {int(dead.sum()):,} rows" in finding.evidence
