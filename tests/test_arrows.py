@@ -87,7 +87,7 @@ FLOORS = {
     ),
     "resampling": (
         ("_learner",),
-        ("_correction", "_prevalence", "_samplers", "_threshold"),
+        ("_correction", "_guards", "_prevalence", "_samplers", "_threshold"),
         ("_resampled",),
     ),
     "reporting": (("_case", "_page", "_table_one"), ("_report",), ("_checks",), ("_audit",)),

@@ -5,6 +5,7 @@ from healthml.validation._compare.imbalance import compare_imbalance_strategies
 from healthml.validation._compare.imbalance_result import ImbalanceComparisonResult
 from healthml.validation._compare.learning_curve import LearningCurveResult, learning_curve
 from healthml.validation._compare.permutation_test import PermutationResult, permutation_test
+from healthml.validation._compare.resampling_effect import ResamplingEffect, resampling_effect
 from healthml.validation._compare.simple_references import AGE_SEX, LOGISTIC, SCORE, age_and_sex
 from healthml.validation._compare.standing import Standing, candidate_parameters, stand_beside
 
@@ -16,6 +17,7 @@ __all__ = [
     "LearningCurveResult",
     "ModelComparisonResult",
     "PermutationResult",
+    "ResamplingEffect",
     "Standing",
     "age_and_sex",
     "candidate_parameters",
@@ -23,5 +25,6 @@ __all__ = [
     "compare_models",
     "learning_curve",
     "permutation_test",
+    "resampling_effect",
     "stand_beside",
 ]
