@@ -300,3 +300,92 @@ def test_the_dirty_record_table(shared):
         assert str(cell["new"])[:10] == truth[cell["position"], cell["column"]][4]
     control = pd.read_csv(folder / "dirty_ehr_dev_clean_control.csv", dtype=str)
     assert DateParser().fit(control).record_.to_frame().empty
+
+
+def days_of(n, seed=0):
+    rng = np.random.default_rng(seed)
+    return pd.Timestamp("2018-03-01") + pd.to_timedelta(rng.integers(0, 1200, n), unit="D")
+
+
+def read_alone(cells, name="visit_date"):
+    """Return the column read, and {rule: cells}."""
+    parser = DateParser()
+    out = parser.fit_transform(pd.DataFrame({name: cells}))[name]
+    return out, parser.record_.counts().set_index("rule")["n_cells"].to_dict()
+
+
+@pytest.mark.parametrize("text", ["%d/%m/%Y", "%m/%d/%Y"])
+def test_a_spreadsheet_that_turned_early_days_round_is_flagged(text):
+    true = days_of(90)
+    cells = [
+        f"{d.year}-{d.day:02d}-{d.month:02d}" if d.day <= 12 else d.strftime(text) for d in true
+    ]
+    parser = DateParser()
+    parser.fit(pd.DataFrame({"visit": cells}))
+    record = parser.record_.to_frame()
+    flagged = record.loc[record["rule"] == "day_month_swapped", ["position", "severity"]]
+    turned = [k for k, d in enumerate(true) if d.day <= 12 and d.day != d.month]
+    assert sorted(flagged["position"]) == turned
+    assert set(flagged["severity"]) == {"verify"}
+    parser.transform(pd.DataFrame({"visit": [cells[turned[0]]]}))
+    assert parser.record_.counts()["rule"].tolist() == ["day_month_swapped"]  # a row by itself
+
+
+@pytest.mark.parametrize("kind", ["two formats", "first of the month", "few"])
+def test_honest_mixtures_of_formats_are_not_accused(kind):
+    true = days_of(80, seed=1)
+    if kind == "first of the month":
+        true = true.where(np.arange(80) % 2 == 0, true.to_period("M").to_timestamp())
+    if kind == "few":
+        true = true[:4]
+    cells = [
+        d.strftime("%d/%m/%Y") if k % 2 == 0 else d.strftime("%Y-%m-%d") for k, d in enumerate(true)
+    ]
+    assert "day_month_swapped" not in read_alone(cells)[1]
+
+
+def test_times_that_other_systems_write():
+    usual = ["2021-03-04 10:00"] * 30
+    out, rules = read_alone([*usual, "2021-03-04 24:00", "2021-03-04T10:00:00Z"])
+    assert out.iloc[-2:].tolist() == [pd.Timestamp("2021-03-05"), pd.Timestamp("2021-03-04 10:00")]
+    assert rules == {"date_format": 2}
+    assert read_alone(["2021-03-04T10:00:00Z"] * 30)[1] == {}
+    assert read_alone([*usual, "2021-03-04 25:00"])[1]["unreadable_date"] == 1
+
+
+@pytest.mark.parametrize("name", ["admit_time", "timestamp", "event_date"])
+@pytest.mark.parametrize("kind", ["number", "text", "milliseconds"])
+def test_unix_seconds_are_read_where_the_name_says_time(name, kind):
+    seconds = 1_500_000_000 + np.random.default_rng(2).integers(0, 10**8, 40)
+    cells = {"number": seconds, "text": seconds.astype(str), "milliseconds": seconds * 1000}[kind]
+    out, _ = read_alone(cells, name)
+    np.testing.assert_array_equal(out.to_numpy(), seconds.astype("datetime64[s]"))
+
+
+@pytest.mark.parametrize("name", ["phone", "patient", "account_number", "days_since_date"])
+def test_long_numbers_are_no_dates(name):
+    numbers = 1_500_000_000 + np.random.default_rng(3).integers(0, 10**8, 40)
+    assert (read_alone(numbers, name)[0] == numbers).all()
+
+
+def test_nobody_is_born_in_the_future():
+    births = [f"{k % 27 + 1:02d}.11.{y}" for k, y in enumerate([30, 38, 45, 60, 85] * 8)]
+    out, rules = read_alone([*births, "13.01.05"], "birth_date")
+    assert [text[:4] for text in out[:5]] == ["1930", "1938", "1945", "1960", "1985"]
+    assert rules["ambiguous_date"] == 1  # 1905 and 2005 are both possible
+    full = [d.strftime("%d.%m.%Y") for d in days_of(60)]
+    out, rules = read_alone([*full, "14.02.30"], "birth_date")
+    assert out.iloc[-1] == pd.Timestamp("1930-02-14")
+
+
+def test_times_are_read_by_their_days(monkeypatch):
+    """A day is read once, however many times of it there are."""
+    from healthml.cleaning._dates import column as column_file
+
+    calls = []
+    read = column_file.read_date
+    monkeypatch.setattr(column_file, "read_date", lambda text: calls.append(text) or read(text))
+    stamps = pd.Timestamp("2021-01-01") + pd.to_timedelta(np.arange(30_000) * 61, unit="s")
+    out, _ = read_alone(stamps.strftime("%d/%m/%Y %H:%M:%S"))
+    assert (out == pd.Series(stamps)).all()
+    assert len(calls) < 25_000  # 20,000 to learn from, 22 days to settle

@@ -80,18 +80,39 @@ def read_measures(frame, schema=None, *, populations=("adult",)):
     >>> {column: measure.unit for column, measure in read_measures(table).items()}
     {'temp': 'Cel'}
     """
-    frame, measures = thinned(frame), {}
-    for column in frame.columns:
-        declared, limited = _declared(schema, column)
-        if column_concept(column, declared) is None and limited == (None, None):
-            continue
-        view = ColumnView(frame[column], declared)
-        if view.numbers is None or not len(view.finite):
-            continue
-        measure = _measure(column, view, populations, limited)
-        if measure:
-            measures[column] = measure
-    return measures
+    return MeasureReader(frame, schema).read(populations)
+
+
+class MeasureReader:
+    """Columns that may hold a measure, read once and judged for any populations.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The training rows.
+    schema : Schema, default=None
+        Declared concepts, units and limits.
+    """
+
+    def __init__(self, frame, schema=None):
+        self.views, self.known = {}, {}
+        for column in (frame := thinned(frame)).columns:
+            declared, limits = _declared(schema, column)
+            if column_concept(column, declared) is None and limits == (None, None):
+                continue
+            view = ColumnView(frame[column], declared)
+            if view.numbers is not None and len(view.finite):
+                self.views[column] = (view, limits)
+
+    def read(self, populations=("adult",)):
+        """Return {column: Measure} whose values lie in the ranges of some populations."""
+        if populations not in self.known:
+            measures = {
+                column: _measure(column, view, populations, limits)
+                for column, (view, limits) in self.views.items()
+            }
+            self.known[populations] = {c: m for c, m in measures.items() if m is not None}
+        return self.known[populations]
 
 
 def numbers_of(series):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml.cleaning._columns import find_age, populations_present, read_measures, thinned
+from healthml.cleaning._columns import MeasureReader, find_age, populations_present, thinned
 from healthml.cleaning._cross_field.age import AgeRule
 from healthml.cleaning._cross_field.body_size import BodyRule
 from healthml.cleaning._cross_field.columns import find_fields, partner
@@ -105,9 +105,9 @@ class CrossFieldCheck(CellCleaner):
         if self.mode not in ("propose", "apply"):
             raise InputError(f"mode={self.mode!r}; use 'propose' or 'apply'.")
         frame = thinned(frame)
-        first = read_measures(frame, self.schema)
-        present = populations_present(frame, find_age(first))
-        measures = read_measures(frame, self.schema, populations=present)
+        reader = MeasureReader(frame, self.schema)
+        present = populations_present(frame, find_age(reader.read()))
+        measures = reader.read(present)
         fields = find_fields(frame, measures, self.columns)
         made = [*made_rules(fields, present), *user_rules(self.rules, frame)]
         learnt = [rule.learn(frame) for rule in made]

@@ -7,13 +7,17 @@ from pandas.api import types
 from healthml._core._knowledge import name_words
 from healthml.cleaning._columns import is_text
 from healthml.cleaning._dates.column import DateColumn, as_times
-from healthml.cleaning._dates.one_date import COMPACT, SERIAL, read_date
+from healthml.cleaning._dates.one_date import COMPACT, SERIAL, UNIX, read_date
 
 SAMPLE = 300
 SOME = 0.4  # share of sampled cells that must look like dates before a column is read
-LEARNT_PLAIN = 2000
+LEARNT_PLAIN = 2000  # plain days from which a column is learnt; more change no decision
+LEARNT_OTHER = 20_000  # and other texts, among which single cells decide the order of day and month
 _DATE_WORDS = frozenset(
     ["date", "dates", "datetime", "dt", "dob", "dod", "doa", "born", "birthdate", "birthday"]
+)
+_TIME_WORDS = frozenset(
+    ["time", "timestamp", "ts", "unix", "epoch", "intime", "outtime", "admittime", "dischtime"]
 )
 _NOT_A_DATE = frozenset(
     [
@@ -49,20 +53,35 @@ def is_hinted(name):
     return bool(words & _DATE_WORDS) and not words & _NOT_A_DATE
 
 
+def is_time_hinted(name):
+    """Say whether a column's name announces moments, which may be kept as Unix seconds.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._dates.cells import is_time_hinted
+    >>> is_time_hinted("admit_time"), is_time_hinted("time_in_bed_days")
+    (True, False)
+    """
+    words = set(name_words(str(name)))
+    return bool(words & _TIME_WORDS) and not words & _NOT_A_DATE
+
+
 def may_hold_dates(series, hinted):
     """Say whether some of a column's cells look like dates, from 300 of them."""
     if types.is_bool_dtype(series.dtype) or types.is_datetime64_any_dtype(series.dtype):
         return False
-    is_number = types.is_numeric_dtype(series.dtype)
-    if not (is_text(series) or (is_number and hinted)):
+    is_number, timed = types.is_numeric_dtype(series.dtype), is_time_hinted(series.name)
+    if not (is_text(series) or (is_number and (hinted or timed))):
         return False
     places = np.unique(np.linspace(0, len(series) - 1, SAMPLE).astype(np.int64))
     some = series.dropna() if len(series) <= SAMPLE else series.iloc[places].dropna()
     cells = [as_text(cell) for cell in some.astype(object)]
     read = [read_date(cell) for cell in cells]
     if is_number:
-        return bool(read) and all(r is not None and r.style in (COMPACT, SERIAL) for r in read)
-    seen = sum(r is not None and (hinted or r.style not in (COMPACT, SERIAL)) for r in read)
+        allowed = (COMPACT, SERIAL, UNIX) if hinted else (UNIX,)
+        return bool(read) and all(r is not None and r.style in allowed for r in read)
+    weak = () if hinted else (COMPACT, SERIAL) if timed else (COMPACT, SERIAL, UNIX)
+    seen = sum(r is not None and r.style not in weak for r in read)
     return bool(cells) and seen >= SOME * len(cells)
 
 
@@ -94,15 +113,17 @@ def plain_days(levels):
 
 
 def thin(levels, counts, plain):
-    """Return the levels to learn from: all that are not plain, and some of the plain ones."""
-    usual = np.flatnonzero(plain > 0)
-    if len(usual) <= LEARNT_PLAIN:
-        return levels, counts
-    some = usual[np.linspace(0, len(usual) - 1, LEARNT_PLAIN).astype(np.int64)]
-    weight = np.array(counts, dtype=float)
-    weight[some] *= weight[usual].sum() / weight[some].sum()
-    keep = np.sort(np.concatenate([np.flatnonzero(plain == 0), some]))
-    return [levels[i] for i in keep], weight[keep]
+    """Return the levels to learn from, with weights: some of the plain ones, more of the others."""
+    weight, kept = np.array(counts, dtype=float), []
+    for part, most in ((plain > 0, LEARNT_PLAIN), (plain == 0, LEARNT_OTHER)):
+        places = np.flatnonzero(part)
+        if len(places) > most:
+            some = places[np.linspace(0, len(places) - 1, most).astype(np.int64)]
+            weight[some] *= weight[places].sum() / weight[some].sum()
+            places = some
+        kept.append(places)
+    kept = np.sort(np.concatenate(kept))
+    return [levels[i] for i in kept], weight[kept]
 
 
 class Settled:
@@ -115,7 +136,8 @@ class Settled:
         seconds, rules = [0] * len(levels), [None] * len(levels)
         for i in np.flatnonzero(doubtful):
             days[i], seconds[i], rules[i] = column.settle(levels[i])
-        self.codes, self.levels, self.rules = codes, levels, rules
+        self.codes, self.levels = codes, levels
+        self.rules = np.array(rules, dtype=object)
         self.of_levels = as_times(days, seconds)
 
     def times(self):
@@ -128,4 +150,4 @@ class Settled:
 
     def rows_of(self, rule):
         """Return the rows to which a rule applies."""
-        return self.rows([r == rule for r in self.rules])
+        return self.rows(self.rules == rule)

@@ -5,14 +5,23 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
-import pandas as pd
 
 from healthml.cleaning._columns import is_missing_code, tidy
-from healthml.cleaning._dates.one_date import COMPACT, ISO, NAMED, SERIAL, is_day, read_date
+from healthml.cleaning._dates.one_date import (
+    COMPACT,
+    ISO,
+    NAMED,
+    SERIAL,
+    UNIX,
+    ZULU,
+    is_day,
+    read_date,
+    split_time,
+)
 
 FORMAT, IMPOSSIBLE, PLACEHOLDER = "date_format", "impossible_date", "placeholder_date"
 AMBIGUOUS, INCOMPLETE, UNREADABLE = "ambiguous_date", "incomplete_date", "unreadable_date"
-FAR, OPEN_END = "far_date", "open_date"
+FAR, OPEN_END, SWAPPED = "far_date", "open_date", "day_month_swapped"
 BLANKED = (IMPOSSIBLE, PLACEHOLDER)
 LEFT = (AMBIGUOUS, INCOMPLETE, UNREADABLE)
 EPOCHS = {"excel": date(1899, 12, 30), "unix": date(1970, 1, 1)}
@@ -21,6 +30,14 @@ AGREES = 0.98
 IN_BULK = 0.9
 CONVENTION = 0.1  # share of the rows from which a placeholder has a meaning of its own
 FEWEST_FOR_BULK = 20
+# A spreadsheet of another country turns the dates whose day is 12 or less round and leaves the
+# others as text. CHANCE_SWAPPED is the probability that so many dates fall apart like that by
+# themselves (a day is 12 or less in 39 % of all dates); chosen by judgement: at 0.01 a column of a
+# few dates in two formats would be accused, at 1e-6 tables of thirty rows would not.
+CHANCE_SWAPPED, EARLY_DAYS, LAST_EARLY = 1e-3, 12 / 30.44, 12
+FEWEST_SIDE = 3  # distinct dates of each kind
+FEWEST_DAYS = 3  # days of the month: dates cut to the first of the month show nothing
+MOST_OPEN = 0.05  # share of the text whose order is open: the spreadsheet would have read it
 YEAR = 365.25
 _USUAL = (date(1990, 1, 1).toordinal(), date(2039, 12, 31).toordinal())
 _PLACEHOLDERS = {
@@ -48,12 +65,24 @@ class DateColumn:
     epoch: str | None = None
     stays_text: bool = False
     conventions: frozenset = frozenset()
+    half_swapped: bool = False
+    latest: int = 0  # no birth lies after the day of fit
+
+    def __post_init__(self):
+        """Start without days read."""
+        self._seen = {}  # what was settled of a day serves all its times
 
     def settle(self, text):
         """Return (days since year 1, seconds, rule) for a cell; days are None where unknown."""
         clean = tidy(text)
         if not clean or is_missing_code(clean):
             return None, 0, None
+        head, seconds = split_time(clean)
+        if seconds:
+            if head not in self._seen:
+                self._seen[head] = self.settle(head)
+            day, _, rule = self._seen[head]
+            return day, 0 if day is None else seconds, rule
         reading = read_date(clean)
         if reading is None:
             return None, 0, UNREADABLE
@@ -61,14 +90,14 @@ class DateColumn:
             return None, 0, INCOMPLETE
         days = self._possible_days(reading)
         if not days:
-            return None, 0, UNREADABLE if reading.style == SERIAL else IMPOSSIBLE
+            return None, 0, UNREADABLE if reading.style in (SERIAL, UNIX) else IMPOSSIBLE
         if len(days) > 1:
             return None, 0, AMBIGUOUS
         return self._placed(days[0], reading)
 
     def doubts(self, days):
         """Say which plain ISO days need `settle`: placeholders, and days far from the others."""
-        doubtful = np.isin(days, list(_PLACEHOLDERS)) | (self.style != ISO)
+        doubtful = np.isin(days, list(_PLACEHOLDERS)) | (self.style != ISO) | self.half_swapped
         if self.bulk is not None:
             low, high = self.bulk
             more = max(50 * YEAR, high - low)
@@ -84,13 +113,19 @@ class DateColumn:
             return None, 0, IMPOSSIBLE
         if self._is_outside(day, 1, 50):
             return day, reading.seconds, FAR
-        return day, reading.seconds, None if reading.style == self.style else FORMAT
+        if self.half_swapped and reading.style.removesuffix(ZULU) == ISO and _can_swap(reading):
+            return day, reading.seconds, SWAPPED
+        usual = reading.style == self.style and not reading.is_end_of_day
+        return day, reading.seconds, None if usual else FORMAT
 
     def _possible_days(self, reading):
         if reading.style == SERIAL:
             epochs = [self.epoch] if self.epoch else list(EPOCHS)
             days = [(EPOCHS[e] + timedelta(days=reading.serial)).toordinal() for e in epochs]
             return [d for d in days if self._is_near(d)]
+        if reading.style == UNIX:
+            day = (EPOCHS["unix"] + timedelta(days=reading.serial)).toordinal()
+            return [day] if self._is_near(day) else []
         pairs = reading.days(self.orders.get(reading.style))
         if not pairs and reading.is_open:
             pairs = reading.days(None)
@@ -108,9 +143,17 @@ class DateColumn:
         both = [1900 + reading.year % 100, 2000 + reading.year % 100]
         if self.bulk is not None:
             near = [y for y in both if self._is_near(date(y, 7, 1).toordinal())]
-            return near or both
+            return near or self._until_today(both)
         late = reading.year % 100 <= 39
-        return both if self.is_birth and late else both[1:] if late else both[:1]
+        if self.is_birth and late:
+            return self._until_today(both)
+        return both[1:] if late else both[:1]
+
+    def _until_today(self, years):
+        """Return the years in which a patient may have been born by the day of fit."""
+        if not self.is_birth:
+            return years
+        return [year for year in years if date(year, 1, 1).toordinal() <= self.latest]
 
     def _is_near(self, day):
         if self.bulk is None:
@@ -168,14 +211,36 @@ def learn_dates(name, levels, counts, *, hinted, is_birth, order="auto", declare
     )
     if not enough or (weak and not strong and not (hinted or declared)):
         return None
-    column = DateColumn(name, is_birth)
+    column = DateColumn(name, is_birth, latest=date.today().toordinal())
     pairs = [(r, n) for r, n in zip(read, rows, strict=True) if r is not None and not r.incomplete]
     column.style = Counter(dict(_tally((r.style, n) for r, n in pairs))).most_common(1)[0][0]
     column.orders = {s: order for s, _ in _votes(pairs)} if order != "auto" else decide(pairs)
     column.bulk = _bulk(pairs)
     column.epoch = _epoch(pairs, column)
     column.conventions = _conventions(pairs)
+    column.half_swapped = _is_half_swapped(pairs, column.orders)
     return column
+
+
+def _can_swap(reading):
+    return reading.second <= LAST_EARLY and reading.first != reading.second
+
+
+def _is_half_swapped(pairs, orders):
+    """Say whether ISO dates were made of day and month turned round, the others left as text.
+
+    The day of every ISO date is then 12 or less, and that of every date left as text more.
+    """
+    iso = {(r.year, r.first, r.second) for r, _ in pairs if r.style.removesuffix(ZULU) == ISO}
+    texts = [r for r, _ in pairs if r.is_open and orders.get(r.style)]
+    left = {(r.year, r.first, r.second) for r in texts}
+    n_open = sum(max(r.first, r.second) <= LAST_EARLY for r in texts)
+    if min(len(iso), len(left)) < FEWEST_SIDE or n_open > MOST_OPEN * len(texts):
+        return False
+    days = {day for _, _, day in iso}
+    if max(days) > LAST_EARLY or len(days) < FEWEST_DAYS:
+        return False
+    return EARLY_DAYS ** len(iso) * (1 - EARLY_DAYS) ** len(left) < CHANCE_SWAPPED
 
 
 def _tally(pairs):
@@ -188,7 +253,7 @@ def _tally(pairs):
 def _is_strong(reading):
     if reading is None or reading.incomplete:
         return False
-    return reading.style not in (SERIAL, COMPACT) and not (
+    return reading.style not in (SERIAL, COMPACT, UNIX) and not (
         reading.short_year and reading.style != NAMED
     )
 
@@ -245,7 +310,7 @@ def _bulk(pairs):
     """Return the days between which 98% of the full dates lie, or None with fewer than 20."""
     days, rows = [], []
     for reading, n in pairs:
-        if reading.short_year or reading.style == SERIAL:
+        if reading.short_year or reading.style in (SERIAL, UNIX):
             continue
         valid = reading.days(None)
         if valid and 1 <= reading.year <= 9999:
@@ -292,8 +357,21 @@ def as_times(days, seconds):
 
 
 def iso_text(times):
-    """Return datetimes as text, without a time of day where there is none."""
-    series = pd.Series(times)
-    plain = series.dt.strftime("%Y-%m-%d")
-    midnight = series.dt.normalize().eq(series) | series.isna()
-    return plain.where(midnight, series.dt.strftime("%Y-%m-%d %H:%M:%S")).tolist()
+    """Return datetimes as text, without a time of day where there is none; None where missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml.cleaning._dates.column import iso_text
+    >>> iso_text(np.array(["2021-01-01T00:00", "2021-01-01T07:05", "NaT"], dtype="datetime64[ns]"))
+    ['2021-01-01', '2021-01-01 07:05:00', None]
+    """
+    moments = np.asarray(times).astype("datetime64[s]")
+    days = moments.astype("datetime64[D]")
+    text = np.datetime_as_string(days).astype(object)
+    timed = (moments != days) & ~np.isnat(moments)
+    if timed.any():
+        whole = np.char.replace(np.datetime_as_string(moments[timed]), "T", " ")
+        text[timed] = whole.astype(object)
+    text[np.isnat(moments)] = None
+    return text.tolist()

@@ -3,8 +3,12 @@
 import re
 from calendar import monthrange
 from dataclasses import dataclass
+from functools import lru_cache
 
 ISO, COMPACT, SERIAL, NAMED = "Y-m-d", "Ymd", "serial", "month name"
+UNIX = "Unix seconds"
+ZULU = " in UTC"  # end of the style of a cell that ends with Z
+DAY = 86400  # seconds
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _LONG = [
     "january",
@@ -20,12 +24,14 @@ _LONG = [
     "november",
     "december",
 ]
-_TIME = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([AaPp][Mm])?)?"
+_TIME = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([AaPp][Mm]|Z)?)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}")
 _YEAR_LAST = re.compile(
     rf"(\d{{1,2}})(\s*[-/.]\s*)(\d{{1,2}})(\s*[-/.]\s*)(\d{{4}}|\d{{2}}){_TIME}"
 )
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
+# 1973 to 2128 in seconds or milliseconds since 1970: nine digits or more, so no day number
+_UNIX = re.compile(r"([1-4]\d{9}|\d{9})(\d{3})?(?:\.\d+)?")
 _SERIAL = re.compile(r"(?!9999|8888)([4-9]\d{3}|\d{5})(\.\d+)?")  # four digits: not a year
 _NAMED = re.compile(
     rf"(\d{{1,2}})(?:st|nd|rd|th)?[\s./-]*([A-Za-z]{{3,9}})\.?[\s,./-]*(\d{{4}}|\d{{2}}){_TIME}"
@@ -53,6 +59,7 @@ class Reading:
     short_year: bool = False
     serial: float | None = None
     incomplete: bool = False
+    is_end_of_day: bool = False  # written as 24:00, which is 0:00 of the next day
 
     def days(self, order):
         """Return the valid (month, day) pairs under an order: "month", "day" or None for both."""
@@ -108,7 +115,10 @@ def read_date(text):
         return Reading(COMPACT, *(int(part) for part in found.groups()))
     if found := _SERIAL.fullmatch(text):
         part = float(found[2] or 0)
-        return Reading(SERIAL, serial=float(found[1]), seconds=round(part * 86400))
+        return Reading(SERIAL, serial=float(found[1]), seconds=round(part * DAY))
+    if found := _UNIX.fullmatch(text):
+        days, seconds = divmod(int(found[1]), DAY)
+        return Reading(UNIX, serial=float(days), seconds=seconds)
     return _read_named(text)
 
 
@@ -144,11 +154,44 @@ def month_number(word):
 
 
 def _timed(time, style, year, first, second, **more):
-    hour, minute, second_of, half = time
-    seconds = 0
+    hour, minute, second_of, mark = time
+    seconds, is_utc = 0, mark == "Z"
     if hour is not None:
-        hours = int(hour) % 12 + (12 if half.lower() == "pm" else 0) if half else int(hour)
+        half = "" if mark is None or is_utc else mark.lower()
+        hours = int(hour) % 12 + (12 if half == "pm" else 0) if half else int(hour)
         seconds = hours * 3600 + int(minute) * 60 + int(second_of or 0)
-        if seconds >= 86400:
+        if seconds > DAY or int(minute) > 59:
             return None
+    style += ZULU if is_utc else ""
+    more["is_end_of_day"] = seconds == DAY
     return Reading(style, year, first, second, seconds, **more)
+
+
+_PLAIN_TIME = re.compile(r"(.*\d)[T ](\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)")
+
+
+@lru_cache(maxsize=DAY)
+def _seconds_of(time):
+    """Return the seconds of a plain time of day, or None for one that needs a closer look."""
+    hour, minute, *second = time.split(":")
+    seconds = int(hour) * 3600 + int(minute) * 60 + int(float(second[0]) if second else 0)
+    return seconds if seconds < DAY and int(minute) < 60 else None
+
+
+def split_time(text):
+    """Return the text without its plain time of day, and that time in seconds (0 without one).
+
+    Many cells share few days: what is read once for the day serves all its times. A text whose
+    time is not plain is returned whole.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._dates.one_date import split_time
+    >>> split_time("2021-03-04 07:05"), split_time("2021-03-04 24:00")
+    (('2021-03-04', 25500), ('2021-03-04 24:00', 0))
+    """
+    found = _PLAIN_TIME.fullmatch(text)
+    if found is None or found[1].replace(".", "").isdigit():  # a day number has no time beside it
+        return text, 0
+    seconds = _seconds_of(found[2])
+    return (text, 0) if seconds is None else (found[1], seconds)

@@ -9,6 +9,7 @@ from healthml.cleaning._dates.cells import (
     Settled,
     distinct_cells,
     is_hinted,
+    is_time_hinted,
     may_hold_dates,
     plain_days,
     thin,
@@ -23,6 +24,7 @@ from healthml.cleaning._dates.column import (
     LEFT,
     OPEN_END,
     PLACEHOLDER,
+    SWAPPED,
     UNREADABLE,
     iso_text,
     learn_dates,
@@ -49,6 +51,10 @@ _WHY = {
     INCOMPLETE: "a part of the date is missing",
     UNREADABLE: "not a date",
     OPEN_END: "a day that stands for no date in over a tenth of the rows: a convention, kept",
+    SWAPPED: (
+        "day and month may be turned round: no ISO date of the column has a day above 12, and "
+        "every date left as text has one, as a spreadsheet of another country leaves them"
+    ),
     FAR: "more than 50 years from nearly all dates of the column",
 }
 
@@ -78,7 +84,8 @@ class DateParser(CellCleaner):
         when that gives a usual stay, else flagged; an event before birth or after death: flagged);
         ``far_date`` (flagged, verify);
         ``open_date`` (2099-12-31 and the like where a tenth of the rows have it; flagged, verify);
-        ``ambiguous_date``, ``incomplete_date``, ``unreadable_date`` (verify).
+        ``day_month_swapped`` (a spreadsheet may have turned day and month round; flagged,
+        verify); ``ambiguous_date``, ``incomplete_date``, ``unreadable_date`` (verify).
 
     Notes
     -----
@@ -88,8 +95,10 @@ class DateParser(CellCleaner):
     with the settled dates in ISO form and the others left and listed. In a datetime column, a cell
     of new rows that cannot be settled is blanked and recorded. Serial numbers count from the day
     zero (spreadsheet 1899-12-30, Unix 1970-01-01) that puts nine tenths of them among the other
-    dates of the column. Years of two digits take the century that lies there. Dates with a zone
-    are left as they are. It fails where a column writes two orders in one style.
+    dates of the column; nine or more digits are Unix seconds or milliseconds. Years of two digits
+    take the century that lies there; no birth lies after the day of fit. Times that end with Z are
+    read as they stand, in UTC; other zones are left as they are. 24:00 is 0:00 of the next day. It
+    fails where a column writes two orders in one style.
 
     Examples
     --------
@@ -129,6 +138,7 @@ class DateParser(CellCleaner):
         kind = getattr(variables.get(name), "kind", None)
         declared = kind == "datetime"
         hinted = is_hinted(name) or declared
+        timed = hinted or is_time_hinted(name)
         if kind not in (None, "datetime") or not may_hold_dates(series, hinted):
             return None
         found = distinct_cells(series)
@@ -139,7 +149,7 @@ class DateParser(CellCleaner):
         column = learn_dates(
             name,
             *thin(levels, counts, plain),
-            hinted=hinted,
+            hinted=timed,
             is_birth=has_role(name, BIRTH),
             order=self.order,
             declared=declared,
@@ -201,7 +211,7 @@ class DateParser(CellCleaner):
             "note",
             _WHY[FORMAT],
         )
-        for rule in (*BLANKED, *LEFT, OPEN_END, FAR):
+        for rule in (*BLANKED, *LEFT, SWAPPED, OPEN_END, FAR):
             rows = cells.rows_of(rule)
             severity = "error" if rule in BLANKED else "verify"
             if rule in BLANKED or (rule in LEFT and not column.stays_text):

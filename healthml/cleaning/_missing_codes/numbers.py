@@ -29,7 +29,7 @@ def learn_numbers(columns, schema):
     learnt : dict of hashable to dict
         ``codes`` (they become missing), ``asked`` (may be real), ``stop`` (zero is judged by the
         row's other vital signs), ``zero_asked`` (and may be real), ``seen``,
-        ``low``, ``high``, ``hard``, ``concept``.
+        ``ends`` (beyond them a known code is new), ``concept``.
     rows : list of tuple
         (column, code, decision, reason, cells).
     """
@@ -60,19 +60,21 @@ def new_codes(values, learnt):
     learnt : dict
         From `learn_numbers`.
     """
-    low, high = learnt["low"], learnt["high"]
-    spread = FAR * max(high - low, 0.0)
-    with np.errstate(invalid="ignore"):
-        outside = (values < learnt["hard"][0]) | (values > learnt["hard"][1])
-        if np.isfinite(spread):
-            outside |= (values < low - spread) | (values > high + spread)
-            if low >= 0:
-                outside |= values < 0
-    outside &= np.isfinite(values)
+    low, high = learnt["ends"]
+    outside = ((values < low) | (values > high)) & np.isfinite(values)
     if outside.any():
         known = np.setdiff1d(_CODES, learnt["seen"])
         outside[outside] = np.isin(values[outside], known)
     return outside
+
+
+def _ends(low, high, hard):
+    """Return the values beyond which a known code that training did not have is a new code."""
+    spread = FAR * max(high - low, 0.0)
+    if not np.isfinite(spread):
+        return hard
+    least = max(low - spread, 0.0) if low >= 0 else low - spread
+    return max(least, hard[0]), min(high + spread, hard[1])
 
 
 def _is_worth_a_look(name, values, variable):
@@ -133,15 +135,14 @@ def _learnt(column, judged):
     concept = column.concept["name"] if column.concept else None
     stops = concept in STOPS
     enough = len(values) > 1 and len(column.finite) >= LEAST
+    low, high = (float(values[0]), float(values[-1])) if enough else (-np.inf, np.inf)
     return {
         "codes": tuple(c for c in found if not (c == 0 and stops)),
         "asked": tuple(c for c in asked if not (c == 0 and stops)),
         "stop": stops and 0.0 in found,
         "zero_asked": stops and 0.0 in asked,
         "seen": column.codes_present,
-        "low": float(values[0]) if enough else -np.inf,
-        "high": float(values[-1]) if enough else np.inf,
-        "hard": _hard_limits(column),
+        "ends": _ends(low, high, _hard_limits(column)),
         "concept": concept,
     }
 
@@ -149,15 +150,14 @@ def _learnt(column, judged):
 def _without_codes(values):
     finite = values[np.isfinite(values)]
     enough = len(finite) >= LEAST and finite.min() < finite.max()
+    low, high = (float(finite.min()), float(finite.max())) if enough else (-np.inf, np.inf)
     return {
         "codes": (),
         "asked": (),
         "stop": False,
         "zero_asked": False,
         "seen": np.empty(0),
-        "low": float(finite.min()) if enough else -np.inf,
-        "high": float(finite.max()) if enough else np.inf,
-        "hard": (-np.inf, np.inf),
+        "ends": _ends(low, high, (-np.inf, np.inf)),
         "concept": None,
     }
 

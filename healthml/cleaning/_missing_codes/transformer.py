@@ -146,16 +146,18 @@ _WORDS = {
 
 
 def _numbers(name, values, learnt):
-    """Yield the codes, infinite numbers and new codes among numbers."""
-    infinite = np.isinf(values)
-    yield _blanked(name, INFINITE, infinite, "an infinite number")
+    """Yield the codes, infinite numbers and new codes that stand among numbers."""
+    if (infinite := np.isinf(values)).any():
+        yield _blanked(name, INFINITE, infinite, "an infinite number")
     for code in learnt["codes"]:
-        yield _blanked(name, CODE, values == code, f"the code {code:g}")
+        if (found := values == code).any():
+            yield _blanked(name, CODE, found, f"the code {code:g}")
     for code in learnt["asked"]:
-        detail = f"{code:g} may stand for missing or be real"
-        yield _flagged(name, POSSIBLE, values == code, "verify", detail)
-    new = new_codes(values, learnt)
-    yield _flagged(name, NEW, new, "error", "a code that training did not have")
+        if (found := values == code).any():
+            detail = f"{code:g} may stand for missing or be real"
+            yield _flagged(name, POSSIBLE, found, "verify", detail)
+    if (new := new_codes(values, learnt)).any():
+        yield _flagged(name, NEW, new, "error", "a code that training did not have")
 
 
 def _blanked(name, rule, mask, detail):

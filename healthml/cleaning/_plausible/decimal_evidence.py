@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from healthml._core._knowledge import concept_limits, number_codes
-from healthml.cleaning._columns import outside, thinned
-from healthml.cleaning._plausible.limits import bulk_of, shipped_limits
+from healthml.cleaning._columns import POPULATIONS, outside, thinned
+from healthml.cleaning._plausible.limits import bulk_of, ends_by_group, shipped_limits
 
 SHIFTS = (10.0, 0.1, 100.0, 0.01)
 MOST_DECIMALS = 6
@@ -26,6 +26,7 @@ class SlipEvidence:
     others: tuple
     grows: bool  # height or weight: children live where an adult's slip lands
     systematic: frozenset = frozenset()
+    ends: tuple = ()  # by group of populations, inside of which nothing is asked
 
 
 def learn_evidence(measure, numbers):
@@ -57,6 +58,7 @@ def learn_evidence(measure, numbers):
         low > 0 and high / low <= NARROW,
         measure.others,
         measure.concept in ("height", "weight", "bmi", "waist", "head_circumference"),
+        ends=ends_by_group(dict.fromkeys(POPULATIONS, limits)),
     )
 
 

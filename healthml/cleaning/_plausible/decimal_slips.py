@@ -6,13 +6,13 @@ import numpy as np
 
 from healthml.cleaning._columns import (
     GROUPS,
+    MeasureReader,
     as_written,
     find_age,
     numbers_of,
     outside,
     population_groups,
     populations_present,
-    read_measures,
 )
 from healthml.cleaning._plausible.decimal_evidence import (
     FEWEST,
@@ -89,11 +89,12 @@ class DecimalSlips(CellCleaner):
     def _learn(self, frame, y):
         if self.mode not in ("propose", "apply"):
             raise InputError(f"mode={self.mode!r}; use 'propose' or 'apply'.")
-        first = read_measures(frame, self.schema)
+        reader = MeasureReader(frame, self.schema)
+        first = reader.read()
         self.age_column_ = find_age(first)
         self.age_measure_ = first.get(self.age_column_)
         present = populations_present(frame, self.age_column_)
-        measures = read_measures(frame, self.schema, populations=present)
+        measures = reader.read(present)
         self.evidence_ = {}
         groups = self._groups(frame)
         for column, measure in measures.items():
@@ -129,9 +130,10 @@ class DecimalSlips(CellCleaner):
 
     def _slips(self, numbers, groups, evidence):
         """Return rows, the shift back, which are sure, and which a unit would explain too."""
-        limits = dict.fromkeys(("adult", "child", "neonate"), evidence.limits)
-        rows = doubtful(numbers, limits, groups)
+        rows = doubtful(numbers, evidence.ends, groups)
         rows = rows[numbers[rows] > 0]
+        if not len(rows):
+            return rows, np.empty(0), np.empty(0, dtype=bool), np.empty(0, dtype=bool)
         shift = shifted_back(numbers[rows], evidence)
         rows, shift = rows[~np.isnan(shift)], shift[~np.isnan(shift)]
         values = numbers[rows]

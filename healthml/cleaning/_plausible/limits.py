@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from healthml._core._knowledge import concept_limits
-from healthml.cleaning._columns import POPULATIONS, UNLIMITED, outside, thinned
+from healthml.cleaning._columns import GROUPS, POPULATIONS, UNLIMITED, outside, thinned
 from healthml.exceptions import InputError
 
 FAR, VERY_FAR = 5.0, 7.5  # standard deviations of the column's own tail
@@ -118,6 +118,24 @@ def user_limits(limits, spec, column):
     return out
 
 
+def ends_by_group(limits):
+    """Return the lowest and highest unquestioned value of each group of populations.
+
+    Parameters
+    ----------
+    limits : dict
+        population -> Limits.
+
+    Returns
+    -------
+    lows, highs : ndarray
+        One for each of `GROUPS`: a row that may belong to several is judged by the widest.
+    """
+    pairs = {p: limits[p].unquestioned(p) for p in POPULATIONS}
+    lows = np.array([min(pairs[p][0] for p in group) for group in GROUPS])
+    return lows, np.array([max(pairs[p][1] for p in group) for group in GROUPS])
+
+
 def tail_reach(values, positive, times, n=1):
     """Return how far a column's own tail reaches: beyond it a value stands apart.
 
@@ -148,7 +166,7 @@ def tail_reach(values, positive, times, n=1):
         return (np.nextafter(0, 1) if positive else -np.inf, np.inf)
     scaled = np.log(values) if positive else values
     low, middle, high = np.quantile(scaled, [0.05, 0.5, 0.95])
-    reach = max(times, norm.isf(0.05 / max(n, len(values)))) / norm.ppf(0.95)
+    reach = max(times, -ndtri(0.05 / max(n, len(values)))) / ndtri(0.95)
     ends = (middle - reach * (middle - low), middle + reach * (high - middle))
     ends = tuple(float(np.exp(min(end, 700))) if positive else float(end) for end in ends)
     return (max(ends[0], np.nextafter(0, 1)), ends[1]) if positive else ends

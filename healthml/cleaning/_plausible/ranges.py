@@ -9,6 +9,7 @@ from healthml._core._knowledge import column_concept
 from healthml.cleaning._columns import (
     GROUPS,
     POPULATIONS,
+    MeasureReader,
     find_age,
     hull,
     learn_top_codes,
@@ -16,9 +17,8 @@ from healthml.cleaning._columns import (
     outside,
     population_groups,
     populations_present,
-    read_measures,
 )
-from healthml.cleaning._plausible.limits import shipped_limits, user_limits
+from healthml.cleaning._plausible.limits import ends_by_group, shipped_limits, user_limits
 from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
 
@@ -128,13 +128,14 @@ class PlausibleRange(CellCleaner):
 
     def _learn(self, frame, y):
         self._check(frame)
-        first = read_measures(frame, self.schema, populations=POPULATIONS)
+        reader = MeasureReader(frame, self.schema)
+        first = reader.read(POPULATIONS)
         self.age_column_ = self._age_column(frame, find_age(first))
         if self.population in POPULATIONS:
             present = (self.population,)
         else:
             present = populations_present(frame, self.age_column_)
-        self.measures_ = read_measures(frame, self.schema, populations=present)
+        self.measures_ = reader.read(present)
         self.age_measure_ = first.get(self.age_column_)
         self.limits_, self.top_codes_ = {}, {}
         for column, measure in self.measures_.items():
@@ -145,6 +146,7 @@ class PlausibleRange(CellCleaner):
                 self.top_codes_[column] = learn_top_codes(numbers)
         for column, spec in (self.limits or {}).items():
             self.limits_[column] = user_limits(self.limits_.get(column, {}), spec, column)
+        self._ends_ = {c: ends_by_group(limits) for c, limits in self.limits_.items()}
         self.not_assessed_ = [
             c for c in frame.columns if c not in self.limits_ and column_concept(c)
         ]
@@ -194,7 +196,9 @@ class PlausibleRange(CellCleaner):
     def _judge(self, column, numbers, groups):
         """Yield the changes of one column, group by group of the doubtful cells."""
         limits = self.limits_[column]
-        places = doubtful(numbers, limits, groups)
+        places = doubtful(numbers, self._ends_[column], groups)
+        if not len(places):
+            return
         if column in self.top_codes_ and len(places):
             is_code = np.isin(numbers[places], self.top_codes_[column])
             places = places[~is_code]
@@ -225,14 +229,20 @@ class PlausibleRange(CellCleaner):
         return replace(change, new=np.full(len(change.rows), np.nan), action="blanked")
 
 
-def doubtful(numbers, limits, groups):
-    """Return the positions of values outside the limits inside of which nothing is asked."""
-    ends = []
-    for group in GROUPS:
-        pairs = [limits[p].unquestioned(p) for p in group]
-        ends.append((min(low for low, _ in pairs), max(high for _, high in pairs)))
-    lows, highs = np.array(ends).T
-    if np.isscalar(groups) or (len(set(lows)) == 1 and len(set(highs)) == 1):
+def doubtful(numbers, ends, groups):
+    """Return the positions of values outside the limits inside of which nothing is asked.
+
+    Parameters
+    ----------
+    numbers : ndarray
+        The column.
+    ends : tuple of ndarray
+        From `ends_by_group`.
+    groups : int or ndarray of int
+        Group of each row in `GROUPS`, or one for all.
+    """
+    lows, highs = ends
+    if np.isscalar(groups) or ((lows == lows[0]).all() and (highs == highs[0]).all()):
         group = groups if np.isscalar(groups) else 0
         beyond = outside(numbers, (lows[group], highs[group]))
     else:
