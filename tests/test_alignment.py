@@ -100,6 +100,28 @@ def test_the_doors_are_many():
     assert len(PAIRS) > 150
 
 
+PERSONS = X.assign(surname=LABELS, born=pd.Timestamp("1960-01-01"))
+NEEDED = {
+    "healthml.cleaning.drop_rows": {"reasons": {"first": [0]}},
+    "healthml.cleaning.link_records": {"X": PERSONS, "names": ["surname"], "birth_date": "born"},
+    "healthml.metrics.compare_performance": {"y_proba": {"a": RISK, "b": RISK / 2}},
+    "healthml.imputation.compare_imputers": {"X": HOLES},
+}
+WITH_PATIENTS = [name for name, door in DOORS.items() if "groups" in _rows_of(door)]
+
+
+@pytest.mark.parametrize("name", WITH_PATIENTS)
+def test_identifiers_that_floats_cannot_hold_are_refused_at_every_door(name):
+    """As floats the numbers of neighbours became one: fewer patients, and nobody told."""
+    large = 9_007_199_254_740_993 + np.arange(N)
+    options = {"groups": pd.Series(large.astype(float), index=LABELS), **NEEDED.get(name, {})}
+    if "weight_type" in inspect.signature(DOORS[name]).parameters:
+        options["sample_weight"] = None
+    with pytest.raises(InputError, match=r"floats beyond 2\*\*53") as error:
+        _call(DOORS[name], **options)
+    assert "9007" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     "split",
     [

@@ -9,7 +9,7 @@ from pandas.api import types
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state, column_or_1d
 
-from healthml._core._tables import parse_numbers
+from healthml._core._tables import LARGEST_EXACT_FLOAT, parse_numbers
 from healthml.exceptions import InputError, OutcomeError
 
 MOST_LEVELS_SHOWN = 20
@@ -157,7 +157,7 @@ def check_groups(groups, n, name="groups"):
     Raises
     ------
     InputError
-        If an identifier is missing or the length does not fit.
+        If an identifier is missing, a list, or a float beyond 2**53, or the length does not fit.
 
     Examples
     --------
@@ -176,7 +176,50 @@ def check_groups(groups, n, name="groups"):
             f"{name} has {missing.size} missing identifiers, the first at position {missing[0]}; "
             "leave these rows out, or give each of them an identifier of its own."
         )
-    return pd.factorize(values)[0]
+    refuse_inexact(values, name)
+    try:
+        return pd.factorize(values)[0]
+    except TypeError:  # lists and mappings
+        raise InputError(
+            f"{name} holds lists or mappings; pass one number or text for each row."
+        ) from None
+
+
+def refuse_inexact(values, name="groups"):
+    """Raise InputError where identifiers are floats so large that neighbours have become one.
+
+    Beyond 2**53 a float stands for several whole numbers: 600 patients may be 235 by then, and no
+    later step can tell.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Identifiers.
+    name : str, default="groups"
+        What they are called in the message.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml._core._checks import refuse_inexact
+    >>> refuse_inexact(pd.Series([2.0**53, 12.0]))
+    """
+    if types.is_float_dtype(values.dtype):
+        inexact = values.abs().to_numpy(dtype=float, na_value=np.nan) > LARGEST_EXACT_FLOAT
+    elif types.is_object_dtype(values.dtype):
+        inexact = [
+            isinstance(cell, float | np.floating) and abs(cell) > LARGEST_EXACT_FLOAT
+            for cell in values
+        ]
+    else:
+        return
+    where = np.flatnonzero(inexact)
+    if where.size:
+        raise InputError(
+            f"{name} has {where.size} identifiers that are floats beyond 2**53, the first at "
+            f"position {where[0]}, where floats cannot tell neighbours apart; read them as text or "
+            "whole numbers, for example with pandas.read_csv(..., dtype={'patient': 'string'})."
+        )
 
 
 def check_patient_cv(cv, event, groups, *, random_state=None):

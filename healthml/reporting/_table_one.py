@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_alignment, check_event, check_groups
-from healthml._core._tables import column_kind, to_pandas
+from healthml._core._tables import column_kind, refuse_nested, to_pandas
 from healthml.exceptions import InputError
 
 SMALLEST_SHOWN = 11
@@ -59,6 +59,7 @@ def table_one(X, y, *, groups=None, max_columns=60):
     ['age']
     """
     check_alignment(X=X, y=y, groups=groups)
+    refuse_nested(to_pandas(X))
     X, y, rows = to_pandas(X), check_event(y)[1], []
     if len(X) != len(y):
         raise InputError(f"y has {len(y)} values for {len(X)} rows; pass one for each row.")

@@ -11,7 +11,7 @@ from pandas.api import types
 from healthml._core._checks import as_tuple
 from healthml._core._tables import parse_numbers
 from healthml.exceptions import SchemaError
-from healthml.schema._variable import check_keys, refuse_nested
+from healthml.schema._variable import check_keys, refuse_lists
 
 _COMPARE = {
     "<=": operator.le,
@@ -55,8 +55,8 @@ class Eligibility:
 
     def __post_init__(self):
         object.__setattr__(self, "levels", as_tuple(self.levels))
-        refuse_nested((self.column,), "column")
-        refuse_nested(self.levels, "levels")
+        refuse_lists((self.column,), "column")
+        refuse_lists(self.levels, "levels")
         if (self.rule is None) == (not self.levels):
             raise SchemaError(
                 f"eligibility on {self.column!r} needs either a rule or levels; {_EXAMPLE}."

@@ -7,7 +7,7 @@ from numbers import Real
 import pandas as pd
 
 from healthml._core._checks import as_tuple
-from healthml._core._tables import to_pandas
+from healthml._core._tables import refuse_nested, to_pandas
 from healthml.exceptions import SchemaError
 from healthml.schema._eligibility import read_eligibility
 from healthml.schema._split import Parts, split_table
@@ -18,7 +18,7 @@ from healthml.schema._variable import (
     check_pair,
     close_names,
     declared,
-    refuse_nested,
+    refuse_lists,
 )
 
 _ONE_COLUMN = ("outcome", "patient", "site", "time", "follow_up", "score")
@@ -219,6 +219,7 @@ class Schema:
 
         check_keys(known, _names(cls), "Schema")
         frame = to_pandas(df, "table")
+        refuse_nested(frame, "the table")
         cls(**{name: given for name, given in known.items() if name != "event"}).check(frame)
         roles, evidence = propose(frame, known)
         return cls(**{**roles, **known}, evidence=evidence)
@@ -273,7 +274,7 @@ class Schema:
             named = getattr(self, role)
             if role in _ONE_COLUMN and isinstance(named, list | tuple | dict | set):
                 raise SchemaError(f"{role}={named!r} must be the name of one column.")
-            refuse_nested(as_tuple(named), role)
+            refuse_lists(as_tuple(named), role)
             for column in as_tuple(named):
                 _refuse_second_role(column, role, roles.setdefault(column, []))
                 roles[column].append(role)

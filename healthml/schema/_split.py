@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_event
+from healthml._core._checks import check_event, refuse_inexact
 from healthml._core._tables import blank_codes, parse_numbers, refuse_infinite
 from healthml.exceptions import SchemaError
 
@@ -101,6 +101,8 @@ def split_table(schema, frame, features):
     _, y01 = check_event(kept, event=schema.event, name=name, groups=patient)
     if schema.horizon is not None:
         _check_horizon(schema, frame[schema.follow_up], flow.kept, y01)
+    if patient is not None:
+        refuse_inexact(patient, f"the patient column {schema.patient!r}")
     for role in ("patient", "site"):
         _refuse_missing(frame, getattr(schema, role), role, flow.kept)
     return _parts(schema, frame.iloc[flow.kept], features, y01, flow)

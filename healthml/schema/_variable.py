@@ -64,7 +64,7 @@ class Variable:
             object.__setattr__(self, name, check_pair(getattr(self, name), name))
         for name in ("missing_codes", "vocabulary"):
             object.__setattr__(self, name, as_tuple(getattr(self, name)))
-            refuse_nested(getattr(self, name), name)
+            refuse_lists(getattr(self, name), name)
         for name in ("unit", "concept"):
             if not isinstance(getattr(self, name), str | None):
                 raise SchemaError(f"{name} must be text, such as 'mg/dL'.")
@@ -127,13 +127,13 @@ def check_pair(pair, name):
     return (low, high)
 
 
-def refuse_nested(values, name):
+def refuse_lists(values, name):
     """Raise SchemaError where a list or mapping, or nothing, stands for a plain value.
 
     Examples
     --------
-    >>> from healthml.schema._variable import refuse_nested
-    >>> refuse_nested(("sex", "race"), "sensitive")
+    >>> from healthml.schema._variable import refuse_lists
+    >>> refuse_lists(("sex", "race"), "sensitive")
     """
     if any(value is None or isinstance(value, list | tuple | set | Mapping) for value in values):
         raise SchemaError(

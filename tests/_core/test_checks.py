@@ -171,6 +171,27 @@ def test_groups_are_codes_of_equality(groups):
     assert (codes[:, None] == codes).tolist() == same
 
 
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        ([2.0**53 + 2, 1.0], "groups has 1 identifiers that are floats beyond"),
+        (pd.Series([2.0**60, "a"], dtype=object), "1 identifiers that are floats beyond"),
+        (pd.array([2.0**60, 1.0], dtype="Float64"), "1 identifiers that are floats beyond"),
+        (pd.Series([["a"], ["b"]]), "lists or mappings"),
+        ([{"a": 1}, {"b": 1}], "lists or mappings"),
+    ],
+)
+def test_identifiers_that_cannot_tell_patients_apart(groups, words):
+    with pytest.raises(InputError, match=words):
+        check_groups(groups, 2)
+
+
+def test_large_whole_numbers_and_text_stay_exact():
+    large = [2**53 + 1, 2**53 + 2]
+    for groups in (large, np.array(large), pd.array(large, dtype="Int64"), [2.0**53, 2.0**53 - 1]):
+        assert check_groups(groups, 2).tolist() == [0, 1]
+
+
 def test_bad_groups():
     with pytest.raises(InputError, match="2 missing identifiers, the first at position 1"):
         check_groups(["a", None, np.nan], 3)

@@ -1,4 +1,5 @@
 import datetime
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,11 @@ from hypothesis import strategies as st
 
 from healthml._core._tables.frames import (
     blank_codes,
+    check_column_names,
     check_table,
     column_kind,
     parse_numbers,
+    refuse_nested,
     to_pandas,
 )
 from healthml.exceptions import InputError
@@ -163,3 +166,32 @@ def test_missing_codes_leave_large_identifiers_exact():
     blank = blank_codes(pd.Series([2**60 + 1, -1]), [-1])
     assert str(blank.dtype) == "Int64"
     assert int(blank.iloc[0]) == 2**60 + 1
+
+
+@pytest.mark.parametrize("cell", [["I10"], {"a": 1}, {1}, np.arange(2), frozenset("a")])
+def test_cells_that_hold_several_values_are_refused_by_column_and_position(cell):
+    column = pd.Series(["x", None, "y"], dtype=object)
+    column.iat[1] = cell
+    with pytest.raises(InputError, match=r"column 'codes' of X has 1 cells .* at position 1;"):
+        refuse_nested(pd.DataFrame({"age": [1, 2, 3], "codes": column}))
+
+
+def test_cells_of_one_value_each_pass():
+    cells = [1, "a", None, 2.5, True, ("a", 1), Decimal("1.5"), datetime.date(2020, 1, 1)]
+    refuse_nested(pd.DataFrame({"odd": pd.Series(cells, dtype=object), "age": range(8)}))
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (["a", None], "named by text, but for 1, the first at position 1"),
+        ([0, "a"], "named by text, but for 1, the first at position 0"),
+        (["a", "a"], "more than one column called 'a'"),
+    ],
+)
+def test_column_names_that_cannot_be_used(columns, words):
+    table = pd.DataFrame(np.eye(2), columns=columns)
+    with pytest.raises(InputError, match=words):
+        check_column_names(table)
+    check_column_names(pd.DataFrame(np.eye(2)))
+    check_column_names(np.eye(2))

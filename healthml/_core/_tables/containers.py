@@ -4,7 +4,7 @@ import narwhals.stable.v1 as nw
 import pandas as pd
 from sklearn.utils.validation import check_array, validate_data
 
-from healthml._core._tables.frames import to_pandas
+from healthml._core._tables.frames import check_column_names, to_pandas
 from healthml.exceptions import InputError
 
 
@@ -27,8 +27,10 @@ def read_table(estimator, X, *, reset):
     Raises
     ------
     InputError
-        If `X` is lazy or no table; ValueError and TypeError as scikit-learn raises them.
+        If `X` is lazy or no table, or column names repeat or are not all text; ValueError and
+        TypeError as scikit-learn raises them.
     """
+    check_column_names(X)
     if backend_of(X) is None:
         X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")
         validate_data(estimator, X, reset=reset, skip_check_array=True)

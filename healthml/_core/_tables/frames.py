@@ -24,6 +24,8 @@ MOST_LEVELS = 50
 # Rows per level from which it is.
 ROWS_PER_LEVEL = 20
 
+_NESTED = (list, dict, set, frozenset, np.ndarray, pd.Series)
+
 _INTEGERS = (nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.UInt8, nw.UInt16, nw.UInt32, nw.UInt64)
 
 _ISO_DATE = re.compile(r"\s*\d{4}-\d{1,2}-\d{1,2}([T ].*)?\s*")
@@ -107,6 +109,7 @@ def check_table(df, name="table"):
     healthml.exceptions.InputError: column 'age' of the table has 1 infinite value, the first ...
     """
     frame = to_pandas(df, name)
+    refuse_nested(frame, f"the {name}")
     refuse_infinite(frame, name)
     empty = [str(column) for column in frame.columns if frame[column].isna().all()]
     if empty:
@@ -146,6 +149,70 @@ def refuse_infinite(frame, name="table", error=InputError):
                 f"value{'s' if where.size > 1 else ''}, the first at position {where[0]}; "
                 "correct the division or overflow that made them, or set them to missing."
             )
+
+
+def refuse_nested(frame, name="X"):
+    """Raise InputError when a cell holds a list, a mapping, a set or an array: which and where.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table to look at.
+    name : str, default="X"
+        What the table is called in the message.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml._core._tables.frames import refuse_nested
+    >>> refuse_nested(pd.DataFrame({"codes": [["I10"], ["E11", "I10"]]}))
+    Traceback (most recent call last):
+        ...
+    healthml.exceptions.InputError: column 'codes' of X has 2 cells that hold several values ...
+    """
+    for position, dtype in enumerate(frame.dtypes):
+        if not types.is_object_dtype(dtype):
+            continue
+        column = frame.iloc[:, position]
+        if types.infer_dtype(column, skipna=True) != "mixed":
+            continue
+        where = np.flatnonzero([isinstance(cell, _NESTED) for cell in column])
+        if where.size:
+            raise InputError(
+                f"column {str(frame.columns[position])!r} of {name} has {where.size} cells that "
+                f"hold several values (a list, a mapping, a set or an array), the first at "
+                f"position {where[0]}; make it text, or one column for each value."
+            )
+
+
+def check_column_names(X, name="X", *, all_text=True):
+    """Raise InputError when column names repeat, or when only some of them are text.
+
+    Parameters
+    ----------
+    X : object
+        Only a pandas DataFrame is looked at; other libraries have text without repeats.
+    name : str, default="X"
+        What the table is called in the message.
+    all_text : bool, default=True
+        Also refuse names of which only some are text, as scikit-learn does.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml._core._tables.frames import check_column_names
+    >>> check_column_names(pd.DataFrame({"age": [70], "sex": ["f"]}))
+    """
+    if not isinstance(X, pd.DataFrame):
+        return
+    _refuse_duplicates(X, name)
+    is_text = [isinstance(column, str) for column in X.columns]
+    if all_text and any(is_text) and not all(is_text):
+        raise InputError(
+            f"the columns of {name} are named by text, but for {len(is_text) - sum(is_text)}, the "
+            f"first at position {is_text.index(False)}; give every column a name of text, for "
+            f"example {name}.columns = {name}.columns.map(str)."
+        )
 
 
 def parse_numbers(series):
@@ -386,6 +453,7 @@ def sensitive_frame(features, n):
         values = values.reshape(len(values), -1)
         features = pd.DataFrame(values, columns=[f"sensitive{k}" for k in range(values.shape[1])])
     frame = to_pandas(features, name="sensitive_features")
+    refuse_nested(frame, "sensitive_features")
     if len(frame) != n:
         raise InputError(
             f"sensitive_features has {len(frame)} rows and the outcome {n}; pass them aligned."

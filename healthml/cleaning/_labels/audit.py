@@ -9,6 +9,7 @@ from sklearn.utils.validation import _check_feature_names, _num_features, indexa
 
 from healthml._core._checks import check_alignment, check_event, check_groups, check_random_seeds
 from healthml._core._routing import RoutesFit, inner_fit_params
+from healthml._core._tables import check_column_names
 from healthml.cleaning._labels.folds import OutOfFold, deal_folds
 from healthml.cleaning._labels.noise import noise_posterior
 from healthml.cleaning._labels.result import LabelAuditResult, result_of
@@ -137,6 +138,8 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         check_alignment(X=X, y=y, groups=groups)
         self.classes_, event = check_event(y, any_two_classes=True)
         X, event = indexable(X, event)
+        check_column_names(X)
+        check_column_names(X)
         _check_feature_names(self, X, reset=True)
         self.n_features_in_ = _n_columns(X)
         groups = None if groups is None else check_groups(groups, len(event))

@@ -8,8 +8,8 @@ import pandas as pd
 from pandas.api import types
 from sklearn.utils import _safe_indexing
 
-from healthml._core._checks import check_alignment, check_event
-from healthml._core._tables import to_pandas
+from healthml._core._checks import check_alignment, check_event, refuse_inexact
+from healthml._core._tables import check_column_names, to_pandas
 from healthml.cleaning._rows.dropped import DroppedRowsResult
 from healthml.exceptions import InputError, OutcomeError
 
@@ -91,6 +91,7 @@ def drop_rows(X, y=None, *, groups=None, reasons=None, event=None, **aligned) ->
     2  outcome unknown           1          2         1
     3         analysed           0          2         1
     """
+    check_column_names(X, all_text=False)
     n = _n_rows(X)
     given = {"y": y, "groups": groups, **aligned}
     for name, values in given.items():
@@ -144,7 +145,11 @@ def _leaving(before, after, patients, events):
 
 def _patients(groups):
     """Return the patient of each row as codes, -1 where there is no identifier."""
-    return None if groups is None else pd.factorize(_plain_series(groups))[0]
+    if groups is None:
+        return None
+    patients = _plain_series(groups)
+    refuse_inexact(patients)
+    return pd.factorize(patients)[0]
 
 
 def _events(y, event):

@@ -194,6 +194,13 @@ def _refuse_flat(names, cells):
         if not len(seen) or seen.min() == seen.max():
             what = "no value" if not len(seen) else "one value only"
             raise InputError(f"column {name!r} has {what}; leave it out of Little's test.")
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            variance = np.var(seen)
+        if not (np.isfinite(variance) and variance > np.finfo(float).tiny):
+            raise InputError(
+                f"column {name!r} holds numbers so large or so small that their variance is no "
+                "number; multiply it by a power of ten, or leave it out of Little's test."
+            )
 
 
 def _by_pattern(names, patterns, row, distance):

@@ -7,7 +7,7 @@ import pandas as pd
 
 from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._results import Result, table_text
-from healthml._core._tables import to_pandas
+from healthml._core._tables import refuse_nested, to_pandas
 from healthml.exceptions import InputError
 from healthml.imputation._missingness.little import NOTE as MCAR
 from healthml.imputation._missingness.patterns import (
@@ -223,6 +223,7 @@ def missingness_report(
     'lactate          2           1.0'
     """
     frame = to_pandas(X)
+    refuse_nested(frame)
     cells = missing_cells(frame, missing)
     some = cells.any(axis=0)
     is_missing, names = cells[:, some], [str(c) for c, has in zip(frame, some, strict=True) if has]

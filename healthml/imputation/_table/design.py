@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from healthml._core._checks import refuse_inexact
+from healthml._core._tables import refuse_nested
 from healthml.exceptions import InputError
 from healthml.imputation._table.groups import group_codes
 from healthml.imputation._table.skewness import OffsetLog, learn_offset_log
@@ -124,6 +126,7 @@ def learn_columns(frame, ordered=(), group=None, unskewed=()):
     InputError
         If a column has no value, holds free text or infinite values.
     """
+    refuse_nested(frame)
     coded = [
         _learn_group(frame[name])
         if name == group
@@ -179,7 +182,13 @@ def _learn(series, is_ordered, is_unskewed):
     support = np.unique(seen) if kind == INTEGER else None
     unskew = learn_offset_log(seen) if is_unskewed and kind in (NUMERIC, INTEGER) else None
     seen = seen if unskew is None else unskew.apply(seen)
-    spread = seen.std() if len(seen) > 1 else 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = seen.std() if len(seen) > 1 else 0.0
+    if not np.isfinite(spread):
+        raise InputError(
+            f"column {name!r} holds numbers so large that their squares are infinite (beyond "
+            "1e150); divide it by a power of ten, or set such cells to missing."
+        )
     spread = float(spread) if spread > 1e-12 * max(abs(seen.mean()), 1e-300) else 1.0
     centre = float(seen.mean())
     return Coded(name, kind, series.dtype, None, support, centre, spread, has_missing, unskew)
@@ -192,6 +201,7 @@ def _learn_group(series):
             f"column {series.name!r} names the group of each row and is missing in {len(gaps)} "
             f"rows, the first at position {gaps[0]}; give these rows a group or leave them out."
         )
+    refuse_inexact(series, f"column {series.name!r}")
     return Coded(series.name, GROUP, series.dtype, levels=_seen_levels(series))
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from healthml._core._tables import to_pandas
+from healthml._core._tables import check_column_names, to_pandas
 from healthml.exceptions import InputError
 from healthml.validation._reference_models.columns import (
     level_codes,
@@ -151,6 +151,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def _frame(self, X, *, reset):
         if not hasattr(X, "columns"):
             X = check_array(X, dtype=None, ensure_all_finite="allow-nan")
+        check_column_names(X)
         validate_data(self, X, reset=reset, skip_check_array=True)
         frame = to_pandas(X)
         for name in frame.columns:
