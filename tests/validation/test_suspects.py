@@ -6,6 +6,7 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from healthml.validation._leakage import find_leaks, make_case
+from healthml.validation._leakage.alike_rows import acts_as_identifier, rows_alike
 from healthml.validation._leakage.check import screen
 from healthml.validation._leakage.jumps import find_jump
 from healthml.validation._leakage.made_rows import find_made_rows
@@ -175,3 +176,56 @@ def test_nobody_is_left_out_for_a_low_step_of_a_scale():
     finding = next(f for f in found.findings if f.code == "HM103")
     assert finding.columns == ("unit",)
     assert f"0 events in {int(dead.sum()):,} rows" in finding.evidence
+
+
+def visits(seed, n=400):
+    """Return visits of patients with constant and changing columns, outcome and patients."""
+    rng = np.random.default_rng(seed)
+    patient = np.repeat(np.arange(n), 1 + rng.poisson(2.5, n))
+    size, frailty = len(patient), rng.normal(0, 2, n)
+    constant = {
+        "sex": rng.choice(["F", "M"], n),
+        "born": rng.integers(1930, 1990, n),
+        "height": rng.normal(170, 9, n).round(),
+        "diabetes": rng.integers(0, 2, n),
+    }
+    X = pd.DataFrame({name: values[patient] for name, values in constant.items()})
+    X["creatinine"] = (rng.normal(size=n)[patient] + 0.5 * rng.normal(size=size)).round(2)
+    X["sbp"] = (rng.normal(130, 12, n)[patient] + rng.normal(0, 12, size)).round()
+    y = (rng.random(size) < expit(frailty[patient] - 1)).astype(int)
+    return X, y, patient
+
+
+def test_rows_alike_as_visits_are_found_and_measured():
+    X, y, patient = visits(9)
+    found = find_leaks(make_case(X, y, seed=0))
+    finding = next(f for f in found.findings if f.code == "HM304")
+    assert set(finding.columns) == {"sex", "born", "height", "diabetes"}
+    assert finding.severity == "moderate"
+    declared = find_leaks(make_case(X, y, groups=patient, seed=0))
+    truth = next(f for f in declared.findings if f.code == "HM304").effect.estimate
+    assert finding.effect.estimate == pytest.approx(truth, rel=0.25)
+
+
+def test_a_column_that_acts_as_an_identifier_is_found_under_any_name():
+    X, _, patient = visits(10)
+    code = np.random.default_rng(0).permutation(9_999)[patient]
+    alike = acts_as_identifier(X.assign(zq=code))
+    assert alike.columns == ("zq",)
+    np.testing.assert_array_equal(alike.codes, pd.factorize(patient)[0])
+    assert acts_as_identifier(X) is None
+
+
+def test_people_alike_in_a_few_coarse_columns_are_not_one_patient():
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        frailty = rng.normal(size=1500)
+        X = pd.DataFrame(rng.integers(0, 4, (1500, 4))).add_prefix("coarse_")
+        for k in range(6):
+            X[f"disease_{k}"] = (frailty + rng.normal(size=1500) > 0.8).astype(int)
+        X["age"] = (60 + 8 * frailty + 8 * rng.normal(size=1500)).round()
+        X["lab"] = (frailty + rng.normal(size=1500)).round(2)
+        assert rows_alike(X) is None
+        assert acts_as_identifier(X) is None
+    topics = [u.topic for u in find_leaks(make_case(X, frailty > 1, seed=0)).unknown]
+    assert "Is one row one patient?" in topics

@@ -5,9 +5,12 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from healthml.schema import Schema
+from healthml.validation._leakage.alike_rows import AlikeRows, acts_as_identifier, rows_alike
 from healthml.validation._leakage.case import ASK, FEW_ROWS, LEAK, NOTED, Unknown
 from healthml.validation._leakage.split import compare_splits, matching_split, split_from_folds
-from healthml.validation._leakage.words import interval_words
+from healthml.validation._leakage.words import interval_words, names_in_words
+
+MOST_LOOKED_AT = 100  # columns in which patients are sought who were not declared; more cost time
 
 
 def look_at_rows(case):
@@ -228,35 +231,61 @@ def _two_splits(scores):
 
 
 def _undeclared(case, base):
-    """Look for a column that names the patient, and measure what it would change."""
-    name = Schema.infer(case.X).patient
-    repeated = name is not None and case.X[name].duplicated().any()
-    if not repeated:
+    """Look for a column that names the patient, or rows alike as visits are, and measure it."""
+    alike = _patients_unnamed(case)
+    if alike is None:
         yield Unknown(
-            "Does the same patient stand on both sides of a split?",
-            "no patient was declared, and no column looks like a number that patients repeat",
-            "Declare the patient of each row (groups), or confirm that no patient has two rows.",
+            "Is one row one patient?",
+            "no patient was declared, no column acts as a number that patients repeat, and no "
+            "rows are as alike as visits of one patient",
+            "Declare the patient of each row (groups), or confirm that no patient has two rows, "
+            "two numbers, or a number that starts again at each site.",
             "HM304",
         )
         return
-    codes = case.X.groupby(name, sort=False, dropna=False).ngroup().to_numpy()
-    units = join_codes(codes, case.units)
+    units = join_codes(alike.codes, case.units)
     split = case.split if case.split is not None else _naive(case, None)
-    kept = [c for c in base.columns if c != name] or list(base.columns)
-    meaning = f"AUC of a split by rows minus AUC of a split by {name}"
-    effect, scores = gap_between(case, base[kept], split, units, meaning)
-    counts = np.bincount(codes)
+    kept = [c for c in base.columns if not alike.by_name or c not in alike.columns]
+    some = names_in_words(alike.columns)
+    what = some if alike.by_name else f"rows alike in {some}"
+    meaning = f"AUC of a split by rows minus AUC of a split by {what}"
+    effect, scores = gap_between(case, base[kept or list(base.columns)], split, units, meaning)
+    counts = np.bincount(alike.codes)
+    sizes = (
+        f"{int((counts > 1).sum()):,} of {{}} stand in several rows (at most {int(counts.max())})"
+    )
+    if alike.by_name:
+        title = f"{some} looks like a patient number, and no patient was declared"
+        words, remedy = sizes.format("its values"), f"If {some} names the patient, declare it"
+    else:
+        title = "Rows are as alike as visits of the same patients, and no patient was declared"
+        words = (
+            f"Rows that agree in {some} do so far more often than chance lets, and are more alike "
+            f"in what changes than rows that differ in one of them; "
+            + sizes.format("their combinations")
+        )
+        remedy = "If patients repeat, declare the patient of each row"
     yield case.leak(
         "HM304",
         ASK,
         effect,
-        f"{name} looks like a patient number, and no patient was declared",
-        f"{int((counts > 1).sum()):,} of its values stand in several rows (at most "
-        f"{int(counts.max())}){_by_model(case)}. {gap_words(scores)}",
-        f"If {name} names the patient, declare it (groups); else leave it out.",
-        columns=(name,),
+        title,
+        f"{words}{_by_model(case)}. {gap_words(scores)}",
+        f"{remedy} (groups); else confirm that every row is another patient.",
+        columns=alike.columns,
         tables=_two_splits(scores),
     )
+
+
+def _patients_unnamed(case):
+    """Return patients by a column that is named like a number of patients or acts as one."""
+    name = Schema.infer(case.X).patient
+    if name is not None and case.X[name].duplicated().any():
+        codes = case.X.groupby(name, sort=False, dropna=False).ngroup().to_numpy()
+        return AlikeRows(codes, (name,), True)
+    table = case.X[[c for c in case.X.columns if c not in case.known_after]]
+    table = table.iloc[:, :MOST_LOOKED_AT]
+    return acts_as_identifier(table) or rows_alike(table)
 
 
 def join_codes(first, second):

@@ -300,6 +300,25 @@ def _differences(case, columns, alone):
     return found
 
 
+def is_level_column(column):
+    """Say whether a column holds levels or whole numbers, as a number of a patient would be.
+
+    Parameters
+    ----------
+    column : Series
+        The column.
+
+    Returns
+    -------
+    bool
+    """
+    if column.dtype.kind != "f":
+        return column.dtype.kind not in "bM"
+    values = column.to_numpy(dtype=float)
+    values = values[np.isfinite(values)]
+    return bool(len(values)) and bool((values == np.round(values)).all())
+
+
 def _many(values):
     seen = values[np.isfinite(values)]
     return len(seen) >= 50 and len(np.unique(seen[:1000])) >= 20
