@@ -208,6 +208,35 @@ def grade(effect, rules=None, *, cause_known=True):
     return NOTE
 
 
+LUCK_MARGIN = 2.0
+"""Standard deviations of the random splits within which a call is too close; by judgement. Larger
+says "too close to call" of more findings, smaller lets more of them change with the seed."""
+
+
+def is_close_call(effect, rules, luck):
+    """Say whether other random splits could put an effect on the other side of its cut-off.
+
+    Parameters
+    ----------
+    effect : Effect or None
+        The measured effect.
+    rules : dict of str to Cutoff
+        From `check_rules`.
+    luck : float
+        Standard deviation that the random splits give to the measure; missing where there are none.
+
+    Returns
+    -------
+    bool
+    """
+    if effect is None or not luck >= 0:
+        return False
+    cutoff = rules[effect.measure]
+    smallest = effect.harm_interval(cutoff)[0]
+    scale = max(abs(effect.estimate), 1e-12) if cutoff.scale == "log" else 1.0
+    return abs(smallest - cutoff.harm) <= LUCK_MARGIN * luck / scale
+
+
 @dataclass(frozen=True)
 class Code:
     """What a code asks and by which measure it is graded."""

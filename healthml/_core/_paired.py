@@ -33,12 +33,15 @@ class PairedScores(Result):
         model, measure, estimate, se, lower, upper, n_samples, n_events, n_patients, method.
     values : dict
         (model, measure) -> (estimate, influence of each row).
+    repeats : dict
+        (model, measure) -> ndarray, the estimate of each repeat.
     """
 
     values: dict = field(default_factory=dict)
     groups: np.ndarray | None = None
     counts: dict = field(default_factory=dict)
     confidence_level: float = 0.95
+    repeats: dict = field(default_factory=dict)
 
     def get(self, model, measure):
         """Return one row of the table as a Series."""
@@ -101,7 +104,7 @@ def paired_scores(
     -------
     PairedScores
     """
-    values, table, counts = {}, [], {}
+    values, repeats, table, counts = {}, {}, [], {}
     for model, risk in risks.items():
         risk = np.atleast_2d(np.asarray(risk, dtype=float))
         fold = None if folds is None or folds.get(model) is None else np.atleast_2d(folds[model])
@@ -109,8 +112,9 @@ def paired_scores(
         scored = _score_model(y, risk, fold, keep, thresholds, measures)
         used = np.isfinite(risk).all(axis=0) & (True if keep is None else keep)
         counts[model] = _counts(y, used, groups)
-        for measure, (estimate, influence) in scored.items():
+        for measure, (estimate, influence, single) in scored.items():
             values[model, measure] = (estimate, influence)
+            repeats[model, measure] = single
             table.append(
                 (model, measure)
                 + influence_interval(measure, estimate, influence, groups, confidence_level)
@@ -120,7 +124,7 @@ def paired_scores(
     columns = ["model", "measure", "estimate", "se", "lower", "upper"]
     columns += ["n_samples", "n_events", "n_patients", "method"]
     frame = pd.DataFrame(table, columns=columns)
-    return PairedScores(frame, values, groups, counts, confidence_level)
+    return PairedScores(frame, values, groups, counts, confidence_level, repeats)
 
 
 def _counts(y, used, groups):
@@ -159,8 +163,9 @@ def _score_model(y, risk, fold, keep, thresholds, measures):
             full[use] = influence
             collected.setdefault(measure, []).append((estimate, full))
     return {
-        m: (float(np.mean([e for e, _ in v])), np.mean([i for _, i in v], axis=0))
+        m: (float(np.mean(single)), np.mean([i for _, i in v], axis=0), single)
         for m, v in collected.items()
+        for single in [np.array([e for e, _ in v])]
     }
 
 

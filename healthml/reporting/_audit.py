@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_alignment, check_proba
+from healthml._core._findings import is_close_call
 from healthml._core._tables import check_table, to_pandas
 from healthml._version import __version__
 from healthml.exceptions import InputError
@@ -416,7 +417,7 @@ def _report(case, what):
             look = check.look(case)
             looks.append(look)
         ran.append((check.question, ", ".join(check.codes), _found(look)))
-    findings = sort_findings(f for look in looks for f in look.findings)
+    findings = sort_findings(_mark_close(case, f) for look in looks for f in look.findings)
     missing = [m for look in looks for m in look.not_assessed] + list(_BEYOND_THE_TABLE)
     return AuditReport(
         findings_table(findings),
@@ -429,6 +430,31 @@ def _report(case, what):
         sections=tuple(s for look in looks for s in look.sections),
         about=_about(case),
     )
+
+
+# by measure of an effect, the measure whose random luck stands in for its own
+_LUCK_OF = {"net_benefit_per_1000": ("net_benefit", 1000.0)}
+# judged without random splits: sites left out and later rows
+_WITHOUT_LUCK = ("HM404", "HM405")
+
+
+def _mark_close(case, finding):
+    """Say of a finding near its cut-off that another random split could decide otherwise."""
+    if finding.effect is None or finding.code in (*_WITHOUT_LUCK, *_NEVER_GRADED):
+        return finding
+    measure, scale = _LUCK_OF.get(finding.effect.measure, (finding.effect.measure, 1.0))
+    luck = scale * case.performance.luck(measure)
+    if not is_close_call(finding.effect, case.rules, luck):
+        return finding
+    return replace(
+        finding,
+        evidence=f"{finding.evidence} Too close to call: another random split of the patients "
+        "could put it on the other side of the cut-off.",
+    )
+
+
+# notes whatever their size
+_NEVER_GRADED = ("HM303", "HM407")
 
 
 def _found(look):

@@ -61,6 +61,14 @@ class Standing:
         rows = table[(table["reference"] == reference) & (table["measure"] == "auroc")]
         return None if rows.empty else rows.iloc[0]
 
+    def luck(self, measure):
+        """Return the standard deviation that the random splits give to a measure of one repeat.
+
+        Missing with one repeat, and for risks that are judged as they are.
+        """
+        single = self.scores.repeats.get((self.judged, measure), np.array([]))
+        return float(np.std(single, ddof=1)) if len(single) > 1 else np.nan
+
     def net_benefit_lost(self, *, confidence_level=0.95):
         """Return what is lost against the better of treating all and treating none.
 
