@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.stats import chi2, norm, rankdata
 
 from healthml._core._numerics import cluster_variance, fit_logistic
 from healthml._core._results import Result
@@ -403,6 +403,44 @@ def oe_influence(y, risk, weight=None):
         return np.nan, np.zeros(len(y))
     ratio = observed / expected
     return ratio, ratio * weight * (y / observed - risk / expected)
+
+
+FEW_EVENTS = 30  # observed or expected, below which the interval of O:E is made exact; by judgement
+
+
+def few_events_interval(ratio, n_events, lower, upper, confidence_level):
+    """Widen a log-Wald interval of O:E where events are few, to the exact one for counts.
+
+    With few events the log-Wald interval lies too far from 1: ten events where three and a half
+    were expected are not rare among many groups. Garwood's interval for a Poisson count is then
+    taken, on as many events as the cluster-wise width says they are worth.
+
+    Parameters
+    ----------
+    ratio, n_events : float
+        Observed over expected events, and observed ones.
+    lower, upper : float
+        Log-Wald ends.
+    confidence_level : float
+        Level of the interval.
+
+    Returns
+    -------
+    lower, upper : float
+
+    Examples
+    --------
+    >>> ends = few_events_interval(2.0, 10, 1.08, 3.72, 0.95)
+    >>> [round(float(end), 3) for end in ends]
+    [0.959, 3.72]
+    """
+    if not (ratio > 0 and lower > 0) or min(n_events, n_events / ratio) >= FEW_EVENTS:
+        return lower, upper
+    tail = (1 - confidence_level) / 2
+    error = np.log(upper / lower) / (2 * norm.isf(tail))
+    worth = n_events / max(1.0, error**2 * n_events)
+    low, high = chi2.ppf(tail, 2 * worth) / 2, chi2.isf(tail, 2 * worth + 2) / 2
+    return min(lower, low * ratio / worth), max(upper, high * ratio / worth)
 
 
 def slope_influence(y, risk, parts=None, weight=None):

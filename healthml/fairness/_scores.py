@@ -4,7 +4,13 @@ import numpy as np
 from scipy.stats import norm
 
 from healthml._core._numerics import cluster_variance
-from healthml._core._paired import auroc_shortfall, influence_interval, right_risks, score_once
+from healthml._core._paired import (
+    auroc_shortfall,
+    few_events_interval,
+    influence_interval,
+    right_risks,
+    score_once,
+)
 
 
 class GroupScorer:
@@ -80,7 +86,8 @@ class GroupScorer:
         ratio, influence = scored
         variance = cluster_variance(influence / ratio, self.patient[rows])
         half = norm.ppf(0.5 + level / 2) * np.sqrt(variance)
-        return "oe_ratio", ratio, ratio * np.exp(-half), ratio * np.exp(half)
+        ends = ratio * np.exp(-half), ratio * np.exp(half)
+        return "oe_ratio", ratio, *few_events_interval(ratio, self.counts(rows)[1], *ends, level)
 
     def auc_gap(self, rows, level):
         """Return the AUC that the rows' spread of risk allows minus their own, or None."""

@@ -22,6 +22,7 @@ from healthml._core._findings import (
     Finding,
     check_rules,
     grade,
+    is_close_call,
 )
 from healthml.exceptions import InputError
 
@@ -210,3 +211,19 @@ def test_an_effect_in_words_has_interval_level_and_counts():
         "net_benefit_per_1000", 5.26, 1.0, 9.0, "gain", 10, 5, confidence_level=0.999
     )
     assert per_thousand.in_words() == "gain: 5.3 (99.9% interval 1.0 to 9.0; 10 rows, 5 events)"
+
+
+@pytest.mark.parametrize(
+    ("lower", "luck", "close"),
+    [(0.021, 0.001, True), (0.019, 0.001, True), (0.023, 0.001, False), (0.023, np.nan, False)],
+)
+def test_a_call_is_close_within_two_standard_deviations_of_the_splits(lower, luck, close):
+    effect = Effect("auroc", 0.05, lower, 0.08, "AUC", 100, 20)
+    assert is_close_call(effect, check_rules(), luck) is close
+
+
+def test_ratios_are_close_on_their_own_scale():
+    effect = Effect("oe_ratio", 2.0, 1.25 * 1.03, 3.0, "O:E", 100, 20)
+    assert is_close_call(effect, check_rules(), 0.04)  # 2 * 0.04 / 2.0 on the log scale
+    assert not is_close_call(effect, check_rules(), 0.02)
+    assert not is_close_call(None, check_rules(), 0.02)

@@ -55,6 +55,10 @@ _BY_OUTCOME = ("share_events", "share_nonevents", "difference", "lower", "upper"
 _BY_PLACE = ("low", "high", "cramers_v", "p_value")
 
 
+_SURE = 0.001  # over all columns together (Bonferroni); chosen by judgement, lower finds fewer
+_WEAK_ASSOCIATION = 0.1  # Cramer's V of a weak association (Cohen 1988); higher finds fewer
+
+
 @dataclass(frozen=True, repr=False)
 class MissingnessResult(Result):
     """What `missingness_report` saw, one row per column with a missing cell.
@@ -111,6 +115,26 @@ class MissingnessResult(Result):
             lines.append(f"Missing indicators alone: not assessable, {auc['reason']}")
         lines += _words_of_little(self.little)
         return "\n".join([*lines, *self.notes])
+
+    def differing(self, where):
+        """Return the columns whose missingness differs by place beyond chance and by a real size.
+
+        Parameters
+        ----------
+        where : {"site", "time", "order"}
+            By what.
+
+        Returns
+        -------
+        DataFrame
+            Rows of `table`, the largest difference first; none where it was not looked at.
+        """
+        p_name, v_name = f"{where}_p_value", f"{where}_cramers_v"
+        if p_name not in self.table:
+            return self.table.iloc[:0]
+        sure = self.table[p_name] * len(self.table) < _SURE
+        real = sure & (self.table[v_name] >= _WEAK_ASSOCIATION)
+        return self.table[real].sort_values(v_name, ascending=False)
 
     def plot(self, ax=None, *, kind="share", by=None):
         """Draw shares, shares by group, the matrix of patterns, or outflux against influx.

@@ -1,6 +1,7 @@
 """What is in the columns: codes, impossible values, copies, missing values, file order."""
 
 import numpy as np
+import pandas as pd
 
 from healthml._core._findings import NOTE, Finding
 from healthml.imputation import missingness_report
@@ -253,25 +254,48 @@ def _how_much(report):
 
 
 def _telling(case, report):
-    """Report when who was measured alone tells the outcome."""
+    """Report when who was measured alone tells the outcome, and what it adds to the values."""
     alone = report.indicator_auc
     if alone.get("lower", 0.0) <= _INDICATORS_TELL:
         return None
-    return Finding(
-        "HM210",
-        NOTE,
-        "Who was measured tells the outcome",
+    words = (
         f"The missing indicators alone, without any value, reach an AUC of {interval_words(alone)} "
-        "out of sample.",
+        "out of sample."
+    )
+    remedy = (
         "Ask who orders these measurements and whether that will stay so where the model is used; "
-        "such a model follows the clinicians' worry.",
-        auc_effect(
-            case,
-            alone["estimate"] - 0.5,
-            alone["lower"] - 0.5,
-            alone["upper"] - 0.5,
-            "AUC of the missing indicators alone above 0.5",
-        ),
+        "such a model follows the clinicians' worry."
+    )
+    title = "Who was measured tells the outcome"
+    gain = _gain_of_indicators(case, report)
+    if gain is None:
+        ends = (alone[k] - 0.5 for k in ("estimate", "lower", "upper"))
+        effect = auc_effect(case, *ends, "AUC of the missing indicators alone above 0.5")
+        return Finding("HM210", NOTE, title, words, remedy, effect)
+    places = [name for name in ("site", "time") if len(report.differing(name))]
+    words += (
+        f" Beside the values they add {gain.estimate:.3f} ({gain.lower:.3f} to {gain.upper:.3f})."
+    )
+    if not places:
+        return Finding("HM210", NOTE, title, words, remedy, gain)
+    words += f" Who is measured differs by {' and '.join(places)}, so that this may not carry over."
+    return graded(case, "HM210", gain, title, words, remedy, cause_known=False)
+
+
+def _gain_of_indicators(case, report):
+    """Return what missing indicators add to the audit's own model; None for any other model."""
+    if not case.refit or not case.is_default:
+        return None
+    base = base_columns(case)
+    absent = case.quality.missing_mask(case.X)
+    names = [c for c in base if str(c) in set(map(str, report.table["column"]))]
+    if not names:
+        return None
+    flags = absent[names].astype(float).set_axis([f"{c} is missing" for c in names], axis=1)
+    table = pd.concat([case.table[base], flags], axis=1)
+    change, _, _ = compare_variant(case, table, label="with missing indicators")
+    return auc_effect(
+        case, -change[0], -change[2], -change[1], "AUC with missing indicators minus AUC without"
     )
 
 
@@ -279,7 +303,7 @@ def _place_and_time(report):
     """Report columns whose missingness differs by site, time or file order."""
     words, columns = [], []
     for where, name in (("site", "site"), ("time", "time"), ("order", "place in the file")):
-        found = _differing(report.table, where)
+        found = report.differing(where)
         if len(found):
             low, high = found.iloc[0][[f"{where}_low", f"{where}_high"]]
             ends = f" ({found.iloc[0]['column']} from {100 * low:.0f}% to {100 * high:.0f}%)"
@@ -296,12 +320,3 @@ def _place_and_time(report):
         "Ask whether sites or years measured or recorded differently; do not split by file order.",
         columns=tuple(dict.fromkeys(columns)),
     )
-
-
-def _differing(table, where):
-    """Return the columns whose missingness differs by place beyond chance and by a real size."""
-    p_name, v_name = f"{where}_p_value", f"{where}_cramers_v"
-    if p_name not in table:
-        return table.iloc[:0]
-    real = (table[p_name] * len(table) < 0.001) & (table[v_name] >= 0.1)
-    return table[real].sort_values(v_name, ascending=False)

@@ -78,7 +78,8 @@ def _site_as_is(case):
         (("Performance by site", found.table),),
         (Figure(found.plot, "Observed over expected events by site"),),
     )
-    return Look((), (section,))
+    worst = _worst_gap(case, found.gaps, "oe_ratio", "HM404")
+    return Look(() if worst is None else (worst,), (section,))
 
 
 def check_later(case):
@@ -285,18 +286,25 @@ def _worst_gap(case, gaps, measure, code):
     if not effects:
         return None
     worst = max(effects, key=lambda e: e.harm_interval(cutoff)[0])
-    title = (
-        "Risks are wrong for a group" if code == "HM501" else "Patients of a group are ranked worse"
-    )
+    title = _GAP_TITLES[code]
     finding = graded(
         case,
         code,
         worst,
         title,
-        f"{len(effects)} groups compared; the furthest, by its interval, is given.",
-        "Look at calibration and missing data of this group, and validate there.",
+        f"{len(effects)} {'sites' if code == 'HM404' else 'groups'} compared; the furthest, by its "
+        "interval, is given.",
+        "Look at calibration, missing data and the recording of the outcome there, and validate "
+        "there.",
     )
     return finding if finding.severity == SERIOUS else None
+
+
+_GAP_TITLES = {
+    "HM404": "Risks are wrong at a site",
+    "HM501": "Risks are wrong for a group",
+    "HM502": "Patients of a group are ranked worse than its spread of risk allows",
+}
 
 
 def _too_small(table):

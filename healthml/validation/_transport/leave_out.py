@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from healthml._core._intervals import simultaneous_level
 from healthml._core._numerics import cluster_variance
-from healthml._core._paired import paired_scores
+from healthml._core._paired import few_events_interval, paired_scores
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.meta_analysis._options import FEWEST
@@ -291,7 +291,9 @@ def _place_table(judge, risk, places, min_events=10):
                 continue
             got = got.iloc[0].copy()
             if train is not None and measure == "oe_ratio":
-                got[["lower", "upper"]] = _wider(got, _rate_error(judge, train), level)
+                ends = _wider(got, _rate_error(judge, train), level)
+                few_ends = few_events_interval(got["estimate"], got["n_events"], *ends, level)
+                got[["lower", "upper"]] = few_ends
             if few and measure != "oe_ratio":
                 got[["estimate", "lower", "upper"]] = np.nan
             prevalence = got["n_events"] / max(got["n_samples"], 1)

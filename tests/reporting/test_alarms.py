@@ -1,0 +1,184 @@
+"""What a finding says is true of what was computed, and nothing is said where nothing is wrong."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import healthml
+from healthml._core._findings import NOT_ASSESSABLE, NOTE, Effect, check_rules
+from healthml.reporting._checks.transport import _held
+
+ONCE = {"random_state": 0, "n_repeats": 1}
+N = 2400
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def patients(seed=0, n=N):
+    """Rising risk with age, an ordinal grade, three sites of other case mix; true risks known."""
+    rng = np.random.default_rng([seed, 11])
+    site = rng.choice(["north", "south", "west"], n)
+    age = (rng.normal(62, 13, n) + 5 * (site == "west")).round()
+    grade = rng.choice(["I", "II", "III", "IV"], n, p=[0.4, 0.3, 0.2, 0.1])
+    odds = -3 + 0.05 * (age - 62) + pd.Series(grade).map({"I": 0, "II": 1, "III": 2, "IV": 3})
+    risk = 1 / (1 + np.exp(-odds.to_numpy()))
+    sex = rng.choice(["F", "M"], n)
+    X = pd.DataFrame({"age": age, "sex": sex, "nyha": grade, "hospital": site})
+    return X, (rng.uniform(size=n) < risk).astype(int), risk
+
+
+def finding(report, code):
+    return next(f for f in report.findings if f.code == code)
+
+
+def judged(risk, y, X=None, **options):
+    return healthml.audit_predictions(y, risk, X=X, random_state=0, **options)
+
+
+def test_a_true_risk_is_left_alone_whatever_is_declared():
+    for seed in range(3):
+        X, y, risk = patients(seed)
+        report = judged(risk, y, X, sensitive_features=["age", "sex"], site="hospital")
+        assert report.codes("serious", "moderate") == []
+        assert "observed / expected events" in report.headline
+
+
+@pytest.mark.parametrize(("factor", "way"), [(0.3, "low"), (2.5, "high")])
+def test_the_mean_risk_is_judged_with_its_numbers(factor, way):
+    _, y, risk = patients()
+    odds = factor * risk / (1 - risk)
+    wrong = odds / (1 + odds)
+    report = judged(wrong, y)
+    found = finding(report, "HM408")
+    assert found.severity == "serious"
+    assert found.title == f"Risks are too {way} overall"
+    assert found.effect.estimate == pytest.approx(y.sum() / wrong.sum())
+    expected = f"{y.sum():,} events happened where the risks let {wrong.sum():,.0f} be expected."
+    assert found.evidence == expected
+    assert f"{y.sum() / wrong.sum():.2f} (" in report.headline
+    assert report.exit_code == 1
+
+
+def test_a_procedure_that_lifts_every_risk_is_named():
+    X, y, _ = patients()
+    X = X[["age"]]
+    weighted = healthml.audit(LogisticRegression(class_weight="balanced"), X, y, **ONCE)
+    plain = healthml.audit(LogisticRegression(), X, y, **ONCE)
+    assert finding(weighted, "HM408").title == "Risks are too high overall"
+    assert "HM408" not in plain.codes()
+
+
+@pytest.mark.parametrize("slope", [0.4, 2.0])
+def test_a_wrong_slope_says_which_way(slope):
+    _, y, risk = patients(n=4000)
+    odds = np.log(risk / (1 - risk)) / slope
+    shift = np.log(y.mean() / (1 - y.mean()))
+    found = finding(judged(1 / (1 + np.exp(-(odds - odds.mean() + shift))), y), "HM402")
+    assert found.effect.estimate == pytest.approx(slope, rel=0.15)
+    extreme = slope < 1
+    assert found.title == ("Risks are too extreme" if extreme else "Risks are too cautious")
+    assert ("Shrink" in found.remedy) == extreme
+    assert ("below 1" in found.evidence) == extreme
+    assert ("above 1" in found.evidence) != extreme
+
+
+def test_a_score_wrong_at_one_site_is_named_with_its_size():
+    X, y, risk = patients()
+    rng = np.random.default_rng(1)
+    west = (X["hospital"] == "west").to_numpy()
+    other = (rng.uniform(size=N) < np.minimum(2.5 * risk, 0.95)).astype(int)
+    found = finding(judged(risk, np.where(west, other, y), X, site="hospital"), "HM404")
+    assert found.severity == "serious"
+    assert found.effect.estimate == pytest.approx(other[west].sum() / risk[west].sum())
+    assert "west" in found.effect.meaning
+    assert found.effect.n_samples == west.sum()
+
+
+def test_the_columns_that_the_risk_leans_on_cost_something():
+    X, y, _ = patients()
+    X = X.assign(constant=1, noise=np.random.default_rng(2).normal(size=N))
+    report = healthml.audit(None, X, y, **ONCE)
+    found = finding(report, "HM407")
+    assert {"age", "nyha"} <= set(found.columns)
+    assert "constant" not in found.columns
+    assert found.severity == NOTE
+    table = report.section("drivers").tables[0][1].set_index("column")
+    assert (table.loc[list(found.columns), "lower"] > 0).all()
+    assert f"{table.iloc[0]['estimate']:.3f} (" in found.evidence
+
+
+def measured_by_worry(site_matters, seed=0):
+    """Who is worried about is measured; at one site nearly everybody is."""
+    rng = np.random.default_rng([seed, 12])
+    x, worry, site = rng.normal(size=N), rng.normal(size=N), rng.choice(list("abc"), N)
+    y = (rng.uniform(size=N) < 1 / (1 + np.exp(1.2 - 0.5 * x - worry))).astype(int)
+    odds = 2 * worry + (np.where(site == "c", 2, -1) if site_matters else 0)
+    seen = rng.uniform(size=N) < 1 / (1 + np.exp(-odds))
+    X = pd.DataFrame({"x": x.round(2), "lactate": np.where(seen, rng.normal(size=N), np.nan)})
+    return X, y, site
+
+
+def test_missingness_that_carries_the_model_is_above_a_note_where_it_differs_by_site():
+    X, y, site = measured_by_worry(True)
+    found = finding(healthml.audit(None, X, y, site=site, **ONCE), "HM210")
+    assert found.severity == "moderate"
+    assert found.effect.lower > 0.02
+    assert f"Beside the values they add {found.effect.estimate:.3f} (" in found.evidence
+    assert "Who is measured differs by site" in found.evidence
+    X, y, site = measured_by_worry(False)
+    found = finding(healthml.audit(None, X, y, site=site, **ONCE), "HM210")
+    assert found.severity == NOTE
+
+
+def test_only_what_was_declared_is_said_of_new_patients():
+    X, y, _ = patients(n=600)
+    report = healthml.audit(None, X, y, site="hospital", **ONCE)
+    assert "of the same sites." in report.statement
+    assert "years" not in report.statement
+    plain = healthml.audit(None, X.drop(columns="hospital"), y, **ONCE)
+    assert "like those of this table." in plain.statement
+
+
+@pytest.mark.parametrize(
+    ("ends", "severity", "title"),
+    [
+        ((1.61, 1.21, 2.14), NOTE, "Risks are somewhat too low at a site, not shown to be beyond"),
+        ((0.8, 0.7, 0.95), NOTE, "Risks are somewhat too high at a site"),
+        ((1.1, 0.9, 1.3), NOTE, "No site was shown to have wrong risks"),
+        ((1.5, 0.5, 5.0), NOT_ASSESSABLE, "Too few events to judge a new site"),
+    ],
+)
+def test_the_furthest_site_is_called_what_it_was_shown_to_be(ends, severity, title):
+    effect = Effect("oe_ratio", *ends, "O:E", 300, 40)
+    made = healthml._core._findings.Finding("HM404", severity, "", "", "", effect)
+    assert _held(made, 4, "site").title.startswith(title)
+
+
+def test_every_check_is_listed_with_what_it_found():
+    _, y, risk = patients(n=600)
+    report = judged(risk, y)
+    found = report.checks.set_index("codes")["found"]
+    assert found["HM107"] == "not asked: only risks were given"
+    assert found["HM105"] == "nothing"
+    listed = {code for codes in report.checks["codes"] for code in codes.split(", ")}
+    assert {f.code for f in report.findings} <= listed
+
+
+def test_another_seed_or_order_names_the_same_or_says_that_it_is_close():
+    X, y, _ = patients(5, n=700)
+    X = X.assign(**{f"noise{k}": np.random.default_rng(k).normal(size=700) for k in range(12)})
+    order = np.random.default_rng(9).permutation(700)
+    runs = [healthml.audit(None, X, y, random_state=seed, n_repeats=3) for seed in (0, 1)]
+    runs.append(healthml.audit(None, X.iloc[order], y[order], random_state=0, n_repeats=3))
+    above = [set(r.codes("serious", "moderate")) for r in runs]
+    close = {f.code for r in runs for f in r.findings if "Too close to call" in f.evidence}
+    assert set.union(*above) - set.intersection(*above) <= close
+    assert check_rules()["auroc"].harm == 0.02
