@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from scipy.stats import chi2, norm, rankdata
+from scipy.stats import chi2, norm
 
 from healthml._core._numerics import cluster_variance, fit_logistic
 from healthml._core._results import Result

@@ -3,11 +3,12 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy.special import logit
-from scipy.stats import norm
+from scipy.stats import gamma, norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
+from healthml._core._paired import few_events_interval
 from healthml.exceptions import InputError
 from healthml.validation._scoring import Evaluator
 from healthml.validation._transport.leave_out import later_time, leave_site_out, time_values
@@ -86,13 +87,28 @@ def test_the_pooled_auc_compares_patients_of_one_site(cohort, sites):
 
 
 def oe_interval(y, p, level, fitted_on=None):
-    """O:E with a log-Wald interval from the spread of y/O - p/E and of the rate fitted on."""
+    """O:E with a log-Wald interval from the spread of y/O - p/E and of the rate fitted on.
+
+    With fewer than 30 events, or expected, the wider of it and the exact one for a Poisson count.
+    """
     n, ratio = len(y), y.sum() / p.sum()
     se = np.sqrt(np.sum((y / y.sum() - p / p.sum()) ** 2) * n / (n - 1))
     if fitted_on is not None:
         se = np.hypot(se, fitted_on.std(ddof=1) / np.sqrt(len(fitted_on)) / fitted_on.mean())
     half = norm.ppf(0.5 + level / 2) * se
-    return ratio * np.exp(-half), ratio * np.exp(half)
+    low, high = ratio * np.exp(-half), ratio * np.exp(half)
+    if fitted_on is None or min(y.sum(), p.sum()) >= 30:
+        return low, high
+    worth = y.sum() / max(1, se**2 * y.sum())
+    exact = gamma.ppf([0.5 - level / 2, 0.5 + level / 2], [worth, worth + 1]) * ratio / worth
+    return min(low, exact[0]), max(high, exact[1])
+
+
+def test_few_events_are_judged_exactly():
+    """R: poisson.test(10, 3.47)$conf.int is 1.3819564 to 5.2998144."""
+    low, high = few_events_interval(10 / 3.47, 10, 2.3, 3.6, 0.95)
+    assert (low, high) == pytest.approx((1.3819564, 5.2998144), rel=1e-7)
+    assert few_events_interval(2.0, 60, 1.5, 2.7, 0.95) == (1.5, 2.7)
 
 
 @pytest.mark.parametrize("level", [0.95, 0.8])
