@@ -6,7 +6,7 @@ streams.
 
 import numpy as np
 
-from healthml._core._knowledge import load_units
+from healthml._core._knowledge import read_facts
 from healthml.datasets._encounters import MEASURE
 from healthml.exceptions import InputError
 
@@ -33,7 +33,7 @@ def unit_mixup(draft, base, strength):
 
 def _factor(column, unit):
     """Return what a value in the other unit is multiplied by to be in the column's unit."""
-    units = load_units()
+    units = read_facts("clinical_units")
     row = units[units["name"].eq(column) & units["unit"].eq(unit)].iloc[0]
     return float(row["factor"])
 

@@ -8,19 +8,16 @@ from healthml._core._knowledge.facts import (
     PUBLISHED,
     concept_limits,
     is_ambiguous,
-    load_missing_codes,
-    load_range_sources,
-    load_ranges,
-    load_units,
     match_concept,
     number_codes,
+    read_facts,
     review_label,
     text_codes,
 )
 
 
 def test_hard_limits_hold_soft_limits():
-    ranges = load_ranges()
+    ranges = read_facts("clinical_ranges")
     assert (ranges["hard_min"] <= ranges["soft_min"]).all()
     assert (ranges["soft_max"] <= ranges["hard_max"]).all()
     assert (ranges["soft_min"] < ranges["soft_max"]).all()
@@ -28,7 +25,7 @@ def test_hard_limits_hold_soft_limits():
 
 
 def test_loinc_check_digits():
-    for code in load_ranges()["loinc"]:
+    for code in read_facts("clinical_ranges")["loinc"]:
         number, digit = code.split("-")
         doubled = [int(d) * (2 if i % 2 == 0 else 1) for i, d in enumerate(reversed(number))]
         total = sum(d // 10 + d % 10 for d in doubled)
@@ -36,10 +33,10 @@ def test_loinc_check_digits():
 
 
 def test_units_belong_to_concepts_and_convert_sensibly():
-    names = set(load_ranges()["name"])
-    units = load_units()
+    names = set(read_facts("clinical_ranges")["name"])
+    units = read_facts("clinical_units")
     assert set(units["name"]) <= names
-    assert set(load_range_sources()["name"]) <= names
+    assert set(read_facts("clinical_range_sources")["name"]) <= names
     assert (units["factor"] > 0).all()
     # a body temperature of 98.6 degF is 37 Cel, a height of 70 in is 177.8 cm
     (_, factor, offset) = next(u for u in concept_limits("temperature")["units"] if "deg" in u[0])
@@ -54,9 +51,9 @@ def test_hba1c_conversion_has_an_offset():
 
 
 def test_nothing_claims_a_clinical_review():
-    assert set(load_ranges()["clinically_reviewed"]) == {"no"}
-    assert set(load_missing_codes()["clinically_reviewed"]) == {"no"}
-    labels = {review_label(row) for _, row in load_ranges().iterrows()}
+    assert set(read_facts("clinical_ranges")["clinically_reviewed"]) == {"no"}
+    assert set(read_facts("missing_codes")["clinically_reviewed"]) == {"no"}
+    labels = {review_label(row) for _, row in read_facts("clinical_ranges").iterrows()}
     assert labels == {NOT_REVIEWED, PUBLISHED}
     assert all(NOT_REVIEWED in label for label in labels)
 
@@ -123,6 +120,6 @@ def test_codes_are_in_lower_case_and_none_may_be_an_answer():
 
 
 def test_loading_returns_a_copy():
-    ranges = load_ranges()
+    ranges = read_facts("clinical_ranges")
     ranges["hard_min"] = -1e9
-    assert load_ranges()["hard_min"].min() > -1e3
+    assert read_facts("clinical_ranges")["hard_min"].min() > -1e3

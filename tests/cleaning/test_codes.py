@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healthml import Schema
-from healthml._core._knowledge.facts import load_ranges
+from healthml._core._knowledge.facts import read_facts
 from healthml.cleaning import CodeChecker
 from healthml.cleaning._categories.code_shapes import is_valid
 from healthml.exceptions import InputError
@@ -45,14 +45,14 @@ def test_generated_codes_are_restored(seed):
 
 
 def test_every_shipped_loinc_number_has_its_check_digit():
-    numbers = load_ranges()["loinc"]
+    numbers = read_facts("clinical_ranges")["loinc"]
     numbers = numbers[numbers.ne("")]
     assert len(numbers) > 50
     assert numbers.map(lambda code: is_valid(code, "loinc")).all()
 
 
 def test_a_wrong_check_digit_is_flagged_and_left():
-    numbers = load_ranges()["loinc"][lambda x: x.ne("")].tolist() * 3
+    numbers = read_facts("clinical_ranges")["loinc"][lambda x: x.ne("")].tolist() * 3
     number, digit = numbers[0].split("-")
     frame = pd.DataFrame({"test": [*numbers, f"{number}-{(int(digit) + 1) % 10}"]})
     checker = CodeChecker()

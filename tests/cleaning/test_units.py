@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from healthml import Schema
 from healthml._core._knowledge import find_unit
-from healthml._core._knowledge.facts import load_units
+from healthml._core._knowledge.facts import read_facts
 from healthml.cleaning import UnitHarmonizer, convert
 from healthml.cleaning._units import decide as _units_decide
 from healthml.exceptions import InputError
@@ -67,7 +67,7 @@ def grams(unit, concept):
 
 MOLAR = [
     row
-    for row in load_units().itertuples()
+    for row in read_facts("clinical_units").itertuples()
     if row.name in {*FORMULAS, *MASSES}
     and {row.unit, row.canonical_ucum} & {*AMOUNTS, "meq/L"}
     and grams(row.unit, row.name)
@@ -84,7 +84,7 @@ def test_molar_factors_follow_from_atomic_weights(row):
 
 
 def test_every_factor_by_a_molar_mass_is_compared():
-    claimed = load_units().query("basis.str.contains('molar')")
+    claimed = read_facts("clinical_units").query("basis.str.contains('molar')")
     compared = {(row.name, row.unit) for row in MOLAR}
     assert set(zip(claimed["name"], claimed["unit"], strict=True)) <= compared
 
@@ -102,7 +102,7 @@ def test_conversions_that_unit_algebra_gets_wrong():
     assert convert(98.6, "temperature", "°F", "°C") == pytest.approx(37.0)
 
 
-@given(st.sampled_from(list(load_units().itertuples())), st.floats(0.01, 1e4))
+@given(st.sampled_from(list(read_facts("clinical_units").itertuples())), st.floats(0.01, 1e4))
 def test_convert_there_and_back(row, value):
     there = convert(value, row.name, row.canonical_ucum, row.unit)
     assert convert(there, row.name, row.unit, row.canonical_ucum) == pytest.approx(value)
@@ -133,7 +133,7 @@ def test_units_as_people_write_them(concept, spelling, unit):
 
 
 def test_each_unit_is_found_by_its_own_name():
-    for row in load_units().itertuples():
+    for row in read_facts("clinical_units").itertuples():
         found = find_unit(row.name, row.unit)
         assert found[1:] == pytest.approx((row.factor, row.offset)), (row.name, row.unit)
 

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from healthml._core._knowledge.facts import load_ranges
+from healthml._core._knowledge.facts import read_facts
 from healthml.datasets import make_ehr_cohort
 from healthml.datasets._encounters import MEASURE, Population, Streams, draw_encounters
 from healthml.datasets._risk import expected_auc, linear_score, solve_risk
@@ -170,7 +170,7 @@ def test_clean_values_are_complete_and_possible(seed):
     cohort = make_ehr_cohort(20_000, random_state=seed)
     table = cohort.to_frame()
     assert not table.isna().any(axis=None)
-    limits = load_ranges().set_index("name")
+    limits = read_facts("clinical_ranges").set_index("name")
     for name in ["age", *MEASURE]:
         assert limits.loc[name, "hard_min"] <= table[name].min(), name
         assert table[name].max() <= limits.loc[name, "hard_max"], name

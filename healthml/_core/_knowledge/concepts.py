@@ -38,7 +38,7 @@ class ColumnConcept:
     Parameters
     ----------
     name : str
-        Concept, as in `load_ranges`.
+        Concept, as in clinical_ranges.csv.
     is_declared : bool
         A schema says so; else the column's name does.
     is_ambiguous : bool

@@ -55,70 +55,6 @@ _SHORTEST_GLUED = 4
 _SHORTEST_GLUED_AMBIGUOUS = 5
 
 
-def load_ranges():
-    """Return plausible ranges, one row per concept.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``name``, ``canonical_ucum``, ``hard_min``, ``hard_max`` (outside: impossible in a
-        living person), ``soft_min``, ``soft_max`` (outside: verify), ``hard_basis``,
-        ``clinically_reviewed``, ``note`` and others.
-
-    Examples
-    --------
-    >>> from healthml._core._knowledge.facts import load_ranges
-    >>> load_ranges().set_index("name").loc[["ph"], ["hard_min", "hard_max"]].values.tolist()
-    [[6.3, 8.4]]
-    """
-    return read_facts("clinical_ranges").copy()
-
-
-def load_units():
-    """Return alternative units, one row per concept and unit: ``canonical = value*factor+offset``.
-
-    Examples
-    --------
-    >>> from healthml._core._knowledge.facts import load_units
-    >>> units = load_units()
-    >>> units.loc[units["name"].eq("height"), "unit"].tolist()
-    ['m', 'mm', '[in_i]', '[ft_i]']
-    """
-    return read_facts("clinical_units").copy()
-
-
-def load_range_sources():
-    """Return each limit as published, one row per concept and source.
-
-    Examples
-    --------
-    >>> from healthml._core._knowledge.facts import load_range_sources
-    >>> load_range_sources()["source"].nunique() > 5
-    True
-    """
-    return read_facts("clinical_range_sources").copy()
-
-
-def load_missing_codes():
-    """Return the shipped codes for missing values, text and number.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``code`` (text as in the file, lower case), ``kind`` ("text" or "number"), ``meaning``
-        ("missing"; "answer": may be a real answer; "limit": smallest or largest integer of a
-        computer word), ``clinically_reviewed`` and ``note``.
-
-    Examples
-    --------
-    >>> from healthml._core._knowledge.facts import load_missing_codes
-    >>> codes = load_missing_codes()
-    >>> codes.loc[codes["code"].eq("none"), "meaning"].item()
-    'answer'
-    """
-    return read_facts("missing_codes").copy()
-
-
 @lru_cache
 def text_codes():
     """Return the text codes as {code in lower case: meaning}."""
@@ -149,7 +85,7 @@ def match_concept(column_name):
     Returns
     -------
     str or None
-        ``name`` in `load_ranges`.
+        ``name`` in clinical_ranges.csv.
 
     Examples
     --------
@@ -222,7 +158,7 @@ def population_soft(name, population):
     Parameters
     ----------
     name : str
-        Concept, as in `load_ranges`.
+        Concept, as in clinical_ranges.csv.
     population : {"adult", "child", "neonate"}
         Whose limits; those of adults are the usual ones.
 
@@ -262,9 +198,15 @@ def review_label(row):
     return NOT_REVIEWED if row["hard_basis"] == "author judgement" else PUBLISHED
 
 
-@lru_cache
 def read_facts(name):
-    """Return a shipped CSV; only the empty cell is missing, since "NA" is one of the facts.
+    """Return a shipped CSV as a new table, by the name of its file.
+
+    The tables are ``clinical_ranges`` (a row per concept; ``hard_min`` and ``hard_max``: impossible
+    beyond in a living person, ``soft_min`` and ``soft_max``: to be verified beyond),
+    ``clinical_range_sources`` (each limit as published), ``clinical_ranges_population``,
+    ``clinical_units`` (``canonical = value * factor + offset``), ``unit_spellings``,
+    ``column_aliases`` and ``missing_codes`` (``meaning`` is "missing", "answer" where it may be a
+    real one, or "limit" of a computer word). Only the empty cell is missing: "NA" is a fact.
 
     Examples
     --------
@@ -272,6 +214,11 @@ def read_facts(name):
     >>> read_facts("unit_spellings").columns.tolist()
     ['unit', 'spelling', 'in_compounds']
     """
+    return _table(name).copy()
+
+
+@lru_cache
+def _table(name):
     with files("healthml._core._knowledge").joinpath(f"{name}.csv").open(encoding="utf-8") as f:
         frame = pd.read_csv(f, dtype=str, keep_default_na=False)
     numeric = {"hard_min", "hard_max", "soft_min", "soft_max", "factor", "offset", "min", "max"}

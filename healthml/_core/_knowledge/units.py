@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from healthml._core._knowledge.facts import concept_limits, load_units, read_facts
+from healthml._core._knowledge.facts import concept_limits, read_facts
 
 # Metric units by the letters that people write; a prefix may stand before each.
 _METRIC = {
@@ -90,7 +90,7 @@ def find_unit(concept, spelling):
     Parameters
     ----------
     concept : str
-        Name in `load_ranges`.
+        Name in clinical_ranges.csv.
     spelling : str
         Unit as somebody wrote it.
 
@@ -200,7 +200,7 @@ def _parts():
 
 @lru_cache
 def _shipped_codes():
-    units = load_units()
+    units = read_facts("clinical_units")
     return frozenset(units["unit"]) - {"1"} | frozenset(units["canonical_ucum"])
 
 
