@@ -240,3 +240,14 @@ def test_a_million_rows():
     table = pd.concat([table, table.iloc[:500]], ignore_index=True)
     table.loc[n:, "lab0"] += 1.0
     assert find_duplicates(table).repeats().tolist() == list(range(n, n + 500))
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\u200b"])
+def test_a_blank_identifier_is_nobodys(blank):
+    table = people(200)
+    column = next(c for c in table if "id" in c)
+    table[column] = table[column].astype(object)
+    table.loc[[3, 50, 120], column] = blank
+    found = counts(find_duplicates(table, identifiers=column))
+    assert found["repeated_id"] == 0
+    assert found["id_spelling"] == 0

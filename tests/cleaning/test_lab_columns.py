@@ -208,3 +208,19 @@ def test_results_that_were_taken_back_are_no_numbers_in_either_order(text):
 @pytest.mark.parametrize("text", ["5.6 repeated", "repeat: 5.6", "5.6 (fasting)", "haemolysed 5.6"])
 def test_remarks_that_take_nothing_back_leave_the_number(text):
     assert parse_lab_value(text).value == 5.6
+
+
+def test_units_of_one_kind_convert_without_a_concept_and_others_do_not():
+    rng = np.random.default_rng(10)
+    cells = [f"{v} mg" for v in rng.integers(100, 500, 80)]
+    cells[5], cells[6], cells[7] = "0.25 g", "250000 mcg", "5 mL"
+    table = pd.DataFrame({"infliximab": cells})
+    cleaner = ClinicalCleaner(mode="apply")
+    clean = cleaner.fit_transform(table)["infliximab"]
+    assert clean[[5, 6]].tolist() == [250, 250]
+    assert clean[7] == 5
+    record = cleaner.record_.to_frame()
+    assert set(record.loc[record["position"].eq(7), "severity"]) - {"note"}
+    others = np.delete(np.arange(80), [5, 6, 7])
+    assert clean[others].tolist() == [float(cells[i].split()[0]) for i in others]
+    assert cleaner.transform(table.iloc[[5]])["infliximab"].tolist() == [250]

@@ -29,6 +29,7 @@ from healthml._core._knowledge.units import (
     find_unit,
     same_size,
     unit_code,
+    unit_like,
 )
 
 __all__ = [
@@ -59,4 +60,5 @@ __all__ = [
     "synonym_table",
     "text_codes",
     "unit_code",
+    "unit_like",
 ]

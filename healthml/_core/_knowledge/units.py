@@ -126,6 +126,30 @@ def find_unit(concept, spelling):
     return None
 
 
+@lru_cache(maxsize=4096)
+def unit_like(spelling, other=None):
+    """Return a unit whose size is known without a concept: (UCUM code, size, 0.0), or None.
+
+    Parameters
+    ----------
+    spelling : str
+        Unit as somebody wrote it.
+    other : str, optional
+        UCUM code of a unit of which it must be a multiple.
+
+    Examples
+    --------
+    >>> from healthml._core._knowledge.units import unit_like
+    >>> unit_like("mcg", "mg"), unit_like("mL", "mg") is None
+    (('ug', 1e-06, 0.0), True)
+    """
+    code = unit_code(spelling)
+    kind, size = _size(code) if code else (None, 1.0)
+    if kind is None or (other is not None and _size(other)[0] != kind):
+        return None
+    return code, size, 0.0
+
+
 @lru_cache
 def distinct_units(concept):
     """Return the units of a concept that differ in size, the canonical one first.

@@ -114,6 +114,10 @@ class CodeChecker(CellCleaner):
         reverse, error); flagged are ``check_digit`` (LOINC, error), ``code_shape`` (verify) and
         ``lost_zeros`` (ICD-9 kept as a number, note).
 
+    See Also
+    --------
+    CategoryNormalizer : Spellings of categories in words.
+
     Notes
     -----
     A column is recognised when 90% of its rows have the shape of the system (60% when its name

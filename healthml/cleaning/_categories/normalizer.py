@@ -75,6 +75,11 @@ class CategoryNormalizer(CellCleaner):
     concepts_ : dict
         Columns whose levels were recognised as a shipped concept.
 
+    Raises
+    ------
+    InputError
+        If `dependencies` is unknown, or `synonyms` are no mapping or name a column X does not have.
+
     See Also
     --------
     CodeChecker : Diagnosis and laboratory codes.

@@ -125,6 +125,11 @@ def parse_lab_value(text, locale=None):
     InputError
         If `text` is no text or `locale` is unknown.
 
+    See Also
+    --------
+    LabValueParser : Reads whole columns, where other cells settle what is unclear in one.
+    convert : Takes a value from one unit to another.
+
     Examples
     --------
     >>> from healthml.cleaning import parse_lab_value

@@ -59,9 +59,13 @@ class LabValueParser(CellCleaner):
 
     A column is read when most of its cells are numbers: identifiers, codes, dates, categories and
     free text are left alone. Limits such as "<0.5" keep their sign in a column
-    ``<column>__censored``. What has two readings ("1,060") is settled by the locale, by the
-    column's other cells or by what is possible for the analyte; where nothing settles it, it is
-    not guessed. Columns of pressures ("120/80") gain ``__systolic`` and ``__diastolic``.
+    ``<column>__censored``. What has two readings ("1,060") is settled by the locale, or by two
+    cells of the training rows that show the decimal mark by themselves ("8,405.10", "4,25"); else
+    it is flagged to be verified and takes the only reading that is possible for the analyte, or
+    is not guessed. A unit in a cell that is not the column's is flagged; the column's unit is the
+    declared one, else the one written in most cells, else the one in which the cells without any
+    agree with their concept. Columns of pressures ("120/80") gain ``__systolic`` and
+    ``__diastolic``.
 
     Parameters
     ----------
@@ -81,6 +85,17 @@ class LabValueParser(CellCleaner):
     ----------
     columns_ : dict
         What was learnt about each column that is read: decimal mark, range, unit, limits.
+
+    Raises
+    ------
+    InputError
+        If `locale` or `unreadable` is unknown, or a column to be added is there already.
+
+    See Also
+    --------
+    parse_lab_value : Reads one cell.
+    UnitHarmonizer : Converts values whose cell or unit column names another unit.
+    MissingCodes : Words and numbers that stand for missing, in any column.
 
     Notes
     -----

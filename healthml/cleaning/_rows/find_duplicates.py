@@ -12,6 +12,7 @@ from healthml.cleaning._rows.identifiers import (
     repeated_pairs,
     should_be_unique,
     spelling_pairs,
+    without_blanks,
 )
 from healthml.cleaning._rows.persons import (
     check_match_probability,
@@ -152,7 +153,9 @@ def _patient_codes(frame, ids):
     """Return the patient's identifier as codes, or the first identifier, or nobody's."""
     named = [c for c in ids if "patient" in str(c).lower() or "subject" in str(c).lower()]
     column = next(iter([*named, *ids]), None)
-    return np.full(len(frame), -1) if column is None else pd.factorize(frame[column])[0]
+    if column is None:
+        return np.full(len(frame), -1)
+    return pd.factorize(without_blanks(frame[column]))[0]
 
 
 def _add_rows(pairs, rows, near):
@@ -191,7 +194,7 @@ def _report(frame, pairs, rows, patient, looked_at, n_skipped, near):
 def _not_compared(frame, unique, n_skipped):
     """Yield what could not be judged: empty identifiers, pairs in blocks that are too large."""
     for column in unique:
-        n_empty = int(frame[column].isna().sum())
+        n_empty = int(without_blanks(frame[column]).isna().sum())
         if n_empty:
             rows = "1 row" if n_empty == 1 else f"{n_empty:,} rows"
             yield f"{column} is empty in {rows}, which repeat nothing."

@@ -43,7 +43,7 @@ def _is_identifier(series):
         return False
     if types.is_bool_dtype(dtype) or types.is_datetime64_any_dtype(dtype):
         return False
-    known = series.dropna()
+    known = without_blanks(series).dropna()
     return len(known) > 0 and known.nunique() >= 0.1 * len(known)
 
 
@@ -64,8 +64,9 @@ def should_be_unique(frame, columns):
     -------
     list
     """
-    distinct = {name: frame[name].nunique() / max(frame[name].count(), 1) for name in columns}
-    complete = (name for name in columns if distinct[name] == 1 and frame[name].notna().all())
+    ids = {name: without_blanks(frame[name]) for name in columns}
+    distinct = {name: series.nunique() / max(series.count(), 1) for name, series in ids.items()}
+    complete = (name for name in columns if distinct[name] == 1 and ids[name].notna().all())
     if any(complete):
         return []
     return [
@@ -88,7 +89,24 @@ def repeated_pairs(series):
     first, second : ndarray of int
         Row positions.
     """
-    return _with_first(pd.factorize(series)[0])
+    return _with_first(pd.factorize(without_blanks(series))[0])
+
+
+def without_blanks(series):
+    """Return identifiers with blank text as missing: nobody shares an empty cell.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml.cleaning._rows.identifiers import without_blanks
+    >>> without_blanks(pd.Series(["P1", " ", ""])).isna().tolist()
+    [False, True, True]
+    """
+    if types.is_numeric_dtype(series.dtype) or types.is_datetime64_any_dtype(series.dtype):
+        return series
+    text = series.astype(object)
+    blank = text.map(lambda cell: isinstance(cell, str) and not _UNSEEN.sub("", cell))
+    return text.mask(blank.astype(bool))
 
 
 def spelling_pairs(series):

@@ -77,8 +77,25 @@ class UnitHarmonizer(CellCleaner):
         likelier in the other unit), ``new_unit_suspected`` (verify: out of range, usual in
         another unit, where none was learnt), ``unknown_unit`` (verify: a unit not known).
 
+    Raises
+    ------
+    InputError
+        If `mode` is unknown or `by` is no column of X.
+
+    See Also
+    --------
+    convert : Takes values of one concept from one unit to another.
+    LabValueParser : Reads the units that are written in cells of text.
+    DecimalSlips : Finds values that are off by ten or a hundred.
+
     Notes
     -----
+    A group is compared with its own usual values where it has enough, so that sick patients of one
+    site hide nothing in another. Units that lie closer to each other than patients spread (2.5
+    standard deviations of the logarithms; 4 for factors below four) are never told by values: the
+    urea of a kidney unit is not urea nitrogen of a ward. Values that look like codes (88.8) are
+    left.
+
     Values of one concept are taken to come from one distribution on the log scale, seen through
     the factors of its units; the shares of the units are estimated per group by expectation-
     maximisation. That fails where a site with a truly different population also records with

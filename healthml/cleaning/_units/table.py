@@ -12,6 +12,7 @@ from healthml._core._knowledge import (
     distinct_units,
     find_unit,
     same_size,
+    unit_like,
 )
 from healthml._core._tables import parse_numbers
 from healthml.cleaning._units.body_size import BodyUnits
@@ -55,13 +56,17 @@ class TableUnits:
         for column in frame.columns:
             variable = variables.get(column)
             named = column_concept(column, variable)
-            concept = named and named.name
-            if concept is None or (len(distinct_units(concept)) < 2 and concept != "bmi"):
+            concept = named.name if named else ""
+            if concept and len(distinct_units(concept)) < 2 and concept != "bmi":
+                continue
+            if not concept and unit_column_of(frame, column) is None:
                 continue
             x = numbers_of(frame[column])
             if x is None:
                 continue
-            self.concepts[column], numbers[column] = concept, x
+            numbers[column] = x
+            if concept:
+                self.concepts[column] = concept
             declared = getattr(variable, "unit", None)
             found = learn_unit_column(frame, column, concept, declared, x)
             if found is not None:
@@ -112,7 +117,7 @@ class TableUnits:
     def found(self):
         """Yield what was found: column, group, unit, its target, factor, offset, evidence."""
         for column, beside in self.beside.items():
-            for unit in distinct_units(beside.concept):
+            for unit in beside.seen:
                 if not same_size(unit, beside.target):
                     yield column, -1, *_step(unit, beside.target), {"explicit": {}}
         for column, learnt in self.columns.items():
@@ -154,7 +159,8 @@ class TableUnits:
                 )
                 _put(numbers, column, mine, values)
         for column in numbers:
-            if pd.api.types.is_numeric_dtype(frame[column].dtype):
+            is_number = pd.api.types.is_numeric_dtype(frame[column].dtype)
+            if is_number or column not in self.concepts:
                 continue
             home = self._home(column)
             rows, values, units = units_in_cells(frame[column], self.concepts[column], home)
@@ -176,7 +182,7 @@ class TableUnits:
     def _learn_pairs(self, numbers, groups, n_groups):
         height = self._first(numbers, "height")
         for concept in dict.fromkeys(self.concepts.values()):
-            first, *others = (c for c in numbers if self.concepts[c] == concept)
+            first, *others = (c for c in numbers if self.concepts.get(c) == concept)
             for second in others:
                 scale = None
                 if concept == "weight" and height is not None:
@@ -187,14 +193,14 @@ class TableUnits:
 
     def _learn_bodies(self, numbers):
         height, bmi = self._first(numbers, "height"), self._first(numbers, "bmi")
-        weights = [c for c in numbers if self.concepts[c] == "weight"]
+        weights = [c for c in numbers if self.concepts.get(c) == "weight"]
         if height is not None and weights:
             look = BodyUnits(height, weights[0], bmi).learn(numbers)
             if look is not None:
                 self.bodies.append(look)
 
     def _first(self, numbers, concept):
-        return next((c for c in numbers if self.concepts[c] == concept), None)
+        return next((c for c in numbers if self.concepts.get(c) == concept), None)
 
 
 def _step(source, target):
@@ -263,6 +269,8 @@ class UnitColumn:
         Unit to which values are brought: (unit, factor, offset).
     written : str
         The usual spelling of that unit in the column.
+    seen : tuple
+        Units of different size that stand in the training rows.
     """
 
     values: object
@@ -270,11 +278,12 @@ class UnitColumn:
     concept: str
     target: tuple
     written: str
+    seen: tuple = ()
 
     def look(self, frame, x):
         """Return rows in another unit, their units, and rows whose unit is not known."""
         codes, levels = pd.factorize(frame[self.units])
-        found = [find_unit(self.concept, str(level)) for level in levels]
+        found = [_unit(self.concept, str(level), self.target[0]) for level in levels]
         other = np.zeros(len(levels) + 1, dtype=bool)  # the last is a missing unit
         unknown = other.copy()
         for k, unit in enumerate(found):
@@ -298,22 +307,38 @@ def learn_unit_column(frame, values, concept, declared, x):
     >>> learn_unit_column(X, "hb", "hemoglobin", None, X["hb"].to_numpy()).target
     ('g/dL', 1.0, 0.0)
     """
-    beside = [c for c in frame.columns if c != values and _is_beside(c, values)]
-    if len(beside) != 1 or pd.api.types.is_numeric_dtype(frame[beside[0]].dtype):
+    beside = unit_column_of(frame, values)
+    if beside is None:
         return None
-    written = frame[beside[0]].astype(str).where(frame[beside[0]].notna(), "").str.strip()
+    written = frame[beside].astype(str).where(frame[beside].notna(), "").str.strip()
     counts = written[np.isfinite(x)].value_counts()
-    units = {level: find_unit(concept, level) for level in sorted(counts.index) if level}
+    units = {level: _unit(concept, level) for level in sorted(counts.index) if level}
     units = {level: unit for level, unit in units.items() if unit is not None}
     if not units:
         return None
-    target = find_unit(concept, declared) if declared else _unit_of_most(units, counts)
+    target = _unit(concept, declared) if declared else _unit_of_most(units, counts)
+    if target is None and not concept:
+        return None
     if target is None:
         bare = x[np.isfinite(x) & (written == "").to_numpy()]
         target = _unit_of_bare(values, concept, bare)
     spelt = [level for level, unit in units.items() if same_size(unit, target)]
     usual = max(spelt, key=lambda level: counts[level]) if spelt else target[0]
-    return UnitColumn(values, beside[0], concept, target, usual)
+    seen = {unit[1:]: unit for unit in units.values()}
+    return UnitColumn(values, beside, concept, target, usual, tuple(seen.values()))
+
+
+def unit_column_of(frame, values):
+    """Return the only column of text that is named as the unit of a column, or None."""
+    beside = [c for c in frame.columns if c != values and _is_beside(c, values)]
+    if len(beside) != 1 or pd.api.types.is_numeric_dtype(frame[beside[0]].dtype):
+        return None
+    return beside[0]
+
+
+def _unit(concept, spelling, target=None):
+    """Return a unit of a concept; without one, any unit that is a multiple of the target."""
+    return find_unit(concept, spelling) if concept else unit_like(spelling, target)
 
 
 def _unit_of_most(units, counts):
