@@ -59,12 +59,12 @@ CONSTANTS = {
         ("cleaning._columns.missing_codes", "FEW_DISTINCT"): "with at most {} different values",
     },
     "HM203": {
-        ("cleaning._quality.screens.plausible", "FAR"): "own tail ({} of its",
-        ("cleaning._quality.screens.plausible", "FEW"): "zero (at most {} of the",
-        ("cleaning._quality.screens.plausible", "FLOOR"): "exact zeros ({} or more)",
+        ("cleaning._plausible.limits", "FAR"): "own tail ({} of its",
+        ("cleaning._quality.screens.negatives", "FEW"): "zero (at most {} of the",
+        ("cleaning._quality.screens.negatives", "FLOOR"): "exact zeros ({} or more)",
     },
     "HM206": {
-        ("cleaning._quality.screens.storage", "NEARLY_ALL"): "which more than {} of the",
+        ("cleaning._quality.screens.emptiness", "NEARLY_ALL"): "which more than {} of the",
     },
     "HM208": {
         ("cleaning._quality.screens.roles", "MOST_CODES"): "with 3 to {} different values,",
@@ -162,17 +162,17 @@ CONSTANTS = {
         (
             "validation._transport.leave_out",
             "leave_site_out(min_events)",
-        ): "50 rows and {} events; its",
+        ): "50 rows and {} patients with the event; its",
     },
     "HM405": {
         ("validation._transport.leave_out", "later_time(test_share)"): "hold at least {} of the",
     },
     "HM501": {
-        ("fairness._groups", "SMALLEST_SHOWN"): "own. Groups below {} patients are",
+        ("fairness._groups", "MIN_COUNT"): "own. Groups below {} patients are",
         ("fairness._groups", "group_performance(min_events)"): "with fewer than {} patients with,",
     },
     "HM503": {
-        ("fairness._groups", "SMALLEST_SHOWN"): "with fewer than {} patients, which",
+        ("fairness._groups", "MIN_COUNT"): "with fewer than {} patients, which",
         ("fairness._groups", "group_performance(min_events)"): "with fewer than {} patients with,",
     },
 }
