@@ -92,7 +92,8 @@ def possible(groups, totals, target, values, column):
     choose = np.zeros((len(groups), len(n)))
     for k in range(len(groups)):
         choose[k, starts[k] : starts[k + 1]] = 1
-    rows, limits = [choose, n[None], e[None]], [np.ones(len(groups)), totals[:1], totals[1:]]
+    rows, ones = np.vstack([choose, n[None], e[None]]), np.ones(len(groups))
+    limits = [np.concatenate([ones, np.array(totals)[:, k]]) for k in (0, 1)]
     part = slice(starts[target], starts[target + 1])
     own = {"n": n, "e": e, "f": n - e}[column]
     found = 0
@@ -103,7 +104,7 @@ def possible(groups, totals, target, values, column):
             np.zeros(len(n)),
             integrality=np.ones(len(n)),
             bounds=(0, upper),
-            constraints=LinearConstraint(np.vstack(rows), *[np.concatenate(limits)] * 2),
+            constraints=LinearConstraint(rows, *limits),
         )
         found += answer.status == 0
         if found == FEWEST:
@@ -112,9 +113,21 @@ def possible(groups, totals, target, values, column):
 
 
 def attack(table, written):
-    """Return the fewest possible values of any hidden count, or None where nothing is hidden."""
+    """Return the fewest possible values of any hidden count, or None where nothing is hidden.
+
+    The totals are known, unless all that can be hidden is and they still give a count away.
+    """
     total = table.iloc[-1]
-    totals = np.array([total.n_samples, total.n_events])
+    counts = np.array([total.n_samples, total.n_events], dtype=float)
+    found = attack_with(table, written, np.column_stack([counts, counts]))
+    shown = written.iloc[:-1][["n_samples", "n_events"]].isin(["<11", "not shown", "0"])
+    if found is None or found >= FEWEST or not shown.all(axis=None):
+        return found
+    near = round_count(counts)
+    return attack_with(table, written, np.column_stack([near - 5, near + 4]))
+
+
+def attack_with(table, written, totals):
     truths = sorted(table.iloc[:-1].itertuples(), key=lambda truth: truth.n_samples <= 10)
     by_name = {row.group: row for row in written.iloc[:-1].itertuples()}  # small groups stand once
     rows = [by_name.get(truth.group, by_name.get(SMALL_GROUPS)) for truth in truths]

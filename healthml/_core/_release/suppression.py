@@ -10,7 +10,9 @@ Results in memory keep every count. What is printed, drawn or written goes throu
 Steps 3 and 4 are not guessed: every table is attacked. The attacker knows the totals exactly (the
 size of a study stands in its paper), the rules above, and each formula; for each group the pairs
 (people, events) that print the same figures are listed, and a pair is possible when the other
-groups have pairs that bring the sums back to the totals.
+groups have pairs that bring the sums back to the totals. Only where the total itself leaves too few
+values, however much is hidden (17 events in two groups of at most 10), it is taken to be known as
+it is written: rounded.
 """
 
 from dataclasses import dataclass
@@ -192,6 +194,7 @@ class _Table:
         for state in (self.state_n, self.state_events):
             state[hide & (state != HIDDEN)] = SECOND
         self.fewest = min(FEWEST, max(min_count - 1, 1))
+        self.totals_known = True
 
     def _state(self, counts, hidden):
         if not self.has_small:
@@ -217,6 +220,7 @@ class _Table:
                 for row in np.flatnonzero(state == ROUNDED)
             ]
             if not candidates:
+                self.totals_known = False
                 return
             _, order, row = min(candidates)
             (self.state_n, self.state_events)[order][row] = SECOND
@@ -232,14 +236,20 @@ class _Table:
     def is_safe(self, rates=(), digits=None, few=None):
         """Say whether each hidden count keeps enough possible values."""
         pairs = [self._pairs(row, rates, digits, few) for row in range(len(self.n))]
-        balanced = _balanced(pairs, self._free_totals())
+        balanced = _balanced(pairs, self._possible_totals())
         return all(self._enough(row, balanced[row]) for row in range(len(self.n)))
 
-    def _free_totals(self):
-        """Return which totals (people, events) are small themselves, so that nobody knows them."""
-        total, events = self.n.sum(), self.events.sum()
-        small = is_small([total, events, total - events], self.min_count)
-        return bool(small[0]), bool(self.has_events and (small[1] or small[2]))
+    def _possible_totals(self):
+        """Return the offsets that the totals may have, as a grid: one where they are known."""
+        people, events = int(self.n.sum()), int(self.events.sum())
+        around = np.arange(-_REACH, _REACH + 1)
+        small = is_small([people, events, people - events], self.min_count)
+        known = around == 0
+        as_written = [round_count(t + around) == round_count(t) for t in (people, events)]
+        rows = np.ones_like(known) if small[0] else known if self.totals_known else as_written[0]
+        columns = known if self.totals_known else as_written[1]
+        columns = np.ones_like(known) if self.has_events and small[1:].any() else columns
+        return np.outer(rows, columns)
 
     def _pairs(self, row, rates, digits, few):
         """List the offsets from the truth of the pairs that print like those of a group."""
@@ -286,18 +296,13 @@ class _Table:
         return all(len(np.unique(values)) >= self.fewest for values in wanted)
 
 
-def _balanced(pairs, free):
+def _balanced(pairs, totals):
     """Keep of each group's offsets those that the other groups can bring back to the totals.
 
     Sums of offsets are sets on a grid; the sums of two groups are a convolution.
     """
-    start = np.zeros((2 * _REACH + 1,) * 2, dtype=bool)
-    start[
-        slice(None) if free[0] else _REACH,
-        slice(None) if free[1] else _REACH,
-    ] = True
     grids = [_grid(offsets) for offsets in pairs]
-    before = [start]
+    before = [totals[::-1, ::-1]]
     for grid in grids[:-1]:
         before.append(_sums(before[-1], grid))
     kept, after = [None] * len(pairs), None
