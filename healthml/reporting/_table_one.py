@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_alignment, check_event, check_groups
+from healthml._core._release import MIN_COUNT, OutcomeShares, count_text, is_small, protect
 from healthml._core._tables import column_kind, refuse_nested, to_pandas
 from healthml.exceptions import InputError
 
-SMALLEST_SHOWN = 11
 _MOST_LEVELS = 10
 _HIDDEN = "suppressed"
 
@@ -20,8 +20,9 @@ def table_one(X, y, *, groups=None, max_columns=60):
     level that at least 11 patients hold. Shares are of the rows in which the column is known;
     missing has a line of its own, with the share of all rows. Columns of more levels are only
     counted, so that no name or free text is printed. The standardised difference is the difference
-    of the means, or shares, over the pooled standard deviation [1]_; where a cell is suppressed it
-    is too, because the cell could be worked out from it.
+    of the means, or shares, over the pooled standard deviation [1]_. Counts of 1 to 10 are
+    suppressed; the other counts of such a column are then rounded to 10 ("~220"), and its shares
+    and differences have as many digits as keep the suppressed counts from being worked out.
 
     Parameters
     ----------
@@ -66,7 +67,6 @@ def table_one(X, y, *, groups=None, max_columns=60):
     patient = np.arange(len(y)) if groups is None else check_groups(groups, len(y))
     for name in X.columns[:max_columns]:
         rows += _column_lines(name, X[name], y, patient)
-        rows += _missing_line(name, X[name].isna().to_numpy(), y, patient)
     if X.shape[1] > max_columns:
         more = f"{X.shape[1] - max_columns:,} more columns"
         rows.append((more, "not described", "", "", np.nan))
@@ -75,29 +75,26 @@ def table_one(X, y, *, groups=None, max_columns=60):
 
 
 def _column_lines(name, column, y, patient):
-    """Return the lines of a column as its kind is printed."""
+    """Return the lines of a column as its kind is printed, and that of its missing cells."""
     kind, n_levels = column_kind(column), column.nunique()
     is_number = pd.api.types.is_numeric_dtype(column) and kind == "numeric"
     if is_number and not (n_levels <= _MOST_LEVELS and _whole(column)):
-        return [(name, "mean (SD); median [quartiles]", *_number_line(column, y, patient))]
-    if kind in ("categorical", "boolean", "constant") or 0 < n_levels <= _MOST_LEVELS:
+        line = (name, "mean (SD); median [quartiles]", *_number_line(column, y, patient))
+    elif n_levels > _MOST_LEVELS:
+        words = "levels" if kind in ("categorical", "boolean", "constant") else "different values"
+        line = (name, f"{n_levels:,} {words}, not listed", "", "", np.nan)
+    elif kind in ("categorical", "boolean", "constant") or n_levels:
         return _level_lines(name, column, y, patient, " (number of few values)" * is_number)
-    return [(name, f"{n_levels:,} different values, not listed", "", "", np.nan)]
+    else:
+        line = (name, f"{n_levels:,} different values, not listed", "", "", np.nan)
+    codes = np.where(column.isna(), 1, 0)
+    shares = _counted(codes, ["known", "missing"], y, patient)
+    return [line, *((name, *words) for words in shares if words[0] == "missing")]
 
 
 def _whole(column):
     values = column.to_numpy(dtype=float, na_value=np.nan)
     return bool(np.all(values[np.isfinite(values)] % 1 == 0))
-
-
-def _missing_line(name, missing, y, patient):
-    """Return the line of the rows in which a column is missing, none where it is complete."""
-    if not missing.any():
-        return []
-    counts = [int((missing & (y == k)).sum()) for k in (0, 1)]
-    patients = [len(np.unique(patient[missing & (y == k)])) for k in (0, 1)]
-    totals = (len(y) - y.sum(), y.sum())
-    return [(name, "missing", *_share_line(counts, patients, totals))]
 
 
 def _number_line(column, y, patient):
@@ -114,7 +111,7 @@ def _number_line(column, y, patient):
 def _spread_words(values, patient):
     seen = np.isfinite(values)
     values = values[seen]
-    if len(np.unique(patient[seen])) < SMALLEST_SHOWN:
+    if len(np.unique(patient[seen])) < MIN_COUNT:
         return _HIDDEN
     low, mid, high = np.percentile(values, [25, 50, 75])
     return f"{values.mean():.3g} ({values.std(ddof=1):.3g}); {mid:.3g} [{low:.3g}, {high:.3g}]"
@@ -122,41 +119,66 @@ def _spread_words(values, patient):
 
 def _level_lines(name, column, y, patient, remark=""):
     codes, levels = pd.factorize(column, use_na_sentinel=True)
-    if len(levels) > _MOST_LEVELS:
-        return [(name, f"{len(levels):,} levels, not listed", "", "", np.nan)]
-    counts = np.bincount(codes + 1, minlength=len(levels) + 1)[1:]
-    events = np.bincount(codes + 1, y, minlength=len(levels) + 1)[1:]
-    counts = np.column_stack([counts - events, events]).astype(int)
-    patients = [_patients(codes[y == k], patient[y == k], len(levels)) for k in (0, 1)]
-    everybody, apart = _patients(codes, patient, len(levels)), np.column_stack(patients)
-    lines = [
-        (name, f"{levels[k]}{remark}", *_share_line(counts[k], apart[k], counts.sum(axis=0)))
-        for k in np.argsort(-counts.sum(axis=1), kind="stable")
-        if everybody[k] >= SMALLEST_SHOWN
-    ]
-    small = int(np.sum((everybody > 0) & (everybody < SMALLEST_SHOWN)))
+    names = [f"{level}{remark}" for level in levels]
+    codes = np.where(codes < 0, len(names), codes)
+    return [(name, *words) for words in _counted(codes, [*names, "missing"], y, patient)]
+
+
+def _counted(codes, names, y, patient):
+    """Return (level, no_event, event, difference) of levels, the last of which is missing.
+
+    All levels are protected together, missing too, since they add up to the patients.
+    """
+    counts = np.array([np.bincount(codes[y == k], minlength=len(names)) for k in (0, 1)])
+    apart = np.array([_patients(codes[y == k], patient[y == k], len(names)) for k in (0, 1)])
+    everybody, n = _patients(codes, patient, len(names)), counts.sum(axis=0)
+    known = counts[:, :-1].sum(axis=1)
+    totals = np.repeat(known[:, None], len(names), axis=1)
+    totals[:, -1] = counts.sum(axis=1)  # missing is a share of all rows
+    shares = OutcomeShares(*np.maximum(totals, 1))
+    # many rows of few patients, which their own counts would not hide
+    few = is_small(everybody) & ~is_small(n)
+    few |= (is_small(apart) & ~is_small(counts)).any(axis=0)
+    protection = protect(n, counts[1], rates=[shares], hide=few)
+    order = np.argsort(-n[:-1], kind="stable")
+    rows = [k for k in [*order, len(names) - 1] if n[k] and everybody[k] >= MIN_COUNT]
+    lines = [_level_words(names[k], k, counts[:, k], shares, protection, few[k]) for k in rows]
+    small = int(is_small(everybody[:-1]).sum())
     if small:
-        words = f"{small} level{'s' * (small > 1)} below {SMALLEST_SHOWN} patients"
-        lines.append((name, words, _HIDDEN, _HIDDEN, np.nan))
+        words = f"{small} level{'s' if small > 1 else ''} below {MIN_COUNT} patients"
+        lines.insert(len(order) - small, (words, _HIDDEN, _HIDDEN, np.nan))
+    if is_small(everybody[-1]):
+        lines.append((names[-1], _HIDDEN, _HIDDEN, np.nan))
     return lines
+
+
+def _level_words(name, k, counts, shares, protection, is_few):
+    """Return the cells of one level: counts by their states, shares with the digits allowed."""
+    digits = None if is_few else protection.row_digits(k)
+    pair = shares.figures(k, counts.sum()[None], counts[1:])[0]
+    states = (protection.others[k], protection.events[k])
+    words = [
+        _cell_words(count, share, state, digits)
+        for count, share, state in zip(counts, pair, states, strict=True)
+    ]
+    if digits is None or digits < 2 or _HIDDEN in words:
+        return name, *words, np.nan
+    if not protection.is_open:
+        pair = np.round(pair, digits)  # the difference tells no more than the shares do
+    spread = np.sqrt((pair * (1 - pair)).sum() / 2)
+    return name, *words, (pair[1] - pair[0]) / spread if spread > 0 else np.nan
+
+
+def _cell_words(count, share, state, digits):
+    if state in ("hidden", "second"):
+        return _HIDDEN
+    if digits is None:
+        return count_text(count, state)
+    percent = 100 * np.round(share, digits) if np.isfinite(share) else 0.0
+    return f"{count_text(count, state)} ({percent:.{max(digits - 2, 0)}f}%)"
 
 
 def _patients(codes, patient, n_levels):
     """Return how many patients have each level."""
     pairs = np.unique(np.column_stack([codes, patient])[codes >= 0], axis=0)
     return np.bincount(pairs[:, 0], minlength=n_levels)
-
-
-def _share_line(counts, patients, totals):
-    shares = [c / max(t, 1) for c, t in zip(counts, totals, strict=True)]
-    spread = np.sqrt(sum(p * (1 - p) for p in shares) / 2)
-    gap = (shares[1] - shares[0]) / spread if spread > 0 else np.nan
-    words = [
-        _HIDDEN if 0 < n < SMALLEST_SHOWN else _count(int(c), p)
-        for c, n, p in zip(counts, patients, shares, strict=True)
-    ]
-    return (*words, np.nan if _HIDDEN in words else gap)
-
-
-def _count(count, share):
-    return f"{count:,} ({100 * share:.1f}%)"

@@ -2,6 +2,7 @@
 
 from healthml._core._release.suppression import (
     MIN_COUNT,
+    OutcomeShares,
     Protection,
     Rate,
     RatioInterval,
@@ -13,6 +14,7 @@ from healthml._core._release.tables import (
     SMALL_GROUPS,
     count_number,
     count_text,
+    release_crosstab,
     release_table,
     size_words,
     wider_bins,
@@ -22,6 +24,7 @@ from healthml._core._release.write_file import write_file, write_files
 __all__ = [
     "MIN_COUNT",
     "SMALL_GROUPS",
+    "OutcomeShares",
     "Protection",
     "Rate",
     "RatioInterval",
@@ -29,6 +32,7 @@ __all__ = [
     "count_text",
     "is_small",
     "protect",
+    "release_crosstab",
     "release_table",
     "round_count",
     "size_words",

@@ -62,6 +62,30 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class OutcomeShares:
+    """Shares of a level among those without and with the event.
+
+    Parameters
+    ----------
+    without, having : ndarray of shape (n_groups,)
+        People without and with the event that the shares of each level are of.
+    """
+
+    without: np.ndarray
+    having: np.ndarray
+
+    def figures(self, row, people, events):
+        """Return both shares, as columns."""
+        return np.column_stack([(people - events) / self.without[row], events / self.having[row]])
+
+    def alike(self, row, truth, people, events, digits):
+        """Say which pairs print the same figures as the true pair of a level."""
+        figures = np.round(self.figures(row, people, events), digits)
+        true = np.round(self.figures(row, *(np.array([count], float) for count in truth)), digits)
+        return (figures == true).all(axis=1)
+
+
+@dataclass(frozen=True)
 class RatioInterval:
     """Observed over expected events with its interval, whose width tells the number of events.
 
@@ -99,9 +123,9 @@ class Protection:
 
     Parameters
     ----------
-    n, events : ndarray of str, or None
-        State of each group's count: "shown", "rounded", "hidden" (1 to 10) or "second" (hidden to
-        protect another).
+    n, events, others : ndarray of str, or None
+        State of each group's people, of those with the event and of those without: "shown",
+        "rounded", "hidden" (1 to 10) or "second" (hidden to protect another).
     digits, hidden_digits : int or None
         Digits of rates and intervals of groups whose counts are written, and of groups with a
         hidden count; None: they are not written.
@@ -113,6 +137,7 @@ class Protection:
 
     n: np.ndarray
     events: np.ndarray | None
+    others: np.ndarray | None
     digits: int | None
     hidden_digits: int | None
     has_hidden: np.ndarray
@@ -189,9 +214,9 @@ class _Table:
         self.has_hidden = hide | small | self.small_events | self.small_others
         self.has_small = bool(self.has_hidden.any())
         self.state_n = self._state(n, small)
-        hidden = small | self.small_events
-        self.state_events = self._state(events, hidden)
-        for state in (self.state_n, self.state_events):
+        self.state_events = self._state(events, small | self.small_events)
+        self.state_others = self._state(n - events, small | self.small_others)
+        for state in (self.state_n, self.state_events, self.state_others):
             state[hide & (state != HIDDEN)] = SECOND
         self.fewest = min(FEWEST, max(min_count - 1, 1))
         self.totals_known = True
@@ -204,26 +229,28 @@ class _Table:
         return state
 
     def protection(self, digits, hidden_digits):
-        events = self.state_events if self.has_events else None
+        pair = (self.state_events, self.state_others) if self.has_events else (None, None)
         return Protection(
-            self.state_n, events, digits, hidden_digits, self.has_hidden, self.min_count
+            self.state_n, *pair, digits, hidden_digits, self.has_hidden, self.min_count
         )
 
     def hide_seconds(self):
         """Hide one more count, the smallest that is written, until the hidden ones are safe."""
         while not self.is_safe():
+            columns = [(self.n, self.state_n)]
+            if self.has_events:
+                columns += [(self.events, self.state_events)]
+                columns += [(self.n - self.events, self.state_others)]
             candidates = [
                 (counts[row], order, row)
-                for order, (counts, state) in enumerate(
-                    [(self.n, self.state_n), (self.events, self.state_events)]
-                )
+                for order, (counts, state) in enumerate(columns)
                 for row in np.flatnonzero(state == ROUNDED)
             ]
             if not candidates:
                 self.totals_known = False
                 return
             _, order, row = min(candidates)
-            (self.state_n, self.state_events)[order][row] = SECOND
+            columns[order][1][row] = SECOND
 
     def choose_digits(self, rates):
         """Return the most digits of rates, of open groups first, that keep hidden counts safe."""
@@ -261,6 +288,7 @@ class _Table:
         possible &= self._like(people, n, self.state_n[row])
         if self.has_events and self.state_n[row] != HIDDEN:
             possible &= self._like(having, events, self.state_events[row])
+            possible &= self._like(people - having, n - events, self.state_others[row])
         possible &= self._prints_alike(row, people, having, possible, rates, digits, few)
         return np.column_stack([people - n, having - events])[possible]
 

@@ -35,7 +35,6 @@ ROWS = (
     "n_new_patients",
     "n_not_trained",
     "n_assessed",
-    "n_others",
 )
 EVENTS = ("n_events", "n_train_events")
 """Columns that count people, their rows or their events; the first of each is what is attacked."""
@@ -44,6 +43,7 @@ GROUPS += ("columns",)
 """Columns whose values name the groups of a whole; the others tell several wholes apart."""
 _WHOLES = ("feature", "column", "model", "estimand", "comparison", "attribute", "kind")
 _TOTALS = ("pooled", "a new site", "all", "overall", "everyone", "prediction", "total")
+_HISTOGRAM = {"low", "high", "n_events", "n_others"}
 _RATES = ("event_rate", "observed", "observed_rate", "prevalence", "rate")
 _NO_SHARES = ("auroc", "brier", "scaled_brier", "log_loss", "ici", "eci", "calibration_slope")
 _NO_SHARES += ("calibration_intercept", "calibration_in_the_large")
@@ -98,6 +98,8 @@ def release_table(table, *, linked=(), min_count=MIN_COUNT, as_text=False, keep_
     """
     if not len(table):
         return table
+    if set(table.columns) >= _HISTOGRAM:
+        return _release_histogram(table, min_count)
     absent = _absent_groups(table, linked)
     if not (needs_protection(table, min_count) or needs_protection(absent, min_count)):
         return table
@@ -352,6 +354,62 @@ def _repeats(out, table):
         return np.zeros(len(out), dtype=bool)
     hidden = (out[group].astype(object) == SMALL_GROUPS).to_numpy(dtype=bool)
     return hidden & out.astype(str).duplicated().to_numpy()
+
+
+def _release_histogram(table, min_count):
+    """Return histograms, one for each curve, with bins so wide that no count is small."""
+    names, parts = ["n_events", "n_others"], []
+    curves = table["curve"] if "curve" in table.columns else pd.Series(0, table.index)
+    for curve, part in table.groupby(curves, sort=False):
+        counts = part[names].to_numpy(np.int64)
+        low, high, counts = wider_bins(part["low"], part["high"], counts, min_count=min_count)
+        counts = np.where(is_small(counts, min_count), np.nan, counts)
+        joined = {"low": low, "high": high, "n_events": counts[:, 0], "n_others": counts[:, 1]}
+        parts.append(pd.DataFrame(joined).assign(curve=curve))
+    return pd.concat(parts, ignore_index=True)[list(table.columns)]
+
+
+def release_crosstab(counts, people=None, *, min_count=MIN_COUNT):
+    """Return counts by two groupings in words, protected along rows and along columns.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        Counts of rows; zero is shown.
+    people : pandas.DataFrame, default=None
+        Patients behind each count, where they are fewer than the rows.
+    min_count : int, default=11
+        Smallest count shown.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of text: "1,217", "~220", "<11" or "not shown".
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml._core._release import release_crosstab
+    >>> counts = pd.DataFrame({"alive": [120, 80, 96], "dead": [31, 0, 4]}, index=["a", "b", "c"])
+    >>> release_crosstab(counts).values.tolist()
+    [['~120', '~30'], ['~80', '0'], ['~100', '<11']]
+    """
+    values = counts.to_numpy(np.int64)
+    behind = values if people is None else people.to_numpy(np.int64)
+    few = is_small(behind, min_count) & ~is_small(values, min_count)
+    states = np.where(values == 0, SHOWN, ROUNDED).astype(object)
+    if not (is_small(values, min_count) | few).any():
+        states[:] = SHOWN
+    for part, own, hide in ((states, values, few), (states.T, values.T, few.T)):
+        for line, (row, off) in enumerate(zip(own, hide, strict=True)):
+            found = protect(row, hide=off, min_count=min_count).n
+            closed = (found != SHOWN) & (found != ROUNDED)
+            part[line, closed] = found[closed]
+    words = [
+        [count_text(value, state, min_count) for value, state in zip(*row, strict=True)]
+        for row in zip(values, states, strict=True)
+    ]
+    return pd.DataFrame(words, index=counts.index, columns=counts.columns)
 
 
 def wider_bins(low, high, counts, *, min_count=MIN_COUNT):

@@ -10,6 +10,7 @@ from scipy.stats import norm
 from healthml._core._checks import check_alignment, check_groups
 from healthml._core._inputs import log_odds
 from healthml._core._intervals import check_confidence_level
+from healthml._core._release import release_table
 from healthml._core._results import Result
 from healthml._core._sample import as_models, make_sample
 from healthml.exceptions import InputError
@@ -346,13 +347,18 @@ class CalibrationDisplay:
         )
 
     def _draw_risks(self, ax, name, middle, height, colour):
-        """Draw spikes of events upwards and of others downwards, each up to the same height."""
+        """Draw events upwards and others downwards, each up to the same height.
+
+        Classes are joined where a count would be small; heights are counts per width.
+        """
         counts = self.result.histogram
-        counts = counts[counts["curve"] == name]
-        place = (counts["low"] + counts["high"]) / 2
-        up, down = (height * counts[c] / max(counts[c].max(), 1) for c in ("n_events", "n_others"))
-        ax.vlines(place, middle, middle + up, color=colour, linewidth=2)
-        ax.vlines(place, middle - down, middle, color=colour, linewidth=2, alpha=0.45)
+        counts = release_table(counts[counts["curve"] == name])
+        width = counts["high"] - counts["low"]
+        density = [(counts[c].fillna(0) / width).to_numpy() for c in ("n_events", "n_others")]
+        up, down = (height * part / max(part.max(), 1e-9) for part in density)
+        style = {"width": 0.8 * width, "align": "edge", "color": colour, "linewidth": 0}
+        ax.bar(counts["low"], up, bottom=middle, **style)
+        ax.bar(counts["low"], -down, bottom=middle, alpha=0.45, **style)
         ax.axhline(middle, color=colour, linewidth=0.6)
         text = {"fontsize": 7, "transform": ax.get_yaxis_transform()}
         ax.text(1.01, middle + 0.1 * height, "event", va="bottom", **text)

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._findings import NOTE, Finding
+from healthml._core._release import release_crosstab
 from healthml.cleaning._quality import words_by_site
 from healthml.reporting._checks.look import Look, names_in_words
 from healthml.reporting._report import NotAssessed, Section
-from healthml.reporting._table_one import SMALLEST_SHOWN, table_one
+from healthml.reporting._table_one import table_one
 
 _ALPHA = 0.001
 
@@ -71,7 +72,7 @@ def check_outcome_by_site(case):
     if not absent.any():
         return Look()
     places = [str(s) for s, row in zip(counts.index, absent, strict=True) if row.any()]
-    shown = counts.where(_patients_by_site(case, level) >= SMALLEST_SHOWN)
+    shown = release_crosstab(counts, _patients_by_site(case, level))
     finding = Finding(
         "HM105",
         NOTE,
@@ -85,7 +86,7 @@ def check_outcome_by_site(case):
         "outcome_by_site",
         "cohort",
         "Is the outcome recorded in the same way everywhere?",
-        f"Sites without some level: {names_in_words(places)}. Counts below 11 are suppressed.",
+        f"Sites without some level: {names_in_words(places)}. Counts of 1 to 10 are hidden.",
         (("Outcome levels by site", shown),),
     )
     return Look((finding,), (section,))

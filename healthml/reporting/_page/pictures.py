@@ -3,10 +3,10 @@
 import numpy as np
 
 from healthml._core._displays import BLUE, GREEN, GREY, INK, PURPLE, SKY, VERMILION
+from healthml._core._release import MIN_COUNT, wider_bins
 from healthml.exceptions import InputError
 from healthml.metrics import calibration_curve
 
-SMALLEST_SHOWN = 11
 _GRID, _BARS, _ROWS_PER_BAR = 200, 40, 25
 _FLOOR = 0.16  # share of the picture's height, below zero, that holds the histogram
 _LINES = {
@@ -68,7 +68,7 @@ def _curve(case, risk):
     if table is None:
         return None
     ordered = np.sort(proba)
-    margin = min(SMALLEST_SHOWN * len(risk), len(ordered) // 4)
+    margin = min(MIN_COUNT * len(risk), len(ordered) // 4)
     shown = table[table["risk"].between(ordered[margin], ordered[-1 - margin])]
     if len(shown) < 2:
         return None
@@ -95,12 +95,13 @@ def _draw_bars(case, risk, top, ax):
         for k in (0, 1):
             use = np.isfinite(one) & (case.y == k)
             counts[k] += np.histogram(np.minimum(one[use], top), bins=edges)[0] / len(risk)
-    counts[counts < SMALLEST_SHOWN] = 0
+    low, high, counts = wider_bins(edges[:-1], edges[1:], np.rint(counts.T).astype(int))
+    width, counts = high - low, counts.T / (high - low) * edges[1]
     room, middle = 0.42 * _FLOOR * top, -0.55 * _FLOOR * top
     scale = counts / np.maximum(counts.max(axis=1, keepdims=True), 1) * room
-    style = {"width": np.diff(edges) * 0.86, "align": "edge", "lw": 0}
-    ax.bar(edges[:-1], scale[1], bottom=middle, color=VERMILION, label="With the event", **style)
-    ax.bar(edges[:-1], -scale[0], bottom=middle, color=GREY, label="Without the event", **style)
+    style = {"width": width * 0.86, "align": "edge", "lw": 0}
+    ax.bar(low, scale[1], bottom=middle, color=VERMILION, label="With the event", **style)
+    ax.bar(low, -scale[0], bottom=middle, color=GREY, label="Without the event", **style)
 
 
 def draw_net_benefit(case, risks, rows, ax):
