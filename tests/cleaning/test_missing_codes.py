@@ -282,3 +282,44 @@ def test_the_record_and_the_codes_show_no_patient():
     codes = MissingCodes().fit(dirty)
     assert set(codes.codes_["decision"]) <= {"blank", "keep", "verify"}
     assert codes.codes_["n_cells"].sum() == codes.record_.counts()["n_cells"].sum()
+
+
+def zeros_among(values, share, seed=6):
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(len(values)) < share, 0, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "sd", "low", "share"),
+    [
+        ("triceps", 29, 9, 7, 0.3),
+        ("SkinThickness", 27, 8, 8, 0.25),
+        ("hip_girth", 98, 11, 62, 0.02),
+        ("wt2", 74, 15, 34, 0.05),
+        ("diastolic_bp_visit1", 78, 11, 41, 0.04),
+        ("hr_day3", 92, 18, 40, 0.03),
+    ],
+)
+def test_zeros_that_no_body_has_are_asked_about_under_usual_names(name, mean, sd, low, share):
+    values = np.random.default_rng(5).normal(mean, sd, 700).clip(low).round()
+    column = zeros_among(values, share)
+    codes = MissingCodes().fit(pd.DataFrame({name: column}))
+    counts = codes.record_.counts()
+    assert counts["n_cells"].tolist() == [(column == 0).sum()]
+    assert counts["rule"].isin(["missing_code_number", "possible_missing_code"]).all()
+    assert MissingCodes().fit(pd.DataFrame({name: values})).record_.counts().empty
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("weight_loss", np.random.default_rng(0).gamma(4, 2, 700).round(1) + 2),
+        ("pressure_support", np.random.default_rng(1).integers(5, 31, 700)),
+        ("insulin_dose", np.random.default_rng(2).normal(40, 9, 700).round()),
+        ("tumour_thickness", np.random.default_rng(3).gamma(5, 4, 700).round() + 4),
+        ("skin_lesions", np.random.default_rng(4).poisson(9, 700) + 3),
+    ],
+)
+def test_zeros_that_an_amount_may_have_are_left_alone(name, values):
+    codes = MissingCodes().fit(pd.DataFrame({name: zeros_among(values, 0.3)}))
+    assert codes.record_.counts().empty

@@ -28,6 +28,7 @@ _MOMENTS = _word_set(
     "level serum plasma blood arterial measured observed current recent preop postop icu hospital "
     "triage raw"
 )
+_VISIT = re.compile(r"([a-z]{2,})[1-9]")
 _UNIT_WORDS = _word_set(
     "mg dl mmol l kg g cm mm hg mmhg bpm c f degc degf celsius fahrenheit pct percent lb lbs in "
     "inches m ml meq umol mol ug ng pg u iu ul fl s sec mgdl gdl gl mmoll umoll ngml pgml ugl "
@@ -243,7 +244,17 @@ def _match(column_name):
         found = _aliases().get("".join(candidate))
         if found:
             return found
-    return _match_glued("".join(words))
+    return _match_visit(words) or _match_glued("".join(words))
+
+
+def _match_visit(words):
+    """Match a name with the number of a visit at its end ("wt1", "sbp_2"): often another thing.
+
+    The name is then as good as an ambiguous one, for "ca125" is no calcium and "t4" no temperature.
+    """
+    found = _VISIT.fullmatch("".join(words))
+    alias = _aliases().get(found[1]) if found else None
+    return (alias[0], True) if alias else None
 
 
 def _words(column_name):

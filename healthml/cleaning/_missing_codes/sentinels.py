@@ -5,7 +5,7 @@ import re
 import numpy as np
 from scipy.stats import poisson
 
-from healthml._core._knowledge import column_concept, concept_limits, number_codes
+from healthml._core._knowledge import column_concept, concept_limits, name_words, number_codes
 from healthml.cleaning._columns import (
     FEW_DISTINCT,
     FOUND,
@@ -24,6 +24,65 @@ LEAST, FAR = 20, 3.0  # values, and their spread, below which a negative code ma
 MANY = 50  # distinct values of a continuous column
 STRETCH = 0.8  # the upper fifth below a value at the end
 CHANCE_AT_END = 1e-4
+# Sizes and signs that no living body has at zero, whatever they are called besides, and words that
+# make an amount of something else of them (a change, a setting, a drug, which may well be 0).
+_BODY = frozenset(
+    [
+        "triceps",
+        "biceps",
+        "skinfold",
+        "skin",
+        "thickness",
+        "circumference",
+        "girth",
+        "waist",
+        "hip",
+        "weight",
+        "wt",
+        "height",
+        "ht",
+        "bmi",
+        "pressure",
+        "bp",
+        "systolic",
+        "diastolic",
+        "pulse",
+        "hr",
+        "rr",
+        "temperature",
+        "temp",
+        "lvef",
+        "diameter",
+    ]
+)
+_NOT_A_STATE = frozenset(
+    [
+        "change",
+        "loss",
+        "gain",
+        "delta",
+        "diff",
+        "difference",
+        "support",
+        "peep",
+        "end",
+        "dose",
+        "rate",
+        "ulcer",
+        "sore",
+        "sores",
+        "tumor",
+        "tumour",
+        "lesion",
+        "nodule",
+        "plaque",
+        "pain",
+    ]
+)
+# A zero stands apart where the smallest other value is GAP usual steps away and hardly a value lies
+# in the lowest LOW_SHARE of the range; more than MOST_ZEROS zeros are a column that is mostly
+# something else. Chosen by judgement on simulated columns (tests), not by a study.
+GAP, LOW_SHARE, MOST_ZEROS = 4, 0.05, 0.6
 _NINES = re.compile(r"-?(?:9{1,}|8{2,}|7{2,}|[1-6]{3,})(?:\.9+)?")
 
 
@@ -54,6 +113,13 @@ def judge_numbers(table):
             elif _is_pile(column, code):
                 status = FOUND if _named(column) else SUSPECTED
                 judged[float(code)] = status, "the largest value, far more often than those below"
+        if _is_amount_that_may_be_zero(column) and judged.get(0.0, (FOUND,))[0] == SUSPECTED:
+            del judged[0.0]
+        if 0.0 not in judged and _is_zero_of_a_body(column):
+            judged[0.0] = (
+                SUSPECTED,
+                "zero, far below the others, of a measure that is never 0",
+            )
         if 0.0 not in judged and _is_impossible_zero(column):
             judged[0.0] = FOUND, "zero is impossible for this measurement, repeated"
         if column.concept and column.concept["name"] in PRESSURES and 0.0 in judged:
@@ -154,6 +220,24 @@ def _is_impossible_zero(column):
         return False
     limits = concept_limits(column_concept(column.name, column.declared).name)
     return limits["hard"][0] > 0 and all(offset == 0 for _, _, offset in limits["units"])
+
+
+def _is_amount_that_may_be_zero(column):
+    """Say whether a column is named as a change, a setting or a dose of something."""
+    return column.concept is None and bool(set(name_words(column.name)) & _NOT_A_STATE)
+
+
+def _is_zero_of_a_body(column):
+    """Say whether zeros stand apart in a column named as a size or sign that every body has."""
+    words = set(name_words(column.name))
+    values, counts = column.unique
+    if not words & _BODY or words & _NOT_A_STATE or len(values) <= FEW_DISTINCT:
+        return False
+    if values[0] != 0 or counts[0] < SPIKE or counts[0] > MOST_ZEROS * counts.sum():
+        return False
+    between = counts[(values > 0) & (values < LOW_SHARE * values[-1])].sum()
+    step = np.median(np.diff(values[1:]))
+    return values[1] >= GAP * step and counts[0] >= SPIKE * max(between, 1)
 
 
 def _is_nines(column, code):
