@@ -86,7 +86,7 @@ FLOORS = {
         ("_stability",),
     ),
     "resampling": (
-        ("_learner",),
+        ("_firth", "_learner"),
         ("_correction", "_guards", "_prevalence", "_samplers", "_threshold"),
         ("_resampled",),
     ),

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from healthml.resampling._correction import CalibrationChange
+from healthml.resampling._firth import FirthLogisticRegression
 from healthml.resampling._prevalence import (
     PrevalenceAdjustedClassifier,
     PrevalenceResult,
@@ -27,6 +28,7 @@ _SAMPLERS = ("MixedSMOTE", "PatientOverSampler", "PatientUnderSampler", "TomekLi
 __all__ = [
     "CalibrationChange",
     "ClinicalThreshold",
+    "FirthLogisticRegression",
     "MixedSMOTE",
     "PatientOverSampler",
     "PatientUnderSampler",

@@ -1,0 +1,113 @@
+"""Samplers and the resampled classifier against imbalanced-learn, scikit-learn and the new peer.
+
+``python benchmarks/resampling.py`` prints ratios measured in one run on one thread; ``--rows``
+makes the tables smaller. imbalanced-calibrate is left out where it is not installed.
+"""
+
+import argparse
+import gc
+import importlib.util
+import os
+import time
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+from imblearn import under_sampling
+from imblearn.over_sampling import SMOTENC, RandomOverSampler
+from imblearn.pipeline import make_pipeline
+from imblearn.under_sampling import RandomUnderSampler
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+
+from healthml.resampling import MixedSMOTE, ResampledClassifier, TomekLinks
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+
+def table(n, prevalence=0.08, seed=0):
+    """Return 12 numbers and 8 categories, and a rare outcome."""
+    rng = np.random.default_rng(seed)
+    numbers = {f"lab{i}": rng.normal(size=n) for i in range(12)}
+    levels = {f"word{i}": pd.Categorical(rng.choice(list("abcd"), n)) for i in range(8)}
+    return pd.DataFrame(numbers | levels), (rng.random(n) < prevalence).astype(int)
+
+
+def seconds(call):
+    """Return the processor time of a call and what it returned."""
+    gc.collect()
+    start = time.process_time()
+    found = call()
+    return time.process_time() - start, found
+
+
+def report(what, ratio, wanted):
+    """Print one line and whether it holds."""
+    print(f"{what:72} {ratio:6.3f}  wanted {wanted}: {'holds' if ratio <= wanted else 'MISSED'}")
+
+
+def smote(n):
+    """Compare MixedSMOTE with SMOTENC, and its memory with its output."""
+    X, y = table(n)
+    own, (new_X, _) = seconds(lambda: MixedSMOTE(random_state=0).fit_resample(X, y))
+    other, _ = seconds(
+        lambda: SMOTENC(categorical_features="auto", random_state=0).fit_resample(X, y)
+    )
+    report(f"MixedSMOTE / SMOTENC, {n:,} x 20, seconds", own / other, 0.05)
+    size = new_X.memory_usage(deep=True).sum()
+    del new_X
+    gc.collect()
+    tracemalloc.start()
+    MixedSMOTE(random_state=0).fit_resample(X, y)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    report("MixedSMOTE, most memory / its output", most / size, 1.6)
+
+
+def tomek(n):
+    """Compare the same links."""
+    X, y = table(n)
+    X = X.select_dtypes("number").to_numpy()
+    sampler, peer = TomekLinks(), under_sampling.TomekLinks()
+    own, _ = seconds(lambda: sampler.fit_resample(X, y))
+    other, _ = seconds(lambda: peer.fit_resample(X, y))
+    same = np.array_equal(sampler.sample_indices_, peer.sample_indices_)
+    report(f"TomekLinks / imbalanced-learn's, {n:,} x 12, same rows: {same}", own / other, 0.15)
+
+
+def classifiers(n):
+    """Compare the time of a fit with that of CalibratedClassifierCV on the same pipeline."""
+    X, y = table(n)
+    X = X.select_dtypes("number").to_numpy()
+    for model, sampler, ensemble, wanted in (
+        (LogisticRegression(), RandomOverSampler(), "single", 3),
+        (DecisionTreeClassifier(max_depth=6), RandomUnderSampler(), "bagged", 20),
+    ):
+        own = ResampledClassifier(model, sampler, ensemble=ensemble, random_state=0)
+        pipeline = make_pipeline(sampler, model)
+        mine, _ = seconds(lambda own=own: own.fit(X, y))
+        theirs, _ = seconds(lambda p=pipeline: CalibratedClassifierCV(p, cv=5).fit(X, y))
+        name = f"{type(model).__name__}, {ensemble}: fit / CalibratedClassifierCV"
+        report(name, mine / theirs, wanted)
+        if importlib.util.find_spec("imbcalibrate"):
+            from imbcalibrate import PriorCalibratedClassifier
+
+            peer, _ = seconds(lambda p=pipeline: PriorCalibratedClassifier(p).fit(X, y))
+            name = "  the same / imbalanced-calibrate (one fit, no calibration)"
+            print(f"{name:72} {mine / peer:6.1f}")
+
+
+def main():
+    """Print all ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000)
+    rows = parser.parse_args().rows
+    smote(rows)
+    tomek(min(rows, 20_000))
+    classifiers(min(rows, 20_000))
+
+
+if __name__ == "__main__":
+    main()
