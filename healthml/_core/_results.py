@@ -95,6 +95,8 @@ def plain(value, linked=()):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
         return [plain(item) for item in value]
+    if hasattr(value, "get_params"):  # an estimator holds more than a result should write
+        return type(value).__name__
     return _plain_scalar(value)
 
 

@@ -137,7 +137,9 @@ def test_a_refit_hands_it_the_patients_inside_a_pipeline(routing):
     model = make_pipeline(StandardScaler(), ShrunkenClassifier(LogisticRegression()))
     groups = np.array([4, 4, 7, 7])
     with sklearn.config_context(enable_metadata_routing=routing):
-        given = Procedure(model, groups).fit_params(model, np.arange(2, 4))
+        given = Procedure(model, groups).fit_params(
+            model, np.eye(2), np.array([0, 1]), np.arange(2, 4)
+        )
     assert [value.tolist() for value in given.values()] == [[7, 7]]
 
 

@@ -333,7 +333,7 @@ def test_failing_fits_give_number_and_seed():
     limit = X[:, 0].sum() + 20
     with pytest.warns(DegenerateResampleWarning, match=r"is resample \d+ \(seed \d+\)"):
         result = validate(Breaks(limit), X, Y, method="oob", n_resamples=40, random_state=0)
-    assert set(result.failures["reason"]) == {"RuntimeError"}
+    assert set(result.failures["reason"]) == {"RuntimeError in Breaks"}
     failed = result.get("auroc")["resamples_failed"]
     assert 0 < failed == len(result.failures) < 20
     with pytest.raises(InputError, match=r"fold \d of repeat 0: RuntimeError in Breaks \(seed \d+"):

@@ -1,6 +1,6 @@
 """Whether one procedure is better than another, or than something simple, on the same patients."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 
 import numpy as np
@@ -12,7 +12,7 @@ from healthml.exceptions import InputError
 from healthml.metrics._measures import MEASURES, get_measure
 from healthml.validation._compare.refitted_models import RefittedModels
 from healthml.validation._compare.simple_references import REFERENCES, SCORE
-from healthml.validation._refits import folds, given_splits
+from healthml.validation._refits import as_judged, folds, given_splits
 from healthml.validation._scoring import METHOD, default_repeats, difference
 from healthml.validation._task import is_fast, make_task
 
@@ -41,6 +41,8 @@ class ModelComparisonResult(Result):
         Number of differences, for which the adjusted intervals account.
     confidence_level : float
         Coverage of each interval.
+    estimators : dict of str to estimator
+        The models as they were judged, unfitted; see `ValidationResult.estimator`.
     """
 
     scores: pd.DataFrame = None
@@ -48,6 +50,7 @@ class ModelComparisonResult(Result):
     remarks: tuple = ()
     n_comparisons: int = 0
     confidence_level: float = 0.95
+    estimators: dict = field(default_factory=dict)
 
     def summary(self):
         """Return the differences, the scores and what is said about multiplicity."""
@@ -236,9 +239,14 @@ def compare_models(
     table, n_comparisons = _differences(refits, pairs, names)
     scores = pd.DataFrame([row for name in refits.risks for row in refits.score_rows(name)])
     predictions = pd.DataFrame({name: refits.scores(name).mean_risk()[0] for name in refits.risks})
-    remarks = (f"{splits.text}; {_ESTIMAND}.", *refits.remarks)
+    judged = {name: as_judged(model, X, task.y, task.groups) for name, model in models.items()}
+    replaced = [f"{name}: {text}" for name, (_, words) in judged.items() for text in words]
+    remarks = (f"{splits.text}; {_ESTIMAND}.", *refits.remarks, *replaced)
+    estimators = {name: model for name, (model, _) in judged.items()}
     level = task.confidence_level
-    return ModelComparisonResult(table, scores, predictions, remarks, n_comparisons, level)
+    return ModelComparisonResult(
+        table, scores, predictions, remarks, n_comparisons, level, estimators
+    )
 
 
 def _differences(refits, pairs, names):

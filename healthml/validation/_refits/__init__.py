@@ -2,6 +2,7 @@
 
 from healthml.validation._refits.batched.logistic import batched_refit, recognise
 from healthml.validation._refits.failures import Failures, failure_of, warn_failed
+from healthml.validation._refits.inner_splits import as_judged, refuse_copies, unreachable
 from healthml.validation._refits.plans import (
     MOST_FOLDS,
     bootstrap_draws,
@@ -21,6 +22,7 @@ __all__ = [
     "Procedure",
     "Refit",
     "Resample",
+    "as_judged",
     "batched_refit",
     "bootstrap_draws",
     "check_folds",
@@ -35,6 +37,8 @@ __all__ = [
     "predict_risk",
     "recognise",
     "refit",
+    "refuse_copies",
     "refuse_pairs",
+    "unreachable",
     "warn_failed",
 ]

@@ -10,9 +10,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
-from healthml._core._checks import check_patient_cv
 from healthml._core._parallel import unseeded
 from healthml.exceptions import InputError
+from healthml.validation._refits.inner_splits import keep_together
 
 
 @dataclass(frozen=True)
@@ -56,25 +56,35 @@ class Procedure:
                 setattr(owner, last, resample.seed)
         return model
 
-    def fit_params(self, model, train):
-        """Return the keywords of `fit`: patients and weights, where it asks for them."""
-        extra = {}
-        search, prefix = _last_step(model)
-        if isinstance(search, BaseSearchCV) and self._keeps_together(train, search):
-            units = train if self.groups is None else self.groups[train]
-            search.cv = check_patient_cv(search.cv, units, units)
+    def fit_params(self, model, X, y, train, seed=0):
+        """Return the keywords of `fit`, and hand the model splits of its training rows.
+
+        Parameters
+        ----------
+        model : estimator
+            What `make` returned; its inner splits are changed in place.
+        X, y : array-like, ndarray
+            The training rows.
+        train : ndarray of int
+            Their positions in the whole table.
+        seed : int, default=0
+            For inner splits that shuffle without a seed of their own.
+
+        Returns
+        -------
+        dict
+            Patients and weights, where `fit` asks for them.
+        """
+        extra, (last, prefix) = {}, _last_step(model)
+        patients = None if self.groups is None else self.groups[train]
+        units = keep_together(model, X, y, train, patients, seed)
+        if units is not None and takes_groups(model):
+            extra["groups"] = units
+        elif units is not None and not isinstance(last, BaseSearchCV) and takes_groups(last):
             extra[f"{prefix}groups"] = units
-        elif self.groups is not None and takes_groups(model):
-            extra["groups"] = self.groups[train]
-        elif self.groups is not None and takes_groups(search):
-            extra[f"{prefix}groups"] = self.groups[train]
         if self.sample_weight is not None and (name := weight_keyword(model)):
             extra[name] = self.sample_weight[train]
         return extra
-
-    def _keeps_together(self, train, search):
-        whole = search.cv is None or isinstance(search.cv, int | np.integer)
-        return whole and (self.groups is not None or len(np.unique(train)) < len(train))
 
 
 _CHECKED_HOMES = ("sklearn", "imblearn", "healthml")

@@ -12,6 +12,7 @@ from sklearn.utils import _safe_indexing
 
 from healthml._core._parallel import iterate_parallel
 from healthml.exceptions import InputError
+from healthml.validation._refits.failure_reasons import failure_reason
 from healthml.validation._refits.procedure import Procedure, predict_risk
 from healthml.validation._refits.separation import is_separated
 
@@ -244,18 +245,19 @@ class _Work:
             with recorded() as caught, self._settings():
                 model = self.procedure.make(resample)
                 rows = _take(self.X, train)
-                model.fit(rows, y, **self.procedure.fit_params(model, train))
+                extra = self.procedure.fit_params(model, rows, y, train, resample.seed)
+                model.fit(rows, y, **extra)
                 wanted = _take(self.X, resample.predict)
                 risk = predict_risk(model, wanted, event_label=self.event_label)
         except InputError:
             raise
-        except Exception as error:  # its words may hold a patient's value: only its kind goes on
-            return self._failed(error, resample)
+        except Exception as error:  # its words may hold a patient's value: only safe ones go on
+            return self._failed(failure_reason(error, _take(self.X, train)), resample)
         kinds = {warning.category for warning in caught}
         late = {kind for kind in kinds if _is_named(kind, "ConvergenceWarning")}
         apart = {kind for kind in kinds if _is_named(kind, "PerfectSeparationWarning")}
         if not np.isfinite(risk).all():
-            return self._failed(ValueError("missing risks"), resample)
+            return self._failed("ValueError: missing risks", resample)
         return Refit(
             risk,
             converged=not late,
@@ -268,14 +270,13 @@ class _Work:
         """Let scikit-learn leave out what was checked before the first refit."""
         return config_context(skip_parameter_validation=True) if self.procedure.sound else _AS_IS
 
-    def _failed(self, error, resample):
-        kind = type(error).__name__
+    def _failed(self, reason, resample):
         if self.on_error == "record":
-            return Refit(None, kind)
+            return Refit(None, reason)
         name = type(self.procedure.estimator).__name__
         raise InputError(
-            f"{self.label or name} could not be refitted in {resample.where}: {kind} in {name} "
-            f"(seed {resample.seed}); fit it on the training rows of that split alone to see why."
+            f"{self.label or name} could not be refitted in {resample.where}: {reason} "
+            f"(seed {resample.seed}). Fit it on the training rows of that split alone to see more."
         ) from None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from healthml._core._checks import check_random_seeds
 from healthml.exceptions import DegenerateResampleWarning, InputError
-from healthml.validation._refits import Resample, bootstrap_draws
+from healthml.validation._refits import Resample, as_judged, bootstrap_draws, refuse_copies
 from healthml.validation._scoring import refit_many
 
 
@@ -92,6 +92,7 @@ def bootstrap_models(task, resamples, *, n_jobs=None, verbose=0, random_state=No
     BootstrapModels
     """
     seeds, every = check_random_seeds(random_state, 2), np.arange(task.n)
+    refuse_copies(task.estimator, task.n, "The bootstrap")
     draws = bootstrap_draws(task, resamples, seeds[0])
     whole = Resample(every, every, -1, seeds[1], "all rows")
     options = {"n_jobs": n_jobs, "verbose": verbose}
@@ -114,7 +115,10 @@ def bootstrap_models(task, resamples, *, n_jobs=None, verbose=0, random_state=No
     times = np.stack([np.bincount(taken[i].train, minlength=task.n) for i in used])
     times = times.astype(np.uint16)
     risks, numbers = np.stack([found[i].risk for i in used]), np.array(used)
-    remarks = _remarks(found, failures)
+    remarks = (
+        *_remarks(found, failures),
+        *as_judged(task.estimator, task.X, task.y, task.groups)[1],
+    )
     return BootstrapModels(task, risk, risks, times, numbers, len(taken), failures, remarks)
 
 

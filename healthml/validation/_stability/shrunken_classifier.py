@@ -180,8 +180,9 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
         def fits(X, event, rows):
             model = clone(self.estimator)
             own = {name: _safe_indexing(value, rows) for name, value in params.items()}
-            own |= procedure.fit_params(model, rows)
-            return model.fit(_safe_indexing(X, rows), event[rows], **own)
+            part, outcome = _safe_indexing(X, rows), event[rows]
+            own |= procedure.fit_params(model, part, outcome, rows)
+            return model.fit(part, outcome, **own)
 
         return fits
 

@@ -12,7 +12,7 @@ from healthml._core._results import Result, table_text
 from healthml.exceptions import InputError
 from healthml.meta_analysis import PoissonMetaResult, pool_events
 from healthml.meta_analysis._options import FEW, FEWEST, check_words
-from healthml.validation._refits import Resample, failure_of, refit, warn_failed
+from healthml.validation._refits import Resample, as_judged, failure_of, refit, warn_failed
 from healthml.validation._splits import LeaveOneSiteOut, column_or_values
 from healthml.validation._transport.site_measures import (
     COLUMNS,
@@ -52,6 +52,8 @@ class InternalExternalResult(Result):
         What the numbers are about.
     confidence_level : float
         Level of the intervals.
+    estimator : estimator
+        The procedure as it was judged, unfitted; see `ValidationResult.estimator`.
     """
 
     sites: pd.DataFrame = None
@@ -61,6 +63,7 @@ class InternalExternalResult(Result):
     note: str = ""
     estimand: str = ""
     confidence_level: float = 0.95
+    estimator: object = None
 
     def summary(self):
         """Return sites, pooled lines and what could not be pooled as plain text."""
@@ -239,6 +242,8 @@ def internal_external(
         tables.append(table)
         pooled |= {} if found is None else {measure: found}
     events = _one_stage(parts, y01, risk, level) if "oe_ratio" in measures else None
+    judged, words = as_judged(estimator, X, y01, codes)
+    estimand = "procedure refitted without the site, judged at a site it has not seen"
     return InternalExternalResult(
         pd.concat(tables, ignore_index=True)[COLUMNS],
         sites,
@@ -246,8 +251,9 @@ def internal_external(
         events,
         risk,
         _note(sites, pooled, measures, events),
-        "procedure refitted without the site, judged at a site it has not seen",
+        " ".join([f"{estimand}.", *words]) if words else estimand,
         level,
+        judged,
     )
 
 
@@ -290,6 +296,10 @@ def _risks(estimator, X, y, codes, parts, run):
             reasons[k] = f"no model without it: {failure_of(fit, seeds[k])}"
         else:
             risk[part.test] = fit.risk
+    if fits and not np.isfinite(risk).any():
+        raise InputError(
+            f"None of {len(fits)} refits gave a model; {resamples[0].where}: {fits[0].failure}."
+        )
     return risk, reasons
 
 

@@ -10,7 +10,7 @@ from healthml._core._intervals import check_confidence_level
 from healthml._core._paired import paired_scores
 from healthml._core._results import Result
 from healthml.exceptions import InputError
-from healthml.validation._refits import Resample, failure_of, refit, warn_failed
+from healthml.validation._refits import Resample, as_judged, failure_of, refit, warn_failed
 from healthml.validation._splits import PatientTimeSplit
 
 __all__ = ["TemporalResult", "temporal_performance"]
@@ -40,6 +40,8 @@ class TemporalResult(Result):
         What the numbers are about.
     confidence_level : float
         Level of the intervals.
+    estimator : estimator
+        The procedure as it was judged, unfitted; see `ValidationResult.estimator`.
     """
 
     windows: pd.DataFrame = None
@@ -47,6 +49,7 @@ class TemporalResult(Result):
     seen: np.ndarray = None
     estimand: str = ""
     confidence_level: float = 0.95
+    estimator: object = None
 
     def get(self, measure="auroc", population="all", window=EVERY):
         """Return one row of the table as a Series."""
@@ -177,13 +180,16 @@ def temporal_performance(
             lines = judge.lines(members, number if name == EVERY else None, reasons.get(name, ""))
             what = {"window": name, "population": population, "n_train": n_train[name]}
             rows += [{**what, **line} for line in lines]
+    judged, words = as_judged(estimator, X, y01, codes)
+    estimand = "procedure refitted on earlier rows, judged at a later time"
     return TemporalResult(
         pd.DataFrame(rows)[COLUMNS],
         cv.report(X, y01, groups),
         risk,
         seen,
-        "procedure refitted on earlier rows, judged at a later time",
+        " ".join([f"{estimand}.", *words]) if words else estimand,
         level,
+        judged,
     )
 
 
@@ -205,6 +211,10 @@ def _predicted(estimator, X, y, codes, windows, n_jobs, verbose, random_state, p
             reasons[str(window.number)] = f"not fitted: {failure_of(fit, seeds[window.number])}"
         else:
             risk[rows] = fit.risk
+    if len(reasons) == len(windows):
+        raise InputError(
+            f"None of {len(windows)} windows gave a model; {next(iter(reasons.values()))}."
+        )
     if reasons:
         reasons[EVERY] = f"without {len(reasons)} windows that could not be fitted"
     return risk, seen, reasons

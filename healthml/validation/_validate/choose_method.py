@@ -93,6 +93,14 @@ def leave_remark(verdict, method):
     )
 
 
+def copies_remark(where):
+    """Say why no bootstrap was made at all."""
+    return (
+        f"auto took repeated_cv, because {', '.join(where)} splits its training rows where copies "
+        "of a row, which a bootstrap makes, cannot be kept on one side."
+    )
+
+
 def pilot_remarks(scores):
     """Say which of the first draws gave no model, for they are in no table."""
     pairs = zip(scores.resamples, scores.refits, strict=True)

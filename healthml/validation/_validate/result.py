@@ -47,6 +47,9 @@ class ValidationResult(Result):
         Out-of-sample measures of each site, the procedure having seen rows of all sites.
     confidence_level : float
         Coverage of the intervals.
+    estimator : estimator or None
+        The procedure as it was judged, unfitted: its inner splits by whole patients where `groups`
+        were given. They are positions of the table's rows: fit it on that table.
     curves : object or None
         What `calibration_curve` and `decision_curve` are made of.
     """
@@ -59,6 +62,7 @@ class ValidationResult(Result):
     chosen: pd.DataFrame | None = None
     by_site: pd.DataFrame | None = None
     confidence_level: float = 0.95
+    estimator: object = None
     curves: CurveData | None = field(default=None, repr=False)
 
     def get(self, measure):

@@ -13,6 +13,7 @@ from healthml.metrics._batched import Block
 from healthml.validation._refits import (
     MOST_FOLDS,
     Resample,
+    as_judged,
     batched_refit,
     bootstrap_draws,
     check_folds,
@@ -22,7 +23,9 @@ from healthml.validation._refits import (
     iterate_refits,
     later_rows,
     left_out,
+    refuse_copies,
     refuse_pairs,
+    unreachable,
 )
 from healthml.validation._scoring import DrawScores, FoldScores, check_ci
 from healthml.validation._task import Task, make_task, slow_value
@@ -142,6 +145,8 @@ def validate(
     ------
     InputError
         If an input does not fit, or most refits fail; the message names the resample and its seed.
+        If a bootstrap is asked for and a step splits its training rows where copies of a row
+        cannot be kept on one side (a calibrator inside a search, early stopping).
     KeyboardInterrupt
         When interrupted, with the number of refits done and the resample and seed that were next.
 
@@ -173,6 +178,11 @@ def validate(
     refitted model are rows it was fitted on. On pure noise it leaves a full-grown random forest an
     AUC of 0.9. "auto" looks at the first draws and leaves it when the apparent AUC is near perfect,
     far above the out-of-bag one, or hardly corrected.
+
+    Searches, calibrators, stacks and tuned thresholds split their training rows themselves. All
+    that can be reached get ready-made splits, in which the copies of a drawn row, and with
+    `groups` all rows of a patient, stay on one side; a splitter of rows then splits patients. What
+    was replaced stands in `remarks`, and `estimator` is the procedure as it was judged.
 
     Folds are not averaged for calibration, because a slope of twenty rows says nothing. An AUC over
     the pooled rows of a repeat is lower than the mean over folds, for each fold's risks have a
@@ -222,7 +232,9 @@ def validate(
         {"n_jobs": n_jobs, "verbose": verbose},
     )
     with threadpool_limits(limits=1 if task.n <= _SMALL else None):
-        return question.answer()
+        result = question.answer()
+    judged, words = as_judged(estimator, task.X, task.y, task.groups)
+    return replace(result, estimator=judged, remarks=(*result.remarks, *words))
 
 
 @dataclass(frozen=True)
@@ -298,6 +310,10 @@ class _Question:
         if self.plan.draws is None and inner_search(self.task.estimator) is not None:
             remark = "auto took cross-validation around the search, whose inner folds stay inside."
             return self._folds("nested_cv", (remark,))
+        apart = unreachable(self.task.estimator, self.task.n)
+        if apart and self.plan.draws is None:
+            return self._folds("repeated_cv", (_auto.copies_remark(apart),))
+        refuse_copies(self.task.estimator, self.task.n, "A bootstrap")
         whole, apparent = self._apparent()
         draws = bootstrap_draws(self.task, self.plan.bootstrap(), self.seeds[1])
         scores = DrawScores(self.task, draws.total)
@@ -323,6 +339,7 @@ class _Question:
                 f"method={method!r} draws rows and takes no cv; pass n_resamples, or arrays of row "
                 "positions as resamples."
             )
+        refuse_copies(self.task.estimator, self.task.n, f"method={method!r}")
         draws = bootstrap_draws(self.task, self.plan.bootstrap(), self.seeds[1])
         whole, apparent = self._apparent()
         scores = DrawScores(self.task, draws.total, method)
