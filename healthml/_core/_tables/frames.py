@@ -96,8 +96,9 @@ def check_table(df, name="table"):
     Raises
     ------
     InputError
-        If the table is empty, repeats a column name, or has columns with infinite values or
-        without any value; the message names the columns, counts, positions and what to do.
+        If the table is empty, repeats a column name, has columns with infinite values, or no
+        column with any value; the message names the columns, counts, positions and what to do. An
+        empty column among others is a finding (HM206), not a reason to refuse the table.
 
     Examples
     --------
@@ -111,12 +112,10 @@ def check_table(df, name="table"):
     frame = to_pandas(df, name)
     refuse_nested(frame, f"the {name}")
     refuse_infinite(frame, name)
-    empty = [str(column) for column in frame.columns if frame[column].isna().all()]
-    if empty:
+    if all(frame[column].isna().all() for column in frame.columns):
         raise InputError(
-            f"{_columns(empty)} of the {name} {'has' if len(empty) == 1 else 'have'} no value in "
-            f"any of {len(frame)} rows; drop {'it' if len(empty) == 1 else 'them'}, or check that "
-            "the file was read with the right columns."
+            f"No column of the {name} has a value in any of {len(frame)} rows; check that the file "
+            "was read with the right columns."
         )
     return frame
 
@@ -434,12 +433,6 @@ def _refuse_duplicates(frame, name):
             f"({len(repeated)} repeated name{'s' if len(repeated) > 1 else ''}); "
             "rename or drop the extra columns."
         )
-
-
-def _columns(names, most=5):
-    shown = ", ".join(repr(name) for name in names[:most])
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{'column' if len(names) == 1 else 'columns'} {shown}{more}"
 
 
 def sensitive_frame(features, n):

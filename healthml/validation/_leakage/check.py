@@ -308,8 +308,9 @@ def find_leaks(case):
     answers = [answer for look in _LOOKS for answer in look(case)]
     leaks = [answer for answer in answers if isinstance(answer, Leak)]
     leaks.sort(key=lambda leak: _SEVERE.index(leak.finding.severity))
-    unknown = tuple(answer for answer in answers if isinstance(answer, Unknown))
-    return LeakAnswers(case, tuple(leaks), unknown)
+    unknown = [answer for answer in answers if isinstance(answer, Unknown)]
+    unknown.sort(key=lambda answer: answer.code != "HM304")  # whose rows they are comes first
+    return LeakAnswers(case, tuple(leaks), tuple(unknown))
 
 
 def screen(case):
