@@ -74,7 +74,7 @@ CONSTANTS = {
     },
     "HM210": {
         ("imputation._missingness.signal", "FEWEST_EVENTS"): "with at least {} events and",
-        ("reporting._checks.data", "_INDICATORS_TELL"): "AUC's interval passes {}. ## What",
+        ("validation._leakage.event_free", "INDICATORS_TELL"): "AUC's interval passes {}. ## What",
     },
     "HM211": {
         ("imputation._missingness.report", "PERIODS"): "time (at most {} periods) and",
@@ -124,6 +124,8 @@ CONSTANTS = {
         ("validation._leakage.suspects", "ALWAYS_RATE"): "at least {} of the rows",
         ("validation._leakage.suspects", "FEWEST_ROWS"): "level of at least {} rows",
         ("validation._leakage.suspects", "HONEST_ALONE"): "conservative end passes {}, or",
+        ("validation._leakage.suspects", "REPEATS_NEARLY"): "Up to {} this is judged",
+        ("validation._leakage.suspects", "SAFE_RATE"): "at most {} have the event",
         ("validation._leakage.suspects", "HONEST_MODEL"): "suspects is above {} at",
     },
     "HM304": {

@@ -294,7 +294,11 @@ def test_gaps_that_tell_the_outcome_are_a_note(monkeypatch):
     X.loc[rng.uniform(size=N) < 0.2 + 0.4 * y, "x5"] = np.nan
     found = row(check_leakage(X, y, random_state=0), "HM210")
     assert (found["verdict"], found["severity"]) == ("note", "note")
-    assert found["lower"] > 0.05
+    assert found["meaning"] == "AUC with missing indicators minus AUC without"
+    assert found["lower"] > 0.02
+    site = np.where(X["x5"].isna() & (rng.uniform(size=N) < 0.6), "a", "b")
+    asked = row(check_leakage(X, y, site=site, random_state=0), "HM210")
+    assert (asked["verdict"], asked["severity"]) == ("ask", "moderate")
 
 
 # what is handed in

@@ -112,6 +112,16 @@ def test_a_strong_honest_column_is_no_suspect():
         assert suspects(table, y) == {}
 
 
+def test_a_safe_level_makes_an_honest_column_strong_and_no_suspect():
+    for seed in range(3):
+        X, _, rng = honest(seed, 1200)
+        needed = rng.random(1200) < expit(X["lab"] - 1.6)
+        y = (rng.random(1200) < np.where(needed, expit(X["lab"] + 0.5), 0.005)).astype(int)
+        assert suspects(X.assign(support=needed.astype(int)), y) == {}
+        marker = (3.2 * y + rng.normal(size=1200)).round(2)
+        assert suspects(X.assign(marker=marker), y) == {"marker": "strong"}
+
+
 def test_a_name_alone_suspects_nobody_but_helps():
     X, y, rng = honest(4)
     weak = X.assign(dnr1=np.where(rng.random(N) < 0.1 + 0.1 * y, 1, 0))

@@ -1,7 +1,6 @@
 """What is in the columns: codes, impossible values, copies, missing values, file order."""
 
 import numpy as np
-import pandas as pd
 
 from healthml._core._findings import NOTE, Finding
 from healthml.imputation import missingness_report
@@ -11,13 +10,11 @@ from healthml.reporting._checks.look import (
     base_columns,
     compare_variant,
     graded,
-    interval_words,
     names_in_words,
     without_columns,
 )
 from healthml.reporting._report import Figure, NotAssessed, Section
 
-_INDICATORS_TELL = 0.55
 _TO_VERIFY = ("impossible_value", "verify_value", "unit_suspected", "new_unit_suspected")
 _SINGULAR = {"count": "counts", "hold": "holds", "say": "says", "look": "looks", "are": "is"}
 
@@ -214,7 +211,8 @@ def check_missingness(case):
     if report.table.empty:
         return Look()
     findings = [_how_much(report)]
-    findings += [f for f in (_telling(case, report), _place_and_time(report)) if f]
+    findings += [f for f in case.leaks.answers.findings if f.code == "HM210"]
+    findings += [f for f in (_place_and_time(report),) if f]
     missing = NotAssessed(
         "Are values missing because of what they would have been (MNAR)?",
         "a table cannot show it: the values in question are not there",
@@ -250,52 +248,6 @@ def _how_much(report):
         words,
         "Impute inside the pipeline, and say how; see who was not measured.",
         columns=tuple(table["column"]),
-    )
-
-
-def _telling(case, report):
-    """Report when who was measured alone tells the outcome, and what it adds to the values."""
-    alone = report.indicator_auc
-    if alone.get("lower", 0.0) <= _INDICATORS_TELL:
-        return None
-    words = (
-        f"The missing indicators alone, without any value, reach an AUC of {interval_words(alone)} "
-        "out of sample."
-    )
-    remedy = (
-        "Ask who orders these measurements and whether that will stay so where the model is used; "
-        "such a model follows the clinicians' worry."
-    )
-    title = "Who was measured tells the outcome"
-    gain = _gain_of_indicators(case, report)
-    if gain is None:
-        ends = (alone[k] - 0.5 for k in ("estimate", "lower", "upper"))
-        effect = auc_effect(case, *ends, "AUC of the missing indicators alone above 0.5")
-        return Finding("HM210", NOTE, title, words, remedy, effect)
-    places = [name for name in ("site", "time") if len(report.differing(name))]
-    words += (
-        f" Beside the values they add {gain.estimate:.3f} ({gain.lower:.3f} to {gain.upper:.3f})."
-    )
-    if not places:
-        return Finding("HM210", NOTE, title, words, remedy, gain)
-    words += f" Who is measured differs by {' and '.join(places)}, so that this may not carry over."
-    return graded(case, "HM210", gain, title, words, remedy, cause_known=False)
-
-
-def _gain_of_indicators(case, report):
-    """Return what missing indicators add to the audit's own model; None for any other model."""
-    if not case.refit or not case.is_default:
-        return None
-    base = base_columns(case)
-    absent = case.quality.missing_mask(case.X)
-    names = [c for c in base if str(c) in set(map(str, report.table["column"]))]
-    if not names:
-        return None
-    flags = absent[names].astype(float).set_axis([f"{c} is missing" for c in names], axis=1)
-    table = pd.concat([case.table[base], flags], axis=1)
-    change, _, _ = compare_variant(case, table, label="with missing indicators")
-    return auc_effect(
-        case, -change[0], -change[2], -change[1], "AUC with missing indicators minus AUC without"
     )
 
 

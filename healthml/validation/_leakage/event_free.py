@@ -7,6 +7,7 @@ from healthml._core._intervals import z_value
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import auroc_influence
 from healthml._core._results import plain
+from healthml.imputation import missingness_report
 from healthml.imputation._missingness import indicator_auc
 from healthml.validation._leakage.case import ASK, NOTED
 from healthml.validation._leakage.screen_columns import event_free_strata
@@ -20,7 +21,7 @@ ALPHA = 0.001  # chance of no event at all at the risks that the other columns g
 STEP_DOWN = 3
 _LARGE_LEVEL = 30  # rows from which the rate of another level says something
 MOST_LISTED = 50  # values of a column above which its levels are not shown in a report
-INDICATORS_TELL = 0.55
+INDICATORS_TELL = 0.55  # AUC below which indicators say little; by judgement
 
 
 def look_at_eligibility(case):
@@ -183,23 +184,57 @@ def _auc(y, risk, fold, use):
 
 
 def look_at_missingness(case):
-    """Return how well who was measured tells the outcome; a fact, not a leak by itself."""
+    """Return how well who was measured tells the outcome, and what it adds to the values.
+
+    It is a fact about care, and a question only where it adds to the values and differs by site or
+    time, so that it may not carry over.
+    """
     empty = case.X.isna().to_numpy()
     if not empty.any():
         return
     alone = indicator_auc(empty, case.y, case.groups, 5, case.level, case.seed)
     if plain(alone).get("lower") is None or alone["lower"] <= INDICATORS_TELL:
         return
-    effect = case.effect(
-        *(alone[k] - 0.5 for k in ("estimate", "lower", "upper")),
-        "AUC of the missing indicators alone above 0.5",
-    )
+    words = f"The missing indicators alone reach an AUC of {interval_words(alone)}."
+    effect, places = _indicators_add(case), ()
+    if effect is None:
+        ends = (alone[k] - 0.5 for k in ("estimate", "lower", "upper"))
+        effect = case.effect(*ends, "AUC of the missing indicators alone above 0.5")
+    else:
+        words += f" Beside the values they add {interval_words(vars(effect))}."
+        places = _places_that_differ(case)
+    if places:
+        words += f" Who is measured differs by {' and '.join(places)}: this may not carry over."
     yield case.leak(
         "HM210",
-        NOTED,
+        ASK if places else NOTED,
         effect,
         "Who was measured tells the outcome",
-        f"The missing indicators alone reach an AUC of {interval_words(alone)}. Often this is how "
-        "care works, and known in time.",
-        "Ask when each measurement is ordered; a gap left by what happened later is a leak.",
+        f"{words} Often this is how care works, and known in time.",
+        "Ask who orders each measurement, when, and whether that stays so where the model is used; "
+        "a gap left by what happened later is a leak.",
     )
+
+
+def _indicators_add(case):
+    """Return what missing indicators add to the default model; None for any other procedure."""
+    gaps = [c for c in case.base_columns if 0 < case.X[c].isna().mean() < 1]
+    if not case.refits or not case.is_default or not gaps:
+        return None
+    flags = {f"{c} is missing": case.X[c].isna().to_numpy(float) for c in gaps}
+    risk = case.refitted(case.table[case.base_columns].assign(**flags))
+    used = np.isfinite(risk).all(axis=0)
+    both = {"with": used, "without": used}
+    scores = case.judge.score({"with": risk, "without": case.base_risk}, rows=both)
+    meaning = "AUC with missing indicators minus AUC without"
+    return case.effect(*scores.difference("with", "without"), meaning, rows=np.flatnonzero(used))
+
+
+def _places_that_differ(case):
+    """Return which of site and time the missing cells of some column depend on."""
+    roles = {"site": case.site, "time": case.time}
+    given = {name: values for name, values in roles.items() if values is not None}
+    if not given:
+        return ()
+    report = missingness_report(case.X, **given, random_state=case.seed)
+    return tuple(name for name in given if len(report.differing(name)))

@@ -8,7 +8,7 @@ import pandas as pd
 from healthml._core._paired import auroc_influence, influence_interval
 from healthml.validation._leakage.as_dates import as_dates
 from healthml.validation._leakage.case import MANY_ROWS
-from healthml.validation._leakage.jumps import find_jump
+from healthml.validation._leakage.jumps import LEVEL_SHARE, find_jump
 from healthml.validation._leakage.screen_columns import column_bins, out_of_fold_rate
 from healthml.validation._leakage.words import interval_words
 from healthml.validation._reference_models import (
@@ -25,6 +25,10 @@ REPEATS_OUTCOME = 0.98
 # The AUC that the strongest honest single measurements reach (coma for death after trauma, troponin
 # for infarction). A column is too strong by what it has beyond it. Chosen by judgement.
 HONEST_ALONE = 0.90
+# The AUC above which a column is too strong even where it owes much of it to a safe level: no organ
+# support reaches 0.94 in tests/simulation/leak_kinds.py. Chosen from there.
+REPEATS_NEARLY = 0.95
+SAFE_RATE = 0.02  # share with the event up to which a level is nearly safe; by judgement
 # The AUC above which a whole model is itself to be settled: externally validated clinical models
 # seldom pass 0.9. Chosen by judgement; raise it (severity stays a question) where the field knows
 # better.
@@ -192,7 +196,7 @@ def _strong(case, columns, alone):
     """Find columns that, beyond any honest measurement or with a later name, beat all others."""
     table = alone.set_index("column")
     strength = table.loc[[c for c in columns if c in table.index]]
-    strong = list(strength.index[strength["lower"] > HONEST_ALONE])
+    strong = [c for c in strength.index if _is_strong(case, c, strength.loc[c, "lower"])]
     named = [c for c in strength.index if c not in strong and _named(strength.loc[c])]
     if not strong and not named:
         return {}
@@ -206,6 +210,32 @@ def _strong(case, columns, alone):
             kind = "strong" if name in strong else "named"
             found[name] = Suspect(_strength_words(row, kind), risk, kind)
     return found
+
+
+def _is_strong(case, name, lower):
+    """Say whether a column ranks better than honest ones do, beyond telling who is safe.
+
+    A level in which hardly anybody has the event (no organ support, no calcium) may hold most rows
+    of an honest column and give it a high AUC by itself; the column is then judged by the others.
+    """
+    if lower > REPEATS_NEARLY:
+        return True
+    if lower <= HONEST_ALONE:
+        return False
+    codes, levels = factorize_levels(case.table[name])
+    seen = codes >= 0
+    size = np.bincount(codes[seen], minlength=len(levels))
+    events = np.bincount(codes[seen], case.y[seen], minlength=len(levels))
+    safe = (size > LEVEL_SHARE * len(case.y)) & (events <= SAFE_RATE * size)
+    rest = ~(seen & safe[codes])
+    if rest.all():
+        return True
+    if len(np.unique(case.y[rest])) < 2:
+        return False
+    risk, fold = _risk_alone(case, name)[rest], case.judge.folds[0][rest]
+    auc, influence = auroc_influence(case.y[rest], risk, fold)
+    units = case.units[rest]
+    return influence_interval("auroc", auc, influence, units, case.level)[2] > HONEST_ALONE
 
 
 def _named(row):
