@@ -79,6 +79,8 @@ def test_without_a_decisive_cell_the_range_of_the_concept_decides_or_nobody():
         ("bilirubin", (0.8, 0.2), "51 µmol/l", 2.98177, 1),
         ("glucose_mmol_l", (6, 1), "180 mg/dL", 9.99134, 1),
         ("age", (54, 9), "18 weeks", 0.344969, 0),
+        ("height", (171, 8), '68"', 172.72, 0),
+        ("height", (171, 8), "5 ft 8 in", 172.72, 0),
         ("wbc", (7, 2), "9800 /mm3", 9.8, 1),
     ],
 )

@@ -152,7 +152,7 @@ def read_cell(text, mark=None):
     >>> read_cell("H 256").note
     'flag H'
     """
-    plain = plain_text(text).strip("\"'") if len(text) > 1 else plain_text(text)
+    plain = _without_quotes(plain_text(text))
     key = plain.casefold().strip()
     reason = missing_reason(key)
     if reason is not None:
@@ -168,6 +168,13 @@ def read_cell(text, mark=None):
     if not found.rule and not text.isascii():
         return _with(found, rule="unusual_characters")
     return found
+
+
+def _without_quotes(plain):
+    """Return a cell without quotation marks around it; one behind a number means inches."""
+    inner = plain.strip("\"'") if len(plain) > 1 else plain
+    is_inches = plain.endswith('"') and not plain.startswith('"') and inner[-1:].isdigit()
+    return f'{inner}"' if is_inches else inner
 
 
 def _quantity(plain, mark):
