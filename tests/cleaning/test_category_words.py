@@ -94,3 +94,9 @@ def test_a_row_whose_dtype_lacks_the_level_is_cleaned_as_in_a_batch(ordered):
     assert text.tolist() == ["two"]
     missing = cleaner.transform(stages([], [None], ordered=ordered))["stage"]
     assert missing.isna().all()
+
+
+def test_nd_beside_normal_is_not_done():
+    cells = [*np.repeat(["normal", "abnormal", "ND"], 60)]
+    out = ClinicalCleaner().fit_transform(pd.DataFrame({"ecg": cells}))["ecg"]
+    assert out.isna().sum() == 60

@@ -81,3 +81,12 @@ def test_a_code_among_values_in_another_unit_is_not_converted():
     out, _ = cleaned(frame)
     assert (out.loc[coded, "hemoglobin"] == 88.8).all()
     assert out.loc[north, "hemoglobin"].between(7, 20).mean() > 0.99
+
+
+def test_units_in_cells_of_text_are_read_without_a_parser():
+    rng = np.random.default_rng(4)
+    cells = [f"{v:.0f}" for v in rng.normal(105, 15, 150)]
+    cells[3], cells[4], cells[5] = "25 mmol/L", "6,1 mmol/L", "1,060 mmol/L"
+    out = UnitHarmonizer(mode="apply").fit_transform(pd.DataFrame({"glucose": cells}))["glucose"]
+    assert out.iloc[3:6].tolist() == ["450.39", "109.895", "1,060 mmol/L"]
+    assert out.drop([3, 4, 5]).tolist() == [cells[i] for i in range(150) if i not in (3, 4, 5)]

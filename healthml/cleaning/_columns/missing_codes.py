@@ -25,7 +25,7 @@ _TWO_LETTER = frozenset({"na", "nd"})
 
 _SIGNS = frozenset({"+", "++", "+++", "(+)"})
 _FINDINGS = frozenset(  # beside these "nd" is "not detected", a result
-    ["detected", "reactive", "present", "absent", "trace", "growth", "normal", "abnormal"]
+    ["detected", "reactive", "present", "absent", "trace", "growth"]
 )
 
 

@@ -252,7 +252,8 @@ def _keep(verdict, found, sure):
 
 _BESIDE = re.compile(r"(?P<value>.+?)[\s_.]*(?:units?|uom|einheit)")
 
-_CELL = re.compile(r"\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([^\d\s.,+-].*?)\s*")
+# "6,1 mmol/L" is read, "1,060 mmol/L" has two readings and is left to LabValueParser.
+_CELL = re.compile(r"\s*([+-]?\d+(?:\.\d+|,\d{1,2})?(?:[eE][+-]?\d+)?)\s*([^\d\s.,+-].*?)\s*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -375,7 +376,10 @@ def units_in_cells(series, concept, home):
         cell = _CELL.fullmatch(level) if isinstance(level, str) else None
         unit = find_unit(concept, cell[2]) if cell else None
         if unit is not None and not same_size(unit, home):
-            values[k], units[k] = between_units(float(cell[1]), unit, home), unit[0]
+            values[k], units[k] = (
+                between_units(float(cell[1].replace(",", ".")), unit, home),
+                unit[0],
+            )
     rows = np.flatnonzero(np.append(np.isfinite(values), False)[codes])
     return rows, values[codes[rows]], [units[k] for k in codes[rows]]
 
