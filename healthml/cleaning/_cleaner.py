@@ -81,6 +81,12 @@ class ClinicalCleaner(CellCleaner):
     InputError
         If `mode`, `by` or a step in `replace` is unknown.
 
+    See Also
+    --------
+    quality_report : The same look, without a transformer to keep.
+    find_duplicates, drop_rows : Rows, which a cleaner never drops.
+    healthml.imputation.ChainedImputer : Fills what is missing afterwards.
+
     Examples
     --------
     >>> import pandas as pd
@@ -197,7 +203,7 @@ class ClinicalCleaner(CellCleaner):
         """
         return summarise_record(self.record_, y, by)
 
-    def cost_of_cleaning(self, y, sensitive_features=None, *, groups=None, confidence_level=0.95):
+    def cost_of_cleaning(self, y, *, sensitive_features=None, groups=None, confidence_level=0.95):
         """Say whether the touched patients are the sick ones, or one group.
 
         Parameters
@@ -223,7 +229,7 @@ class ClinicalCleaner(CellCleaner):
         return cost_of_cleaning(
             self.record_,
             y,
-            sensitive_features,
+            sensitive_features=sensitive_features,
             groups=groups,
             confidence_level=confidence_level,
         )

@@ -238,7 +238,7 @@ def test_cost_is_silent_when_chance_decides():
         warnings.simplefilter("error", CostOfCleaningWarning)
         for seed in range(40):
             frame, y, _ = sick_and_well(n=1500, seed=seed)
-            tight().fit(frame).cost_of_cleaning(y, np.arange(len(y)) % 3)
+            tight().fit(frame).cost_of_cleaning(y, sensitive_features=np.arange(len(y)) % 3)
 
 
 def test_cost_sees_a_group_and_repeated_patients():
@@ -246,7 +246,7 @@ def test_cost_sees_a_group_and_repeated_patients():
     cleaner = tight().fit(frame)
     group = np.where(dialysis, "a", np.where(np.arange(len(y)) % 2, "a", "b"))
     with pytest.warns(CostOfCleaningWarning, match="group"):
-        cost = cleaner.cost_of_cleaning(y, group)
+        cost = cleaner.cost_of_cleaning(y, sensitive_features=group)
     wide = cleaner.cost_of_cleaning(y, groups=np.arange(len(y)) // 40).table.iloc[0]
     narrow = cost.table.iloc[0]
     assert wide["estimate"] == pytest.approx(narrow["estimate"])

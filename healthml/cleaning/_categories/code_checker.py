@@ -118,6 +118,16 @@ class CodeChecker(CellCleaner):
     --------
     CategoryNormalizer : Spellings of categories in words.
 
+    Raises
+    ------
+    InputError
+        If `systems` names a column that X does not have, or a system that is unknown.
+
+    See Also
+    --------
+    CategoryNormalizer : Levels that are words.
+    ClinicalCleaner : All steps of cleaning in their order.
+
     Notes
     -----
     A column is recognised when 90% of its rows have the shape of the system (60% when its name

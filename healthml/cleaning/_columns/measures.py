@@ -208,9 +208,9 @@ def _declared(schema, column):
     variable = variables.get(column) if hasattr(variables, "get") else None
     if variable is None or variable.kind == "datetime":
         return {}, (None, None)
-    said = {name: getattr(variable, name) for name in ("concept", "unit")}
+    declared = {name: getattr(variable, name) for name in ("concept", "unit")}
     limits = _filled(variable.hard), _filled(variable.soft)
-    return {name: value for name, value in said.items() if value}, limits
+    return {name: value for name, value in declared.items() if value}, limits
 
 
 def _filled(pair):

@@ -17,7 +17,7 @@ FEW_DISTINCT = 20  # at most this many distinct values: a scale, not a measureme
 
 SPIKE = 5  # how many cells make a repeated value a spike
 
-RARE = 0.05
+RARE = 0.05  # share of cells up to which a code known from other columns is suspected; by judgement
 
 ROBUST_SD = 1.349  # interquartile range of a standard normal
 

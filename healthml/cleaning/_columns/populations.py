@@ -10,7 +10,7 @@ OLDEST = 122.0  # years; the oldest age ever verified
 TOP_CODES = (90.0, 91.4)  # ages over 89 in de-identified tables (HIPAA), at the end of the range
 BEYOND = (200.0, 300.0)  # and ages over 89 moved out of the range
 FEWEST = 3  # equal ages beyond the range that speak of a code
-PILE = 2.0  # how many times the years just below a pile at the end must hold
+PILE = 2.0  # times the yearly count just below that a pile at the end must reach; by judgement
 
 
 GROUPS = (("adult",), ("child",), ("neonate",), ("child", "neonate"), POPULATIONS)

@@ -11,7 +11,7 @@ _SPACES = re.compile(r"\s+")
 _DIGITS = re.compile(r"\d+")
 DIGITS = "\x00"  # no visible text holds it
 _SHORT_KEY = 2  # keys this short may mean something by their case ("Aa", "K" and "k")
-_RARE_CASE = 0.05
+_RARE_CASE = 0.05  # share of the commoner writing below which a short key is a slip; by judgement
 
 
 def visible(text):

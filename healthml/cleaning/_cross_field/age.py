@@ -9,7 +9,7 @@ from healthml.cleaning._cross_field.rule import FieldRule
 AGE, CENTURY = "age_birth_date", "birth_century"
 YEAR = 365.2425
 ROUNDED = 1.5  # years by which an age may differ through cutting, rounding and the moment meant
-MARGIN = 1.0
+MARGIN = 1.0  # years added to the usual difference; less would accuse rounded ages
 LIKELY = 100.0  # years; beyond, a year of birth a century off is likelier than the age
 CENTURIES = (100.0, -100.0)
 
@@ -65,6 +65,6 @@ class AgeRule(FieldRule):
     def _off(self, frame, reference):
         """Return age minus the time from birth to a date, in years; NaN where one is absent."""
         days = [dates_of(frame[field.column]) for field in (self.fields[1], reference)]
-        if any(one is None for one in days):
+        if any(column is None for column in days):
             return np.full(len(frame), np.nan)
         return self.fields[0].numbers(frame) - (days[1] - days[0]) / YEAR

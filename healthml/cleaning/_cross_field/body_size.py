@@ -14,7 +14,7 @@ UNIT, SLIP = "unit_suspected", "decimal_slip"
 COARSE = 0.02  # log difference that a height rounded to a whole inch can make
 WIDE = 0.1  # most that a BMI may differ (log scale) from its height and weight
 FAR, FITS = 5.0, 2.0  # robust standard deviations of log BMI: out of place, and back in place
-BULK = 0.99
+BULK = 0.99  # share of heights and weights between which a reading must fall
 INCH, POUND = 2.54, 0.45359237
 
 
@@ -31,7 +31,7 @@ def readings(height, weight, bmi=None):
     """Yield what may have gone wrong: swapped, another unit, or a moved decimal point."""
     yield Reading(SWAP, frozenset({"height", "weight"}), (weight, height, bmi))
     for unit, factor, _ in concept_limits("height")["units"][1:]:
-        if unit not in ("m", "mm"):  # a factor of ten is told below
+        if unit not in ("m", "mm"):  # a factor of ten is a slip, see below
             yield Reading(UNIT, frozenset({"height"}), (height * factor, weight, bmi))
     for unit, factor, _ in concept_limits("weight")["units"][1:]:
         if unit != "g":
@@ -138,7 +138,10 @@ class BodyRule(FieldRule):
     def _with_bmi(self, frame, height, weight, bmi, mode):
         """Yield what is wrong where a BMI does not follow from height and weight."""
         wrong = bmi > 0
-        fits = [(one, wrong & self._restores(one.values)) for one in readings(height, weight, bmi)]
+        fits = [
+            (reading, wrong & self._restores(reading.values))
+            for reading in readings(height, weight, bmi)
+        ]
         yield from self._explained(frame, height, weight, fits, mode)
         left = wrong & ~np.any([rows for _, rows in fits], axis=0)
         odd = {
@@ -163,7 +166,7 @@ class BodyRule(FieldRule):
     def _without_bmi(self, frame, height, weight, bmi, mode):
         """Yield heights and weights that together are no body, where no BMI can tell."""
         odd, computed = ~(bmi > 0), _bmi(height, weight)
-        fits = [(one, odd & self._fits(one.values)) for one in readings(height, weight)]
+        fits = [(reading, odd & self._fits(reading.values)) for reading in readings(height, weight)]
         yield from self._explained(frame, height, weight, fits, mode)
         left = odd & ~np.any([rows for _, rows in fits], axis=0)
         impossible = left & ~inside(computed, concept_limits("bmi")["hard"])
@@ -203,26 +206,28 @@ class BodyRule(FieldRule):
         """Yield errors in the cells that all fitting readings blame, and doubts in the others."""
         count = np.sum([rows for _, rows in fits], axis=0)
         blamed = {
-            role: np.sum([rows for one, rows in fits if role in one.cells], axis=0)
+            role: np.sum([rows for reading, rows in fits if role in reading.cells], axis=0)
             for role in ("height", "weight", "bmi")
         }
         fields = {"height": self.height, "weight": self.weight, "bmi": self.bmi}
         other = {"height": weight, "weight": height}
-        for one, rows in fits:
+        for reading, rows in fits:
             if not rows.any():
                 continue
-            for role in sorted(one.cells):
+            for role in sorted(reading.cells):
                 sure = rows & (blamed[role] == count)
-                swapped = sure & (count == 1) & (one.rule == SWAP)
-                if one.rule == SWAP:
+                swapped = sure & (count == 1) & (reading.rule == SWAP)
+                if reading.rule == SWAP:
                     why = "height and weight go together the other way round"
                     yield self.repair(
                         fields[role], frame, swapped, other[role], why, mode=mode, rule=SWAP
                     )
-                why = f"{role} goes with the others when read as {_WORDS[one.rule]}"
-                yield self.flag(fields[role], sure & ~swapped, why, rule=one.rule)
+                why = f"{role} goes with the others when read as {_WORDS[reading.rule]}"
+                yield self.flag(fields[role], sure & ~swapped, why, rule=reading.rule)
                 why += "; another explanation would do too"
-                yield self.flag(fields[role], rows & ~sure, why, rule=one.rule, severity="verify")
+                yield self.flag(
+                    fields[role], rows & ~sure, why, rule=reading.rule, severity="verify"
+                )
 
 
 _WORDS = {SWAP: "the other one", UNIT: "another unit", SLIP: "a slipped decimal point"}

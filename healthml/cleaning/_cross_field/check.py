@@ -37,7 +37,7 @@ class CrossFieldCheck(CellCleaner):
     ``bmi_inconsistent``
         The BMI does not follow from height and weight. The cell blamed is the one that is out of
         its living range, else the BMI, which is computed (``mode="apply"`` computes it again).
-        Where arithmetic is consistent nothing is said, however rare the body.
+        Where arithmetic is consistent nothing is flagged, however rare the body.
     ``unit_suspected``, ``decimal_slip``
         Height, weight or BMI agree with the row in another unit or with the point moved.
     ``body_size``
@@ -82,6 +82,12 @@ class CrossFieldCheck(CellCleaner):
     InputError
         If a parameter, role, column or rule cannot be used.
 
+    See Also
+    --------
+    PlausibleRange : Values that are impossible by themselves.
+    DateParser : Dates in an order that cannot be.
+    ClinicalCleaner : All steps of cleaning in their order.
+
     Examples
     --------
     >>> import pandas as pd
@@ -118,8 +124,14 @@ class CrossFieldCheck(CellCleaner):
         self.applied_ = [rule for rule in learnt if rule.status == "applied"]
         self.rules_ = pd.DataFrame(
             [
-                (one.name, ", ".join(map(str, one.columns)), one.n_assessed, one.share, one.status)
-                for one in learnt
+                (
+                    rule.name,
+                    ", ".join(map(str, rule.columns)),
+                    rule.n_assessed,
+                    rule.share,
+                    rule.status,
+                )
+                for rule in learnt
             ],
             columns=["rule", "columns", "n_assessed", "share", "status"],
         ).astype({"n_assessed": np.int64, "share": float})

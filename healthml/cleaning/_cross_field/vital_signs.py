@@ -8,12 +8,15 @@ from healthml.cleaning._cross_field.rule import FieldRule, inside, robust, sprea
 
 SWAPPED, ORDER, MEAN = "pressures_swapped", "pressure_order", "mean_pressure"
 DIRECT, SUM, RATIO = "direct_above_total", "gcs_sum", "pf_ratio"
-BULK = 0.98
-EVIDENCE = 6.0  # twice the log of how much likelier the pressures are the other way round
+# A pair is taken for swapped where both are ordinary (within the BULK of their columns) the other
+# way round and that is exp(EVIDENCE / 2) = 20 times likelier under normal distributions. Chosen by
+# judgement, not by simulation: a lower EVIDENCE turns patients in shock with an older diastolic
+# pressure round, a higher one leaves swaps of close pressures.
+BULK, EVIDENCE = 0.98, 6.0
 OUT_OF_PLACE = 2.0  # standard deviations of the diastolic where the systolic is no living one
 DEEP = 0.9  # of the soft limit of the systolic pressure
-FAR = 5.0
-MEAN_ERROR = 2.0  # mmHg
+FAR = 5.0  # standard deviations from the usual place; chosen by judgement
+MEAN_ERROR = 2.0  # mmHg; the least spread of a mean around its third of the way
 LEAST = 3.0  # mmHg; no group of patients varies less
 SIMULTANEOUS = 0.99  # share from which pressures were measured together
 
@@ -36,8 +39,8 @@ class PressureRule(FieldRule):
         super().learn(frame)
         judged, holds = self.judge(frame)
         values = [field.numbers(frame)[judged & holds] for field in self.fields]
-        self.bulk = [spread(one, BULK) for one in values]
-        self.place = [robust(one) for one in values]
+        self.bulk = [spread(pressure, BULK) for pressure in values]
+        self.place = [robust(pressure) for pressure in values]
         self.ratio = robust(np.log(values[1] / values[0]))
         return self
 

@@ -9,7 +9,7 @@ from healthml.cleaning._columns import is_text
 from healthml.cleaning._dates.column import DateColumn, as_times
 from healthml.cleaning._dates.one_date import COMPACT, SERIAL, UNIX, read_date
 
-SAMPLE = 300
+SAMPLE = 300  # cells by which a column is passed over or read; decides nothing within it
 SOME = 0.4  # share of sampled cells that must look like dates before a column is read
 LEARNT_PLAIN = 2000  # plain days from which a column is learnt; more change no decision
 LEARNT_OTHER = 20_000  # and other texts, among which single cells decide the order of day and month

@@ -25,11 +25,14 @@ FAR, OPEN_END, SWAPPED = "far_date", "open_date", "day_month_swapped"
 BLANKED = (IMPOSSIBLE, PLACEHOLDER)
 LEFT = (AMBIGUOUS, INCOMPLETE, UNREADABLE)
 EPOCHS = {"excel": date(1899, 12, 30), "unix": date(1970, 1, 1)}
-STRONG, NAMED_SHARE = 0.8, 0.6
-AGREES = 0.98
-IN_BULK = 0.9
+# Share of rows with the shape of a date from which a column is read, and where its name says date;
+# of telling cells that must agree on the order of day and month (a typing error may contradict);
+# of serial numbers that one day zero must place among the other dates. Chosen by judgement, not by
+# simulation: the lower, the more columns of two countries are read as one; the higher, the more a
+# few odd cells keep a column of dates from being read.
+STRONG, NAMED_SHARE, AGREES, IN_BULK = 0.8, 0.6, 0.98, 0.9
 CONVENTION = 0.1  # share of the rows from which a placeholder has a meaning of its own
-FEWEST_FOR_BULK = 20
+FEWEST_FOR_BULK = 20  # full dates from which the years of a column are known
 # A spreadsheet of another country turns the dates whose day is 12 or less round and leaves the
 # others as text. CHANCE_SWAPPED is the probability that so many dates fall apart like that by
 # themselves (a day is 12 or less in 39 % of all dates); chosen by judgement: at 0.01 a column of a
@@ -284,12 +287,12 @@ def _winner(tally):
 
 def share_orders(columns):
     """Give styles that a column cannot decide the order that all deciding columns agree on."""
-    said = {}
+    found = {}
     for column in columns:
         for style, order in column.orders.items():
-            said.setdefault(style, set()).add(order)
+            found.setdefault(style, set()).add(order)
     for column in columns:
-        for style, orders in said.items():
+        for style, orders in found.items():
             if len(orders) == 1:
                 column.orders.setdefault(style, next(iter(orders)))
 

@@ -19,9 +19,10 @@ _FILLERS = frozenset(["date", "time", "datetime", "dt", "of", "the", "day"])
 # a plan, a follow-up or a claim may begin and end after death; who comes and leaves is alive
 _ARRIVALS = STARTS - {"start", "begin"}
 _DEPARTURES = ENDS - {"end", "stop"}
-FEWEST_STAYS = 30
-LONGEST = 0.99
-TWICE = 2  # an exchanged stay is as long as others; a wrong month or year is not
+# A start after its end is taken for an exchange where the stay turned round is at most TWICE as
+# long as all but 1 % of at least FEWEST_STAYS others. Chosen by judgement, not by simulation: a
+# wrong month or year makes long stays, which a larger TWICE would take for exchanges.
+FEWEST_STAYS, LONGEST, TWICE = 30, 0.99, 2
 DAY = np.timedelta64(1, "D")
 SLACK = 1  # days by which a time zone or a night shift may turn two dates round
 

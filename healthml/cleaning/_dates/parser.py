@@ -87,6 +87,16 @@ class DateParser(CellCleaner):
         ``day_month_swapped`` (a spreadsheet may have turned day and month round; flagged,
         verify); ``ambiguous_date``, ``incomplete_date``, ``unreadable_date`` (verify).
 
+    Raises
+    ------
+    InputError
+        If `order` is unknown.
+
+    See Also
+    --------
+    CrossFieldCheck : Age against the dates of birth and visit.
+    ClinicalCleaner : All steps of cleaning in their order.
+
     Notes
     -----
     A column is read when 80% of its rows have the shape of a date that nothing else has, or 60%

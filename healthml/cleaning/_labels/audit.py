@@ -41,6 +41,8 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         Coverage of the intervals.
     n_jobs : int, default=None
         Parallel fits, as in joblib; the answer is the same for any number.
+    verbose : int, default=0
+        Above 0, progress of the fits is written to stderr.
     random_state : int, RandomState or None, default=None
         Deals, and which rows take part in the second round.
 
@@ -54,6 +56,17 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         Flagged rows.
     classes_ : ndarray of shape (2,)
         The labels, the event last.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of its range, the labels are not of two classes, lengths differ, or
+        `cv` leaves rows untested.
+
+    See Also
+    --------
+    quality_report : Cells of the features instead of labels.
+    healthml.validation.validate : How well the model predicts patients it has not seen.
 
     Notes
     -----
@@ -106,6 +119,7 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         max_false_discovery=0.2,
         confidence_level=0.95,
         n_jobs=None,
+        verbose=0,
         random_state=None,
     ):
         self.estimator = estimator
@@ -114,6 +128,7 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         self.max_false_discovery = max_false_discovery
         self.confidence_level = confidence_level
         self.n_jobs = n_jobs
+        self.verbose = verbose
         self.random_state = random_state
 
     def fit(self, X, y, *, groups=None, **params):
@@ -138,7 +153,6 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         check_alignment(X=X, y=y, groups=groups)
         self.classes_, event = check_event(y, any_two_classes=True)
         X, event = indexable(X, event)
-        check_column_names(X)
         check_column_names(X)
         _check_feature_names(self, X, reset=True)
         self.n_features_in_ = _n_columns(X)
@@ -175,7 +189,12 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
     def _risks(self, X, event, groups, params):
         """Return risks of the second round, in which labels count as far as the first believed."""
         fits = OutOfFold(
-            self.estimator, X, event, inner_fit_params(self, groups=groups, **params), self.n_jobs
+            self.estimator,
+            X,
+            event,
+            inner_fit_params(self, groups=groups, **params),
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
         )
         seeds = np.array(check_random_seeds(self.random_state, 4 * self.n_repeats))
         believed = None

@@ -86,16 +86,18 @@ class OutOfFold:
         Metadata of the fit, one value for each row.
     n_jobs : int or None
         Parallel fits.
+    verbose : int, default=0
+        Whether progress is printed.
     """
 
-    def __init__(self, estimator, X, event, fit_params, n_jobs):
+    def __init__(self, estimator, X, event, fit_params, *, n_jobs=None, verbose=0):
         if not hasattr(estimator, "predict_proba"):
             raise InputError(
                 f"{type(estimator).__name__} has no predict_proba; pass a classifier that gives "
                 "probabilities, or wrap it in CalibratedClassifierCV."
             )
         self.estimator, self.X, self.event = estimator, X, event
-        self.fit_params, self.n_jobs = fit_params, n_jobs
+        self.fit_params, self.n_jobs, self.verbose = fit_params, n_jobs, verbose
 
     def risks(self, deals, believed, seeds):
         """Return the mean out-of-fold risk of each row over the deals.
@@ -119,7 +121,9 @@ class OutOfFold:
             taking_part = np.ones(len(drawn), bool) if believed is None else drawn < believed
             tasks += [(self._training(train, taking_part), test) for train, test in splits]
         total, times = np.zeros(len(self.event)), np.zeros(len(self.event))
-        answers = run_parallel(self._predict, tasks, n_jobs=self.n_jobs)
+        answers = run_parallel(
+            self._predict, tasks, n_jobs=self.n_jobs, verbose=self.verbose, what="fits"
+        )
         for (_, test), risk in zip(tasks, answers, strict=True):
             total[test] += risk
             times[test] += 1

@@ -6,16 +6,23 @@ from itertools import product
 import numpy as np
 from scipy.special import expit, logsumexp
 
+# The grid on which rates of wrong labels are weighed, from 1 in 250 to 2 in 5 (beyond it the
+# classes are rather exchanged); rows of like risk are put into at most MOST_BINS bins. Chosen by
+# judgement: a finer grid costs time in proportion; what it would change was not measured.
 MOST_BINS = 100
 RATES = np.geomspace(0.004, 0.4, 15)
 SHAPES = (0.6, 0.85, 1.2)  # powers of the log odds: tails heavier and lighter than logistic
 ALIKE = 0.5  # prior that low and high risks have tails of one shape
+# Chosen by judgement, not by simulation: the smaller, the more surprising but right labels are
+# flagged; the larger, the more wrong ones are missed. benchmarks/labels.py has both kinds.
 ATYPICAL = 0.002  # patients whose outcome nothing recorded explains look as wrong labels do
-# prior: no wrong labels, one rate for both classes, one class only, a rate for each
+# Prior probability of no wrong labels, one rate for both classes, one class only, a rate for each.
+# Chosen by judgement, not by simulation: more weight on the last three finds one-sided errors
+# sooner and claims them more often where there are none.
 PRIOR = {"none": 0.5, "both_alike": 0.4, "no_event": 0.03, "event": 0.03, "each": 0.04}
 RIDGE = 0.01  # of intercept and slope, for log odds of standard deviation 1
-STEPS = 40
-NEGLIGIBLE = 1e-5
+STEPS = 40  # of Newton, at most
+NEGLIGIBLE = 1e-5  # weight of an explanation that is left out
 
 
 @dataclass(frozen=True)
@@ -133,9 +140,9 @@ def noise_posterior(odds, event, groups=None):
     weight = np.exp(weight - logsumexp(weight))
     kept = np.flatnonzero(weight > NEGLIGIBLE)
     wrong = np.empty((len(kept), len(z)), dtype=np.float32)
-    for place, one in enumerate(kept):
-        x = _power(z, explanations[[one], 2:])
-        wrong[place] = _wrong(x, coef[[one]], explanations[[one]], event)[0]
+    for place, k in enumerate(kept):
+        x = _power(z, explanations[[k], 2:])
+        wrong[place] = _wrong(x, coef[[k]], explanations[[k]], event)[0]
     weight = weight[kept] / weight[kept].sum()
     return NoisePosterior(weight, explanations[kept, :2], wrong, effect, event)
 

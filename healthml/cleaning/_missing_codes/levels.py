@@ -11,7 +11,7 @@ from healthml.cleaning._lab_values import missing_reason
 NUMBER, CODED, CATEGORY, FREE = "number", "coded", "category", "free"
 BLANK, KEEP, ASK = "blank", "keep", "ask"
 
-MOSTLY = 0.8
+MOSTLY = 0.8  # share of cells with two digits from which a column holds codes; by judgement
 RARE = 0.01  # an answer that is a level of the column is seldom rarer
 MANY = 100  # cells from which rarity can be told
 ESTABLISHED = 5  # how many times rarer than the rarest usual level a code must be

@@ -11,7 +11,7 @@ ROUNDS = 3  # a code that hid another is taken away before the column is judged 
 LEAST = 20  # numbers from which a range is learnt
 FAR = 1.0  # a known code further outside than the training values spread is a new code
 _CODES = np.array(sorted(number_codes()))
-_PEEK = 10_000
+_PEEK = 10_000  # values by which is decided whether sorting or hashing counts faster
 
 
 def learn_numbers(columns, schema):

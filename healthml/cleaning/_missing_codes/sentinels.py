@@ -19,11 +19,11 @@ STOPS = frozenset({"heart_rate", "resp_rate", "spo2"})  # zero is an arrest or a
 VITALS = STOPS | {"sbp", "dbp", "map"}
 PRESSURES = frozenset({"sbp", "dbp", "map"})
 AROUND = 10  # distinct values on either side with which a spike is compared
-CHANCE = 1e-6
+CHANCE = 1e-6  # of a spike inside a column by Poisson counts, all codes together
 LEAST, FAR = 20, 3.0  # values, and their spread, below which a negative code may stand once
 MANY = 50  # distinct values of a continuous column
 STRETCH = 0.8  # the upper fifth below a value at the end
-CHANCE_AT_END = 1e-4
+CHANCE_AT_END = 1e-4  # of a pile at the end; there the codes are expected, so less is asked
 # Sizes and signs that no living body has at zero, whatever they are called besides, and words that
 # make an amount of something else of them (a change, a setting, a drug, which may well be 0).
 _BODY = frozenset(

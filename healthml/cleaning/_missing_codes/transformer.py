@@ -47,6 +47,17 @@ class MissingCodes(CellCleaner):
         One row per column and code of the training rows: ``decision`` ("blank", "keep" or
         "verify"), ``reason`` and ``n_cells``.
 
+    Raises
+    ------
+    ValueError
+        If the table has other columns than in `fit`.
+
+    See Also
+    --------
+    quality_report : The codes with where they pile up, and nothing changed.
+    healthml.imputation.missingness_report : What is missing, and whether that tells the outcome.
+    ClinicalCleaner : All steps of cleaning in their order.
+
     Notes
     -----
     Rules: ``missing_code_text``, ``missing_code_number``, ``blank_text``, ``infinite`` (blanked);

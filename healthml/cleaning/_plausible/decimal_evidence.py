@@ -9,10 +9,13 @@ from healthml.cleaning._columns import POPULATIONS, outside, thinned
 from healthml.cleaning._plausible.limits import bulk_of, ends_by_group, shipped_limits
 
 SHIFTS = (10.0, 0.1, 100.0, 0.01)
-MOST_DECIMALS = 6
+MOST_DECIMALS = 6  # finer digits are rounding of floats
 RARE = 0.01  # share of the column's numbers that may be as finely written
-NARROW = 30.0  # a living range this many fold wide holds most of its own slips
-SYSTEMATIC, FEWEST = 0.02, 5  # more cells than this, shifted alike, are no slips
+# A living range NARROW fold wide holds most of its own slips (log10 of 30 is 1.5 steps of ten), so
+# that place alone shows nothing. Chosen by judgement, not by simulation: smaller, and fewer
+# measures are judged by place; larger, and real values of wide measures are called slips.
+NARROW = 30.0
+SYSTEMATIC, FEWEST = 0.02, 5  # a larger share (and number) shifted alike is a unit; by judgement
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def shifted_back(values, evidence):
     """
     moved = np.array([values * shift for shift in SHIFTS])
     lands = ~outside(moved, evidence.bulk)
-    lands &= [decimals_of(one) <= evidence.decimals for one in moved]
+    lands &= [decimals_of(values) <= evidence.decimals for values in moved]
     shift = np.array(SHIFTS)[lands.argmax(axis=0)]
     is_code = np.isin(values, np.array(sorted(number_codes())))
     return np.where((lands.sum(axis=0) == 1) & ~is_code, shift, np.nan)

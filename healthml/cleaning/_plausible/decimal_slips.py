@@ -72,6 +72,12 @@ class DecimalSlips(CellCleaner):
     InputError
         If `mode` is unknown.
 
+    See Also
+    --------
+    UnitHarmonizer : Many cells, all off by the same factor.
+    PlausibleRange : What stays impossible.
+    ClinicalCleaner : All steps of cleaning in their order.
+
     Examples
     --------
     >>> import numpy as np

@@ -10,7 +10,11 @@ from healthml._core._knowledge import concept_limits
 from healthml.cleaning._columns import GROUPS, POPULATIONS, UNLIMITED, outside, thinned
 from healthml.exceptions import InputError
 
-FAR, VERY_FAR = 5.0, 7.5  # standard deviations of the column's own tail
+# Standard deviations of the column's own tail beyond which a value stands apart: FAR where it is
+# impossible in every unit that fits, VERY_FAR where in the likeliest unit only. Chosen by
+# judgement, not by simulation: smaller values call the sickest patients of a skewed column
+# impossible, larger ones let values in another unit hide in the tail.
+FAR, VERY_FAR = 5.0, 7.5
 FEWEST = 20  # ordinary values from which a tail can be told
 NO_TAIL = frozenset({"demographic", "vital", "anthropometric", "score", "ventilation"})
 STOPS = frozenset({"heart_rate", "resp_rate", "spo2"})  # 0 in an arrest; a pressure is not

@@ -91,6 +91,12 @@ class PlausibleRange(CellCleaner):
     InputError
         If a parameter is unknown, a named column is absent, or by ``hard="raise"``.
 
+    See Also
+    --------
+    UnitHarmonizer, DecimalSlips : Run first: an impossible value may be another unit or a slip.
+    CrossFieldCheck : Values that are impossible beside others.
+    ClinicalCleaner : All steps of cleaning in their order.
+
     References
     ----------
     Kahn MG et al. A harmonized data quality assessment terminology and framework. eGEMs
@@ -189,8 +195,8 @@ class PlausibleRange(CellCleaner):
     def _groups(self, frame):
         """Return the group of `GROUPS` that each row belongs to, or one for all rows."""
         if self.age_column_ is None:
-            who = self.population if self.population in POPULATIONS else "adult"
-            return GROUPS.index((who,))
+            population = self.population if self.population in POPULATIONS else "adult"
+            return GROUPS.index((population,))
         return population_groups(frame, self.age_column_, self.age_measure_)
 
     def _judge(self, column, numbers, groups):
@@ -277,8 +283,8 @@ def judge(column, measure, limits, populations, values):
     several = [limits[p] for p in populations]
     first = several[0]
     name, unit = (measure.concept or column, measure.unit) if measure else (column, "")
-    absurd = np.all([outside(values, one.definition) for one in several], axis=0)
-    impossible = np.all([one.impossible(values) for one in several], axis=0) & ~absurd
+    absurd = np.all([outside(values, limit.definition) for limit in several], axis=0)
+    impossible = np.all([limit.impossible(values) for limit in several], axis=0) & ~absurd
     open_ = ~absurd
     if measure is not None and first.bulk is not None and not first.is_set:
         beyond = open_ & outside(values, first.hard)
@@ -291,7 +297,7 @@ def judge(column, measure, limits, populations, values):
     yield _flag(column, IMPOSSIBLE, absurd, "error", why), True
     why = f"{name} {_beyond(first.hard)} {unit}; {first.source}"
     yield _flag(column, IMPOSSIBLE, impossible & open_, "error", why), first.trusted
-    soft = hull(one.soft[p] for one, p in zip(several, populations, strict=True))
+    soft = hull(limit.soft[p] for limit, p in zip(several, populations, strict=True))
     unusual = outside(values, soft) & open_ & ~impossible
     why = f"{name} {_beyond(soft)} {unit}; {first.soft_source}: may be a real patient"
     yield _flag(column, VERIFY, unusual, "verify", why), False
@@ -304,16 +310,16 @@ def _flag(column, rule, mask, severity, why):
 def _by_unit(measure, limits, values, beyond):
     """Yield values that are ordinary in another unit, or were before one conversion too many."""
     left = beyond.copy()
-    said = f"{measure.concept} {_beyond(limits.hard)} {measure.unit}, ordinary"
+    place = f"{measure.concept} {_beyond(limits.hard)} {measure.unit}, ordinary"
     for unit, slope, intercept in measure.others:
         found = left & ~outside(values * slope + intercept, limits.bulk)
         left &= ~found
-        yield UNIT, found, f"{said} in {unit}"
+        yield UNIT, found, f"{place} in {unit}"
     for unit, slope, intercept in measure.others:
         if unit in CONVERTED_AT_ENTRY:
             found = left & ~outside((values - intercept) / slope, limits.bulk)
             left &= ~found
-            yield TWICE, found, f"{said} before a conversion from {unit}"
+            yield TWICE, found, f"{place} before a conversion from {unit}"
 
 
 def _beyond(limits):

@@ -9,11 +9,11 @@ from pandas.api import types
 from healthml.exceptions import InputError
 
 SMALLEST = 11  # patients in a group whose counts may be shown
-MOST_PERIODS = 24
-MOSTLY_DATES = 0.9
+MOST_PERIODS = 24  # values of a time that are shown one by one; more become intervals
+MOSTLY_DATES = 0.9  # share of cells that must be dates before a time is cut by the calendar
 YEAR_MONTH = r"^\s*((?:1[5-9]|2[0-2])\d{2}-(?:0[1-9]|1[0-2]))"
 UNKNOWN = "(missing)"
-N_BINS = 12
+N_BINS = 12  # intervals of a time that is a number
 COLUMNS = {
     "column": str,
     "rule": str,

@@ -13,6 +13,10 @@ from healthml._core._results import Result
 from healthml.cleaning._record.summary import cells_by_rule, group_codes, newcombe
 from healthml.exceptions import CostOfCleaningWarning, InputError
 
+# Difference in the event rate, or in the share of touched rows, beyond which cleaning is called
+# unequal: the interval must lie beyond it. Chosen by judgement, not by simulation: two patients in
+# a hundred. With 0, many rows make every trifle significant; with more, a cap that deletes some of
+# the sickest passes in silence.
 LEAST = 0.02
 # rules that take no measured value from a patient: the cell held none, or not in this writing
 NO_VALUE = frozenset(
@@ -75,7 +79,7 @@ class CostOfCleaningResult(Result):
         return ax
 
 
-def cost_of_cleaning(record, y, sensitive_features=None, *, groups=None, confidence_level=0.95):
+def cost_of_cleaning(record, y, *, sensitive_features=None, groups=None, confidence_level=0.95):
     """Compare the rows that cleaning touched with all others; see `ClinicalCleaner`.
 
     Only changes of measured values count: blanked or repaired cells that were called wrong.
@@ -191,9 +195,9 @@ def _warn(table):
     if found.empty:
         return
     first = found.loc[found["estimate"].abs().idxmax()]
-    who = "the outcome" if first["question"] == "outcome" else f"the feature {first['question']!r}"
+    by = "the outcome" if first["question"] == "outcome" else f"the feature {first['question']!r}"
     warnings.warn(
-        f"cleaning changed values unequally by {who}: column {first['column']!r}, rule "
+        f"cleaning changed values unequally by {by}: column {first['column']!r}, rule "
         f"{first['rule']!r}, {first['n_touched']} rows, {first['rate']:.1%} against "
         f"{first['rate_rest']:.1%} (difference {first['lower']:+.1%} to {first['upper']:+.1%}); "
         f"{len(found)} of {len(table)} comparisons. Look at these cells in record_ before relying "

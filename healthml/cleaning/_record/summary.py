@@ -8,7 +8,7 @@ from healthml._core._intervals import wilson
 from healthml.cleaning._record.record import Change
 from healthml.exceptions import InputError
 
-SMALLEST_GROUP = 11
+SMALLEST_GROUP = 11  # rows; smaller groups are put together, as in all that leaves a session
 
 SMALL = "(small groups)"
 

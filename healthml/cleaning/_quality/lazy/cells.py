@@ -6,9 +6,10 @@ import numpy as np
 from healthml.cleaning._columns import ROUNDING
 from healthml.cleaning._quality.findings import VERIFY
 
-MOST_LISTED = 200  # numbers; beyond it neighbours are joined to intervals
-MOST_INTERVALS = 500
-MOST_LEVELS = 5_000
+# How long a query may become: beyond MOST_LISTED numbers neighbours are joined to intervals;
+# beyond MOST_INTERVALS or MOST_LEVELS the count is estimated from the sample, which the detail
+# then says. Bounds of the length of a query, not of statistics.
+MOST_LISTED, MOST_INTERVALS, MOST_LEVELS = 200, 500, 5_000
 
 
 def conditions(table, flags, columns):
@@ -48,10 +49,10 @@ def condition(table, column, mask):
             parts.append(cell.is_nan())
     rest = mask & ~missing
     if rest.any():
-        one = _texts(column, rest) if kind == "text" else _numbers(table, column, rest)
-        if kind not in ("text", "number") or one is None:
+        cells = _texts(column, rest) if kind == "text" else _numbers(table, column, rest)
+        if kind not in ("text", "number") or cells is None:
             return None
-        parts.append(one)
+        parts.append(cells)
     joined = parts[0] if parts else cell.is_null() & ~cell.is_null()
     for part in parts[1:]:
         joined = joined | part
@@ -76,8 +77,8 @@ def _numbers(table, column, mask):
     if len(intervals) > MOST_INTERVALS:
         return None
     for low, high in intervals:
-        one = (nw.col(column.name) >= low) & (nw.col(column.name) <= high)
-        joined = one if joined is None else joined | one
+        run = (nw.col(column.name) >= low) & (nw.col(column.name) <= high)
+        joined = run if joined is None else joined | run
     return joined
 
 

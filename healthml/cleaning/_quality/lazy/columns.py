@@ -10,10 +10,13 @@ from healthml._core._knowledge import number_codes, text_codes
 from healthml.cleaning._columns import MOSTLY_NUMBERS, ColumnView, declared_of
 from healthml.cleaning._quality.lazy.table import COUNT, KEY, collect
 
-MOST_DISTINCT = 10_000  # in the sample; beyond it the middle of a column stays a sample
-TAIL = 0.0005
-FREQUENT = 5  # cells in the sample that make a value worth an exact count
-MOST_FREQUENT = 2_000
+# What is fetched of a column, so that memory stays bounded: with more than MOST_DISTINCT values in
+# the sample only values seen FREQUENT times (MOST_FREQUENT of them at most) and those beyond the
+# outer TAIL of the sample on either side are counted exactly; the middle stays a sample. Chosen by
+# judgement, not by simulation: a larger TAIL fetches more values, and impossible ones lie at the
+# ends.
+MOST_DISTINCT, MOST_FREQUENT = 10_000, 2_000
+FREQUENT, TAIL = 5, 0.0005
 PLAIN_NUMBER = r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$"
 
 

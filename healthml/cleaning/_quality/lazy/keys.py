@@ -16,8 +16,9 @@ from healthml.cleaning._quality.screens.keys import (
     screen_repeated_identifiers,
 )
 
-PER_PART = 1_000_000  # distinct numbers held at a time
-MOST_TEXTS = 2_000_000
+# Distinct identifiers held at a time, and texts compared at all: bounds of memory, not of
+# statistics.
+PER_PART, MOST_TEXTS = 1_000_000, 2_000_000
 _ISO = r"^\d{4}-\d{2}-\d{2}($|[T ])"
 
 

@@ -8,7 +8,7 @@ from healthml.cleaning._quality import places
 from healthml.cleaning._quality.lazy.table import COUNT, KEY, collect
 from healthml.exceptions import InputError
 
-MOST_GROUPS = 10_000
+MOST_GROUPS = 10_000  # sites or periods of one answer; more are identifiers passed by mistake
 _GROUP, _PERSON = "healthml_group", "healthml_person"
 _BUCKETS = 1009  # enough to tell eleven patients apart, few enough to be held for every group
 

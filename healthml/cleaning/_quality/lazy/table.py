@@ -13,6 +13,9 @@ from healthml._core._tables import to_pandas
 from healthml.cleaning._quality.table import RoleColumn, name_roles
 from healthml.exceptions import InputError
 
+# Rows fetched to learn from. A value that stands in one of 10,000 rows is then seen five times on
+# average, which is what makes a spike (`SPIKE`); with 5,000 rows it would be missed, and more rows
+# cost memory in proportion.
 MOST_SAMPLED = 50_000
 
 COUNT, KEY = "healthml_count", "healthml_key"  # columns of our own queries
@@ -135,7 +138,7 @@ def _spread(frame, n):
     return frame.head(MOST_SAMPLED).to_native()
 
 
-MOST_LEVELS = 1_000
+MOST_LEVELS = 1_000  # of an outcome; more are no outcome, and `check_event` says so
 
 
 @dataclass(frozen=True)

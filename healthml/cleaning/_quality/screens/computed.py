@@ -16,10 +16,14 @@ from healthml.cleaning._quality.screens.redundant import (
 
 COMPUTED = "computed_from_others"
 
+# Out-of-fold R squared from which a column is noted, and the lower end of its interval from which
+# it counts as computed from the others. Chosen by judgement, not by simulation: lower, and every
+# pair of related laboratory values is reported; higher, and rounded sums and ratios are passed
+# over.
 WORTH_A_NOTE, NEARLY_DETERMINED = 0.7, 0.95
 FOLDS = 5
-RIDGE = 1e-3
-FEWEST_ROWS = 100
+RIDGE = 1e-3  # added to a correlation matrix of columns that may be copies, to keep its inverse
+FEWEST_ROWS = 100  # below it an R squared out of fold is noise
 
 
 def screen_repeated(table, explained, identifiers):

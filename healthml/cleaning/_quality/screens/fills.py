@@ -6,12 +6,15 @@ from healthml.cleaning._columns import SUSPECTED, Flag
 
 CONSTANT_FILL = "constant_fill"
 
-SMALLEST_COLUMN = 200
-MOST_LIKE_SCALE = 30  # fewer distinct values: a scale
-SMALLEST_SIDE = 0.05  # share of the cells on either side of the value, at least
-SHARE = 0.01
-TIMES_NEIGHBOURS = 3
-TIMES_OTHER_HEAPS = 4
+# A column is looked at from SMALLEST_COLUMN numbers and MOST_LIKE_SCALE distinct values (fewer are
+# a scale). The value must hold SHARE of the cells, with SMALLEST_SIDE of them on either side (at
+# an edge it is a detection limit), be TIMES_NEIGHBOURS as frequent as its neighbours, and tower
+# TIMES_OTHER_HEAPS over the heaps at round numbers. Chosen by judgement, not by simulation: the
+# lower, the more a preference for round numbers is called a fill-in; the higher, the more fill-ins
+# of few cells are missed.
+SMALLEST_COLUMN, MOST_LIKE_SCALE = 200, 30
+SMALLEST_SIDE, SHARE = 0.05, 0.01
+TIMES_NEIGHBOURS, TIMES_OTHER_HEAPS = 3, 4
 
 
 def screen_constant_fill(table, codes):

@@ -7,8 +7,9 @@ from healthml.cleaning._columns import FOUND, NOTE, Flag, has_code_name
 
 DUPLICATE_ROWS, REPEATED_IDENTIFIER = "duplicate_rows", "repeated_identifier"
 
-FEWEST_CELLS = 30
-MOSTLY_SINGLE = 0.8  # share of the values that occur once
+# An identifier that repeats by mistake is single in most cells; where fewer values are single, the
+# patients simply return. Chosen by judgement, not by simulation.
+FEWEST_CELLS, MOSTLY_SINGLE = 30, 0.8
 
 
 def screen_duplicate_rows(table, identifiers):

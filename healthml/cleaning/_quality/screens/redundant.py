@@ -10,11 +10,14 @@ from healthml.cleaning._columns import FOUND, NOTE, Flag, has_code_name
 EQUAL, FILLED, LINEAR = "equal_columns", "filled_copy", "linear_copy"
 NEAR, NESTED = "near_copy", "nested_levels"
 
-ALMOST_EQUAL_RANKS = 0.98
-LINEAR_R = 0.99995
+# Rank correlation from which two columns are called near copies, and correlation from which one is
+# a straight line of the other. Chosen by judgement, not by simulation: a lower rank correlation
+# calls related measurements copies; a straight line must bear rounding to a decimal and nothing
+# more.
+ALMOST_EQUAL_RANKS, LINEAR_R = 0.98, 0.99995
 MINORITY = 20  # rows outside the most frequent value, so that equality says something
-MOST_ROWS = 5000
-MOST_LEVELS = 50
+MOST_ROWS = 5000  # on which candidates are looked for; each is then judged on all rows
+MOST_LEVELS = 50  # with more levels a column is a list of names, which follow from any key
 
 
 def screen_pairs(table, numeric, rows):

@@ -13,7 +13,7 @@ CODE, IDENTIFIER = "looks_like_code", "identifier"
 ROW_NUMBER, UNIQUE_TEXT = "row_number", "unique_text"
 PROBABILITY, FUTURE_COUNT, SORTED = "probability_like", "future_count", "sorted_by_row"
 
-MOST_CODES = 200
+MOST_CODES = 200  # different whole numbers; more are amounts or identifiers. Chosen by judgement
 _DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|\s*\d{1,2}:\d{2}.*")
 
 
