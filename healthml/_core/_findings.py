@@ -418,6 +418,11 @@ CODES = MappingProxyType(
             "Are there as many events as the risks let be expected?",
             "oe_ratio",
         ),
+        "HM409": Code(
+            "Risks of a resampled model used uncorrected",
+            "Did resampling or class weights move the risks away from what happens?",
+            "oe_ratio",
+        ),
         "HM501": Code(
             "Risks are wrong for a group", "For whom are the risks too high or too low?", "oe_ratio"
         ),

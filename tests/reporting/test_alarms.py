@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 import healthml
 from healthml._core._findings import NOT_ASSESSABLE, NOTE, Effect, check_rules
 from healthml.reporting._checks.transport import _held
+from healthml.resampling import ResampledClassifier
 
 ONCE = {"random_state": 0, "n_repeats": 1}
 N = 2400
@@ -72,8 +73,18 @@ def test_a_procedure_that_lifts_every_risk_is_named():
     X = X[["age"]]
     weighted = healthml.audit(LogisticRegression(class_weight="balanced"), X, y, **ONCE)
     plain = healthml.audit(LogisticRegression(), X, y, **ONCE)
-    assert finding(weighted, "HM408").title == "Risks are too high overall"
-    assert "HM408" not in plain.codes()
+    found = finding(weighted, "HM409")
+    assert found.title == "Class weights moved the risks, and nothing brought them back"
+    assert found.severity == "serious"
+    assert found.evidence.startswith("Observed over expected events of the same model without it: ")
+    assert "HM408" not in weighted.codes()
+    assert {"HM408", "HM409"}.isdisjoint(plain.codes())
+
+
+def test_weights_whose_risks_are_brought_back_are_no_finding():
+    X, y, _ = patients()
+    mended = ResampledClassifier(LogisticRegression(), "class_weight", random_state=0)
+    assert {"HM408", "HM409"}.isdisjoint(healthml.audit(mended, X[["age"]], y, **ONCE).codes())
 
 
 @pytest.mark.parametrize("slope", [0.4, 2.0])

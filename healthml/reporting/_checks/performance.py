@@ -9,6 +9,7 @@ from healthml.reporting._checks.look import (
     Look,
     auc_effect,
     base_columns,
+    base_risk,
     graded,
     interval_words,
     names_in_words,
@@ -19,6 +20,7 @@ from healthml.validation._compare import (
     SCORE,
     age_and_sex,
     candidate_parameters,
+    resampling_effect,
     stand_beside,
 )
 
@@ -199,7 +201,31 @@ def _mean_risk(case):
         f"{effect.n_events:,} events happened where the risks let {expected:,.0f} be expected.",
         "Recalibrate the risks (at least their level), and validate again on other patients.",
     )
-    return [finding] if finding.severity == SERIOUS else []
+    if finding.severity != SERIOUS:
+        return []
+    return [_resampled(case, effect) or finding]
+
+
+def _resampled(case, effect):
+    """Return the finding that names resampling or weights as the cause, or None."""
+    if not case.refit:
+        return None
+    columns = case.table[base_columns(case)]
+    found = resampling_effect(case.judge, case.model, columns, base_risk(case))
+    if found is None or not found.shown:
+        return None
+    row = found.get("oe_ratio")
+    words = {"estimate": row["reference"], "lower": row["reference_lower"]}
+    words = interval_words({**words, "upper": row["reference_upper"]})
+    return graded(
+        case,
+        "HM409",
+        effect,
+        f"{found.cause[0].upper()}{found.cause[1:]} moved the risks, and nothing brought them back",
+        f"Observed over expected events of {found.compared_with}: {words}.",
+        "Leave it out, or wrap the model in healthml.resampling.ResampledClassifier; "
+        "healthml.validation.compare_imbalance_strategies says which is better here.",
+    )
 
 
 def _slope(case):

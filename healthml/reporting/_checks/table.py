@@ -69,7 +69,7 @@ CHECKS = (
     Check(
         "How well does it predict, and is it better than something simple?",
         check_performance,
-        ("HM102", "HM401", "HM402", "HM403", "HM406", "HM408"),
+        ("HM102", "HM401", "HM402", "HM403", "HM406", "HM408", "HM409"),
     ),
     Check("Which columns are known later?", check_known_after, ("HM303",), True),
     Check("Do patients repeat?", check_rows_against_patients, ("HM304",)),
