@@ -50,10 +50,10 @@ CONSTANTS = {
         ): "levels, is below {}. It stays",
     },
     "HM105": {
-        ("reporting._checks.cohort", "_ALPHA"): "cells, is below {}. ## What",
+        ("validation._transport.outcome_levels", "_SURE"): "cells, is below {}. ## What",
     },
     "HM106": {
-        ("reporting._checks.cohort", "_ALPHA"): "rows differ ({}). ## What",
+        ("cleaning._rows.shared_outcome", "_SURE"): "rows differ ({}). ## What",
     },
     "HM201": {
         ("cleaning._columns.missing_codes", "FEW_DISTINCT"): "with at most {} different values",

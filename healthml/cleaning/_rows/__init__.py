@@ -5,6 +5,7 @@ from healthml.cleaning._rows.dropped import DroppedRowsResult
 from healthml.cleaning._rows.duplicates_result import DuplicatesResult
 from healthml.cleaning._rows.find_duplicates import find_duplicates
 from healthml.cleaning._rows.link import LinkageResult, link_records
+from healthml.cleaning._rows.shared_outcome import stay_columns
 
 __all__ = [
     "DroppedRowsResult",
@@ -13,4 +14,5 @@ __all__ = [
     "drop_rows",
     "find_duplicates",
     "link_records",
+    "stay_columns",
 ]

@@ -1,16 +1,13 @@
 """Who is in the table; can the outcome happen to them, and does it mean the same everywhere."""
 
-import numpy as np
-import pandas as pd
-
 from healthml._core._findings import NOTE, Finding
 from healthml._core._release import release_crosstab
 from healthml.cleaning._quality import words_by_site
+from healthml.cleaning._rows import stay_columns
 from healthml.reporting._checks.look import Look, names_in_words
 from healthml.reporting._report import NotAssessed, Section
 from healthml.reporting._table_one import table_one
-
-_ALPHA = 0.001
+from healthml.validation._transport import outcome_levels
 
 
 def check_flow(case):
@@ -58,47 +55,33 @@ def _joined(case, patients):
 
 
 def check_outcome_by_site(case):
-    """Look for outcome levels that a site never uses."""
-    site, raw = case.roles.site, case.raw_outcome
-    levels = raw.astype("object").value_counts()
-    if site is None or not 2 < len(levels) <= 20:
+    """Ask whether a site never uses some level of the outcome."""
+    if case.roles.site is None:
         return Look()
-    level = pd.Series(raw.to_numpy(dtype=object)).map(str)
-    counts = pd.crosstab(pd.Series(site), level)
-    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.to_numpy().sum()
-    within = counts.to_numpy()
-    # among events only: does a site use the same levels of the event as the others?
-    absent = (within == 0) & (np.exp(-expected) * within.size < _ALPHA)
-    if not absent.any():
+    found = outcome_levels(case.raw_outcome, case.roles.site, case.roles.groups)
+    if found is None or not found.absent.any():
         return Look()
-    places = [str(s) for s, row in zip(counts.index, absent, strict=True) if row.any()]
-    shown = release_crosstab(counts, _patients_by_site(case, level))
     finding = Finding(
         "HM105",
         NOTE,
         "The outcome is not recorded with the same levels at every site",
-        f"{len(places)} of {len(counts)} sites never use a level of the outcome that chance would "
-        f"have shown there ({int(absent.sum())} levels in all).",
+        f"{len(found.sites)} of {len(found.rows)} sites never use a level of the outcome that "
+        f"chance would have shown there ({int(found.absent.sum())} levels in all).",
         "Ask how each site records the outcome before pooling; a two-class outcome may hide it.",
     )
-    shown = shown.reset_index(names="site")
     section = Section(
         "outcome_by_site",
         "cohort",
         "Is the outcome recorded in the same way everywhere?",
-        f"Sites without some level: {names_in_words(places)}. Counts of 1 to 10 are hidden.",
-        (("Outcome levels by site", shown),),
+        f"Sites without some level: {names_in_words(found.sites)}. Counts of 1 to 10 are hidden.",
+        (
+            (
+                "Outcome levels by site",
+                release_crosstab(found.rows, found.patients).reset_index(names="site"),
+            ),
+        ),
     )
     return Look((finding,), (section,))
-
-
-def _patients_by_site(case, level):
-    """Return how many patients of each site have each level of the outcome."""
-    groups = case.roles.groups
-    patient = np.arange(len(case.y)) if groups is None else groups
-    rows = pd.DataFrame({"site": case.roles.site, "level": level, "patient": patient})
-    rows = rows.drop_duplicates()
-    return pd.crosstab(rows["site"], rows["level"])
 
 
 def check_site_words(case):
@@ -134,15 +117,9 @@ _WRITTEN = {
 
 
 def check_shared_outcome(case):
-    """Look for a column that numbers stays: several rows, one outcome, inside one patient."""
-    groups = case.roles.groups
+    """Ask for a column that numbers stays: several rows, one outcome, inside one patient."""
     pool = [case.X] if case.roles.identifiers is None else [case.X, case.roles.identifiers]
-    found = [
-        hit
-        for frame in pool
-        for name in frame.columns
-        if (hit := _stay_column(frame[name], groups, case.y)) is not None
-    ]
+    found = [hit for frame in pool for hit in stay_columns(frame, case.roles.groups, case.y)]
     if not found:
         return Look()
     found.sort(key=lambda hit: -hit[1])
@@ -159,29 +136,6 @@ def check_shared_outcome(case):
         columns=tuple(str(name) for name, _, _ in found),
     )
     return Look((finding,))
-
-
-def _stay_column(column, groups, y):
-    """Return (name, sets, rows) if the column numbers sets of rows that share the outcome."""
-    if groups is None or column.dtype.kind == "f" or column.isna().any():
-        return None
-    codes = pd.factorize(column)[0]
-    counts = np.bincount(codes)
-    several = counts > 1
-    if counts.size < 0.2 * len(y) or several.sum() < 20 or np.array_equal(codes, groups):
-        return None
-    pairs = np.unique(np.column_stack([codes, groups]), axis=0)
-    if len(pairs) != counts.size:
-        return None  # a value is shared by two patients: no stay
-    events = np.bincount(codes, y)
-    if np.any((events > 0) & (events < counts)):
-        return None
-    patient_events, patient_rows = np.bincount(groups, y), np.bincount(groups)
-    repeat = patient_rows > 1
-    mixed = np.mean((patient_events > 0) & (patient_events < patient_rows), where=repeat)
-    if (1 - mixed) ** int(several.sum()) > _ALPHA:
-        return None  # patients hardly ever change outcome: agreement says nothing
-    return column.name, int(several.sum()), int(counts[several].sum())
 
 
 def check_task(case):

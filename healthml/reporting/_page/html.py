@@ -93,8 +93,8 @@ def _card(finding, report):
     name, sign = BADGES[finding.severity]
     rules = report.about.get("severity_rules") or {}
     cutoff = rules.get(finding.effect.measure) if finding.effect is not None else None
-    said = "" if cutoff is None else f"Counts as harm: {_harm_words(cutoff)}."
-    return _Card(finding, name, sign, finding.severity.replace(" ", "-"), said)
+    words = "" if cutoff is None else f"Counts as harm: {_harm_words(cutoff)}."
+    return _Card(finding, name, sign, finding.severity.replace(" ", "-"), words)
 
 
 def _harm_words(cutoff):

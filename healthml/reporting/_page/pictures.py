@@ -91,10 +91,10 @@ def _draw_bars(case, risk, top, ax):
     n_bars = int(np.clip(min(case.y.sum(), (1 - case.y).sum()) / _ROWS_PER_BAR, 6, _BARS))
     edges = np.linspace(0, top, n_bars + 1)
     counts = np.zeros((2, n_bars))
-    for one in risk:
+    for line in risk:
         for k in (0, 1):
-            use = np.isfinite(one) & (case.y == k)
-            counts[k] += np.histogram(np.minimum(one[use], top), bins=edges)[0] / len(risk)
+            use = np.isfinite(line) & (case.y == k)
+            counts[k] += np.histogram(np.minimum(line[use], top), bins=edges)[0] / len(risk)
     low, high, counts = wider_bins(edges[:-1], edges[1:], np.rint(counts.T).astype(int))
     width, counts = high - low, counts.T / (high - low) * edges[1]
     room, middle = 0.42 * _FLOOR * top, -0.55 * _FLOOR * top
@@ -149,8 +149,8 @@ def _net_benefit(y, risk, keep, thresholds):
     if not use.any() or risk[:, use].min() < 0 or risk[:, use].max() > 1:
         return None
     event, curves = y[use] == 1, []
-    for one in risk[:, use]:
-        ordered = [np.sort(one[event == k]) for k in (True, False)]
+    for line in risk[:, use]:
+        ordered = [np.sort(line[event == k]) for k in (True, False)]
         true, false = (len(o) - np.searchsorted(o, thresholds, side="left") for o in ordered)
         curves.append(true - false * thresholds / (1 - thresholds))
     return 1000 * np.mean(curves, axis=0) / len(event)

@@ -158,8 +158,8 @@ def view_table(table, *, most_rows=_MOST_ROWS):
         names, columns = _measures_aside(table)
     else:
         names, columns = _intervals_joined(table)
-    told = [k for k, column in enumerate(columns) if not _is_empty(column)]
-    names, columns = [names[k] for k in told], [columns[k] for k in told]
+    filled = [k for k, column in enumerate(columns) if not _is_empty(column)]
+    names, columns = [names[k] for k in filled], [columns[k] for k in filled]
     cells = [[text for text, _ in column] for column in columns]
     kinds = [_kind(column) for column in columns]
     n_rows = len(cells[0]) if cells else 0
@@ -182,8 +182,8 @@ def _footnotes(table):
     notes = ["In brackets: 95% interval."] if _has_interval(table) else []
     for column in ("remark", "method"):
         if {column, "measure"} <= set(table.columns):
-            said = table[table[column].fillna("").astype(str) != ""]
-            for text, rows in said.groupby(column, sort=False):
+            remarked = table[table[column].fillna("").astype(str) != ""]
+            for text, rows in remarked.groupby(column, sort=False):
                 names = [measure_name(m) for m in rows["measure"].unique()]
                 notes.append(f"{', '.join(names)}: {text}.")
     return notes

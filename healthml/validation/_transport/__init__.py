@@ -10,6 +10,7 @@ from healthml.validation._transport.leave_out import (
     leave_site_out,
     ranking_at_new_sites,
 )
+from healthml.validation._transport.outcome_levels import outcome_levels
 from healthml.validation._transport.temporal import TemporalResult, temporal_performance
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "internal_external",
     "later_time",
     "leave_site_out",
+    "outcome_levels",
     "ranking_at_new_sites",
     "temporal_performance",
 ]
