@@ -16,6 +16,7 @@ from healthml._core._knowledge import (
     number_codes,
     score_hint,
     site_hint,
+    unit_in_name,
 )
 from healthml._core._tables import column_kind, parse_numbers
 from healthml.schema._variable import KINDS, Variable
@@ -316,20 +317,30 @@ def _limits(proposal, column):
         return {}
     found = column_concept(column.name, None, *np.unique(numbers, return_counts=True))
     concept, facts = found.name, concept_limits(found.name)
-    unit, hard, soft = facts["units"][0][0], facts["hard"], facts["soft"]
+    reading = unit_in_name(str(column.name), concept) or facts["units"][0]
+    hard, soft = (_in_unit(facts[kind], reading) for kind in ("hard", "soft"))
+    unit = reading[0]
     n_inside = int(numbers.between(*_closed(hard)).sum())
     evidence = (
         f"name means {concept}; {n_inside} of {len(numbers)} numbers lie within its hard limits "
         f"in {unit or 'its unit'} ({facts['reviewed']})"
     )
-    in_usual_unit = found.readings[:1] == (facts["units"][0],)
-    sure = in_usual_unit and found.is_named and n_inside >= SHARE_IN_LIMITS * len(numbers)
+    in_this_unit = found.readings[:1] == (reading,)
+    sure = in_this_unit and found.is_named and n_inside >= SHARE_IN_LIMITS * len(numbers)
     if not sure:
         evidence += "; the unit or the meaning is not sure, so no limits are set"
     proposal.add(column, "limits", evidence, adopt=sure and "variables" not in proposal.known)
     if not sure:
         return {}
     return {"concept": concept, "unit": unit or None, "hard": _open(hard), "soft": _open(soft)}
+
+
+def _in_unit(limits, unit):
+    """Return limits of the canonical unit in another one, to six digits."""
+    _, factor, offset = unit
+    if (factor, offset) == (1.0, 0.0):
+        return limits
+    return tuple(float(f"{(limit - offset) / factor:.6g}") for limit in limits)
 
 
 def _real_numbers(column):

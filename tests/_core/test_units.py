@@ -1,6 +1,7 @@
 """One vocabulary of units, one answer to which concept a column is, one edit distance."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from healthml._core._fingerprints import n_edits
@@ -16,7 +17,7 @@ from healthml._core._knowledge import (
 from healthml._core._knowledge.facts import read_facts
 from healthml.cleaning import convert, parse_lab_value
 from healthml.exceptions import InputError
-from healthml.schema import Variable
+from healthml.schema import Schema, Variable
 
 SPELLINGS = read_facts("unit_spellings")
 
@@ -138,3 +139,21 @@ def test_edits_are_counted_as_the_textbook_does_on_20_000_pairs():
         b = "".join(rng.choice(letters, rng.integers(0, 7)))
         most = int(rng.integers(0, 4))
         assert n_edits(a, b, most) == min(_osa(a, b), most + 1)
+
+
+def test_a_proposed_schema_takes_the_unit_of_the_columns_name():
+    rng = np.random.default_rng(3)
+    millimol = rng.normal(5.5, 0.9, 200).round(1)
+    table = pd.DataFrame(
+        {
+            "glucose_mmol_l": millimol,
+            "glucose": (millimol * 18.0156).round(),
+            "creatinine_mg_dl": (millimol * 15).round(),  # the name is wrong: umol/L
+            "outcome": rng.integers(0, 2, 200),
+        }
+    )
+    variables = Schema.infer(table).variables
+    assert variables["glucose_mmol_l"].unit == "mmol/L"
+    assert variables["glucose_mmol_l"].hard[1] == pytest.approx(3000 / 18.0156, rel=1e-4)
+    assert variables["glucose"].unit == "mg/dL"
+    assert variables["creatinine_mg_dl"].unit is None

@@ -1,7 +1,12 @@
 """Clinical facts with their sources: ranges, units, concepts of columns, words of categories."""
 
 from healthml._core._knowledge.category_words import confusable_pairs, synonym_table
-from healthml._core._knowledge.concepts import POPULATIONS, ColumnConcept, column_concept
+from healthml._core._knowledge.concepts import (
+    POPULATIONS,
+    ColumnConcept,
+    column_concept,
+    unit_in_name,
+)
 from healthml._core._knowledge.facts import (
     NOT_REVIEWED,
     concept_limits,
@@ -60,5 +65,6 @@ __all__ = [
     "synonym_table",
     "text_codes",
     "unit_code",
+    "unit_in_name",
     "unit_like",
 ]
