@@ -43,7 +43,7 @@ _UNITS = frozenset({"unit", "units", "uom", "ucum"})  # mg and Mg are two units
 
 
 class TextColumn:
-    """A text column as integer codes and levels, with the rule that last changed each row."""
+    """A text column as integer codes and levels, with the rows that each rule changed."""
 
     def __init__(self, name, codes, levels):
         self.name, self.codes, self.levels = name, codes, levels
@@ -64,11 +64,11 @@ class TextColumn:
         self.codes, self.levels = moved[self.codes], list(position)
 
     def _note(self, rule, of_level):
-        self._add(rule, np.flatnonzero(np.append(of_level, False)[self.codes]))
+        self._add(rule, np.append(of_level, False)[self.codes])
 
-    def _add(self, rule, rows):
-        before = self.rules.get(rule)
-        self.rules[rule] = rows if before is None else np.union1d(before, rows)
+    def _add(self, rule, mask):
+        before = self.rules.get(rule)  # masks: set arithmetic on row numbers sorts every time
+        self.rules[rule] = mask if before is None else before | mask
 
     def put(self, rows, level, rule):
         """Give rows another level."""
@@ -76,7 +76,9 @@ class TextColumn:
             self.levels = [*self.levels, level]
         self.codes = self.codes.copy()
         self.codes[rows] = self.levels.index(level)
-        self._add(rule, rows)
+        mask = np.zeros(len(self.codes), dtype=bool)
+        mask[rows] = True
+        self._add(rule, mask)
 
 
 def text_levels(series):

@@ -202,7 +202,9 @@ class CategoryNormalizer(CellCleaner):
             elif level not in self._known_.get(name, {level}) and not plan.rewrite(level)[2]:
                 why.setdefault(UNSEEN, []).append(i)
         for rule, levels in why.items():
-            rows = np.flatnonzero(np.isin(column.codes, levels))
+            wanted = np.zeros(len(column.levels) + 1, dtype=bool)
+            wanted[levels] = True
+            rows = np.flatnonzero(wanted[column.codes])
             evidence = _FLAG_EVIDENCE[rule].format(len(self._known_.get(name, ())))
             yield Change(name, rule, rows, None, "flagged", "verify", evidence)
 
@@ -233,11 +235,12 @@ _FLAG_EVIDENCE = {
 
 
 def _repairs(column):
-    rows = rows_changed(column)
+    left = rows_changed(column)
     for rule in reversed(_WHY):
-        mine = np.intersect1d(rows, column.rules.get(rule, ()))
-        rows = np.setdiff1d(rows, mine)
-        if len(mine):
-            severity, why = _WHY[rule]
-            new = [column.levels[code] for code in column.codes[mine]]
-            yield Change(column.name, rule, mine.astype(np.int64), new, "repaired", severity, why)
+        mask = column.rules.get(rule)
+        if mask is None or not (rows := np.flatnonzero(left & mask)).size:
+            continue
+        left &= ~mask
+        severity, why = _WHY[rule]
+        new = np.array(column.levels, dtype=object)[column.codes[rows]].tolist()
+        yield Change(column.name, rule, rows, new, "repaired", severity, why)

@@ -131,12 +131,9 @@ def _sure_pairs(step, columns):
 
 
 def rows_changed(column):
-    """Return the rows whose level differs from what came in."""
+    """Return which rows have another level than came in, as a mask."""
     if not column.rules:
-        return np.empty(0, dtype=np.int64)
-    rows = np.unique(np.concatenate(list(column.rules.values())))
-    first, now = column.first_codes[rows], column.codes[rows]
-    pairs = dict.fromkeys(zip(first.tolist(), now.tolist(), strict=True))
-    moved = {p for p in pairs if column.first_levels[p[0]] != column.levels[p[1]]}
-    keep = [pair in moved for pair in zip(first.tolist(), now.tolist(), strict=True)]
-    return rows[np.array(keep, dtype=bool)]
+        return np.zeros(len(column.codes), dtype=bool)
+    place = {level: i for i, level in enumerate(column.levels)}
+    same = np.array([*(place.get(level, -2) for level in column.first_levels), -1], dtype=np.int64)
+    return same[column.first_codes] != column.codes

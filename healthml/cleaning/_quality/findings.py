@@ -186,6 +186,7 @@ def _flag(column, rule, changes, cleaner):
         evidence["codes"] = _codes(changes)
         detail = _code_words(column.name, evidence["codes"], cleaner, detail)
     if rule in (IMPOSSIBLE, VERIFY):
+        detail += ": impossible" if rule == IMPOSSIBLE else ": to verify"
         evidence |= _sides(column, mask) | _read_as(column, cleaner) | {"limits": words}
     if rule == DATE_ORDER:
         evidence["checks"] = date_checks(" ".join(words))
@@ -285,7 +286,8 @@ def _code_words(name, codes, cleaner, otherwise):
     parts = []
     for code, n in codes.items():
         why = reasons.get((name, code))
-        parts.append(f'"{code}" in {n:,} cells' + (f" ({why})" if why else ""))
+        shown = code if _is_number(code) else f'"{code}"'
+        parts.append(f"{shown} in {n:,} cells" + (f" ({why})" if why else ""))
     return f"{'; '.join(parts)}: {otherwise}" if parts else otherwise
 
 
