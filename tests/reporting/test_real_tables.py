@@ -228,7 +228,7 @@ def test_eicu_joined_twice(shared):
         )
     )  # fmt: skip
     assert {"albumin", "bilirubin", "ph", "pao2"} <= found.columns("HM201")
-    assert "outside 0 to 1, taken as 'no score made'" in found.report.section("performance").lead
+    assert "outside 0 to 1 and taken as not made" in found.report.section("performance").lead
     assert "1,838 of 3,676 rows are nearly identical" in found.evidence("HM305")
     assert "patientunitstayid" in found.columns("HM106")
     (gap,) = found.all("HM304")

@@ -192,7 +192,8 @@ def check_redundancy(case):
         case.quality.select(*rules),
         "HM212",
         "are copies of, or largely determined by, other columns",
-        "Keep one of each; a filled-in copy belongs inside the pipeline.",
+        "Find out which was computed from which (a computed column's sources are listed too) "
+        "and keep one side; a filled-in copy belongs inside the pipeline.",
     )
     return Look(() if note is None else (note,))
 
