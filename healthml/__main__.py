@@ -19,7 +19,7 @@ from healthml._core._release import write_files
 from healthml.exceptions import HealthMLWarning, InputError
 
 FINE, SERIOUS, BAD_INPUT, STOPPED = 0, 1, 2, 130
-_DEMO_ROWS, _DEMO_REPEATS = 1500, 3
+_DEMO_ROWS, _DEMO_REPEATS = 1500, 3  # enough to show every finding within a minute; by judgement
 # option of the command line -> name in Schema
 _ROLES = {
     "outcome": "outcome",

@@ -8,7 +8,7 @@ from healthml._core._release import MIN_COUNT, OutcomeShares, count_text, is_sma
 from healthml._core._tables import column_kind, refuse_nested, to_pandas
 from healthml.exceptions import InputError
 
-_MOST_LEVELS = 10
+_MOST_LEVELS = 10  # printed one by one; more is only counted; by judgement, more makes it longer
 _HIDDEN = "suppressed"
 
 

@@ -23,7 +23,7 @@ from healthml.reporting._report import NotAssessed, Section
 _ONCE_TOO_OFTEN = re.compile(r"^(.+)\*([\d.e+-]+)$")  # "kg*0.45359", but not "10*9/L"
 _SPELLING = ("invisible_characters", "spaces", "case", "synonym", "typo", "smudge", "dependency")
 _SURE_OF_NOISE = 0.95  # chance that there are wrong labels at all, before any is counted
-_FALSE_FLAGS = 0.2
+_FALSE_FLAGS = 0.2  # share of flags that may be wrong; the default of LabelAudit, lower flags fewer
 _FARTHEST = 1e-5  # of a risk from 0 or 1, before it is taken as log odds
 
 

@@ -23,7 +23,7 @@ BADGES = {
     NOTE: ("Note", "●"),
     NOT_ASSESSABLE: ("Not assessable", "?"),
 }
-_LONG_TABLE = 12
+_LONG_TABLE = 12  # rows above which a table is folded away; by judgement
 _NUMBER = re.compile(r"(.*?)\s*(\d\.\d+) (\(.* to .*\))")
 
 

@@ -7,6 +7,7 @@ from healthml._core._release import MIN_COUNT, wider_bins
 from healthml.exceptions import InputError
 from healthml.metrics import calibration_curve
 
+# looks only: points of the curve, most bars, rows of the rarer outcome for each bar; by judgement
 _GRID, _BARS, _ROWS_PER_BAR = 200, 40, 25
 _FLOOR = 0.16  # share of the picture's height, below zero, that holds the histogram
 _LINES = {

@@ -9,6 +9,7 @@ import pandas as pd
 
 NOTHING = "\N{EN DASH}"  # what was not measured
 _MINUS, _STICKY = "\N{MINUS SIGN}", "\xa0"
+# rows on the page (all are in the JSON), letters from which a column gets room; by judgement
 _MOST_ROWS, _LONG = 300, 32
 _INTERVAL = "estimate", "lower", "upper"
 _PER_MEASURE = {"se": None, "method": "method", "remark": "remark"}  # column -> footnote or dropped
