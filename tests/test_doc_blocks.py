@@ -1,0 +1,81 @@
+"""Every code block of the README and of the documentation runs as printed, page by page.
+
+The blocks of a page run one after the other in one namespace, in an empty folder. Commands of the
+shell are read by the parser of the command line.
+"""
+
+import os
+import re
+import shlex
+import warnings
+from pathlib import Path
+
+import pytest
+
+from healthml import __main__ as command_line
+from healthml.exceptions import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+if not (ROOT / "docs").is_dir():
+    pytest.skip("the documentation is not beside the tests", allow_module_level=True)
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# page -> why it runs only where slow tests are asked for
+SLOW = {
+    "README.md": "an audit and a validation",
+    "audit.md": "an audit",
+    "index.md": "an audit",
+    "severity.md": "an audit",
+}
+
+
+def blocks(page, language):
+    """Return the code blocks of a page in one language."""
+    return [
+        code for kind, code in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == language
+    ]
+
+
+def with_code(language):
+    return [
+        pytest.param(page, marks=[pytest.mark.slow] * (page.name in SLOW), id=page.name)
+        for page in PAGES
+        if blocks(page, language)
+    ]
+
+
+@pytest.mark.parametrize("page", with_code("python"))
+def test_the_python_of_a_page_runs_as_printed(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for number, code in enumerate(blocks(page, "python"), 1):
+        if "HEALTHML_SHARED" in code and "HEALTHML_SHARED" not in os.environ:
+            continue
+        if "dask" in code:
+            pytest.importorskip("distributed", reason="needs the extra healthml[dask]")
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")  # a reader sees them too; they are no failure
+            exec(compile(code, f"{page.name}, block {number}", "exec"), names)
+
+
+def commands():
+    """Return (page, arguments) of every call of the command line that a page prints."""
+    found = []
+    for page in PAGES:
+        for code in blocks(page, "bash"):
+            for line in code.replace("\\\n", " ").splitlines():
+                words = shlex.split(line)
+                if words[:3] == ["python", "-m", "healthml"]:
+                    found.append(pytest.param(words[3:], id=page.name))
+    return found
+
+
+@pytest.mark.parametrize("arguments", commands())
+def test_a_printed_command_is_one_that_the_command_line_reads(arguments):
+    assert command_line._parser().parse_args(arguments)
+
+
+def test_a_broken_command_would_be_seen():
+    with pytest.raises(InputError, match="unrecognized arguments: --outcom"):
+        command_line._parser().parse_args(["audit", "table.csv", "--outcom", "died"])
