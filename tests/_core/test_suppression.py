@@ -266,3 +266,45 @@ def test_counts_in_words():
     ]  # fmt: skip
     assert count_text(217, "rounded") == "~220"
     assert round_count([4, 5, 14.9, 15]).tolist() == [0, 10, 10, 20]
+
+
+def test_no_exact_time_is_written():
+    times = pd.to_datetime(["2020-05-26 19:35:08", None])
+    table = pd.DataFrame({"test_start": times, "n_test": [100, 200]})
+    assert release_table(table)["test_start"].tolist()[0] == "2020-05"
+    assert "19:35" not in release_table(table).to_json()
+    assert table["test_start"].iloc[0] == times[0]
+
+
+def test_a_histogram_is_written_with_wider_bins():
+    table = pd.DataFrame({"low": [0.0, 0.1, 0.2], "high": [0.1, 0.2, 0.3], "curve": "model"})
+    written = release_table(table.assign(n_events=[3, 20, 0], n_others=[50, 4, 30]))
+    assert written[["low", "high", "n_events", "n_others"]].values.tolist() == [
+        [0.0, 0.2, 23, 54], [0.2, 0.3, 0, 30],
+    ]  # fmt: skip
+
+
+def test_a_group_that_a_linked_table_leaves_out_is_still_protected():
+    whole = pd.DataFrame({"feature": "sex", "group": ["F", "M", "X"], "n_samples": [300, 293, 7]})
+    whole = whole.assign(n_events=[83, 74, 3])
+    gaps = whole.iloc[:2]
+    assert release_table(gaps) is gaps
+    written = release_table(gaps, linked=[whole])
+    assert written["n_samples"].tolist() == [300, 290]
+    assert written["n_events"].tolist() == [80, 70]
+
+
+def test_the_rest_of_a_total_is_a_group():
+    """401 patients, of whom 400 are at two listed sites: the one left is not to be worked out."""
+    table = pd.DataFrame({"site": ["pooled", "a", "b"], "n_samples": [401, 203, 197]})
+    written = release_table(table)["n_samples"].tolist()
+    assert written[0] == 400
+    assert 203 not in written
+    assert 197 not in written
+
+
+def test_many_rows_of_few_patients_are_hidden():
+    table = pd.DataFrame({"group": ["a", "b"], "n_samples": [60, 400], "n_patients": [2, 400]})
+    written = release_table(table)
+    assert written["group"].tolist() == [SMALL_GROUPS, "b"]
+    assert np.isnan(written.loc[0, "n_samples"])

@@ -52,6 +52,14 @@ _OF_EVENTS += ("mcc", "kappa", "dor")
 _AXES = ("threshold", "risk", "low", "high", "risk_low", "risk_high", "confidence_level")
 
 
+def _without_exact_times(table):
+    """Return a table of counts with months in place of times, which are those of patients."""
+    if not count_columns(table):
+        return table
+    times = [c for c in table.columns if pd.api.types.is_datetime64_any_dtype(table[c])]
+    return table.assign(**{c: table[c].dt.strftime("%Y-%m") for c in times}) if times else table
+
+
 def count_columns(table):
     """Return the columns of a table that count people, rows or events."""
     names = [*ROWS, *EVENTS]
@@ -75,8 +83,9 @@ def release_table(table, *, linked=(), min_count=MIN_COUNT, as_text=False, keep_
     """Return a table as it may be printed, drawn or written.
 
     Counts are found by their names (``n_samples``, ``n_events``, ``n_patients``, ...), groups by a
-    column ``group``, ``site``, ``level``, ``period`` or the like. A table in which no count is
-    small is returned as it is.
+    column ``group``, ``site``, ``level``, ``period`` or the like. Times become months, since the
+    first or last of some rows is the admission of one patient. A table in which no count is small
+    and no time stands is returned as it is.
 
     Parameters
     ----------
@@ -98,10 +107,12 @@ def release_table(table, *, linked=(), min_count=MIN_COUNT, as_text=False, keep_
     """
     if not len(table):
         return table
+    table = _without_exact_times(table)
     if set(table.columns) >= _HISTOGRAM:
         return _release_histogram(table, min_count)
     absent = _absent_groups(table, linked)
-    if not (needs_protection(table, min_count) or needs_protection(absent, min_count)):
+    known = needs_protection(table, min_count) or needs_protection(absent, min_count)
+    if not (known or _has_small_rest(table, min_count)):
         return table
     out, table = table.reset_index(drop=True), table.reset_index(drop=True)
     counts = count_columns(table)
@@ -169,6 +180,21 @@ def _release_whole(table, out, rows, counts, absent, min_count, as_text):
         digits = None if few[k] else protection.row_digits(k)
         has_hidden = bool(protection.has_hidden[k])
         _write_row(table, out, row, states, digits, has_hidden, as_text, min_count)
+
+
+def _has_small_rest(table, min_count):
+    """Say whether a total counts a few more people than the groups of the table do."""
+    counts = count_columns(table)
+    if _group_column(table) is None or not counts:
+        return False
+    for rows in _wholes(table):
+        part = table.loc[table.index[rows]]
+        _, first, is_total = _units(part, counts)
+        if is_total.any() and not is_total.all():
+            base = part.iloc[first[~is_total[first]]]
+            if needs_protection(_with_rest(base, part[is_total], counts), min_count):
+                return True
+    return False
 
 
 def _with_rest(base, totals, counts):

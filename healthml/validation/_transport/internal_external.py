@@ -1,6 +1,6 @@
 """Internal-external validation: leave out every site in turn, then ask how far sites differ."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -70,6 +70,10 @@ class InternalExternalResult(Result):
         columns = ["measure", "site", "estimate", "lower", "upper", "n_samples", "n_events"]
         text = table_text(self.table, [*columns, "reason"], na_rep="")
         return "\n".join(part for part in (text, self.note) if part)
+
+    def to_json(self, *, indent=None):
+        """Return the result as JSON text, without anything that belongs to single rows."""
+        return Result.to_json(replace(self, risk=None), indent=indent)
 
     def get(self, measure="auroc", site="pooled"):
         """Return one row of the table as a Series; `site` may be "pooled" or "a new site"."""

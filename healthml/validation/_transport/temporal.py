@@ -1,6 +1,6 @@
 """How a procedure does later in time, for new patients and for those it has seen before."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -50,6 +50,10 @@ class TemporalResult(Result):
     estimand: str = ""
     confidence_level: float = 0.95
     estimator: object = None
+
+    def to_json(self, *, indent=None):
+        """Return the result as JSON text, without anything that belongs to single rows."""
+        return Result.to_json(replace(self, risk=None, seen=None), indent=indent)
 
     def get(self, measure="auroc", population="all", window=EVERY):
         """Return one row of the table as a Series."""
