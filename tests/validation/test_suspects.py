@@ -134,6 +134,16 @@ def test_a_name_alone_suspects_nobody_but_helps():
     assert suspects(strong.rename(columns={"hosp_los_hours": "marker"}), y) == {}
 
 
+def test_later_names_that_add_much_are_suspected_where_they_add():
+    X, y, rng = honest(11, 1500)
+    X["lab2"] = (1.6 * y + rng.normal(size=1500)).round(2)
+    X["costs"] = rng.normal(size=1500).round(2)
+    X["stay_days"] = rng.poisson(6, 1500)
+    X["death_2y"] = np.where(rng.random(1500) < 0.05 + 0.6 * y, 1, 0)
+    assert suspects(X, y) == {"death_2y": "named"}
+    assert suspects(X.rename(columns={"death_2y": "sign"}), y) == {}
+
+
 def test_the_size_is_the_harm_and_not_what_a_straight_line_can_use():
     X, y, rng = honest(5)
     outside = np.where(rng.random(N) < 0.5, rng.integers(1, 30, N), rng.integers(60, 90, N))

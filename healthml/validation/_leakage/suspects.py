@@ -43,6 +43,7 @@ _MOST_LEVELS = 100  # different values up to which every one is looked at
 _MOST_PAIRS = 200  # of columns whose difference is looked at, those that go together most
 _ALIKE = 0.5  # rank correlation from which two columns may be two times or two ages
 _GAIN_OF_PAIR = 0.03  # AUC that the difference must have beyond the better of the two
+_MOST_NAMED = 20  # columns with a later name that are tried one by one; each costs a refit
 _MOST_ROUNDS = 3  # of looking again without what was found; leaks mask each other
 
 
@@ -89,7 +90,44 @@ def find_suspects(case, alone, proven):
         if not more:
             break
         found |= more
+    return found | _named_that_add(case, [c for c in left if c not in found], alone)
+
+
+def _named_that_add(case, columns, alone):
+    """Find columns with a later name that together add to all the others beyond the harm.
+
+    Each of them must add by itself too; a name without a gain suspects nobody.
+    """
+    table = alone.set_index("column")
+    named = [c for c in columns if c in table.index and _named(table.loc[c])]
+    rest = [c for c in columns if c not in named]
+    if not named or not rest or not case.refits:
+        return {}
+    plain, harm = case.refitted(case.table[rest]), case.rules["auroc"].harm
+    if _gain(case, [*rest, *named], plain)[1] <= harm:
+        return {}
+    found = {}
+    for name in named[:_MOST_NAMED]:
+        if _gain(case, [*rest, name], plain)[0] > harm / 4:
+            words = f"{_hint_words(table.loc[name])}, and it adds to all the others"
+            found[name] = Suspect(words, _risk_alone(case, name), "named")
     return found
+
+
+def _gain(case, columns, plain):
+    """Return the AUC of the procedure on some columns minus that of given risks."""
+    risk = case.refitted(case.table[columns])
+    used = np.isfinite(risk).all(axis=0)
+    both = {"with": used, "without": used}
+    return case.judge.score({"with": risk, "without": plain}, rows=both).difference(
+        "with", "without"
+    )
+
+
+def _hint_words(row):
+    """Say which word of the name, or of a level, speaks of a later time."""
+    where = "its name says" if row["named"] else "one of its levels says"
+    return f"{where} '{row['named'] or row['level_named']}'"
 
 
 def _risk_alone(case, column, values=None):
@@ -243,13 +281,10 @@ def _named(row):
 
 
 def _strength_words(row, kind):
-    what = "stronger alone than all the others together"
+    strength = f"AUC {interval_words(row)} alone, stronger than all the others together"
     if kind == "strong":
-        return f"AUC {interval_words(row)} alone, {what}, and than single measurements are"
-    where = "its name says" if row["named"] else "one of its levels says"
-    return (
-        f"AUC {interval_words(row)} alone, {what}; {where} '{row['named'] or row['level_named']}'"
-    )
+        return f"{strength}, and than single measurements are"
+    return f"{strength}; {_hint_words(row)}"
 
 
 def others_together(case, columns):
