@@ -16,6 +16,11 @@ are touched. A larger value shrinks their log odds (18.4 here) and their pull on
 _FEW = 1_000  # rows below which a plain loop over values is faster; only speed depends on it
 
 
+def at_limits(risk):
+    """Return where risks are 0 or 1, up to what is moved before a logarithm is taken."""
+    return (risk < EPSILON) | (risk > 1 - EPSILON)
+
+
 def check_inputs(y_true, y_proba, sample_weight=None, *, both_classes=True):
     """Return the outcome as 0/1 floats, the risks and the weights, all of shape (n_samples,)."""
     check_alignment(y_true=y_true, y_proba=y_proba, sample_weight=sample_weight)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from healthml._core._bootstrap import BootstrapResult, number_or_draws
 from healthml._core._checks import check_random_seeds
-from healthml._core._inputs import EPSILON, check_threshold
+from healthml._core._inputs import EPSILON, at_limits, check_threshold
 from healthml._core._intervals import check_confidence_level
 from healthml._core._results import Result, table_text
 from healthml._core._sample import Sample, make_sample
@@ -45,6 +45,13 @@ __all__ = ["PerformanceResult", "performance"]
 
 _METHODS = {"auroc": ("delong", "logit"), "oe_ratio": ("binomial",)}
 _METHODS |= dict.fromkeys(NORMAL, ("normal",))
+
+
+# Measures made of the log odds of risks, or of their logarithms, which 0 and 1 do not have.
+_OF_LOG_ODDS = (
+    *("calibration_slope", "calibration_intercept", "calibration_in_the_large"),
+    *("log_loss", "log_likelihood"),
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -264,8 +271,18 @@ def performance(
     table = pd.DataFrame(
         [question.row(m, rows[m.name], drawn, null, intervals) for m in question.measures]
     )
-    clipped = int(((sample.proba < EPSILON) | (sample.proba > 1 - EPSILON)).sum())
+    clipped = int(at_limits(sample.proba).sum())
+    table = _say_clipped(table, clipped)
     return PerformanceResult(table, level, clipped, smoother, drawn)
+
+
+def _say_clipped(table, count):
+    """Note beside measures of log odds how many risks of 0 or 1 they rest on."""
+    rows = table["measure"].isin(_OF_LOG_ODDS) & table["estimate"].notna()
+    if count and rows.any():
+        words = f"{count} risks of 0 or 1 were moved to {EPSILON:g} from it: it depends on that. "
+        table.loc[rows, "note"] = words + table.loc[rows, "note"]
+    return table
 
 
 @dataclass(frozen=True)

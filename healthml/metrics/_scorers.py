@@ -15,7 +15,8 @@ def get_scorer(name, *, event=None, **options):
     """Return a scorer of predicted risks for which more is better.
 
     Measures where less is better are returned negative; those with a target (slope, O:E,
-    calibration-in-the-large) as minus the distance to it.
+    calibration-in-the-large) as minus the distance to it. Where a measure has no value (MCC or PPV
+    with all predictions alike) the score is the worst there is, so that no search chooses it.
 
     Parameters
     ----------
@@ -76,12 +77,26 @@ def _read_threshold(name, text):
         ) from None
 
 
+def _worst(known):
+    """Return what an undefined measure scores: the worst there is, so that it never wins.
+
+    MCC, PPV and others have no value where all predictions are alike. Searches treat a missing
+    score in different ways, and some choose it.
+    """
+    low, high = known.limits
+    if known.direction == "higher":
+        return float(low)
+    return -float(high) if known.direction == "lower" else -np.inf
+
+
 def _score(y_true, y_proba, *, measure, options, pos_label=None, sample_weight=None):
     _, event = check_event(y_true, event=pos_label, name="y")
     if np.ndim(y_proba) == 2 and np.shape(y_proba)[1] > 2:
         raise InputError(f"{measure} scores two classes; score each class against the rest.")
     known = get_measure(measure)
     value = known.function(event, y_proba, sample_weight=sample_weight, **options)
+    if np.isnan(value):
+        return _worst(known)
     if known.direction == "higher":
         return value
     return -value if known.direction == "lower" else -abs(value - known.best)

@@ -4,6 +4,7 @@ from healthml.validation._scoring.draws import DrawScores
 from healthml.validation._scoring.evaluator import Evaluator, default_repeats, predict_risk
 from healthml.validation._scoring.folds import FoldScores, refit_many, score_splits
 from healthml.validation._scoring.interval_choice import (
+    LOG_ODDS,
     Ends,
     check_ci,
     draws_interval,
@@ -14,6 +15,7 @@ from healthml.validation._scoring.paired_folds import METHOD, difference
 from healthml.validation._scoring.skewed_intervals import emax_logistic, largest_change
 
 __all__ = [
+    "LOG_ODDS",
     "METHOD",
     "DrawScores",
     "Ends",

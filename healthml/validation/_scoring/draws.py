@@ -6,6 +6,7 @@ from itertools import chain, islice
 import numpy as np
 from scipy.sparse import csr_array
 
+from healthml._core._inputs import at_limits
 from healthml.exceptions import InputError
 from healthml.metrics._batched import FINE, ONE_CLASS, WHY, Block
 from healthml.validation._refits import batched_refit, interrupted, iterate_refits, recognise
@@ -60,7 +61,7 @@ class DrawScores:
         self.block = None if all(map(is_fast, task.measures)) else deal_blocks(task.units)
         self.n_moved = dict.fromkeys(self.moved, 0)
         self.spread = {name: np.full(total, np.nan) for name in self.moved}
-        self.n_out = 0
+        self.n_at_limits = 0
         self.risk_sum, self.risk_count = np.zeros(task.n), np.zeros(task.n, dtype=np.int64)
         self.kept_risk, self.kept_count = [], []
         self.members = self.event_of_patient = None
@@ -126,6 +127,7 @@ class DrawScores:
         if (weight := self.task.weight) is not None:
             weights = {"train": counts * weight, "test": weight, "out": out * weight}
         self._score(numbers, risk, weights)
+        self.n_at_limits += int(at_limits(risk).any(axis=1).sum())
         self.risk_sum += np.where(out, risk, 0.0).sum(axis=0)
         self.risk_count += out.sum(axis=0)
         if (room := self.most_kept - len(self.kept_risk)) > 0:

@@ -3,6 +3,7 @@
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from healthml._core._inputs import at_limits
 from healthml.exceptions import InputError
 from healthml.metrics._batched import FINE, NO_ROWS, WHY, Block
 from healthml.validation._refits import batched_refit, refit
@@ -47,6 +48,7 @@ class FoldScores:
                 self.risk[splits.repeat[j], resample.predict] = found.risk
                 self.fold[splits.repeat[j], resample.predict] = j
         tested = self.risk[self.fold >= 0]
+        self.n_at_limits = len(np.unique(self.fold[(self.fold >= 0) & at_limits(self.risk)]))
         if len(tested) and not (tested.min() >= 0 and tested.max() <= 1):
             raise InputError("predict_proba gives numbers outside 0 to 1; calibrate the model.")
         self.within, self.pooled, self.why, self._moved = {}, {}, {}, {}

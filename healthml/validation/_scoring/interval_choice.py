@@ -23,6 +23,14 @@ KINDS = {
 }
 
 
+LOG_ODDS = ("calibration_slope", "calibration_intercept", "calibration_in_the_large", "log_loss")
+"""Measures made of the log odds of risks, which risks of 0 and 1 do not have."""
+
+# Widths of intervals beyond which nothing is learnt: ends that differ by a factor of 10,000, or by
+# 20 on a scale of log odds or of a slope. By judgement; smaller hides wide but honest intervals.
+_WIDEST_RATIO, _WIDEST = 1e4, 20.0
+NOT_ASSESSABLE = "not assessable: too few events, the interval has no useful ends"
+
 _UNKNOWN = "none: too few patients judged to tell how much chance there is"
 
 
@@ -74,6 +82,11 @@ def draws_interval(ci, rule, name, estimate, *, scores, optimism, plus):
     -------
     Ends
     """
+    known = {"scores": scores, "optimism": optimism, "plus": plus}
+    return _useful(name, _of_draws(ci, rule, name, estimate, **known))
+
+
+def _of_draws(ci, rule, name, estimate, *, scores, optimism, plus):
     if ci != "none" and (why := IRREGULAR.get(name.split("@")[0])):
         return Ends(method=why)
     task, influence = scores.task, scores.influence(name)
@@ -134,6 +147,10 @@ def folds_interval(ci, name, estimate, *, scores, later=False):
     later : bool, default=False
         Whether one fitted model is judged on rows it never saw, so that training adds nothing.
     """
+    return _useful(name, _of_folds(ci, name, estimate, scores, later))
+
+
+def _of_folds(ci, name, estimate, scores, later):
     if ci != "none" and (why := IRREGULAR.get(name.split("@")[0])):
         return Ends(method=why)
     task, influence = scores.task, scores.influence(name)
@@ -152,6 +169,19 @@ def folds_interval(ci, name, estimate, *, scores, later=False):
         found = interval(name, estimate, influence, **known)
     null = under_calibration(name, scores.risk[0], 1.0, level)
     return _finished(name, estimate, found, null, t.ppf(0.5 + level / 2, freedom(influence)))
+
+
+def _useful(name, ends):
+    """Return ends from which something can be learnt, else none and why."""
+    base = name.split("@")[0]
+    low, high = MEASURES[base].limits
+    if not np.isfinite([ends.lower, ends.upper]).all() or np.isfinite([low, high]).all():
+        return ends
+    if (low, high) == (0, np.inf):
+        wide = ends.upper > _WIDEST_RATIO * max(ends.lower, 1e-300)
+    else:
+        wide = ends.upper - ends.lower > (_WIDEST if base in LOG_ODDS else _WIDEST_RATIO)
+    return Ends(method=NOT_ASSESSABLE) if wide else ends
 
 
 def _by_influence(ci, name, estimate, influence, groups, level):

@@ -11,6 +11,7 @@ from healthml.validation._refits import Failures
 from healthml.validation._scoring import Ends, FoldScores, draws_interval, folds_interval
 from healthml.validation._task import slow_value
 from healthml.validation._validate import choose_method as _auto
+from healthml.validation._validate.assessable import assessable, with_limits
 from healthml.validation._validate.corrections import (
     correct,
     no_information,
@@ -102,7 +103,11 @@ def _row(task, method, name, apparent, scores, ci, none, failures):
         "reasons": reasons,
         "moved": scores.influence(name),
     }
-    return row, {"measure": name, "apparent": apparent, "corrected": corrected, **details}
+    shown = assessable(row, [values[role] for role in roles])
+    if np.isnan(shown["corrected"]):
+        details = dict.fromkeys(details, np.nan)
+    detail = {"measure": name, "apparent": apparent, "corrected": shown["corrected"], **details}
+    return with_limits(shown, scores.n_at_limits), detail
 
 
 def _curves(task, method, whole, scores):
@@ -153,7 +158,7 @@ def row_of(task, method, name, apparent, scores, ci):
     if np.isfinite(estimate):
         ends = folds_interval(ci, name, estimate, scores=scores, later=method == "temporal")
     asked = len(scores.splits.resamples)
-    return {
+    row = {
         "measure": name,
         "apparent": apparent,
         "corrected": estimate,
@@ -165,12 +170,15 @@ def row_of(task, method, name, apparent, scores, ci):
         "reasons": scores.why.get(name, {}),
         "moved": scores.influence(name),
     }
+    return with_limits(assessable(row, [scores.parts(name)]), scores.n_at_limits)
 
 
 def detail_of(row, scores):
     """Return what one estimate was made of."""
     name = row["measure"]
     within = scores.within.get(name, np.array([]))
+    if np.isnan(row["corrected"]):
+        return {"measure": name, "apparent": row["apparent"], "corrected": np.nan}
     return {
         "measure": name,
         "apparent": row["apparent"],
