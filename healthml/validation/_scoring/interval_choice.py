@@ -178,7 +178,8 @@ def _useful(name, ends):
     if not np.isfinite([ends.lower, ends.upper]).all() or np.isfinite([low, high]).all():
         return ends
     if (low, high) == (0, np.inf):
-        wide = ends.upper > _WIDEST_RATIO * max(ends.lower, 1e-300)
+        # Measures of miscalibration begin at 0 by construction; only their upper end is judged.
+        wide = ends.upper > _WIDEST_RATIO * (ends.lower if ends.lower > 0 else 1.0)
     else:
         wide = ends.upper - ends.lower > (_WIDEST if base in LOG_ODDS else _WIDEST_RATIO)
     return Ends(method=NOT_ASSESSABLE) if wide else ends

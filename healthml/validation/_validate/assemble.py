@@ -11,7 +11,7 @@ from healthml.validation._refits import Failures
 from healthml.validation._scoring import Ends, FoldScores, draws_interval, folds_interval
 from healthml.validation._task import slow_value
 from healthml.validation._validate import choose_method as _auto
-from healthml.validation._validate.assessable import assessable, with_limits
+from healthml.validation._validate.assessable import assessable, meaningful, with_limits
 from healthml.validation._validate.corrections import (
     correct,
     no_information,
@@ -104,8 +104,7 @@ def _row(task, method, name, apparent, scores, ci, none, failures):
         "moved": scores.influence(name),
     }
     shown = assessable(row, [values[role] for role in roles])
-    if np.isnan(shown["corrected"]):
-        details = dict.fromkeys(details, np.nan)
+    details = meaningful(name, details)
     detail = {"measure": name, "apparent": apparent, "corrected": shown["corrected"], **details}
     return with_limits(shown, scores.n_at_limits), detail
 

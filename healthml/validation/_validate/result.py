@@ -47,11 +47,11 @@ class ValidationResult(Result):
         Out-of-sample measures of each site, the procedure having seen rows of all sites.
     confidence_level : float
         Coverage of the intervals.
+    curves : object or None
+        What `calibration_curve` and `decision_curve` are made of.
     estimator : estimator or None
         The procedure as it was judged, unfitted: its inner splits by whole patients where `groups`
         were given. They are positions of the table's rows: fit it on that table.
-    curves : object or None
-        What `calibration_curve` and `decision_curve` are made of.
     """
 
     method: str = ""
@@ -62,8 +62,8 @@ class ValidationResult(Result):
     chosen: pd.DataFrame | None = None
     by_site: pd.DataFrame | None = None
     confidence_level: float = 0.95
-    estimator: object = None
     curves: CurveData | None = field(default=None, repr=False)
+    estimator: object = None
 
     def get(self, measure):
         """Return the row of a measure as a Series."""
