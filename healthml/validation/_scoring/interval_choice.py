@@ -175,7 +175,7 @@ def _useful(name, ends):
     """Return ends from which something can be learnt, else none and why."""
     base = name.split("@")[0]
     low, high = MEASURES[base].limits
-    if not np.isfinite([ends.lower, ends.upper]).all() or np.isfinite([low, high]).all():
+    if np.isnan([ends.lower, ends.upper]).any() or np.isfinite([low, high]).all():
         return ends
     if (low, high) == (0, np.inf):
         # Measures of miscalibration begin at 0 by construction; only their upper end is judged.
