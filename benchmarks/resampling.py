@@ -17,6 +17,7 @@ from imblearn import under_sampling
 from imblearn.over_sampling import SMOTENC, RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from imblearn.under_sampling import RandomUnderSampler
+from scipy.stats import norm
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -32,7 +33,8 @@ def table(n, prevalence=0.08, seed=0):
     rng = np.random.default_rng(seed)
     numbers = {f"lab{i}": rng.normal(size=n) for i in range(12)}
     levels = {f"word{i}": pd.Categorical(rng.choice(list("abcd"), n)) for i in range(8)}
-    return pd.DataFrame(numbers | levels), (rng.random(n) < prevalence).astype(int)
+    y = (numbers["lab0"] + 2 * rng.normal(size=n) > 2.236 * norm.isf(prevalence)).astype(int)
+    return pd.DataFrame(numbers | levels), y
 
 
 def seconds(call):

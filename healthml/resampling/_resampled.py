@@ -85,9 +85,9 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         [1]_ and refused, with the O:E it would leave, where it is not valid. None leaves the risks
         of the resampled model as they are.
     n_members : int, default=40
-        Copies of the bagged design, an even number; each row is judged by half of them. In our
-        simulation about 20 judges a row are needed; with fewer the slope of new patients' risks
-        is above 1.
+        Copies of the bagged design, an even number; each row is judged by half of them. With few
+        judges a row the slope of new patients' risks is above 1, because all members together vary
+        less than the half that the correction was fitted on.
     cv : int, splitter or iterable, default=5
         Folds of the single design. A number means shuffled, stratified folds of whole patients;
         fewer where fewer patients have, or have not, the event.

@@ -24,6 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics import calibration_slope, oe_ratio
 from healthml.resampling import ResampledClassifier
+from healthml.resampling._correction import measured
 
 SAMPLERS = [None, "class_weight", RandomOverSampler(), RandomUnderSampler(), SMOTE()]
 
@@ -355,3 +356,17 @@ def test_exact_zeros_of_a_forest_do_not_decide_the_correction():
     model = ResampledClassifier(forest, n_members=10, random_state=0).fit(X, y)
     assert model.limits_.lower > 0.005
     assert model.calibration_.get("after", "calibration_slope")["estimate"] > 0.8
+
+
+@pytest.mark.parametrize("ensemble", ["single", "bagged"])
+def test_an_outcome_that_nothing_tells_gives_everybody_the_prevalence(ensemble):
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(400, 2)), np.tile([0, 0, 0, 1], 100)
+    model = ResampledClassifier(
+        DecisionTreeClassifier(random_state=0), ensemble=ensemble, n_members=4, random_state=0
+    ).fit(X, y)
+    if model.recalibration_.slope == 0:
+        np.testing.assert_allclose(model.predict_proba(X)[:, 1], 0.25)
+    flat = measured("calibration_slope", y, np.full(400, 0.25) + 1e-14 * X[:, 0])
+    assert np.isnan(flat["estimate"])
+    assert "all risks are the same" in flat["method"]

@@ -170,9 +170,10 @@ def test_patients_with_the_event_are_never_left_out():
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("strategy", ["auto", "all", "majority", "not minority"])
-def test_tomek_links_are_imbalanced_learns(seed, strategy):
+@pytest.mark.parametrize(("n_columns", "digits"), [(4, 2), (9, 1), (16, 6)])
+def test_tomek_links_are_imbalanced_learns(seed, strategy, n_columns, digits):
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(1200, 4)).round(2)
+    X = rng.normal(size=(1200, n_columns)).round(digits)
     y = rng.choice([0, 1, 2], 1200, p=[0.8, 0.15, 0.05])
     X[:20] = X[20:40]  # equal rows
     for labels in (y, (y > 0).astype(int)):

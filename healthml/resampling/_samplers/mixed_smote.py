@@ -95,6 +95,8 @@ class MixedSMOTE(KeepsTable, BaseOverSampler):
             counts.
         """
         params = {"groups": groups, "site": site}
+        if _dense_frame(X) and not isinstance(y, pd.DataFrame):
+            return self._frame(X, y, params)
         if backend_of(X) is None or isinstance(X, pd.DataFrame):
             return super().fit_resample(X, y, **params)
         from healthml.resampling._learner import as_native
@@ -102,17 +104,28 @@ class MixedSMOTE(KeepsTable, BaseOverSampler):
         new_X, new_y = super().fit_resample(to_pandas(X, nullable=True), y, **params)
         return as_native(new_X, X), new_y
 
-    def _fit_resample(self, X, y, groups=None, site=None):
+    def _frame(self, X, y, params):
+        """Return a frame as it was made: imbalanced-learn's way back would copy it twice."""
+        whole, series = [], isinstance(y, pd.Series)
+        _, new_y = super().fit_resample(X, y.to_numpy() if series else y, whole=whole, **params)
+        if series:
+            new_y = pd.Series(new_y, index=whole[0].index, name=y.name, dtype=y.dtype)
+        return whole[0], new_y
+
+    def _fit_resample(self, X, y, groups=None, site=None, whole=None):
         frame, n = as_frame(X), len(y)
         groups = codes_of(groups, n, "groups")
         site = codes_of(self._site(frame, site), n, "site")
         base, other, share = self._ends(frame, y, groups, site)
-        kept = np.arange(n)
+        kept = np.arange(n, dtype=base.dtype)
         self.synthetic_ = np.concatenate([np.zeros(n, bool), np.ones(len(base), bool)])
         self.base_indices_ = np.concatenate([kept, base])
         self.neighbor_indices_ = np.concatenate([kept, other])
         new_X = _with_made_rows(frame, base, other, share)
         new_y = np.concatenate([y, y[base]])
+        if whole is not None:
+            whole.append(new_X)
+            return X.iloc[:0], new_y
         return (new_X if isinstance(X, pd.DataFrame) else _as_array(new_X, X)), new_y
 
     def _site(self, frame, site):
@@ -134,7 +147,8 @@ class MixedSMOTE(KeepsTable, BaseOverSampler):
             other.append(self._neighbours(frame, rows, start, groups, site, rng))
         if not base:
             return np.empty(0, int), np.empty(0, int), np.empty(0)
-        base, other = np.concatenate(base), np.concatenate(other)
+        size = np.int32 if len(y) < 2**31 else np.int64  # positions are a part of the memory used
+        base, other = np.concatenate(base, dtype=size), np.concatenate(other, dtype=size)
         return base, other, rng.uniform(size=len(base))
 
     def _neighbours(self, frame, rows, start, groups, site, rng):
@@ -176,6 +190,12 @@ class MixedSMOTE(KeepsTable, BaseOverSampler):
         return tags
 
 
+def _dense_frame(X):
+    return isinstance(X, pd.DataFrame) and not any(
+        isinstance(kind, pd.SparseDtype) for kind in X.dtypes
+    )
+
+
 def _spread(n, n_made, rng):
     """Draw starts so that every row is used equally often, but for the remainder."""
     whole = np.tile(np.arange(n), n_made // n)
@@ -183,14 +203,16 @@ def _spread(n, n_made, rng):
 
 
 def _with_made_rows(frame, base, other, share):
-    """Return the frame with the made rows below, column by column."""
-    made = {}
+    """Return the frame with the made rows below, column by column so that none is held twice."""
+    columns = {}
     for place in range(frame.shape[1]):
         column = frame.iloc[:, place]
-        made[place] = between(column, base, other, share).array
-    made = pd.DataFrame(made, index=_more_index(frame.index, len(base)))
-    made.columns = frame.columns
-    return pd.concat([frame, made])
+        made = between(column, base, other, share)
+        columns[place] = pd.concat([column, made], ignore_index=True).array
+    index = frame.index.append(_more_index(frame.index, len(base)))
+    whole = pd.DataFrame(columns, index=index, copy=False)
+    whole.columns = frame.columns
+    return whole
 
 
 def _more_index(index, n_made):

@@ -2,8 +2,14 @@
 
 import numpy as np
 from imblearn import under_sampling
+from scipy.sparse import issparse
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import _safe_indexing
+
+_BLOCK = 100  # rows whose distances to all others are held at once; only memory depends on it
+
+_MANY = 8  # columns from which plain distances are quicker; only speed depends on it
 
 
 class TomekLinks(under_sampling.TomekLinks):
@@ -46,13 +52,33 @@ class TomekLinks(under_sampling.TomekLinks):
         mutual = (nearest[nearest[known]] == known) & (codes[nearest[known]] != codes[known])
         wanted = np.isin(labels, list(self.sampling_strategy_))
         removed = known[mutual & wanted[codes[known]]]
-        self.sample_indices_ = np.setdiff1d(np.arange(len(y)), removed)
-        kept = self.sample_indices_
+        kept = self.sample_indices_ = np.setdiff1d(np.arange(len(y)), removed)
         return _safe_indexing(X, kept), _safe_indexing(y, kept)
 
 
 def _second(search, X, rows):
-    """Return the second nearest row, the first being the row itself."""
-    if not len(rows):
-        return np.empty(0, dtype=int)
-    return search.kneighbors(_safe_indexing(X, rows), return_distance=False)[:, 1]
+    """Return the second nearest row, the first being the row itself, as imbalanced-learn takes it.
+
+    With many columns plain distances are quicker than a tree; rows whose nearest is not clear
+    beyond rounding, or equal to themselves, are looked up as imbalanced-learn does.
+    """
+    place, unclear = np.zeros(len(rows), dtype=int), np.ones(len(rows), dtype=bool)
+    if not issparse(X) and X.shape[1] >= _MANY:
+        place, unclear = _plain(X, rows)
+    if unclear.any():
+        asked = _safe_indexing(X, rows[unclear])
+        place[unclear] = search.kneighbors(asked, return_distance=False)[:, 1]
+    return place
+
+
+def _plain(X, rows):
+    """Return the nearest other row, and whether another is as near."""
+    place, unclear = np.zeros(len(rows), dtype=int), np.zeros(len(rows), dtype=bool)
+    for block in np.array_split(np.arange(len(rows)), max(len(rows) // _BLOCK, 1)):
+        distance = cdist(X[rows[block]], X)
+        distance[np.arange(len(block)), rows[block]] = np.inf
+        place[block] = distance.argmin(axis=1)
+        least = distance.min(axis=1, initial=np.inf)
+        unclear[block] = (distance <= least[:, None] * (1 + 1e-9)).sum(axis=1) != 1
+        unclear[block] |= least == 0
+    return place, unclear
