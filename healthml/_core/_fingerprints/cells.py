@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+# What agreement of numbers means: within a share of the standard deviation, or of the median. Chosen
+# by judgement, not by simulation; wider readings find copies that were rounded or retyped.
 READINGS = {"exact": (0.0, 0.0), "close": (0.05, 0.0), "loose": (0.05, 0.02)}
-"""What agreement of numbers means: within a share of the standard deviation or of the median."""
-# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
-# not by simulation.
+# Values without a source were chosen by judgement, not by simulation.
 # Random pairs from which the chance of agreeing is counted; its error is below 0.5 points.
 N_PAIRS = 50_000
 

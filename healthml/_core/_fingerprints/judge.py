@@ -5,8 +5,7 @@ import numpy as np
 from healthml._core._fingerprints.cells import READINGS, share_out
 from healthml._core._fingerprints.pairs import candidates, distinct, exact_pairs
 
-# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
-# not by simulation.
+# Values without a source were chosen by judgement, not by simulation.
 # Chance that a cell agrees when two rows are the same record (m of Fellegi and Sunter). Lower
 # proposes pairs that differ more.
 SAME = 0.9

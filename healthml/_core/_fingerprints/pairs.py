@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+# Hashings of random columns for each reading of equality; chosen by judgement, not by simulation.
+# More find pairs that differ in more cells, and cost time in proportion.
 ROUNDS = {"exact": 40, "close": 20, "loose": 20}
 
 

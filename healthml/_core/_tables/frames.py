@@ -13,8 +13,7 @@ from pandas.api import types
 
 from healthml.exceptions import InputError
 
-# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
-# not by simulation.
+# Values without a source were chosen by judgement, not by simulation.
 # Whole numbers above lose digits as floats (IEEE 754).
 LARGEST_EXACT_FLOAT = 2**53
 

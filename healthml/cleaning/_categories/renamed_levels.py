@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
-# not by simulation.
+# Values without a source were chosen by judgement, not by simulation.
 # Rows that a level would have after its end, or before its beginning, by its share. Lower finds
 # rare levels, and chance.
 EXPECTED = 20

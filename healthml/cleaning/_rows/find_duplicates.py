@@ -21,7 +21,7 @@ from healthml.cleaning._rows.persons import (
 )
 from healthml.exceptions import InputError
 
-_MOST_NAMED = 5
+_MOST_NAMED = 5  # differing columns that a summary names
 
 
 def find_duplicates(

@@ -9,8 +9,7 @@ from pandas.api import types
 
 from healthml._core._knowledge import contains_word, has_word, id_hint, site_hint
 
-# Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
-# not by simulation.
+# Values without a source were chosen by judgement, not by simulation.
 # Share of different values in a column whose name says one identifier per row. Lower calls visits
 # of one patient repeated identifiers.
 MOSTLY_DISTINCT = 0.8

@@ -14,7 +14,7 @@ from healthml._core._knowledge import concept_limits
 from healthml.cleaning._units.evidence import FEWEST, ODDS, on_step
 from healthml.cleaning._units.mixture import Shape
 
-POUND, INCH = 0.45359237, 2.54
+POUND, INCH = 0.45359237, 2.54  # kilograms and centimetres, by definition
 READINGS = {  # height factor, weight factor
     ("", "[lb_av]"): (1.0, POUND),
     ("[in_i]", ""): (INCH, 1.0),

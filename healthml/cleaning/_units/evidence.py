@@ -39,7 +39,7 @@ LIKE_TEN = 0.06
 # finds, and at 2 a site whose patients are three times as ill passes for another unit. Factors that
 # sites differ by anyway (a dialysis unit's urea is three times a ward's) need more.
 APART, APART_NEAR = 2.5, 4.0
-NEAR = np.log(4.0)
+NEAR = np.log(4.0)  # log factors below are those by which sites differ anyway
 # Shares of numbers with at most so many decimals from which a column, or a set with some
 # strangers in it, is written that way.
 NEARLY_ALL_ON_STEP, MOSTLY = 0.98, 0.9
