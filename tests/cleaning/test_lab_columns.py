@@ -65,6 +65,10 @@ def test_without_a_decisive_cell_the_range_of_the_concept_decides_or_nobody():
     assert np.isnan(numbers).sum() == 180
     assert set(record["severity"]) == {"error"}
     assert record["old"].tolist() == cells * 3
+    counts = np.random.default_rng(12).integers(200, 90_000, 300)
+    _, numbers, record = read([f"{v:,}" for v in counts] + ["640", "712"] * 12, "votes")
+    assert numbers[:300] == counts.tolist()  # as decimals all would lie below the plain numbers
+    assert set(record["severity"]) == {"verify"}
     assert read(cells, "votes")[1] == cells  # not one cell is a number: text it stays
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-# What agreement of numbers means: within a share of the standard deviation, or of the median. Chosen
+# What agreement of numbers means: within a share of the standard deviation, or the median. Chosen
 # by judgement, not by simulation; wider readings find copies that were rounded or retyped.
 READINGS = {"exact": (0.0, 0.0), "close": (0.05, 0.0), "loose": (0.05, 0.02)}
 # Values without a source were chosen by judgement, not by simulation.

@@ -70,6 +70,8 @@ class LabColumn:
         Limits within which most patients lie, in the column's unit; NaN where not known.
     total : float
         What all results written like "14/15" are out of; NaN where they differ or there are none.
+    thousands_from : float
+        Smallest plain number where most cells are like "56,320" and the plain ones whole, else NaN.
     """
 
     holds: str = NUMBERS
@@ -83,6 +85,7 @@ class LabColumn:
     limits: tuple = ()
     usual: tuple = (np.nan, np.nan)
     total: float = np.nan
+    thousands_from: float = np.nan
 
 
 class Levels:
@@ -229,8 +232,8 @@ def _settle_slash(found, column):
 
 
 def _likeliest(readings, column):
-    """Return the only reading near the training values, or else within the usual limits."""
-    for limits in (_near, _usual):
+    """Return the only reading near the training values, within the usual limits, or not below."""
+    for limits in (_near, _usual, _not_below):
         kept = [reading for reading in readings if limits(reading, column)]
         if len(kept) == 1:
             return kept[0]
@@ -259,6 +262,15 @@ def _near(value, column):
 def _usual(value, column):
     """Say whether a reading lies where most patients lie, in the column's unit."""
     return column.usual[0] <= value <= column.usual[1]
+
+
+def _not_below(value, column):
+    """Say whether a reading is no smaller than the plain numbers of a column of thousands.
+
+    Where most cells are like "56,320" and the others whole numbers such as 845, those with a comma
+    are the larger ones: as decimals they would all lie below the others.
+    """
+    return value >= column.thousands_from
 
 
 def _facts(name, variable):
@@ -321,6 +333,7 @@ def _of_text(series, levels, facts, variable, mark, *, sure):
         concept=facts["concept"],
         limits=tuple((sign, _usual_limit(found, counts, sign)) for sign in "<>"),
         total=_usual_total(found, counts),
+        thousands_from=_thousands_from(found, counts, values),
     )
 
 
@@ -451,6 +464,14 @@ def _roles(numeral):
         yield "group", "," if commas else "."
     elif commas + dots and not _GROUPED.fullmatch(numeral):
         yield "decimal", "," if commas else "."
+
+
+def _thousands_from(found, counts, values):
+    """Return the smallest plain number where most cells are like "56,320", the plain ones whole."""
+    unclear = sum(counts[i] for i, f in found.items() if f.kind == "ambiguous" and f.alternatives)
+    n = sum(counts[i] for i, f in found.items() if f.kind in _NUMERIC_KINDS)
+    is_whole = len(values) >= FEWEST_DECISIVE and (values == np.floor(values)).all()
+    return float(values.min()) if is_whole and 2 * unclear > n else np.nan
 
 
 def _usual_total(found, counts):
