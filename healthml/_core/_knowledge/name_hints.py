@@ -31,7 +31,8 @@ LATER_PHRASES = _words(
 LATER_WORDS = _words(
     "los died dead mort dod expire expired dnr cost costs cst charge charges payment payments paid "
     "reimbursement billed billing claims outcome disposition drg relapse recurrence progression "
-    "complication complications censored censoring censor followup fup fatal disch dsch"
+    "complication complications censored censoring censor followup fup fatal disch dsch futime "
+    "fustat fudays lstdte lstdt lastdte lastdt lastfu"
 )
 LATER_GLUE = _words(
     "hospital hosp icu ccu unit ward ed in on at of the actual total tot sum study inpatient day "
