@@ -105,7 +105,7 @@ def test_outcomes_that_are_a_patients_own_move_among_all_patients():
 
 def test_what_cannot_move_is_refused():
     units, y = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 0, 1, 1])
-    with pytest.raises(InputError, match="cannot be dealt anew"):
+    with pytest.raises(InputError, match="cannot be permuted"):
         Exchange(y, units)
     with pytest.raises(InputError, match="measures has 'calibration_slope'"):
         permutation_test(Column(), np.zeros((9, 1)), np.arange(9) % 2, measures="calibration_slope")
