@@ -32,7 +32,10 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
 
 autosummary_generate = True
-_ROUTING = "set_fit_request set_transform_request set_score_request set_split_request"
+_ROUTING = (
+    "set_fit_request set_transform_request set_score_request set_split_request "
+    "set_fit_resample_request set_predict_request set_predict_proba_request"
+)
 autodoc_default_options = {
     "members": True,
     "show-inheritance": False,
