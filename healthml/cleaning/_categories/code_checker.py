@@ -114,10 +114,6 @@ class CodeChecker(CellCleaner):
         reverse, error); flagged are ``check_digit`` (LOINC, error), ``code_shape`` (verify) and
         ``lost_zeros`` (ICD-9 kept as a number, note).
 
-    See Also
-    --------
-    CategoryNormalizer : Spellings of categories in words.
-
     Raises
     ------
     InputError
@@ -125,6 +121,7 @@ class CodeChecker(CellCleaner):
 
     See Also
     --------
+    CategoryNormalizer : Spellings of categories in words.
     CategoryNormalizer : Levels that are words.
     ClinicalCleaner : All steps of cleaning in their order.
 
