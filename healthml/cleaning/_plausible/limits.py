@@ -80,6 +80,7 @@ def shipped_limits(measure, numbers, *, trust):
     positive = bool(measure.concept) and concept_limits(measure.concept)["hard"][0] >= 0
     heavy = measure.category not in NO_TAIL and not measure.is_percent_of_whole
     declared = measure.declared_hard
+    far, very_far = tail_reaches(ordinary, positive, (FAR, VERY_FAR), n)
     return Limits(
         hard=declared or measure.hard,
         soft=_soft(measure),
@@ -89,8 +90,8 @@ def shipped_limits(measure, numbers, *, trust):
         soft_source="declared in the schema" if measure.declared_soft else "author judgement",
         hard_any=measure.hard_any,
         soft_any=measure.soft_any,
-        far=tail_reach(ordinary, positive, FAR, n) if heavy else (np.inf, -np.inf),
-        very_far=tail_reach(ordinary, positive, VERY_FAR, n),
+        far=far if heavy else (np.inf, -np.inf),
+        very_far=very_far,
         is_set=declared is not None,
         bulk=bulk_of(ordinary),
         forgives_zero=measure.concept in STOPS and measure.offset == 0,
@@ -140,7 +141,7 @@ def ends_by_group(limits):
     return lows, np.array([max(pairs[p][1] for p in group) for group in GROUPS])
 
 
-def tail_reach(values, positive, times, n=1):
+def tail_reaches(values, positive, times, n=1):
     """Return how far a column's own tail reaches: beyond it a value stands apart.
 
     Parameters
@@ -149,31 +150,36 @@ def tail_reach(values, positive, times, n=1):
         Ordinary values.
     positive : bool
         Whether the measure has no negative values; then the tail is measured on the log scale.
-    times : float
+    times : sequence of float
         Standard deviations, as the 5th and 95th percentile tell them on each side.
     n : int, default=1
         Values that the column has, of which none should lie beyond by chance.
 
     Returns
     -------
-    tuple of float
+    list of tuple of float
+        Lower and upper end for each of `times`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from healthml.cleaning._plausible.limits import tail_reach
-    >>> [round(float(end)) for end in tail_reach(np.arange(90, 111), False, 5)]
-    [73, 127]
+    >>> from healthml.cleaning._plausible.limits import tail_reaches
+    >>> [[round(end) for end in ends] for ends in tail_reaches(np.arange(90, 111), False, [5, 7])]
+    [[73, 127], [62, 138]]
     """
     values = values[values > 0] if positive else values
+    least = np.nextafter(0, 1) if positive else -np.inf
     if len(values) < FEWEST:
-        return (np.nextafter(0, 1) if positive else -np.inf, np.inf)
+        return [(least, np.inf)] * len(times)
     scaled = np.log(values) if positive else values
     low, middle, high = np.quantile(scaled, [0.05, 0.5, 0.95])
-    reach = max(times, -ndtri(0.05 / max(n, len(values)))) / ndtri(0.95)
-    ends = (middle - reach * (middle - low), middle + reach * (high - middle))
-    ends = tuple(float(np.exp(min(end, 700))) if positive else float(end) for end in ends)
-    return (max(ends[0], np.nextafter(0, 1)), ends[1]) if positive else ends
+    by_chance, found = -ndtri(0.05 / max(n, len(values))), []
+    for deviations in times:
+        reach = max(deviations, by_chance) / ndtri(0.95)
+        ends = (middle - reach * (middle - low), middle + reach * (high - middle))
+        ends = [float(np.exp(min(end, 700))) if positive else float(end) for end in ends]
+        found.append((max(ends[0], least), ends[1]))
+    return found
 
 
 def bulk_of(values, share=0.99):
