@@ -121,7 +121,6 @@ class CodeChecker(CellCleaner):
 
     See Also
     --------
-    CategoryNormalizer : Spellings of categories in words.
     CategoryNormalizer : Levels that are words.
     ClinicalCleaner : All steps of cleaning in their order.
 
