@@ -1,88 +1,23 @@
 """The same row labels in another order are refused at every door, and nothing else is."""
 
 import inspect
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 import healthml
-from healthml import cleaning, explanation, fairness, imputation, metrics, reporting, validation
+from healthml import metrics, validation
 from healthml._core._checks import check_alignment
 from healthml.exceptions import InputError
 
-N = 240
-RNG = np.random.default_rng(0)
-LABELS = [f"row{k}" for k in range(N)]
-X = pd.DataFrame({"age": RNG.normal(60, 10, N), "lab": RNG.normal(size=N)}, index=LABELS)
-RISK = pd.Series(1 / (1 + np.exp(-X["lab"])), index=LABELS)
-Y = pd.Series((RNG.random(N) < RISK).astype(int), index=LABELS)
-PATIENT = pd.Series(np.arange(N) // 2, index=LABELS)
-SITE = pd.Series(np.repeat(["a", "b", "c"], N // 3), index=LABELS)
-TIME = pd.Series(np.arange(N), index=LABELS)
-HOLES = X.mask(pd.DataFrame(RNG.random((N, 2)) < 0.2, index=LABELS, columns=X.columns))
-VALUES = {
-    "X": X, "y": Y, "y_true": Y, "y_proba": RISK, "proba": RISK, "y_proba_1": RISK,
-    "y_proba_2": RISK, "groups": PATIENT, "site": SITE, "time": TIME, "score": RISK,
-    "sample_weight": pd.Series(1.0, index=LABELS), "sensitive_features": SITE.to_frame("site"),
-    "by": SITE, "demographics": X[["age"]], "where": HOLES.isna(), "missing": HOLES.isna(),
-}  # fmt: skip
-MODEL = LogisticRegression()
-OTHERS = {
-    "estimator": MODEL, "model": None, "imputer": imputation.ChainedImputer(m=2),
-    "models": {"a": MODEL, "b": MODEL}, "imputers": {"a": imputation.ChainedImputer(m=1)},
-    "threshold": 0.3, "reasons": {"none": [0]}, "columns": ["age"],
-    "splitter": validation.PatientTimeSplit(np.arange(N)), "analysis": "logit", "column": "lab",
-    "cv": validation.PatientTimeSplit(np.arange(N)), "deltas": [0.0], "path": None,
-    "true_positive": 1, "false_positive": 1, "max_fpr": 0.5, "min_sensitivity": 0.5,
-}  # fmt: skip
-BECOME_PRIVATE = ("screen_columns", "event_free_strata")  # they serve check_leakage alone
+sys.path.insert(0, str(Path(__file__).parent))
+from doors import DOORS, HOLES, LABELS, PATIENT, RISK, SITE, TIME, VALUES, N, X, Y, call, rows_of
 
-
-def _rows_of(function):
-    return [name for name in inspect.signature(function).parameters if name in VALUES]
-
-
-def _doors():
-    """Every public function that takes two or more things with one value for each row."""
-    for room in (healthml, cleaning, metrics, validation, imputation, explanation, fairness):
-        for name in room.__all__:
-            door = getattr(room, name)
-            if name in BECOME_PRIVATE:
-                continue
-            if inspect.isfunction(door) and len(_rows_of(door)) > 1:
-                yield f"{room.__name__}.{name}", door
-    yield "reporting.table_one", reporting.table_one
-    for name, owner in {
-        "ChainedImputer": imputation.ChainedImputer(include_outcome=True),
-        "MultiplyImputedClassifier": imputation.MultiplyImputedClassifier(MODEL, m=2),
-        "MissingIndicators": imputation.MissingIndicators(),
-        "LabelAudit": cleaning.LabelAudit(MODEL),
-        "ShrunkenClassifier": validation.ShrunkenClassifier(MODEL),
-    }.items():
-        yield f"{name}.fit", owner.fit
-    yield (
-        "ChainedImputer.fit_transform_multiple",
-        imputation.ChainedImputer().fit_transform_multiple,
-    )
-
-
-DOORS = dict(_doors())
-PAIRS = [(name, moved) for name, door in DOORS.items() for moved in _rows_of(door)]
-
-
-def _call(door, **moved):
-    given = {name: VALUES[name] for name in _rows_of(door)}
-    if {"X", "missing"} <= set(given):
-        given["X"] = HOLES
-    needed = [p.name for p in inspect.signature(door).parameters.values() if p.default is p.empty]
-    if "cost_ratio" in inspect.signature(door).parameters:
-        given["cost_ratio"] = 2.0
-        needed = []
-    given |= {name: OTHERS[name] for name in needed if name in OTHERS}
-    return door(**(given | moved))
+PAIRS = [(name, moved) for name, door in DOORS.items() for moved in rows_of(door)]
 
 
 @pytest.mark.parametrize(("name", "moved"), PAIRS, ids=[f"{a}-{b}" for a, b in PAIRS])
@@ -90,7 +25,7 @@ def test_rows_in_another_order_are_refused_at_every_door(name, moved):
     door = DOORS[name]
     shuffled = {moved: VALUES[moved].sample(frac=1, random_state=1)}
     with pytest.raises(InputError, match="in another order") as error:
-        _call(door, **shuffled)
+        call(door, **shuffled)
     assert ".index] if the labels are right" in str(error.value)
     assert ".to_numpy() if the positions are" in str(error.value)
     assert "row1" not in str(error.value)
@@ -107,7 +42,7 @@ NEEDED = {
     "healthml.metrics.compare_performance": {"y_proba": {"a": RISK, "b": RISK / 2}},
     "healthml.imputation.compare_imputers": {"X": HOLES},
 }
-WITH_PATIENTS = [name for name, door in DOORS.items() if "groups" in _rows_of(door)]
+WITH_PATIENTS = [name for name, door in DOORS.items() if "groups" in rows_of(door)]
 
 
 @pytest.mark.parametrize("name", WITH_PATIENTS)
@@ -118,7 +53,7 @@ def test_identifiers_that_floats_cannot_hold_are_refused_at_every_door(name):
     if "weight_type" in inspect.signature(DOORS[name]).parameters:
         options["sample_weight"] = None
     with pytest.raises(InputError, match=r"floats beyond 2\*\*53") as error:
-        _call(DOORS[name], **options)
+        call(DOORS[name], **options)
     assert "9007" not in str(error.value)
 
 

@@ -47,8 +47,8 @@ RIGHTMOST = {"__init__", "__main__"}  # the doors of the house open on every roo
 FLOORS = {
     "_core": (
         ("_contingency", "_displays", "_findings", "_intervals", "_knowledge", "_numerics"),
-        ("_parallel", "_release", "_routing", "_tables"),
-        ("_checks", "_fingerprints", "_recalibration", "_results"),
+        ("_parallel", "_release", "_tables"),
+        ("_checks", "_fingerprints", "_recalibration", "_results", "_routing"),
         ("_paired",),
         ("_bootstrap", "_inputs"),
         ("_sample",),

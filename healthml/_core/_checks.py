@@ -185,6 +185,51 @@ def check_groups(groups, n, name="groups"):
         ) from None
 
 
+def as_numbers(values, name):
+    """Return anything array-like as floats; text that is no number is refused without the text.
+
+    Parameters
+    ----------
+    values : array-like
+        Numbers, or text of numbers; None is missing.
+    name : str
+        What they are called in the message.
+
+    Returns
+    -------
+    ndarray of float
+
+    Raises
+    ------
+    InputError
+        With the position of the first that is no number.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import as_numbers
+    >>> as_numbers(["0.5", 2], "sample_weight")
+    array([0.5, 2. ])
+    """
+    if isinstance(values, pd.Series | pd.api.extensions.ExtensionArray):
+        values = np.asarray(values, dtype=object) if values.dtype.kind not in "biuf" else values
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        pass
+    try:
+        cells = np.asarray(values, dtype=object)
+    except ValueError:
+        raise InputError(f"{name} has rows of different lengths; pass one number each.") from None
+    numbers, is_text = parse_numbers(pd.Series(cells.ravel(), dtype=object))
+    wrong = np.flatnonzero(is_text)
+    if wrong.size or numbers.isna().all():
+        where = f", the first at position {wrong[0]}" if wrong.size else ""
+        raise InputError(
+            f"{name} has {wrong.size} values that are no numbers{where}; pass numbers."
+        )
+    return numbers.to_numpy(dtype=float).reshape(cells.shape)
+
+
 def refuse_inexact(values, name="groups"):
     """Raise InputError where identifiers are floats so large that neighbours have become one.
 

@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from healthml._core._checks import check_alignment, check_event, check_proba
+from healthml._core._checks import as_numbers, check_alignment, check_event, check_proba
 from healthml.exceptions import InputError, OutcomeError
 
 EPSILON = 1e-8
@@ -61,7 +61,7 @@ def check_weight(sample_weight, event, *, both_classes=True):
     """Return weights as floats, ones when None; both classes need some weight."""
     if sample_weight is None:
         return np.ones(len(event))
-    weight = np.asarray(sample_weight, dtype=float)
+    weight = as_numbers(sample_weight, "sample_weight")
     if weight.shape != event.shape:
         raise InputError(
             f"sample_weight has shape {weight.shape} where y_true has {event.shape}; "

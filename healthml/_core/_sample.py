@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from healthml._core._checks import check_alignment, check_event, check_groups
+from healthml._core._checks import as_numbers, check_alignment, check_event, check_groups
 from healthml._core._inputs import (
     check_outcome,
     check_risks,
@@ -151,7 +151,7 @@ def check_weight_type(sample_weight, weight_type):
             f"weight_type is {weight_type!r}; say what sample_weight is: 'frequency' (so many "
             "equal rows) or 'sampling' (inverse probability of being sampled)."
         )
-    weight = np.asarray(sample_weight, dtype=float)
+    weight = as_numbers(sample_weight, "sample_weight")
     if weight_type == "frequency" and (weight != np.floor(weight)).any():
         first = int(np.flatnonzero(weight != np.floor(weight))[0])
         raise InputError(

@@ -16,6 +16,7 @@ from healthml._core._numerics import cluster_variance
 from healthml._core._paired import auroc_influence
 from healthml._core._parallel import run_parallel
 from healthml._core._results import Result
+from healthml._core._routing import hiding_cells
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 from healthml.validation._scoring import predict_risk
@@ -194,8 +195,9 @@ def _shuffled_risks(task):
     """Return the risks of the rows left out: as they are, then with each column shuffled."""
     estimator, frame, y, train, rows, seed = task
     rng = np.random.RandomState(seed)
-    model = clone(estimator).fit(frame.iloc[train], y[train])
-    test = frame.iloc[rows]
+    model, test = clone(estimator), frame.iloc[rows]
+    with hiding_cells(frame, model):
+        model.fit(frame.iloc[train], y[train])
     risks = [predict_risk(model, test)]
     step = max(1, _ROWS_AT_ONCE // max(len(rows), 1))
     for start in range(0, frame.shape[1], step):

@@ -174,8 +174,8 @@ def test_separation_gives_finite_moderate_models():
     done = imputer.transform(table)
     hidden = table["sign"].isna() & (np.abs(x) > 0.5)
     assert (done["sign"] == np.where(x > 0, "plus", "minus"))[hidden].mean() > 0.95
-    assert np.isfinite(imputer.chains_[0][1].model.drawn).all()
-    assert np.abs(imputer.chains_[0][1].model.estimate).max() < 50
+    assert np.isfinite(imputer._chains[0][1].model.drawn).all()
+    assert np.abs(imputer._chains[0][1].model.estimate).max() < 50
 
 
 def test_more_columns_than_rows():
@@ -396,3 +396,37 @@ def test_whole_numbers_from_polars_stay_on_those_observed():
     full = ChainedImputer(random_state=0).fit_transform(table)
     assert full.schema["stage"] == pl.Int64
     assert set(full["stage"]) <= set(table["stage"].drop_nulls())
+
+
+def trees_of(table, **options):
+    """Return how many columns the default draws by trees, that is, where it found products."""
+    plan = ChainedImputer(m=1, n_iter=1, random_state=0, **options).fit(table).plan_
+    return sum(type(method).__name__ == "Cart" for method in plan.methods.values())
+
+
+@pytest.mark.parametrize("kind", ["bootstrap", "tripled", "near visits", "patients"])
+def test_copies_and_visits_nearly_equal_are_no_information(kind):
+    """Noise, whose rows come more than once: 0 to 2 columns of 16, not nearly all."""
+    rng = np.random.default_rng(5)
+    X = pd.DataFrame(rng.normal(size=(300, 16))).rename(columns="c{}".format)
+    X = X.mask(rng.random(X.shape) < 0.02)
+    options = {}
+    if kind == "bootstrap":
+        table = X.iloc[rng.integers(0, 300, 300)].reset_index(drop=True)
+    elif kind == "tripled":
+        table = pd.concat([X] * 3, ignore_index=True)
+    else:
+        visits = [X + rng.normal(0, 0.01, X.shape) for _ in range(4)]
+        table = pd.concat(visits, ignore_index=True)
+    if kind == "patients":
+        table, options = table.assign(patient=np.tile(np.arange(300), 4)), {"patient": "patient"}
+    assert trees_of(table, **options) <= 2
+
+
+def test_a_product_that_is_there_is_found_in_copies_too():
+    rng = np.random.default_rng(6)
+    table = pd.DataFrame(rng.normal(size=(600, 4)), columns=list("abcd"))
+    table["q"] = table["a"] * table["b"] + 0.3 * rng.normal(size=600)
+    table.loc[::5, "q"] = np.nan
+    assert trees_of(table) == 1
+    assert trees_of(table.iloc[rng.integers(0, 600, 600)].reset_index(drop=True)) == 1

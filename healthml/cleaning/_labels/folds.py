@@ -8,6 +8,7 @@ from sklearn.utils import _safe_indexing
 
 from healthml._core._checks import check_patient_cv
 from healthml._core._parallel import run_parallel
+from healthml._core._routing import hiding_cells
 from healthml.exceptions import InputError
 
 
@@ -139,6 +140,7 @@ class OutOfFold:
         train, test = task
         params = {name: _safe_indexing(value, train) for name, value in self.fit_params.items()}
         model = clone(self.estimator)
-        model.fit(_safe_indexing(self.X, train), self.event[train], **params)
-        place = list(model.classes_).index(1)
-        return model.predict_proba(_safe_indexing(self.X, test))[:, place]
+        with hiding_cells(self.X, model):
+            model.fit(_safe_indexing(self.X, train), self.event[train], **params)
+            risks = model.predict_proba(_safe_indexing(self.X, test))
+        return risks[:, list(model.classes_).index(1)]

@@ -1,8 +1,8 @@
 """The conversion of one concept's values from one unit to another."""
 
-import numpy as np
 import pandas as pd
 
+from healthml._core._checks import as_numbers
 from healthml._core._knowledge import (
     between_units,
     concept_limits,
@@ -56,11 +56,11 @@ def convert(values, concept, from_unit, to_unit):
     name = _concept(concept)
     source, target = (_known_unit(name, unit) for unit in (from_unit, to_unit))
     if isinstance(values, pd.Series):
-        numbers = values.to_numpy(dtype=float, na_value=np.nan)
+        numbers = as_numbers(values, "values")
         return pd.Series(
             between_units(numbers, source, target), index=values.index, name=values.name
         )
-    out = between_units(values, source, target)
+    out = between_units(as_numbers(values, "values"), source, target)
     return float(out) if out.ndim == 0 else out
 
 

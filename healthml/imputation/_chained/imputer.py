@@ -242,9 +242,9 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         rows, new = self._new_rows(frame, y)
         supports = None
         if self.strategy == "draw":
-            filled, supports = self._drawn(rows, 0), self.supports_
+            filled, supports = self._drawn(rows, 0), self._supports
         else:
-            found = rows.mean(self.mean_models_, self.n_iter)
+            found = rows.mean(self._mean_models, self.n_iter)
             filled = {j: (rows.rows[j], self._middle(j, cells)) for j, cells in found.items()}
         self._note(rows, new)
         return self._completed(X, frame, filled, supports)
@@ -266,7 +266,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         rows, new = self._new_rows(frame, y)
         self._note(rows, new)
         tables = (self._drawn(rows, k) for k in range(self.m))
-        return [self._completed(X, frame, filled, self.supports_) for filled in tables]
+        return [self._completed(X, frame, filled, self._supports) for filled in tables]
 
     def plot_trace(self, ax=None):
         """Draw the mean of the imputed cells of each column against the round, a line per chain.
@@ -322,17 +322,17 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tasks = [(self.plan_, values, missing, (self.seed_, k), self.n_iter) for k in range(self.m)]
         options = {"n_jobs": self.n_jobs, "verbose": self.verbose, "what": "chains"}
         found = run_parallel(_run_chain, tasks, **options)
-        self.chains_ = [fitted for fitted, _, _ in found]
+        self._chains = [fitted for fitted, _, _ in found]
         self._last_ = [last for _, last, _ in found]
         counts = [int(missing[j].sum()) for j in self.plan_.sequence]
         self._traced_ = {"traces": np.stack([one for *_, one in found]), "n_missing": counts}
-        self.start_ = [
+        self._start = [
             _start(c, v, m) for c, v, m in zip(self.columns_, values, missing, strict=True)
         ]
         nothing = np.zeros(len(self.columns_), dtype=np.int64)
         self._noted_ = {"n_imputed": nothing, "n_new_levels": nothing}
-        self.supports_ = self._donor_values(frame)
-        self.mean_models_ = mean_models(self.plan_, self.chains_)
+        self._supports = self._donor_values(frame)
+        self._mean_models = mean_models(self.plan_, self._chains)
         return frame
 
     def _check_parameters(self):
@@ -357,10 +357,10 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _new_rows(self, frame, y):
         check_alignment(X=frame, y=y)
         values, missing, new = read_columns(self.columns_, self._with_outcome(frame, y))
-        return NewRows(self.plan_, values, missing, self.start_), new
+        return NewRows(self.plan_, values, missing, self._start), new
 
     def _drawn(self, rows, chain):
-        found = rows.draw(self.chains_[chain], self.n_iter, self.seed_, chain)
+        found = rows.draw(self._chains[chain], self.n_iter, self.seed_, chain)
         return {j: (rows.rows[j], cells) for j, cells in found.items()}
 
     def _middle(self, j, cells):
@@ -379,7 +379,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         found = {}
         for j in self._on_donors():
             column = self.columns_[j]
-            kept = [one[j].cells for one in self.chains_ if hasattr(one[j], "cells")]
+            kept = [one[j].cells for one in self._chains if hasattr(one[j], "cells")]
             if column.name in frame and column.support is None and kept:
                 every = observed_support(column, frame[column.name])
                 found[j] = np.unique(as_observed(column, np.unique(np.concatenate(kept)), every))

@@ -1,6 +1,7 @@
 """From what a user asks to a plan: methods, predictors, order, bounds, passive columns."""
 
 from collections.abc import Mapping
+from functools import cached_property, partial
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -8,7 +9,7 @@ from sklearn.base import BaseEstimator
 from healthml.exceptions import InputError
 from healthml.imputation._chained.chain import Plan
 from healthml.imputation._chained.predictors import choose_predictors
-from healthml.imputation._chained.products import NO_PAIRS, choose_pairs, choose_squares
+from healthml.imputation._chained.products import NO_PAIRS, choose_pairs, choose_squares, units_of
 from healthml.imputation._draws import PMM, Constant, Levels, Norm, RandomIntercept
 from healthml.imputation._table import BOOLEAN, GROUP, NOMINAL, ORDERED
 
@@ -49,12 +50,13 @@ def make_plan(columns, values, missing, asked):
     drawn = [j for j in range(len(columns)) if j not in passive and j != group]
     methods = {j: _method(columns[j], asked) for j in drawn}
     predictors = _predictors(columns, values, missing, passive, group, asked)
-    pairs, chosen = _pairs(columns, values, missing, predictors, methods, asked)
+    units = _Units(columns, values, missing, group)
+    pairs, chosen = _pairs(columns, values, missing, predictors, methods, asked, units)
     if chosen and len(values[0]) <= MOST_FOR_TREES:
         methods.update({j: _trees("cart") for j in chosen})
         pairs, chosen = NO_PAIRS, {}
     pairs, chosen = _with_squares(
-        pairs, chosen, columns, values, missing, predictors, methods, asked
+        pairs, chosen, columns, values, missing, predictors, methods, asked, units
     )
     sequence = _sequence(asked.sequence, names, missing, passive)
     bounds = _bounds(asked.bounds, columns, names)
@@ -75,15 +77,35 @@ def automatic_columns(names, asked):
     return set(names) if wanted == "auto" else set()
 
 
-def _pairs(columns, values, missing, predictors, methods, asked):
+class _Units:
+    """The unit of each row, looked for only where a term was found that copies may have made."""
+
+    def __init__(self, *rows):
+        self.rows = rows
+
+    @cached_property
+    def unit(self):
+        """Patients or clusters of copies; None where every row is a unit."""
+        return units_of(*self.rows)
+
+    def confirmed(self, choose, found, is_any):
+        """Return what was found, chosen again from one row of each unit if there are copies."""
+        return choose(self.unit) if is_any and self.unit is not None else found
+
+
+def _pairs(columns, values, missing, predictors, methods, asked, units):
     targets = _open_to_choice(PMM, columns, methods, asked)
-    return choose_pairs(columns, values, missing, predictors, targets)
+    choose = partial(choose_pairs, columns, values, missing, predictors, targets)
+    found = choose()
+    return units.confirmed(choose, found, bool(found[1]))
 
 
-def _with_squares(pairs, chosen, columns, values, missing, predictors, methods, asked):
+def _with_squares(pairs, chosen, columns, values, missing, predictors, methods, asked, units):
     """Return the products and those that predict single columns, squares for levels added."""
     targets = {j: methods[j].ordered for j in _open_to_choice(Levels, columns, methods, asked)}
-    squares = choose_squares(columns, values, missing, predictors, targets)
+    choose = partial(choose_squares, columns, values, missing, predictors, targets)
+    squares = choose()
+    squares = units.confirmed(choose, squares, bool(squares))
     every = [tuple(pair) for pair in pairs.tolist()]
     for j, places in squares.items():
         every += [(place, place) for place in places if (place, place) not in every]

@@ -1,7 +1,9 @@
 """Squares and products that the models of single columns need, chosen once, at fit."""
 
 import numpy as np
+import pandas as pd
 
+from healthml._core._fingerprints import duplicate_clusters
 from healthml.imputation._draws import draw_nominal, draw_ordered
 
 # Columns of the design up to which products are looked for. 30 columns have 465 products; their
@@ -26,7 +28,42 @@ MOST_TERMS = 4
 NO_PAIRS = np.empty((0, 2), dtype=np.int64)
 
 
-def choose_pairs(columns, values, missing, predictors, targets):
+def units_of(columns, values, missing, group):
+    """Return the unit of each row: the patient, or the rows that are copies of each other, nearly.
+
+    A criterion counts rows as so much information. Copies (a bootstrap sample, a join) and visits
+    that are nearly equal bring none, and terms found in them are noise repeated.
+
+    Parameters
+    ----------
+    columns : list of Coded
+    values, missing : list of ndarray
+        Cells as `Coded.read` gives them, and which are missing.
+    group : int or None
+        Column of the groups. They are the units where they are many; rows are, in few sites.
+
+    Returns
+    -------
+    ndarray of int or None
+        None where every row is a unit of its own.
+    """
+    width = 1 + sum(column.width for column in columns)
+    if group is not None and len(columns[group].levels) >= max(LEAST_ROWS, 5 * width):
+        return values[group].astype(np.int64)
+    own = [j for j in range(len(columns)) if j != group]
+    cells = {j: np.where(missing[j], np.nan, values[j]) for j in own}
+    unit = duplicate_clusters(pd.DataFrame(cells).rename(columns=str)).near_id
+    return unit if len(np.unique(unit)) < len(unit) else None
+
+
+def _one_of_each(rows, unit):
+    """Return the first row of each unit."""
+    if unit is None:
+        return rows
+    return rows[np.sort(np.unique(unit[rows], return_index=True)[1])]
+
+
+def choose_pairs(columns, values, missing, predictors, targets, unit=None):
     """Return products of columns of the design that predict incomplete columns.
 
     The rows without a gap are regressed, column by column, and a product enters where it lowers
@@ -41,6 +78,8 @@ def choose_pairs(columns, values, missing, predictors, targets):
         Columns of the design that predict each column, intercept first.
     targets : list of int
         Columns that products may predict.
+    unit : ndarray of int, optional
+        Unit of each row, as `units_of` gives it; one row of each counts.
 
     Returns
     -------
@@ -55,7 +94,7 @@ def choose_pairs(columns, values, missing, predictors, targets):
     """
     nothing = NO_PAIRS, {}
     width = 1 + sum(column.width for column in columns)
-    rows = np.flatnonzero(~np.any(missing, axis=0))
+    rows = _one_of_each(np.flatnonzero(~np.any(missing, axis=0)), unit)
     if width > MOST_COLUMNS or len(rows) < max(LEAST_ROWS, 5 * width):
         return nothing
     rows = rows[:: -(-len(rows) // MOST_ROWS)]
@@ -119,7 +158,7 @@ def _without(base, Y):
     return Y - base @ (base.T @ Y)
 
 
-def choose_squares(columns, values, missing, predictors, targets):
+def choose_squares(columns, values, missing, predictors, targets, unit=None):
     """Return the numbers whose squares predict incomplete columns of levels.
 
     A number is tried in the rows in which it and the levels are observed, gaps of the others
@@ -135,6 +174,8 @@ def choose_squares(columns, values, missing, predictors, targets):
         Columns of the design that predict each column, intercept first.
     targets : dict of int to bool
         Columns of levels -> whether their model is the one for ordered levels.
+    unit : ndarray of int, optional
+        As in `choose_pairs`.
 
     Returns
     -------
@@ -158,7 +199,7 @@ def choose_squares(columns, values, missing, predictors, targets):
     found = {}
     for j, is_ordered in targets.items():
         inside = [k for k in numbers if columns[k].cols[0] in predictors[j]]
-        trial = _Trial(Z, columns, values, missing, j, predictors[j], is_ordered)
+        trial = _Trial(Z, columns, values, missing, j, predictors[j], is_ordered, unit)
         chosen = _forward_squares(inside, trial.gain)
         if chosen:
             found[j] = [int(columns[k].cols[0]) for k in chosen]
@@ -168,7 +209,7 @@ def choose_squares(columns, values, missing, predictors, targets):
 class _Trial:
     """The logistic regression of one column of levels, to which squares are added."""
 
-    def __init__(self, Z, columns, values, missing, j, predictors, is_ordered):
+    def __init__(self, Z, columns, values, missing, j, predictors, is_ordered, unit):
         self.Z = Z
         self.columns = columns
         self.codes = values[j]
@@ -176,6 +217,7 @@ class _Trial:
         self.j = j
         self.predictors = predictors
         self.is_ordered = is_ordered
+        self.unit = unit
         self.n_terms = 1 if is_ordered else len(columns[j].levels) - 1
         self.without = {}  # fits to which a square is added
 
@@ -183,6 +225,7 @@ class _Trial:
         """Return by how much the square of number k, after others, lowers the criterion."""
         used = [*before, k]
         rows = np.flatnonzero(~np.any([self.missing[c] for c in (self.j, *used)], axis=0))
+        rows = _one_of_each(rows, self.unit)
         if len(rows) < max(LEAST_ROWS, 5 * self.Z.shape[1]):
             return 0.0
         rows = rows[:: -(-len(rows) // MOST_ROWS)]

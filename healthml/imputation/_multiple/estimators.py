@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, inde
 from healthml._core._checks import check_alignment, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
 from healthml._core._parallel import run_parallel
-from healthml._core._routing import RoutesFit, inner_fit_params
+from healthml._core._routing import RoutesFit, hiding_cells, inner_fit_params
 from healthml.exceptions import InputError
 from healthml.imputation._chained import ChainedImputer
 from healthml.imputation._multiple.spread import coef_table, spread_table
@@ -371,7 +371,8 @@ class MultiplyImputedRegressor(RegressorMixin, _MultiplyImputed):
 
 def _fit_one(task):
     model, table, y, params = task
-    return model.fit(table, y, **params)
+    with hiding_cells(table, model):
+        return model.fit(table, y, **params)
 
 
 def _seeded(model, seed):

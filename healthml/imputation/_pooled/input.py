@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from healthml._core._checks import as_numbers
 from healthml.exceptions import InputError
 
 
@@ -58,7 +59,7 @@ def _rows(estimates):
         estimates = pd.DataFrame([series.rename(None) for series in estimates])
     if isinstance(estimates, pd.DataFrame):
         return estimates.to_numpy(dtype=float), [str(c) for c in estimates.columns]
-    Q = np.asarray(estimates, dtype=float)
+    Q = as_numbers(estimates, "estimates")
     if Q.ndim == 1 and len(Q):
         return Q[:, None], ["estimate"]
     if Q.ndim != 2 or not Q.size:
@@ -80,16 +81,16 @@ def _spreads(variances, names):
         variances = [_in_order(part, names) for part in variances]
     if isinstance(variances, pd.DataFrame) and names is not None:
         variances = variances.rename(columns=str).reindex(columns=names)
-    return np.asarray(variances, dtype=float)
+    return as_numbers(variances, "variances")
 
 
 def _in_order(part, names):
     if isinstance(part, pd.DataFrame):
         part = part.rename(index=str, columns=str)
-        return part.reindex(index=names, columns=names).to_numpy(dtype=float)
+        return as_numbers(part.reindex(index=names, columns=names), "variances")
     if isinstance(part, pd.Series):
-        return part.rename(index=str).reindex(names).to_numpy(dtype=float)
-    return np.asarray(part, dtype=float)
+        return as_numbers(part.rename(index=str).reindex(names), "variances")
+    return as_numbers(part, "variances")
 
 
 def _check_numbers(Q, within):

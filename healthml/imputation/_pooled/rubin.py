@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from healthml._core._checks import as_numbers
 from healthml._core._intervals import check_confidence_level
 from healthml.exceptions import InputError, SingleImputationWarning
 from healthml.imputation._pooled.input import diagonal, read_estimates
@@ -136,7 +137,7 @@ def pool_r_squared(r_squared, n_samples, *, confidence_level=0.95, se_precision=
     >>> pool_r_squared([0.42, 0.39, 0.45], 120).table["estimate"].round(3).tolist()
     [0.42]
     """
-    r_squared = np.asarray(r_squared, dtype=float)
+    r_squared = as_numbers(r_squared, "r_squared")
     bad = np.flatnonzero(~((r_squared >= 0) & (r_squared < 1)))
     if len(bad):
         raise InputError(f"r_squared at position {bad[0]} is not from 0 to below 1.")

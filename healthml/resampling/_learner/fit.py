@@ -9,7 +9,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
 from healthml._core._parallel import seeded
-from healthml._core._routing import fit_keyword
+from healthml._core._routing import fit_keyword, hiding_cells
 from healthml.exceptions import InputError
 from healthml.resampling._learner.kinds import CLASS_WEIGHT, last_step, samplers_of
 from healthml.resampling._learner.rows import resampled_rows
@@ -66,7 +66,8 @@ class Learner:
         """Resample the training rows, fit a copy, predict the other rows."""
         model = seeded(clone(self.estimator), task.seed)
         X, y, params = self._training_rows(model, task)
-        model.fit(X, y, **params)
+        with hiding_cells(X, model):
+            model.fit(X, y, **params)
         prevalence = self._seen(model, y, params)
         risk = None
         if task.test is not None:

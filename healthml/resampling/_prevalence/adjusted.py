@@ -8,7 +8,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
 
 from healthml._core._checks import check_event, check_groups
-from healthml._core._routing import RoutesFit, inner_fit_params
+from healthml._core._routing import RoutesFit, hiding_cells, inner_fit_params
 from healthml.exceptions import OutcomeError
 from healthml.resampling._learner import event_risk
 from healthml.resampling._prevalence.correction import check_prevalence, prevalence_correction
@@ -91,7 +91,8 @@ class PrevalenceAdjustedClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixi
         self.to_prevalence_ = self.from_prevalence_
         if self.prevalence is not None:
             self.to_prevalence_ = check_prevalence(self.prevalence, "prevalence")
-        self.estimator_ = clone(self.estimator).fit(X, self.classes_[event], **inner)
+        with hiding_cells(X, self.estimator):
+            self.estimator_ = clone(self.estimator).fit(X, self.classes_[event], **inner)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))

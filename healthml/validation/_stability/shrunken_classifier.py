@@ -16,7 +16,7 @@ from healthml._core._checks import (
 )
 from healthml._core._inputs import log_odds
 from healthml._core._recalibration import Recalibration, fit_recalibration
-from healthml._core._routing import RoutesFit
+from healthml._core._routing import RoutesFit, hiding_cells
 from healthml.exceptions import OutcomeError
 from healthml.validation._refits import Procedure, predict_risk
 
@@ -182,7 +182,8 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
             own = {name: _safe_indexing(value, rows) for name, value in params.items()}
             part, outcome = _safe_indexing(X, rows), event[rows]
             own |= procedure.fit_params(model, part, outcome, rows)
-            return model.fit(part, outcome, **own)
+            with hiding_cells(X, model):
+                return model.fit(part, outcome, **own)
 
         return fits
 
