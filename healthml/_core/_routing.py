@@ -239,10 +239,13 @@ def _cells(X):
     texts, numbers = set(), set()
     for position in range(frame.shape[1]):
         column = frame.iloc[:, position].dropna()
+        if pd.api.types.infer_dtype(column) == "complex":
+            continue  # no estimator takes them, and the message says so
         number, is_text = parse_numbers(column)
         texts |= {str(cell) for cell in column[is_text].astype(str).unique()}
         numbers |= set(number.dropna().unique())
-    return texts - {""}, {n for n in numbers if not (0 <= n <= 10 and n == int(n))}
+    infinite = {"inf", "-inf"}  # numbers that are no plain number to `parse_numbers`
+    return texts - infinite - {""}, {n for n in numbers if not (0 <= n <= 10 and n == int(n))}
 
 
 def _text_columns(X):

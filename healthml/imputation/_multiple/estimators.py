@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, Reg
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
 
-from healthml._core._checks import check_alignment, check_groups, check_random_seeds
+from healthml._core._checks import as_numbers, check_alignment, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
 from healthml._core._parallel import run_parallel
 from healthml._core._routing import RoutesFit, hiding_cells, inner_fit_params
@@ -58,7 +58,7 @@ class _MultiplyImputed(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         if groups is not None:
             check_groups(groups, len(y))
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X)
+            sample_weight = _check_sample_weight(as_numbers(sample_weight, "sample_weight"), X)
         params = inner_fit_params(self, groups=groups, sample_weight=sample_weight, **params)
         if hasattr(imputer, "fit_transform_multiple"):
             tables = imputer.fit_transform_multiple(X)

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import as_numbers, check_event, check_groups
 from healthml._core._routing import RoutesFit, hiding_cells, inner_fit_params
 from healthml.exceptions import OutcomeError
 from healthml.resampling._learner import event_risk
@@ -83,7 +83,9 @@ class PrevalenceAdjustedClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixi
         X, event = indexable(X, event)
         groups = None if groups is None else check_groups(groups, len(event))
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            sample_weight = _check_sample_weight(
+                as_numbers(sample_weight, "sample_weight"), X, ensure_non_negative=True
+            )
             if len(np.unique(event[sample_weight > 0])) < 2:
                 raise OutcomeError("y has one class only among rows with a positive sample_weight.")
         inner = inner_fit_params(self, groups=groups, sample_weight=sample_weight, **params)

@@ -8,6 +8,7 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
 
 from healthml._core._checks import (
+    as_numbers,
     check_alignment,
     check_event,
     check_groups,
@@ -110,7 +111,9 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
         X, event = indexable(X, event)
         groups = None if groups is None else check_groups(groups, len(event))
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            sample_weight = _check_sample_weight(
+                as_numbers(sample_weight, "sample_weight"), X, ensure_non_negative=True
+            )
             if len(np.unique(event[sample_weight > 0])) < 2:
                 raise OutcomeError("y has one class only among rows with a positive sample_weight.")
         fits = self._inner_fits(groups, sample_weight, params)
