@@ -18,6 +18,8 @@ from pathlib import Path
 from healthml._core._release import write_files
 from healthml.exceptions import HealthMLWarning, InputError
 
+# Exit codes of the command: no serious finding, a serious one, input that does not fit, and stopped
+# from the keyboard (128 + 2, as shells have it). Scripts rely on them.
 FINE, SERIOUS, BAD_INPUT, STOPPED = 0, 1, 2, 130
 _DEMO_ROWS, _DEMO_REPEATS = 1500, 3  # enough to show every finding within a minute; by judgement
 # option of the command line -> name in Schema

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from healthml._core._tables import LARGEST_EXACT_FLOAT, parse_numbers
 from healthml.exceptions import InputError, OutcomeError
 
+# Levels that a message writes out; house rule, no simulation. With more, it says how many.
 MOST_LEVELS_SHOWN = 20
 MOST_LEVELS_LISTED = 10  # levels of an outcome in a message; house rule, no simulation
 SMALLEST_SHOWN = 11  # patients below which nothing is shown apart (the rule for small cells)

@@ -162,6 +162,8 @@ COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
+# Dash patterns of successive lines (matplotlib's on and off lengths), as many as there are markers;
+# looks only.
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 3)), (0, (3, 1, 1, 1, 1, 1)))
 
 

@@ -20,12 +20,15 @@ from healthml.datasets._risk import (
     solve_risk,
 )
 
+# Codes for a missing value written as numbers: one far from the real values, one negative.
 SENTINELS = {"glucose": 999, "hemoglobin": -9}
 MISSING_STRINGS = ("?", "NA", "Unknown")
 MAR_DRIVERS = (
     *("age", "admission_type", "heart_rate", "sbp"),
     *("resp_rate", "temperature", "spo2", "gcs_total"),
 )
+# Share of the cells that each kind of missingness empties in each column: from few to half, by
+# judgement, not by simulation; they are the truth of the simulation.
 EMPTIED = {
     "mar": {"glucose": 0.2, "sodium": 0.3, "potassium": 0.4, "hemoglobin": 0.5},
     "mnar": {"bun": 0.2, "wbc": 0.3, "albumin": 0.4, "lactate": 0.5},

@@ -13,6 +13,8 @@ from healthml.exceptions import InputError
 # column -> the unit that one site reports, and the decimals that its laboratory prints
 OTHER_UNITS = {"creatinine": ("umol/L", 0), "glucose": ("mmol/L", 1), "hemoglobin": ("g/L", 0)}
 SLIPPED = ("heart_rate", "temperature", "sodium", "potassium")
+# Range that impossible values are drawn from, beyond what a patient can have. By judgement, not by
+# simulation; nearer to real values they would be harder to find.
 IMPOSSIBLE = {"sbp": (400, 900), "spo2": (101, 180), "gcs_total": (16, 30)}
 PULSE_PRESSURE = 15  # least distance of the two pressures, in mm[Hg]
 

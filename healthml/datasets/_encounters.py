@@ -11,14 +11,18 @@ from scipy.special import ndtr, ndtri
 # that sites differ visibly in case mix; moved up, rates by site differ more. The shares below are
 # rough ones of a US inpatient population, and no check is tuned to them.
 SITE_SPREAD = 0.35
+# Level -> share of the patients.
 ETHNICITY = {"White": 0.58, "Black": 0.18, "Hispanic": 0.13, "Asian": 0.07, "Other": 0.04}
+# Level -> share of the encounters.
 ADMISSION_TYPE = {"Emergency": 0.55, "Urgent": 0.25, "Elective": 0.20}
+# Level -> share of the encounters.
 ADMISSION_SOURCE = {
     "Emergency department": 0.55,
     "Clinic referral": 0.25,
     "Transfer from hospital": 0.12,
     "Nursing facility": 0.08,
 }
+# Level -> share of the encounters.
 CODE_STATUS = {"Full code": 0.88, "DNR": 0.12}
 
 
@@ -54,6 +58,9 @@ class Measure:
         return np.clip(np.round(value, self.digits), low, high)
 
 
+# Name, unit, family, centre, spread, limits, digits and links of each measure. Round figures of
+# adult inpatients, by judgement, not by simulation or from one source; they are what is simulated,
+# and moving one changes every cohort.
 MEASURES = (
     Measure("heart_rate", "/min", "normal", 86, 16, (30, 200), 0, {"severity": 0.55}),
     Measure("sbp", "mm[Hg]", "normal", 128, 21, (55, 240), 0, {"severity": -0.45}),
@@ -76,6 +83,7 @@ MEASURES = (
     Measure("glucose", "mg/dL", "lognormal", 126, 0.33, (35, 900), 0),
 )
 MEASURE = {measure.name: measure for measure in MEASURES}
+# The laboratory values; the first six measures are vital signs.
 LABS = tuple(measure.name for measure in MEASURES[6:])
 
 

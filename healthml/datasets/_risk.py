@@ -34,6 +34,7 @@ WEIGHTS = {
     "bilirubin_total": 0.15,
     "glucose": 0.001,
 }
+# The same for levels of categories; levels that are not named add nothing.
 LEVEL_WEIGHTS = {
     "admission_type": {"Emergency": 0.5, "Urgent": 0.25},
     "admission_source": {"Nursing facility": 0.3},
@@ -43,6 +44,7 @@ LEVEL_WEIGHTS = {
 # is then below 0.002 and 0.003. The seed is fixed, so that a cohort's truth never depends on its
 # own.
 _REFERENCE_SIZE = 40_000
+# Any number will do; another one moves every cohort's truth within that error.
 _REFERENCE_SEED = 20_260_101
 
 

@@ -31,6 +31,8 @@ class Strength:
         )
 
 
+# Defect -> unit, strength when committed alone, and in the preset 'realistic'. By the guide named
+# above and by judgement, not by simulation; a defect made weaker is harder to find.
 STRENGTHS = {
     "risk_gap": Strength("log-odds", log(2), 0.4),
     "site_shift": Strength("log-odds", 1.0, 0.3),

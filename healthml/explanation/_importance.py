@@ -21,6 +21,8 @@ from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 from healthml.validation._scoring import predict_risk
 
+# Rows of shuffled copies that are predicted in one call. By judgement, not by simulation: more take
+# more memory, fewer take more calls; the result is the same.
 _ROWS_AT_ONCE = 50_000
 
 

@@ -25,6 +25,8 @@ FALSE_SHARE = 0.2
 # Pairs judged at a time; it bounds memory.
 CHUNK = 100_000
 MEASURES = ("bits", "share", "info_share", "rare")
+# Edges of the shares of agreement that are counted; `LEAST_SHARE` is one of them. By judgement, not
+# by simulation; finer bins hold too few pairs to follow the tail.
 BINS = np.array([0.0, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95, 1.01])
 
 

@@ -53,6 +53,7 @@ _GLUED_STARTS = (
 # Letters of a name glued to a word for the moment (admissionheight) from which it is believed,
 # and of an ambiguous one; shorter ones occur inside other words.
 _SHORTEST_GLUED = 4
+# Of an ambiguous name; see above. By judgement, not by simulation.
 _SHORTEST_GLUED_AMBIGUOUS = 5
 
 

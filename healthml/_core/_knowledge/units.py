@@ -23,6 +23,7 @@ _METRIC = {
     "eq": ("eq", " m u n"),
     "osm": ("osm", " m"),
 }
+# Powers of ten of the SI prefixes.
 _PREFIX = {"": 0, "k": 3, "d": -1, "c": -2, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
 # What a unit measures and its size among units of the same kind. A year of age is 365.25 days, a
 # month a twelfth of it (as in clinical_units.csv); one U is one umol of substrate per minute, so a

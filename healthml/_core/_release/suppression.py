@@ -33,6 +33,7 @@ _REACH = 21
 found than there are, so a smaller reach hides more and never less."""
 SHOWN, ROUNDED, HIDDEN, SECOND = "shown", "rounded", "hidden", "second"
 _DIGITS = (3, 2, 1, None)  # a rate without a digit would be written as 0 or 1, which is false
+# The same for groups with a hidden count; None leaves the rate out.
 _HIDDEN_DIGITS = (1, None)
 
 

@@ -22,7 +22,9 @@ _OTHER_FORMATS = {".xls", ".zip", ".sas7bdat", ".dta", ".sav", ".rds", ".feather
 _INTEGER = re.compile(r"\s*[+-]?\d+\s*")
 _TRUE_FALSE = {"True": True, "TRUE": True, "true": True}
 _TRUE_FALSE |= {"False": False, "FALSE": False, "false": False}
+# Version of pandas, major and minor.
 _PANDAS = tuple(int(part) for part in re.findall(r"\d+", pd.__version__)[:2])
+# Option with which older pandas reads decimals to the nearest float.
 _EXACT_FLOATS = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
 
 

@@ -14,6 +14,7 @@ SHAPES = {
 _FULL_ATC = re.compile(r"[A-DGHJLMNPRSV]\d{2}[A-Z]{2}\d{2}")
 _AS_DIGIT = {"I": "1", "L": "1", "|": "1", "O": "0", "S": "5", "B": "8", "Z": "2"}
 _AS_LETTER = {"1": "IL", "|": "IL", "l": "LI", "0": "O", "5": "S", "8": "B", "2": "Z"}
+# Characters of the longest ICD-10-CM code, without its dot.
 _LONGEST_ICD10 = 7
 
 

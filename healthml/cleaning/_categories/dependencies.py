@@ -36,6 +36,7 @@ LONG_SLIPS = 2
 # Difference of length, and number of comparisons, up to which levels are compared; they bound the
 # time.
 MOST_LENGTHS = 4
+# By judgement, not by simulation; a column with more of them is passed over.
 MOST_COMPARISONS = 300_000
 DEPENDENCY, SMUDGE = "dependency", "smudge"
 

@@ -5,6 +5,7 @@ import numpy as np
 from healthml.cleaning._columns.measures import POPULATIONS, numbers_of, outside
 
 NEONATE = 28 / 365.25  # years
+# Age in years from which the limits of adults hold, by convention.
 ADULT = 18.0
 OLDEST = 122.0  # years; the oldest age ever verified
 TOP_CODES = (90.0, 91.4)  # ages over 89 in de-identified tables (HIPAA), at the end of the range

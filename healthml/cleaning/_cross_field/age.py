@@ -7,10 +7,12 @@ from healthml.cleaning._cross_field.columns import dates_of
 from healthml.cleaning._cross_field.rule import FieldRule
 
 AGE, CENTURY = "age_birth_date", "birth_century"
+# Days in a year of the Gregorian calendar, on average.
 YEAR = 365.2425
 ROUNDED = 1.5  # years by which an age may differ through cutting, rounding and the moment meant
 MARGIN = 1.0  # years added to the usual difference; less would accuse rounded ages
 LIKELY = 100.0  # years; beyond, a year of birth a century off is likelier than the age
+# Years by which a birth date written with two digits of the year may be off.
 CENTURIES = (100.0, -100.0)
 
 

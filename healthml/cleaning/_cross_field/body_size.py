@@ -15,6 +15,7 @@ COARSE = 0.02  # log difference that a height rounded to a whole inch can make
 WIDE = 0.1  # most that a BMI may differ (log scale) from its height and weight
 FAR, FITS = 5.0, 2.0  # robust standard deviations of log BMI: out of place, and back in place
 BULK = 0.99  # share of heights and weights between which a reading must fall
+# Centimetres in an inch and kilograms in a pound (exact, by definition).
 INCH, POUND = 2.54, 0.45359237
 
 

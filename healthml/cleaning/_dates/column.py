@@ -24,6 +24,7 @@ AMBIGUOUS, INCOMPLETE, UNREADABLE = "ambiguous_date", "incomplete_date", "unread
 FAR, OPEN_END, SWAPPED = "far_date", "open_date", "day_month_swapped"
 BLANKED = (IMPOSSIBLE, PLACEHOLDER)
 LEFT = (AMBIGUOUS, INCOMPLETE, UNREADABLE)
+# Day zero of serial numbers: of spreadsheets, and of Unix.
 EPOCHS = {"excel": date(1899, 12, 30), "unix": date(1970, 1, 1)}
 # Share of rows with the shape of a date from which a column is read, and where its name says date;
 # of telling cells that must agree on the order of day and month (a typing error may contradict);
@@ -41,8 +42,13 @@ CHANCE_SWAPPED, EARLY_DAYS, LAST_EARLY = 1e-3, 12 / 30.44, 12
 FEWEST_SIDE = 3  # distinct dates of each kind
 FEWEST_DAYS = 3  # days of the month: dates cut to the first of the month show nothing
 MOST_OPEN = 0.05  # share of the text whose order is open: the spreadsheet would have read it
+# Days in a year, on average.
 YEAR = 365.25
+# Days that are usual for a column with too few dates to show its range. By judgement, not by
+# simulation; wider, and more odd dates pass.
 _USUAL = (date(1990, 1, 1).toordinal(), date(2039, 12, 31).toordinal())
+# Days that systems write where no date is known: first and last days of their ranges and round
+# years. By judgement, from the ranges of common software; more of them accuse more real dates.
 _PLACEHOLDERS = {
     date(*parts).toordinal()
     for parts in (
@@ -53,6 +59,7 @@ _PLACEHOLDERS = {
         *((2100, 1, 1), (3000, 1, 1), (1960, 1, 1), (8888, 8, 8), (9999, 12, 30)),
     )
 }
+# Full years that dates in nanoseconds (64 bits, as in pandas) can hold.
 _FIRST_DAY, _LAST_DAY = date(1678, 1, 1).toordinal(), date(2261, 12, 31).toordinal()
 
 

@@ -23,6 +23,7 @@ _DEPARTURES = ENDS - {"end", "stop"}
 # long as all but 1 % of at least FEWEST_STAYS others. Chosen by judgement, not by simulation: a
 # wrong month or year makes long stays, which a larger TWICE would take for exchanges.
 FEWEST_STAYS, LONGEST, TWICE = 30, 0.99, 2
+# One day, to turn a difference into days.
 DAY = np.timedelta64(1, "D")
 SLACK = 1  # days by which a time zone or a night shift may turn two dates round
 

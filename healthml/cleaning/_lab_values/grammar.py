@@ -61,6 +61,7 @@ _VOID_BEFORE = re.compile(rf"(?:[a-z]+ )*(?:{_VOIDED})\b(?: [a-z]+)*\W*(?=[<>=]*
 # Exponents beyond are typing errors: no result is larger than 1e30.
 _LARGEST_POWER = 30
 SO_MANY_OF = "ratio or so many of"  # note of "14/15" and "5/10"
+# Word or abbreviation after a number -> what it multiplies by.
 _TIMES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "thou": 1e3, "mil": 1e6}
 _LOOKALIKE = str.maketrans("lIOo|SBZ", "11001582")
 

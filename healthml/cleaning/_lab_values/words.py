@@ -81,6 +81,7 @@ _UNITS = "zero one two three four five six seven eight nine ten eleven twelve"
 _TEENS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 _SMALL = tuple(f"{_UNITS} {_TEENS}".split())
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+# Number word -> number, with two common misspellings.
 _VALUES = {
     **{word: i for i, word in enumerate(_SMALL)},
     **{word: 10 * (i + 2) for i, word in enumerate(_TENS)},

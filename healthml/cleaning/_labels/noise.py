@@ -10,6 +10,8 @@ from scipy.special import expit, logsumexp
 # classes are rather exchanged); rows of like risk are put into at most MOST_BINS bins. Chosen by
 # judgement: a finer grid costs time in proportion; what it would change was not measured.
 MOST_BINS = 100
+# Rates of wrong labels that are tried, evenly on the log scale. By judgement, not by simulation;
+# rates beyond the ends are taken as the end, and a finer grid costs time.
 RATES = np.geomspace(0.004, 0.4, 15)
 SHAPES = (0.6, 0.85, 1.2)  # powers of the log odds: tails heavier and lighter than logistic
 ALIKE = 0.5  # prior that low and high risks have tails of one shape

@@ -8,6 +8,7 @@ from healthml._core._knowledge import concept_limits, number_codes
 from healthml.cleaning._columns import POPULATIONS, outside, thinned
 from healthml.cleaning._plausible.limits import bulk_of, ends_by_group, shipped_limits
 
+# Factors that undo a slipped decimal point: one place or two, either way.
 SHIFTS = (10.0, 0.1, 100.0, 0.01)
 MOST_DECIMALS = 6  # finer digits are rounding of floats
 RARE = 0.01  # share of the column's numbers that may be as finely written

@@ -22,6 +22,8 @@ th,td{border-bottom:1px solid #d6dbe0;padding:.25rem .6rem;text-align:left;verti
 details{margin:.8rem 0}summary{cursor:pointer;font-weight:600}svg{max-width:100%;height:auto}
 """
 
+# Rows of the table in the page, so that a browser stays quick. By judgement, not by simulation; the
+# report itself keeps them all.
 _MOST_ROWS = 400
 
 
@@ -96,6 +98,7 @@ def _html(table):
     return table_html(table, na_rep="", escape=True)
 
 
+# Most columns, groups and lines of a plot, so that labels stay legible; looks only, by judgement.
 MOST_ROWS, MOST_GROUPS, MOST_LINES = 40, 60, 6
 
 

@@ -105,8 +105,10 @@ class LinkageResult(Result):
 # simulation; an unlabelled table cannot tell them. More weight on the last level forgives more.
 NAME_LEVELS = (0.80, 0.08, 0.04, 0.03, 0.05)
 
+# The same for dates of birth.
 DATE_LEVELS = (0.93, 0.03, 0.01, 0.01, 0.01, 0.01)
 
+# The same for sex: equal and other.
 SEX_LEVELS = (0.98, 0.02)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from healthml.imputation._table import GroupMeans, Groups
 
+# An empty list of rows.
 _NONE = np.empty(0, dtype=np.int64)
 
 

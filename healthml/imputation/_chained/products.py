@@ -25,6 +25,7 @@ LEAST_ROWS = 60
 # nearly always stops before. By judgement; moved down, a column of many curves loses some of them.
 MOST_TERMS = 4
 
+# An empty list of pairs.
 NO_PAIRS = np.empty((0, 2), dtype=np.int64)
 
 

@@ -2,8 +2,12 @@
 
 import numpy as np
 
+# Multipliers of the finaliser of splitmix64 (Steele, Lea and Flood 2014; in Vigna's form). Another
+# pair would change every draw.
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
+# Step of splitmix64: 2^64 divided by the golden ratio, made odd. Another one would change every
+# draw.
 GOLDEN_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 

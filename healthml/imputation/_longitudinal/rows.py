@@ -11,6 +11,7 @@ from healthml._core._checks import check_groups
 from healthml.exceptions import InputError
 
 ROUNDING = 1e-8  # hours: a measurement exactly as old as the limit is within it
+# Hours in each unit of time.
 HOURS = {"seconds": 1 / 3600, "minutes": 1 / 60, "hours": 1.0, "days": 24.0}
 
 

@@ -15,7 +15,9 @@ from healthml.exceptions import InputError
 # the file's order: enough parts to see a change, enough rows in each for a share within 7 points
 # (50 rows). Chosen by judgement, not by simulation; more parts find shorter periods less surely.
 PERIODS = 10
+# Parts of a numeric sensitive feature; see above.
 QUARTERS = 4
+# Fewest rows of a block of the file's order; see above.
 ORDER_BLOCK = 50
 SHARE_COLUMNS = ["by", "group", "column", "estimate", "n_samples"]
 

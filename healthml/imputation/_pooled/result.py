@@ -16,6 +16,7 @@ from healthml.imputation._pooled.tests_of_terms import (
 )
 
 TEST_COLUMNS = ["hypothesis", "method", "statistic", "df1", "df2", "p", "riv", "m"]
+# Scale -> value of no effect, in the units of the estimate.
 NULL = {"identity": 0, "log": 1, "logit": 0.5, "r_squared": 0}
 INTERCEPT = "(Intercept)"
 

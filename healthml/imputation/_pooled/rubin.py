@@ -18,6 +18,7 @@ from healthml.imputation._pooled.table import (
     pooled_table,
 )
 
+# Scale -> open range of the estimates that can be put on it.
 OPEN_RANGE = {"log": (0, np.inf), "logit": (0, 1)}
 
 

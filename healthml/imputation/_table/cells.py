@@ -7,6 +7,7 @@ from pandas.api import types
 from healthml.exceptions import InputError
 from healthml.imputation._table.design import DATE, GROUP, INTEGER, NS_PER_DAY, NUMERIC, nearest
 
+# Code of a level that `fit` did not see; below 0, as missing cells (-1) are.
 NEW_LEVEL = -2
 
 

@@ -15,6 +15,7 @@ from healthml.imputation._table.skewness import OffsetLog, learn_offset_log
 # Levels up to which text is imputed. A model of 50 levels has 49 coefficients for each predictor;
 # more is free text or an identifier. Chosen by judgement, as in `healthml._core._tables`.
 MOST_LEVELS = 50
+# Nanoseconds in a day.
 NS_PER_DAY = 86_400e9
 NUMERIC, INTEGER, BOOLEAN, NOMINAL, ORDERED, DATE, GROUP = (
     "numeric",

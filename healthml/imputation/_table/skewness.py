@@ -14,6 +14,7 @@ LEAST_DISTINCT = 8
 # Order statistics on which the origin is sought, and steps of bisection: 1,000 quantiles carry the
 # skewness to two digits, 30 halvings of a range of log(1e7) the origin to eight.
 SAMPLE = 1_000
+# Halvings; see above.
 STEPS = 30
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from healthml._core._inputs import EPSILON
 from healthml.metrics._batched.recalibration import recalibrate
 
+# Codes of why a set of rows has no value; 0 is a value. `recalibration` writes 0, 2 and 3.
 FINE, ONE_CLASS, SAME_RISK, SEPARATED, NO_ROWS = range(5)
 
 WHY = {

@@ -7,6 +7,7 @@ import numpy as np
 from healthml._core._numerics import fit_logistic
 from healthml.exceptions import InputError
 
+# Codes as in `measures`: FINE, SAME_RISK and SEPARATED.
 _FINE, _SAME_RISK, _SEPARATED = 0, 2, 3
 
 # Newton steps for slope and intercept, and for the intercept alone; what has not settled then is

@@ -86,6 +86,7 @@ class Measure:
 _THRESHOLDED = "improper unless the threshold is 0.5 or the prevalence; depends on the threshold"
 _MIXED = "mixes ranking with the costs of errors without naming them"
 _ABOVE_ZERO = "above 0 in any sample, even for perfect risks: compare with null_mean and null_p95"
+# The measures: name, label, best value, limits, properness, note.
 _ROWS = [
     ("auroc", "AUROC", 1, (0, 1), _SEMI, ""),
     ("auprc", "AUPRC", 1, (0, 1), _SEMI, f"changes with the prevalence; {_MIXED}"),
@@ -209,6 +210,7 @@ def _make(name, label, best, limits, properness, note):
     )
 
 
+# Name -> what is known about the measure.
 MEASURES = {row[0]: _make(*row) for row in _ROWS}
 
 

@@ -15,6 +15,7 @@ from healthml.metrics._measures import overall as ov
 from healthml.metrics._measures import utility as ut
 from healthml.metrics._uncertainty.delong import delong_covariance, delong_freedom, placements
 
+# Scale -> to it, back from it, and its slope (for the delta method).
 _SCALES = {
     "identity": (lambda x: x, lambda x: x, lambda x: 1.0),
     "log": (np.log, np.exp, lambda x: 1 / x),
@@ -197,6 +198,7 @@ def _plain(function):
     return lambda means, options: function(means)
 
 
+# Measures that are functions of means; the indices are places in the tuple of means.
 MEANS = {
     "oe_ratio": Means(
         lambda s, o: (s.event, s.proba), lambda m, o: cl.ratio(m[0], m[1]), "log", needs_both=False

@@ -10,6 +10,7 @@ from healthml.metrics import calibration_curve
 # looks only: points of the curve, most bars, rows of the rarer outcome for each bar; by judgement
 _GRID, _BARS, _ROWS_PER_BAR = 200, 40, 25
 _FLOOR = 0.16  # share of the picture's height, below zero, that holds the histogram
+# Colour, dashes and width of each model's curve; looks only.
 _LINES = {
     "model": (BLUE, "-", 2.4),
     "model without suspects": (SKY, (0, (5, 1)), 2.2),

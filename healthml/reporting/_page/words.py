@@ -98,6 +98,8 @@ HEADINGS |= {f"{b}_{w}": f"{_BY[b]}: {_WHAT[w]}" for b in _BY for w in _WHAT}
 _SHARES = {"share", "prevalence", "share_events", "share_nonevents", "difference"}
 _SHARES |= {f"{b}_{w}" for b in _BY for w in ("low", "high")}
 _VALUES = ("estimate", "gain", "difference")  # what an interval may belong to
+# Decimals that these numbers are printed with, whatever their interval; looks only, no verdict
+# reads them.
 _DECIMALS = {"auc": 3, "auroc": 3, "auc_with_it": 3, "gain": 3, "standardised_difference": 2}
 _DECIMALS |= {"expected": 1, "expected_by_others": 1}
 

@@ -13,6 +13,8 @@ from healthml.resampling._learner import fold_pairs
 
 CORRECTIONS = ("prior", "platt", "beta", "isotonic")
 
+# Folds from which the correction learns out of fold. By judgement, not by simulation; fewer fit on
+# less of the data, more cost time.
 _CROSS_FITS = 5
 
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from healthml._core._numerics import logit
 
+# Distance from 0 and 1 within which a risk is taken as 0 or 1. By judgement, not by simulation;
+# larger, and true small risks are put at the limit; smaller, and log odds grow without bound.
 _EXACT = 1e-8
 
 

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+# Decimals up to which new values are rounded as the column is; a column written finer is taken as
+# continuous. By judgement, not by simulation.
 _MOST_DECIMALS = 4
 _MOST_LEVELS = 50  # columns with more levels do not enter the distance: one column a level
 _LEVEL_WEIGHT = 0.5  # as in SMOTENC: two levels differ by as much as numbers 0.7 SD apart
+# Whole numbers below it are exact as floats (the 53 bits of IEEE 754).
 _EXACT = 2**53
 
 

@@ -164,6 +164,7 @@ COLUMNS = ["level", "measure", "estimate", "lower", "upper", "ideal", "null_mean
 
 COLUMNS += ["n_samples", "n_events", "method", "reason"]
 
+# Value of a well calibrated model, by definition; where it is 0, `_ZERO` lists the measures.
 _IDEAL = {"oe_ratio": 1.0, "calibration_slope": 1.0}
 
 _ZERO = ("calibration_in_the_large", "calibration_intercept", *LEVELS["moderate"])

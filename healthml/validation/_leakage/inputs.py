@@ -19,6 +19,7 @@ from healthml.validation._scoring import Evaluator
 MANY_COLUMNS = 200
 
 
+# Options of `check_leakage` as they are when nobody gives them; see there.
 _DEFAULTS = {
     "transformer": None,
     "event": None,

@@ -8,6 +8,8 @@ from healthml.validation._leakage.case import LEAK, Unknown
 from healthml.validation._leakage.words import interval_words, names_in_words
 
 LATER_SHARE = 0.5  # of the dates of a column lie after the prediction
+# Rows with both dates below which the share that lies later is not judged. By judgement, not by
+# simulation; lower, and a few wrong dates accuse a column.
 _FEWEST_DATES = 10
 
 

@@ -18,6 +18,7 @@ from healthml.validation._splits import RepeatedStratifiedGroupKFold
 from healthml.validation._task import make_task
 
 _SAME = 1e-6  # losses that differ less are one
+# Word for an estimate below each end; wording only. By judgement, not by simulation.
 _PLAIN = ((0.55, "hardly"), (0.65, "somewhat"), (0.8, "clearly"), (1.01, "almost surely"))
 
 

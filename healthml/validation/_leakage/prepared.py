@@ -13,9 +13,14 @@ from healthml.validation._leakage.split import risks_of, split_from_folds
 from healthml.validation._leakage.words import names_in_words
 
 CLOSE = 1e-4  # of the SD: no column has this mean and SD by chance
+# Share and number of equal cells from which a mean or median may have been filled in. By judgement,
+# not by simulation; the lower, the more chance ties are called fill-ins.
 FILLED_SHARE, FEWEST_FILLED = 0.02, 5
 EXACT_FILL = 1e-6  # of the SD
+# Distinct values below which a column is a scale or a flag, whose mean and ties say nothing. By
+# judgement, not by simulation; lower, and such columns are accused.
 _FEWEST_VALUES = 10
+# Rows that a fitted step is tried on; more cost time. By judgement, not by simulation.
 _SOME_ROWS = 500
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
+# Rows at the overall rate that are added to each level. By judgement, not by simulation; fewer let
+# a level of few rows follow its own outcomes more.
 _PRIOR_ROWS = 10.0
 
 

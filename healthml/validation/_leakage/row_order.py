@@ -24,6 +24,8 @@ from healthml.validation._leakage.late_columns import (
 from healthml.validation._leakage.words import names_in_words
 
 _PLACES, _STRETCH = 20, 50  # stretches of the file, and rows in one, at least
+# Levels of a role that are kept, the commonest; the rest are 'other'. By judgement, not by
+# simulation: more cost time, and levels of few rows predict little.
 _MOST_SITES = 50
 
 

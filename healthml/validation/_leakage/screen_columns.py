@@ -12,6 +12,8 @@ from healthml._core._results import Result
 from healthml._core._tables import to_pandas
 from healthml.validation._reference_models import TableEncoder, factorize_levels, numbers_of
 
+# Rows at the overall rate that are added to each level. By judgement, not by simulation; fewer, and
+# levels of few rows look telling by chance; more, and rare telling levels are missed.
 _PRIOR_ROWS = 10.0
 
 

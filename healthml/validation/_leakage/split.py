@@ -10,6 +10,8 @@ from healthml.exceptions import InputError
 from healthml.validation._refits import Resample, refit
 from healthml.validation._splits import RepeatedStratifiedGroupKFold
 
+# Folds of the split that keeps units together, at most; with smaller test parts than a tenth, more
+# refits would cost time. By judgement, not by simulation.
 _MOST_FOLDS = 10
 
 

@@ -19,6 +19,7 @@ from healthml.validation._transport.temporal import temporal_performance
 __all__ = ["TransportResult", "later_time", "leave_site_out", "time_values"]
 
 _MEASURES = ("auroc", "oe_ratio", "calibration_slope")
+# Codes of a row in a split; -1 is in neither part.
 _TEST, _TRAIN = 0, 1
 
 

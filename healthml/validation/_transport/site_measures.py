@@ -20,6 +20,7 @@ SCALES = {
     "calibration_in_the_large": "identity",
 }
 
+# Value of a well calibrated model, by definition.
 IDEAL = {"oe_ratio": 1.0, "calibration_slope": 1.0, "calibration_in_the_large": 0.0}
 
 

@@ -17,6 +17,8 @@ _FARTHEST = {
     "calibration_intercept": 20.0,
     "calibration_slope": 100.0,
 }
+# The same for every other measure, where only a failed computation is as large. By judgement, not
+# by simulation; smaller, and true values on large scales are left out.
 _FARTHEST_OTHERS = 1e4
 
 

@@ -16,6 +16,7 @@ from healthml.cleaning._quality.lazy.table import COUNT, KEY, collect
 # judgement, not by simulation: a larger TAIL fetches more values, and impossible ones lie at the
 # ends.
 MOST_DISTINCT, MOST_FREQUENT = 10_000, 2_000
+# See above.
 FREQUENT, TAIL = 5, 0.0005
 PLAIN_NUMBER = r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$"
 

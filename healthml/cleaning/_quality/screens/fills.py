@@ -13,7 +13,9 @@ CONSTANT_FILL = "constant_fill"
 # lower, the more a preference for round numbers is called a fill-in; the higher, the more fill-ins
 # of few cells are missed.
 SMALLEST_COLUMN, MOST_LIKE_SCALE = 200, 30
+# Shares of the cells: on either side of the value, and at the value; see above.
 SMALLEST_SIDE, SHARE = 0.05, 0.01
+# Times; see above.
 TIMES_NEIGHBOURS, TIMES_OTHER_HEAPS = 3, 4
 
 

@@ -10,6 +10,7 @@ NEGATIVE = "few_negatives"
 # negative. Chosen by judgement, not by simulation (ST depression in the four heart tables was the
 # example in mind): more negatives, or fewer zeros, and the column may simply be a difference.
 FEW, FLOOR, ZEROS_PER_NEGATIVE = 0.05, 0.03, 5
+# Zeros needed in a small column, where FLOOR of the rows would be a few. By judgement.
 FEWEST_ZEROS = 5
 FEW_DISTINCT = 10  # with fewer distinct values the column is a scale, whose signs mean something
 
