@@ -81,8 +81,8 @@ def _complain(sentence):
 
 def _unexpected(error):
     """Say where an unforeseen error arose, without its message, which may hold a value."""
-    ours = [f for f in traceback.extract_tb(error.__traceback__) if "healthml" in f.filename]
-    where = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "the start"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "healthml" in f.filename]
+    where = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "the start"
     return (
         f"no report was made: unforeseen {type(error).__name__} in {where}; please report it, "
         "with what --traceback shows once you have checked that it holds no patient's value."

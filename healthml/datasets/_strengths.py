@@ -11,12 +11,12 @@ from healthml.exceptions import InputError
 class Strength:
     """What the strength of a defect measures, and how large it is in each preset.
 
-    `one` is the committed strength of the guide "How strong must a defect be"; `realistic` is
+    `alone` is the committed strength of the guide "How strong must a defect be"; `realistic` is
     weaker, and None where a first extract from a hospital would not have the defect.
     """
 
     unit: str  # "share", "auc" or "log-odds"
-    one: float
+    alone: float
     realistic: float | None = None
 
     def check(self, name, value):
@@ -27,7 +27,7 @@ class Strength:
             return float(value)
         raise InputError(
             f"defects={{{name!r}: {value!r}}} is no strength: it is a {self.unit} between {low} "
-            f"and {high}; the committed strength is {self.one:.3g}, and 0 leaves the defect out."
+            f"and {high}; the committed strength is {self.alone:.3g}, and 0 leaves the defect out."
         )
 
 
@@ -80,7 +80,7 @@ def _preset(preset):
     if isinstance(preset, str) and preset.startswith("one:"):
         name = preset.removeprefix("one:")
         _known(name)
-        return {name: STRENGTHS[name].one}
+        return {name: STRENGTHS[name].alone}
     raise InputError(
         f"preset={preset!r} is unknown; use 'clean', 'realistic' or 'one:' and a defect, such as "
         "'one:sentinels'."

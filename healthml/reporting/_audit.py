@@ -355,7 +355,9 @@ def _event_label(event):
 
 def _statement(case, what):
     """Return the report's first line: what was judged, and for whom."""
-    whom = "new patients" if case.roles.groups is not None else "new rows (no patient was declared)"
+    population = (
+        "new patients" if case.roles.groups is not None else "new rows (no patient was declared)"
+    )
     if what == "procedure":
         name = (
             "the audit's own penalised logistic regression"
@@ -364,7 +366,7 @@ def _statement(case, what):
         )
         return (
             f"This judges {name}, refitted in {len(np.unique(case.judge.folds[0]))} folds x "
-            f"{len(case.judge.folds)} repeats, for {whom} {_like_these(case)}."
+            f"{len(case.judge.folds)} repeats, for {population} {_like_these(case)}."
         )
     name = "an existing score" if what == "score" else f"the fitted {type(case.model).__name__}"
     return (

@@ -331,8 +331,8 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         final, *fitted = self._run(learner, [Task(np.arange(n), None, fit_seeds[0]), *tasks])
         self.estimators_, self.learner_prevalence_ = [final.model], final.prevalence
         risk = np.full(n, np.nan)
-        for (_, test), one in zip(pairs, fitted, strict=True):
-            risk[test] = one.risk
+        for (_, test), fit in zip(pairs, fitted, strict=True):
+            risk[test] = fit.risk
         self.limits_ = risk_limits(risk[np.isfinite(risk)])
         return self.limits_.log_odds(risk)
 
@@ -342,12 +342,12 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         pairs = half_samples(learner.event, learner.groups, self.n_members, seeds[0])
         fit_seeds = check_random_seeds(seeds[1], len(pairs))
         fitted = self._run(learner, [Task(*p, s) for p, s in zip(pairs, fit_seeds, strict=True)])
-        self.estimators_ = [one.model for one in fitted]
-        self.learner_prevalence_ = float(np.mean([one.prevalence for one in fitted]))
-        self.limits_ = risk_limits(np.concatenate([one.risk for one in fitted]))
+        self.estimators_ = [fit.model for fit in fitted]
+        self.learner_prevalence_ = float(np.mean([fit.prevalence for fit in fitted]))
+        self.limits_ = risk_limits(np.concatenate([fit.risk for fit in fitted]))
         total = np.zeros(n)
-        for (_, test), one in zip(pairs, fitted, strict=True):
-            total[test] += self.limits_.log_odds(one.risk)
+        for (_, test), fit in zip(pairs, fitted, strict=True):
+            total[test] += self.limits_.log_odds(fit.risk)
         return total / (len(pairs) // 2)
 
     def _run(self, learner, tasks):
@@ -412,7 +412,9 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
     def _log_odds(self, X):
         """Return the log odds of the copies, averaged."""
         label = self.classes_[1]
-        total = sum(self.limits_.log_odds(event_risk(one, X, label)) for one in self.estimators_)
+        total = sum(
+            self.limits_.log_odds(event_risk(model, X, label)) for model in self.estimators_
+        )
         return total / len(self.estimators_)
 
 

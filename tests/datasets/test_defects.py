@@ -16,7 +16,7 @@ from healthml.datasets._outcome import OUTCOME_DEFECTS
 from healthml.datasets._risk import pattern_auc
 from healthml.datasets._strengths import STRENGTHS
 
-ALL = {name: strength.one for name, strength in STRENGTHS.items()}
+ALL = {name: strength.alone for name, strength in STRENGTHS.items()}
 GUIDES = Path(__file__).parents[2] / "docs" / "guide"
 ROLES = ["patient_id", "site", "year", "icu_transfer"]
 
@@ -49,7 +49,7 @@ def test_guide_states_the_strengths_of_the_presets():
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
     stated = {row[0].strip(" `"): row for row in rows if row[0].strip(" `") in STRENGTHS}
     for name, strength in STRENGTHS.items():
-        assert float(stated[name][2]) == pytest.approx(strength.one, abs=5e-4)
+        assert float(stated[name][2]) == pytest.approx(strength.alone, abs=5e-4)
         weaker = stated[name][3].strip()
         assert (None if weaker == "-" else float(weaker)) == strength.realistic
 

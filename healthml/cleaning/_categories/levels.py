@@ -261,9 +261,9 @@ def established(counts, vocabulary=()):
     return {} if near > MOST_NEIGHBOURS * len(real) else real
 
 
-def _are_both_real(real, one, other):
-    few, many = sorted((real[one][0], real[other][0]))
-    return is_near_level(one, other) and not is_rare(few, many)
+def _are_both_real(real, level, other):
+    few, many = sorted((real[level][0], real[other][0]))
+    return is_near_level(level, other) and not is_rare(few, many)
 
 
 def group_templates(counts):

@@ -127,9 +127,9 @@ def is_rare(key, keys, counts):
     False
     """
     same = np.array([k == key for k in keys], dtype=bool)
-    total, mine = counts.sum(), counts[same].sum()
+    total, count = counts.sum(), counts[same].sum()
     others = [k for k in keys if k != key and missing_reason(k) is None]
-    if total < MANY or mine >= RARE * total or any(_GRADED.fullmatch(k) for k in others):
+    if total < MANY or count >= RARE * total or any(_GRADED.fullmatch(k) for k in others):
         return False
     usual = counts[~same & (counts >= RARE * total)]
-    return bool(len(usual) > 0 and mine * ESTABLISHED <= usual.min())
+    return bool(len(usual) > 0 and count * ESTABLISHED <= usual.min())

@@ -112,6 +112,6 @@ def _in_words(step, ending=""):
         column = name + ending if ending and name != "n_samples" else name
         column = "n_left_out" if ending and name == "n_samples" else column
         if not pd.isna(step[column]):
-            one = step[column] == 1
-            parts.append(f"{step[column]:,} {unit[:-1] if one else unit}")
+            is_single = step[column] == 1
+            parts.append(f"{step[column]:,} {unit[:-1] if is_single else unit}")
     return ", ".join(parts)

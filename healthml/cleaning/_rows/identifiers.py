@@ -133,8 +133,8 @@ def spelling_pairs(series):
     first_row = np.full(len(levels), len(codes))
     known = np.flatnonzero(codes >= 0)
     np.minimum.at(first_row, codes[known], known)
-    one, other = _with_first(pd.factorize(plain.where(plain != ""))[0])
-    return first_row[one], first_row[other]
+    spelling, other = _with_first(pd.factorize(plain.where(plain != ""))[0])
+    return first_row[spelling], first_row[other]
 
 
 def _plain(level):

@@ -43,7 +43,7 @@ def _words(level):
     return tuple("".join(kept).upper().split())
 
 
-def matched_tokens(one, other):
+def matched_tokens(name, other):
     """Return the pairs of words by which two names are alike, or None when they are not.
 
     Every word of the shorter name must stand in the other one, in any order; a word of five
@@ -53,7 +53,7 @@ def matched_tokens(one, other):
 
     Parameters
     ----------
-    one, other : tuple of str
+    name, other : tuple of str
         Of `name_tokens`.
 
     Returns
@@ -67,7 +67,7 @@ def matched_tokens(one, other):
     >>> matched_tokens(("MARIA", "GOMEZ"), ("MARTA", "LOPEZ")) is None
     True
     """
-    short, long = sorted((one, other), key=len)
+    short, long = sorted((name, other), key=len)
     left, pairs = list(long), []
     for word in short:
         found = word if word in left else next((w for w in left if alike(word, w)), None)

@@ -172,7 +172,7 @@ def _candidates(records, weigh, needed):
     for i, (tokens, birth) in enumerate(zip(records["tokens"], records["birth"], strict=True)):
         own = []
         if weigh.at_most(i, slip=False) >= needed:
-            own += [f"{birth}|{one}{other}" for one, other in _initials(tokens)]
+            own += [f"{birth}|{initial}{other}" for initial, other in _initials(tokens)]
         if weigh.at_most(i, slip=True) >= needed:
             name = " ".join(sorted(tokens))
             own += [f"{name}|{birth[:4]}", f"{name}|-{birth[4:]}"]
@@ -223,10 +223,10 @@ class _Weight:
         birth = self._birth(self.birth[i], self.birth[j])
         if matched is None or birth is None:
             return None
-        one, other = self.sex[i], self.sex[j]
-        if one and other and one != other:
+        sex_i, other = self.sex[i], self.sex[j]
+        if sex_i and other and sex_i != other:
             return None
-        sex = _bits(self.n_sex[one] / self.n) if one and one == other else 0.0
+        sex = _bits(self.n_sex[sex_i] / self.n) if sex_i and sex_i == other else 0.0
         return birth + sex + sum(self._token(a, b) for a, b in matched)
 
     def at_most(self, i, *, slip):

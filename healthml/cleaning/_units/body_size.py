@@ -156,11 +156,11 @@ class BodyUnits:
     def _sure(self, size, named):
         """Return the rows where a unit of one column is beyond doubt, whatever the other's."""
         rows, scores, usual = size
-        mine = np.zeros(len(scores), dtype=bool)
-        mine[: len(named)] = named
+        is_named = np.zeros(len(scores), dtype=bool)
+        is_named[: len(named)] = named
         if not len(rows):
             return rows
-        gain = np.logaddexp.reduce(scores[mine]) - np.logaddexp.reduce(scores[~mine])
+        gain = np.logaddexp.reduce(scores[is_named]) - np.logaddexp.reduce(scores[~is_named])
         best = scores[: len(named)][named].argmax(axis=0)
         fits = usual[named][best, np.arange(len(rows))]
         return rows[(gain >= np.log(ODDS)) & fits]

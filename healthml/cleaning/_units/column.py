@@ -83,10 +83,10 @@ class ColumnUnits:
         best, spared = joint[units].argmax(axis=0), self._either_way_ill(cells, units)
         for k, unit in enumerate(units):
             against_home, against_rest = self._odds(joint, unit)
-            mine = best == k
-            sure = mine & (against_home >= np.log(ODDS)) & (against_rest >= np.log(RATHER))
+            likeliest = best == k
+            sure = likeliest & (against_home >= np.log(ODDS)) & (against_rest >= np.log(RATHER))
             sure &= ~spared[k] & ~looks_like_code(cells)
-            unsure = mine & ~sure & (against_home > 0) & (against_rest > 0)
+            unsure = likeliest & ~sure & (against_home > 0) & (against_rest > 0)
             yield unit, "sure", rows[sure]
             yield unit, "unsure", rows[unsure]
 

@@ -173,18 +173,18 @@ def _decide(found, x, groups, n_groups):
         if found.declared and whole:
             _decide_whole(found, unit, y[home], y[unit], limits[0])
             continue
-        mine, factor = part == unit, mixture.units[unit][1] / mixture.units[home][1]
+        in_unit, factor = part == unit, mixture.units[unit][1] / mixture.units[home][1]
         left = np.ones(len(x), dtype=bool)
         for group in range(n_groups) if n_groups > 1 else ():
             here = groups == group
-            shares = _shares_of(mine, groups, group, n_groups)
-            suspects = _cells(mine & here, x, y[home], y[unit])
+            shares = _shares_of(in_unit, groups, group, n_groups)
+            suspects = _cells(in_unit & here, x, y[home], y[unit])
             usual = reference(here, len(suspects.raw))
             evidence = weigh(suspects, usual, limits, shares, factor)
             if evidence.decides():
                 found.decisions[group, unit] = evidence
                 left &= ~here
-        rest = _cells(mine & left, x, y[home], y[unit])
+        rest = _cells(in_unit & left, x, y[home], y[unit])
         usual = reference(left, len(rest.raw))
         evidence = weigh(rest, usual, limits, (0, 0, 0, 0), factor)
         if evidence.decides():
@@ -196,14 +196,14 @@ def _decide(found, x, groups, n_groups):
     _forget_empty(found, x, groups)
 
 
-def _shares_of(mine, groups, group, n_groups):
+def _shares_of(in_set, groups, group, n_groups):
     """Return cells of the set and all cells, here and in the other groups but the likest one."""
-    n_mine = np.bincount(groups[mine], minlength=n_groups)
+    n_set = np.bincount(groups[in_set], minlength=n_groups)
     n_all = np.bincount(groups, minlength=n_groups)
     others = np.flatnonzero((np.arange(n_groups) != group) & (n_all > 0))
     if len(others) > 1:
-        others = np.delete(others, (n_mine[others] / n_all[others]).argmax())
-    return n_mine[group], n_all[group], n_mine[others].sum(), n_all[others].sum()
+        others = np.delete(others, (n_set[others] / n_all[others]).argmax())
+    return n_set[group], n_all[group], n_set[others].sum(), n_all[others].sum()
 
 
 def _share_again(found, x, groups):
@@ -287,5 +287,5 @@ def _sorted_groups(x, groups, n_groups):
             rank[order] = np.arange(len(values))
             both = np.bincount(groups * len(values) + rank[place], minlength=n_groups * len(values))
             upto = np.cumsum(both.reshape(n_groups, len(values)), axis=1)
-            return [_Sorted(values[order], one) for one in upto]
+            return [_Sorted(values[order], cumulated) for cumulated in upto]
     return [_Sorted(np.sort(x[groups == group])) for group in range(n_groups)]

@@ -150,14 +150,20 @@ class TableUnits:
             if len(lost):
                 out.append(Verdict(beside.units, "unknown", lost))
             for unit in dict.fromkeys(units):
-                mine = rows[[u == unit for u in units]]
-                values = six_digits(between_units(x[mine], unit, beside.target))
+                in_unit = rows[[u == unit for u in units]]
+                values = six_digits(between_units(x[in_unit], unit, beside.target))
                 out.append(
                     Verdict(
-                        column, "unit_column", mine, unit[0], beside.written, values, beside.units
+                        column,
+                        "unit_column",
+                        in_unit,
+                        unit[0],
+                        beside.written,
+                        values,
+                        beside.units,
                     )
                 )
-                _put(numbers, column, mine, values)
+                _put(numbers, column, in_unit, values)
         for column in numbers:
             is_number = pd.api.types.is_numeric_dtype(frame[column].dtype)
             if is_number or column not in self.concepts:
@@ -165,10 +171,10 @@ class TableUnits:
             home = self._home(column)
             rows, values, units = units_in_cells(frame[column], self.concepts[column], home)
             for unit in dict.fromkeys(units):
-                mine = np.array([u == unit for u in units])
-                new = six_digits(values[mine])
-                out.append(Verdict(column, "unit_in_cell", rows[mine], unit, home[0], new))
-                _put(numbers, column, rows[mine], new)
+                in_unit = np.array([u == unit for u in units])
+                new = six_digits(values[in_unit])
+                out.append(Verdict(column, "unit_in_cell", rows[in_unit], unit, home[0], new))
+                _put(numbers, column, rows[in_unit], new)
         return out
 
     def _by_column(self, column, x, groups):

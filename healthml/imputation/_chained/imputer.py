@@ -325,7 +325,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._chains = [fitted for fitted, _, _ in found]
         self._last_ = [last for _, last, _ in found]
         counts = [int(missing[j].sum()) for j in self.plan_.sequence]
-        self._traced_ = {"traces": np.stack([one for *_, one in found]), "n_missing": counts}
+        self._traced_ = {"traces": np.stack([trace for *_, trace in found]), "n_missing": counts}
         self._start = [
             _start(c, v, m) for c, v, m in zip(self.columns_, values, missing, strict=True)
         ]
@@ -379,7 +379,7 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         found = {}
         for j in self._on_donors():
             column = self.columns_[j]
-            kept = [one[j].cells for one in self._chains if hasattr(one[j], "cells")]
+            kept = [chain[j].cells for chain in self._chains if hasattr(chain[j], "cells")]
             if column.name in frame and column.support is None and kept:
                 every = observed_support(column, frame[column.name])
                 found[j] = np.unique(as_observed(column, np.unique(np.concatenate(kept)), every))

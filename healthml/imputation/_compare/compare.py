@@ -273,7 +273,7 @@ def compare_imputers(
         for name in names
         for measure in task.measures
     ]
-    predictions = pd.DataFrame({name: one.mean() for name, one in found.items()}, frame.index)
+    predictions = pd.DataFrame({name: risks.mean() for name, risks in found.items()}, frame.index)
     return ImputerComparisonResult(
         _differences(task, found, reference),
         pd.DataFrame(scores).astype({"n_events": "Int64"}),
@@ -293,7 +293,7 @@ def _answers(strategies, X, task, splits, seed, n_jobs, verbose):
     ]
     answers = run_parallel(predict_split, tasks, n_jobs=n_jobs, verbose=verbose, what="fits")
     k = len(splits)
-    return {one.name: answers[k * i : k * (i + 1)] for i, one in enumerate(strategies)}
+    return {procedure.name: answers[k * i : k * (i + 1)] for i, procedure in enumerate(strategies)}
 
 
 def _how(splits, task):
@@ -325,14 +325,14 @@ def _repeats(n_repeats, n):
 
 def _differences(task, found, reference):
     rows, spreads = [], []
-    for name, one in found.items():
+    for name, scored in found.items():
         for measure in task.measures if name != reference else ():
             other = found[reference]
-            estimate, variance, df, value, base = difference_row(task, one, other, measure)
+            estimate, variance, df, value, base = difference_row(task, scored, other, measure)
             row = {"imputer": name, "reference": reference, "measure": measure}
             row |= {"estimate": estimate, "value": value, "reference_value": base}
             row["direction"] = DIRECTIONS[measure]
-            rows.append({**row, **counts(task, one.rows & other.rows), "method": METHOD})
+            rows.append({**row, **counts(task, scored.rows & other.rows), "method": METHOD})
             spreads.append((estimate, variance, df))
     table, tail = pd.DataFrame(rows).astype({"n_events": "Int64"}), (1 - task.level) / 2
     for place, (suffix, share) in enumerate((("", tail), ("_adjusted", tail / len(rows)))):

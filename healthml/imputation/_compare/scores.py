@@ -117,7 +117,7 @@ def score(task, predictions, keep):
 def difference_row(task, first, second, measure):
     """Return estimate, variance and degrees of freedom of a difference, and both values."""
     keep = first.rows & second.rows
-    (a, moved_a), (b, moved_b) = (score(task, one, keep)[measure] for one in (first, second))
+    (a, moved_a), (b, moved_b) = (score(task, scored, keep)[measure] for scored in (first, second))
     moved = moved_a - moved_b
     sampling = cluster_variance(moved, task.groups)
     variance = sampling + paired_training(a - b, sampling)

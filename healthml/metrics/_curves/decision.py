@@ -223,22 +223,24 @@ class _Comparison:
             table[f"interventions_avoided{suffix}"] = avoided[column] / self.odds
         return {**table, "n_samples": self.sample.n_samples, "n_events": self.sample.n_events}
 
-    def difference(self, mine, other, **labels):
+    def difference(self, strategy, other, **labels):
         """Return estimate and interval of the difference in net benefit at each threshold."""
-        gains, losses = self._shares(mine) - self._shares(other)
+        gains, losses = self._shares(strategy) - self._shares(other)
         estimate = self.up * gains - self.down * losses
         columns = {**labels, "threshold": self.at, "estimate": estimate}
-        known = {mine, other} <= {ALL, NONE} and (mine == other or self.prevalence is not None)
+        known = {strategy, other} <= {ALL, NONE} and (
+            strategy == other or self.prevalence is not None
+        )
         if self.sample.independent and other in (ALL, NONE) and not known:
-            lower, upper = self._recovered(mine, other)
+            lower, upper = self._recovered(strategy, other)
         else:
-            step = self._normal_step(mine, other, estimate, gains, losses)
+            step = self._normal_step(strategy, other, estimate, gains, losses)
             lower, upper = estimate - step, estimate + step
         return {**columns, "lower": lower, "upper": upper}
 
-    def _recovered(self, mine, other):
+    def _recovered(self, strategy, other):
         """Join Wilson's intervals of the counts by which a way differs from all or none."""
-        gains, losses = self._positive(mine, 1)
+        gains, losses = self._positive(strategy, 1)
         n_events = self.sample.weight @ self.sample.event
         n_others = self.sample.weight.sum() - n_events
         if self.prevalence is None:
@@ -254,13 +256,13 @@ class _Comparison:
         spared, missed = n_others - losses, n_events - gains
         return contrast_of_rates(spared, n_others, missed, n_events, prices[::-1], self.level)
 
-    def _normal_step(self, mine, other, estimate, gains, losses):
+    def _normal_step(self, strategy, other, estimate, gains, losses):
         """Half the width of the normal interval."""
         centre = (estimate / self.up, -estimate / self.down)
         if self.prevalence is not None:
             centre = gains / self.total, losses / (1 - self.total)
         clustered = self.sample.groups is not None
-        error = (self._clustered_error if clustered else self._error)(mine, other, centre)
+        error = (self._clustered_error if clustered else self._error)(strategy, other, centre)
         return norm.ppf(0.5 + self.level / 2) * error
 
     def _shares(self, name):
@@ -280,18 +282,18 @@ class _Comparison:
         above = np.cumsum(count.reshape(-1, 2)[::-1], axis=0)[::-1][1:]
         return np.stack([above[:, 1], above[:, 0]]).astype(float)
 
-    def _changed(self, mine, other, power):
+    def _changed(self, strategy, other, power):
         """Sum of weights of the rows that the two ways decide differently."""
-        if {mine, other} & {ALL, NONE}:
-            return np.abs(self._positive(mine, power) - self._positive(other, power))
-        a, b = self.passed[mine], self.passed[other]
+        if {strategy, other} & {ALL, NONE}:
+            return np.abs(self._positive(strategy, power) - self._positive(other, power))
+        a, b = self.passed[strategy], self.passed[other]
         return self._sums(np.maximum(a, b), power) - self._sums(np.minimum(a, b), power)
 
-    def _error(self, mine, other, centre):
+    def _error(self, strategy, other, centre):
         """Return the standard error of the difference, from each row's squared influence."""
         sample, power = self.sample, 1 if self.sample.frequency else 2
-        changed = self._changed(mine, other, power)
-        net = self._positive(mine, power) - self._positive(other, power)
+        changed = self._changed(strategy, other, power)
+        net = self._positive(strategy, power) - self._positive(other, power)
         squares = sample.weight**power
         total = 0.0
         for k, (part, factor) in enumerate(
@@ -302,12 +304,12 @@ class _Comparison:
         n = sample.n_samples
         return np.sqrt(np.maximum(total, 0) / sample.weight.sum() ** 2 * n / (n - 1))
 
-    def _clustered_error(self, mine, other, centre):
+    def _clustered_error(self, strategy, other, centre):
         sample, n_groups = self.sample, int(self.sample.groups.max()) + 1
         weight, is_event = sample.weight / sample.weight.sum(), sample.event == 1
         error = np.empty(len(self.at))
         for k in range(len(self.at)):
-            change = (self.passed[mine] > k) * 1.0 - (self.passed[other] > k)
+            change = (self.passed[strategy] > k) * 1.0 - (self.passed[other] > k)
             gain, loss = (change - centre[j][k] for j in (0, 1))
             influence = np.where(is_event, self.up[k] * gain, -self.down[k] * loss)
             sums = np.bincount(sample.groups, weight * influence, n_groups)

@@ -116,8 +116,8 @@ def auroc(sample, level, method=None):
     error = float(np.sqrt(covariance[0, 0]))
     name = "DeLong" if sample.groups is None else "Obuchowski (patients)"
     if not np.isfinite(error):
-        whom = "" if sample.groups is None else ", each in two patients or more"
-        return Interval(part.area, reason=f"needs two events and two non-events{whom}")
+        condition = "" if sample.groups is None else ", each in two patients or more"
+        return Interval(part.area, reason=f"needs two events and two non-events{condition}")
     if error == 0:
         return Interval(part.area, reason=f"{name}'s variance is 0, so no interval")
     if method is None and min(part.area, 1 - part.area) < _NEAR * error:

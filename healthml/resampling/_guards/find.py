@@ -80,7 +80,7 @@ def without_resampling(estimator):
             changes[name] = "passthrough"
     for part in grid if isinstance(grid, list) else [grid]:
         touched = [name.partition("__")[2] or name for name in changes]
-        if any(key == one or key.startswith(f"{one}__") for key in part for one in touched):
+        if any(key == step or key.startswith(f"{step}__") for key in part for step in touched):
             return None
     return model.set_params(**changes)
 

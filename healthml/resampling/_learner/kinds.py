@@ -62,7 +62,7 @@ def samplers_of(estimator, sampler=None):
 def undersamples(estimator, sampler=None):
     """Say whether rows are thrown away."""
     found = samplers_of(estimator, sampler)
-    return any(getattr(one, "_sampling_type", "") == "under-sampling" for one in found)
+    return any(getattr(step, "_sampling_type", "") == "under-sampling" for step in found)
 
 
 def keeps_mixture(sampler):
@@ -103,7 +103,7 @@ def calibrates_inside(estimator):
 
 def describe(estimator, sampler=None):
     """Return what changes the share of events that the learner sees, in words."""
-    parts = [type(one).__name__ for one in samplers_of(estimator, sampler)]
+    parts = [type(step).__name__ for step in samplers_of(estimator, sampler)]
     if weighs_classes(estimator, sampler):
         parts.append("class weights")
     if balances_inside(estimator):

@@ -98,7 +98,9 @@ class PatientOverSampler(_WholePatients, BaseOverSampler):
         added = [np.arange(len(y))]
         for label, n_added in self.sampling_strategy_.items():
             held = np.bincount(groups, y == label, minlength=groups.max() + 1)
-            added += [order[first[one] : first[one + 1]] for one in _draw(held, n_added, rng)]
+            added += [
+                order[first[patient] : first[patient + 1]] for patient in _draw(held, n_added, rng)
+            ]
         return np.concatenate(added)
 
 

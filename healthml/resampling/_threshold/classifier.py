@@ -203,8 +203,8 @@ class ClinicalThreshold(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEsti
         final, *fitted = run_parallel(learner, tasks, **options)
         self.estimator_ = final.model
         risk, fold = np.full(n, np.nan), np.full(n, -1)
-        for number, ((_, test), one) in enumerate(zip(pairs, fitted, strict=True)):
-            risk[test], fold[test] = one.risk, number
+        for number, ((_, test), fit) in enumerate(zip(pairs, fitted, strict=True)):
+            risk[test], fold[test] = fit.risk, number
         return risk, fold
 
     def _choose(self, value, event, risk, fold, groups):

@@ -215,7 +215,7 @@ class _Fit:
 def _refitted(task, splits, models, X, options):
     """Return the risks of every strategy, as it is and recalibrated, on the same splits."""
     refitted = RefittedModels(task, splits, options)
-    jobs = [(name, one) for name in models for one in splits.resamples]
+    jobs = [(name, resample) for name in models for resample in splits.resamples]
     fit = _Fit({name: clone(model) for name, model in models.items()}, X, task.y, task.groups)
     found = run_parallel(fit, jobs, what="fits of strategies", **options)
     for k, name in enumerate(models):

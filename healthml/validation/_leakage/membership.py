@@ -176,7 +176,7 @@ def membership_inference(
     halves = _halves(task, check_count(n_repeats, "n_repeats"), random_state)
     options = {"n_jobs": n_jobs, "verbose": verbose, "what": "halves"}
     refits = refit_many(task, halves, **options)
-    losses = np.stack([_loss_of_patients(task, one.risk) for one in refits])
+    losses = np.stack([_loss_of_patients(task, half_fit.risk) for half_fit in refits])
     member = np.stack([_member(task, half) for half in halves])
     table = pd.DataFrame(_rows(task, losses, member))
     share = np.linspace(0, 1, 101)

@@ -154,14 +154,14 @@ def risks_of(estimator, X, y, split, *, groups=None, seed=0, n_jobs=None, label=
     options = {"groups": groups, "label": label, "n_jobs": n_jobs, "fit_one_class": True}
     found = refit(estimator, X, y, tasks, **options)
     risk, fold = [], []
-    for k, (task, one) in enumerate(zip(tasks, found, strict=True)):
+    for k, (task, fitted) in enumerate(zip(tasks, found, strict=True)):
         rows = task.predict
         place = next((r for r, f in enumerate(fold) if (f[rows] < 0).all()), None)
         if place is None:
             place = len(fold)
             risk.append(np.full(len(y), np.nan))
             fold.append(np.full(len(y), -1))
-        risk[place][rows], fold[place][rows] = one.risk, k
+        risk[place][rows], fold[place][rows] = fitted.risk, k
     return np.array(risk), np.array(fold)
 
 
@@ -223,8 +223,8 @@ def compare_splits(estimator, X, y, split, other, units, *, seed=0, n_jobs=None,
     """
     options = {"groups": units, "seed": seed, "n_jobs": n_jobs}
     risk, fold, rows = {}, {}, {}
-    for name, one in (("given", split), ("kept together", other)):
-        risk[name], fold[name] = risks_of(estimator, X, y, one, label=name, **options)
+    for name, plan in (("given", split), ("kept together", other)):
+        risk[name], fold[name] = risks_of(estimator, X, y, plan, label=name, **options)
     both = np.logical_and.reduce([np.isfinite(r).all(axis=0) for r in risk.values()])
     rows = dict.fromkeys(risk, both)
     return paired_scores(

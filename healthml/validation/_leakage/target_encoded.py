@@ -145,8 +145,8 @@ def meets_exactly(level, size, events):
         return False
     v, n, s, rate = (x[mixed].astype(float) for x in (level, size, events, rate))
     v = (v - v.mean()) / max(v.std(), 1e-300)
-    variance, one = rate * (1 - rate), np.ones(len(v))
-    forms = [np.column_stack(c) for c in ((s, n, v, one), (s, n, variance * v, variance))]
+    variance, ones = rate * (1 - rate), np.ones(len(v))
+    forms = [np.column_stack(c) for c in ((s, n, v, ones), (s, n, variance * v, variance))]
     rng, small = np.random.RandomState(0), np.flatnonzero(n <= np.median(n))
     if len(small) < _HANDFUL:
         return False

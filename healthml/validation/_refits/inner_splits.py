@@ -69,7 +69,7 @@ class InnerSplit:
     def where(self):
         """Its class and what it stands in."""
         name = type(self.owner).__name__
-        around = [one for one in self.outside if not one.endswith("Pipeline")]
+        around = [step for step in self.outside if not step.endswith("Pipeline")]
         return f"{name} inside {around[-1]}" if around else name
 
 

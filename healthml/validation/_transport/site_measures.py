@@ -81,8 +81,8 @@ def _auroc(sample, *_):
     variance = delong_covariance(sample.event, [part], weight, sample.groups)[0, 0]
     name = "DeLong" if sample.groups is None else "Obuchowski (patients)"
     if not np.isfinite(variance):
-        whom = "rows" if sample.groups is None else "patients"
-        return SiteEstimate(part.area, reason=f"fewer than two {whom} with, or without, the event")
+        unit = "rows" if sample.groups is None else "patients"
+        return SiteEstimate(part.area, reason=f"fewer than two {unit} with, or without, the event")
     if variance <= 0:
         return SiteEstimate(part.area, reason=f"{name}'s variance is 0")
     error = np.sqrt(variance) / (part.area * (1 - part.area))
@@ -100,8 +100,8 @@ def _oe_ratio(sample, _, oe_interval):
     else:
         influence = sample.event / sample.event.mean() - sample.proba / sample.proba.mean()
         error = sample.standard_error(influence)
-        whom = "" if sample.groups is None else ", patients"
-        method = f"influence function, log scale{whom}"
+        suffix = "" if sample.groups is None else ", patients"
+        method = f"influence function, log scale{suffix}"
     if not error > 0:
         return SiteEstimate(ratio, reason="only events: its variance is 0")
     return SiteEstimate(ratio, float(np.log(ratio)), float(error), method)

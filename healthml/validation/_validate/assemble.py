@@ -69,8 +69,8 @@ def draws_result(task, method, whole, apparent, scores, ci, remarks, site):
 
 def estimand(task):
     """Say what is judged, and for whom."""
-    whom = "new patients" if task.groups is not None else "new patients, one row each,"
-    return f"procedure refitted on cohorts of this size, for {whom} of the same population"
+    population = "new patients" if task.groups is not None else "new patients, one row each,"
+    return f"procedure refitted on cohorts of this size, for {population} of the same population"
 
 
 def _row(task, method, name, apparent, scores, ci, none, failures):
@@ -248,12 +248,12 @@ def later_result(task, splits, refits, ci, remarks, site):
     failures = Failures(task, refits, numbers)
     apparent = _earlier(task, splits, refits)
     tables, details, scored = [], [], []
-    for whom, some in _populations(task, splits).items():
+    for population, some in _populations(task, splits).items():
         scores = FoldScores(task, some, _risks_of(some, refits))
         rows = [row_of(task, "temporal", name, apparent[name], scores, ci) for name in apparent]
         judged = (scores.fold >= 0).any(axis=0)
-        detail = [detail_of(row, scores) | {"judged": whom.rstrip(",")} for row in rows]
-        target = f"procedure fitted on earlier rows, for {whom} at a later time"
+        detail = [detail_of(row, scores) | {"judged": population.rstrip(",")} for row in rows]
+        target = f"procedure fitted on earlier rows, for {population} at a later time"
         table, detail = finish_table(task, rows, detail, judged, target)
         tables.append(table)
         details.append(detail)
