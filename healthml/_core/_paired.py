@@ -21,7 +21,7 @@ MEASURES = ("auroc", "scaled_brier", "brier", "calibration_slope", "oe_ratio", "
 _SCALE = {"auroc": (logit, expit), "oe_ratio": (np.log, np.exp)}
 
 # Distance from 0 and 1 at which risks are cut before log odds. By judgement, not by simulation;
-# larger moves sure risks, smaller lets a single one carry the mean.
+# larger moves sure risks, smaller lets a single one carry the slope.
 _EPS = 1e-12
 
 
