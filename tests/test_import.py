@@ -130,6 +130,7 @@ def test_import_is_quick():
 
 # what is imported under another name than it is installed by
 INSTALLED_AS = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn", "yaml": "pyyaml"}
+INSTALLED_AS |= {"spellchecker": "pyspellchecker"}
 
 
 def third_party(folder):
@@ -158,7 +159,8 @@ def declared(*extras):
 def test_every_imported_package_is_a_named_dependency():
     extras = ("files", "linkage", "lazy", "duckdb", "spark", "dask")  # inside functions only
     assert third_party(ROOT / "healthml") <= declared(*extras)
-    assert third_party(ROOT / "tests") <= declared("test", "files")
+    peers = {"imbcalibrate", "xgboost"}  # compared with where somebody has installed them
+    assert third_party(ROOT / "tests") <= declared("test", "files") | peers
 
 
 def test_public_names_are_reached_from_the_top():

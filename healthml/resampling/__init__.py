@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from healthml.resampling._correction import CalibrationChange
+from healthml.resampling._correction import CalibrationChangeResult
 from healthml.resampling._firth import FirthLogisticRegression
 from healthml.resampling._prevalence import (
     PrevalenceAdjustedClassifier,
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
         PatientUnderSampler,
         TomekLinks,
     )
-from healthml.resampling._threshold import ClinicalThreshold, ThresholdChoice
+from healthml.resampling._threshold import ClinicalThreshold, ThresholdChoiceResult
 
 # loaded when first used, because they load imbalanced-learn
 _SAMPLERS = ("MixedSMOTE", "PatientOverSampler", "PatientUnderSampler", "TomekLinks")
 
 __all__ = [
-    "CalibrationChange",
+    "CalibrationChangeResult",
     "ClinicalThreshold",
     "FirthLogisticRegression",
     "MixedSMOTE",
@@ -35,7 +35,7 @@ __all__ = [
     "PrevalenceAdjustedClassifier",
     "PrevalenceResult",
     "ResampledClassifier",
-    "ThresholdChoice",
+    "ThresholdChoiceResult",
     "TomekLinks",
     "estimate_prevalence",
     "prevalence_correction",

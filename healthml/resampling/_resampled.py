@@ -112,7 +112,7 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         Why, for `ensemble` and `correction`.
     recalibration_ : callable
         Log odds in, corrected risks out.
-    calibration_ : CalibrationChange
+    calibration_ : CalibrationChangeResult
         Calibration before and after, with intervals, on patients left out; "after" by corrections
         that were fitted on yet other patients.
     calibration_rows_ : dict

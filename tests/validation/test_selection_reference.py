@@ -50,7 +50,7 @@ class Backward(ClassifierMixin, BaseEstimator):
 def test_optimism_with_selection_inside_and_outside_agrees_with_r(columns, key):
     names = list(R[key]["corrected"])
     result = validate(
-        Backward(columns), X, Y, method="optimism", resamples=DRAWS, metrics=names, random_state=0
+        Backward(columns), X, Y, method="optimism", resamples=DRAWS, measures=names, random_state=0
     )
     for name in names:
         row = result.get(name)

@@ -100,7 +100,7 @@ def column_concept(column, declared=None, values=None, counts=None, *, populatio
     >>> from healthml._core._knowledge import column_concept
     >>> found = column_concept("serum_creatinine", values=[62.0, 88.0, 104.0])
     >>> found.name, [unit for unit, _, _ in found.readings]
-    ('creatinine', ['umol/L'])
+    ('creatinine', ['umol/L', 'mg/L'])
     >>> column_concept("map").is_named, column_concept("ward") is None
     (False, True)
     """

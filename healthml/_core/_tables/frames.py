@@ -282,7 +282,9 @@ def blank_codes(series, codes):
     """
     if types.is_bool_dtype(series.dtype) or types.is_datetime64_any_dtype(series.dtype):
         return series
-    texts = {str(code).strip() for code in codes}
+    # an empty code means an empty cell only: a blank is text until somebody says otherwise
+    texts = {text for code in codes for text in (str(code), str(code).strip()) if text}
+    texts |= {""} & {str(code) for code in codes}
     if isinstance(series.dtype, pd.CategoricalDtype):
         is_code = [_is_code(level, texts) for level in series.cat.categories]
         codes = series.cat.categories[np.array(is_code, dtype=bool)]
@@ -303,9 +305,11 @@ def blank_codes(series, codes):
 
 
 def _is_code(cell, texts):
-    text = str(cell).strip()
-    return text in texts or (
-        isinstance(cell, float) and cell.is_integer() and f"{cell:.0f}" in texts
+    text = str(cell)
+    return (
+        text in texts
+        or (text.strip() or None) in texts
+        or (isinstance(cell, float) and cell.is_integer() and f"{cell:.0f}" in texts)
     )
 
 

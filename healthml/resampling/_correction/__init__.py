@@ -1,6 +1,10 @@
 """Bring risks of a learner that saw another share of events back to the real one."""
 
-from healthml.resampling._correction.change import CalibrationChange, calibration_change, measured
+from healthml.resampling._correction.change import (
+    CalibrationChangeResult,
+    calibration_change,
+    measured,
+)
 from healthml.resampling._correction.fitted import (
     CORRECTIONS,
     Prior,
@@ -11,7 +15,7 @@ from healthml.resampling._correction.limits import RiskLimits, risk_limits
 
 __all__ = [
     "CORRECTIONS",
-    "CalibrationChange",
+    "CalibrationChangeResult",
     "Prior",
     "RiskLimits",
     "calibration_change",

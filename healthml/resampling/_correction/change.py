@@ -15,7 +15,7 @@ _MEASURES = ("calibration_in_the_large", "calibration_slope", "oe_ratio")
 
 
 @dataclass(frozen=True, repr=False)
-class CalibrationChange(Result):
+class CalibrationChangeResult(Result):
     """Calibration before and after a correction; kept by `ResampledClassifier`.
 
     Parameters
@@ -55,7 +55,7 @@ class CalibrationChange(Result):
 
 
 def calibration_change(event, before, after, *, groups, weight, correction):
-    """Return `CalibrationChange` of risks before and after a correction."""
+    """Return `CalibrationChangeResult` of risks before and after a correction."""
     n_patients = len(event) if groups is None else len(np.unique(groups))
     counts = {"n_samples": len(event), "n_events": int(event.sum()), "n_patients": n_patients}
     rows = [
@@ -64,7 +64,7 @@ def calibration_change(event, before, after, *, groups, weight, correction):
         for measure in _MEASURES
     ]
     table = pd.DataFrame([{**row, **counts, "method": row["method"]} for row in rows])
-    return CalibrationChange(table, correction)
+    return CalibrationChangeResult(table, correction)
 
 
 def measured(measure, event, risk, groups=None, weight=None):

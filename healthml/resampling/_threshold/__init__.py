@@ -1,6 +1,6 @@
 """A decision threshold chosen out of fold, fixed at deployment."""
 
 from healthml.resampling._threshold.classifier import ClinicalThreshold
-from healthml.resampling._threshold.result import ThresholdChoice
+from healthml.resampling._threshold.result import ThresholdChoiceResult
 
-__all__ = ["ClinicalThreshold", "ThresholdChoice"]
+__all__ = ["ClinicalThreshold", "ThresholdChoiceResult"]

@@ -57,7 +57,7 @@ class ClinicalThreshold(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEsti
     sensitivity_lower_ : float
         One-sided 95% lower limit of the sensitivity at the threshold, for new patients; missing
         where the rule looked at none ("harm").
-    choice_ : ThresholdChoice
+    choice_ : ThresholdChoiceResult
         Sensitivity, specificity, predictive values and alerts per 1,000 at the threshold, with
         intervals for patients, and the optimism of having chosen it on the same rows.
     estimator_ : classifier

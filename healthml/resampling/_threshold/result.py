@@ -12,7 +12,7 @@ _SHARES = ("sensitivity", "specificity", "ppv", "npv", "alerts_per_1000")
 
 
 @dataclass(frozen=True, repr=False)
-class ThresholdChoice(Result):
+class ThresholdChoiceResult(Result):
     """What happens at a chosen threshold, out of fold; kept by `ClinicalThreshold`.
 
     Parameters
@@ -48,12 +48,12 @@ class ThresholdChoice(Result):
 
 
 def threshold_choice(event, risk, threshold, elsewhere, *, groups, rule):
-    """Return `ThresholdChoice` of a threshold and of alarms by thresholds chosen elsewhere."""
+    """Return the result of a threshold and of alarms by thresholds chosen elsewhere."""
     found = threshold_table(event, risk, thresholds=[threshold], groups=groups)
     table = found.to_frame().drop(columns="threshold").set_index("measure").loc[list(_SHARES)]
     table.insert(3, "chosen_elsewhere", _shares(event, elsewhere))
     table.insert(4, "optimism", table["estimate"] - table["chosen_elsewhere"])
-    return ThresholdChoice(table.reset_index(), float(threshold), rule)
+    return ThresholdChoiceResult(table.reset_index(), float(threshold), rule)
 
 
 def _shares(event, alarm):

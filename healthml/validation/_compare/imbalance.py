@@ -113,6 +113,11 @@ def compare_imbalance_strategies(
     .. [1] van den Goorbergh R, van Smeden M, Timmerman D, Van Calster B. The harm of class
        imbalance corrections for risk prediction models. J Am Med Inform Assoc. 2022;29:1525-1534.
 
+    See Also
+    --------
+    healthml.resampling.ResampledClassifier : The classifier behind each recalibrated strategy.
+    healthml.validation.compare_models : Compares procedures of any kind on the same patients.
+
     Examples
     --------
     >>> import numpy as np
