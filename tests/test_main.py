@@ -73,12 +73,11 @@ MISTAKES = {
     "three levels": ("good.csv --outcome fate", "'fate' 3 levels --event"),
     "event of no row": ("good.csv --outcome fate --event Dead", "'fate' 'Died'"),
     "comparison of no row": ("good.csv --outcome lab --event >999", "'lab' no event"),
-    "outcome never known": (f"no_outcome.csv {DIED}", "'died' no value"),
+    "outcome never known": (f"no_outcome.csv {DIED}", "'died' no value 300"),
     "too few events": (f"few.csv {DIED}", "1 event 2"),
     "empty file": (f"empty.csv {DIED}", "empty.csv export"),
     "no rows": (f"header.csv {DIED}", "header.csv no rows"),
     "repeated column": (f"repeated.csv {DIED}", "repeated.csv 'age'"),
-    "column without a value": (f"void.csv {DIED}", "'empty_column' 300 rows"),
     "infinite value": (f"infinite.csv {DIED}", "'lab' infinite position 3"),
     "wrong delimiter": (f"semicolon.csv {DIED}", "semicolon --sep"),
     "delimiter of two": (f"good.csv {DIED} --sep ;;", "sep= one character"),
@@ -217,15 +216,24 @@ def test_a_failed_write_keeps_the_old_page(audited, tables, tmp_path, monkeypatc
     page = tmp_path / "r.html"
     page.write_text("old")
 
-    def full(path, text, **kwargs):
-        raise OSError(28, "No space left on device", str(path))
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
     words = ["audit", str(tables / "good.csv"), *DIED.split(), "--output", str(page)]
-    assert main(words) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        assert main(words) == 2
     assert "No space left" in capsys.readouterr().err
     assert page.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_a_column_without_a_value_is_a_finding_and_no_mistake(tables, tmp_path, capsys):
+    page = tmp_path / "r.html"
+    words = ["audit", str(tables / "void.csv"), *DIED.split(), "--repeats", "1"]
+    assert main([*words, "--output", str(page)]) == 0
+    assert "empty_column" in capsys.readouterr().out.split("Left out")[0]
+    assert "empty_column 100.0%" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")

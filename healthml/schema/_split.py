@@ -94,7 +94,8 @@ def split_table(schema, frame, features):
         values = frame[rule.column]
         flow.leave_out(values.isna().to_numpy(), f"{rule.column} missing")
         flow.leave_out(~rule.met(values), f"not eligible: {rule}")
-    flow.leave_out(frame[schema.outcome].isna().to_numpy(), "outcome missing")
+    no_value = f"the outcome {schema.outcome!r} has no value in them"
+    flow.leave_out(frame[schema.outcome].isna().to_numpy(), "outcome missing", no_value)
     name = f"outcome {schema.outcome!r}"
     patient = None if schema.patient is None else frame[schema.patient].iloc[flow.kept]
     kept = frame[schema.outcome].iloc[flow.kept]
@@ -116,14 +117,15 @@ class _Flow:
         self._patient = None if schema.patient is None else frame[schema.patient]
         self._rows = [("rows in the table", 0, len(frame), self._n_patients())]
 
-    def leave_out(self, is_out, step):
+    def leave_out(self, is_out, step, reason=None):
         n_out = int(is_out[self.kept].sum())
         if n_out or not step.endswith("missing"):
             self.kept = self.kept[~is_out[self.kept]]
             self._rows.append((step, n_out, len(self.kept), self._n_patients()))
         if not len(self.kept):
             raise SchemaError(
-                f"no row of {self._rows[0][2]} is left after the step {step!r}; "
+                f"no row of {self._rows[0][2]} is left after the step {step!r}"
+                f"{'' if reason is None else f': {reason}'}; "
                 "check the rule and how the column was read."
             )
 
