@@ -354,6 +354,7 @@ def test_site_and_time_are_no_features_of_the_audits_own_model_and_sensitive_one
     )
     screened = set(report.section("leaks").tables[0][1]["column"])
     assert screened == {*X.columns, "sex"} - {"b"}
+    assert "HM303" in report.codes()  # what the declared column would have pretended
     assert report.columns.startswith(f"Columns used ({len(screened)}): ")
     assert report.summary().splitlines()[1] == report.columns
     left = report.columns.split("Left out: ")[1]
@@ -447,7 +448,6 @@ BAD = {
         lambda: audit(None, X.assign(b=X["b"].where(X["b"] < 2, np.inf)), Y, **ONCE),
         "column 'b' .* infinite values, the first at position",
     ),
-    "empty column": (lambda: audit(None, X.assign(z=np.nan), Y, **ONCE), "column 'z'"),
     "duplicate names": (
         lambda: audit(None, pd.concat([X, X[["a"]]], axis=1), Y, **ONCE),
         "more than one column called 'a'",
@@ -522,6 +522,14 @@ def test_bad_input_meets_one_clear_sentence(case):
     assert "\n" not in text
     assert 20 < len(text) < 300
     assert text.endswith((".", '"'))
+
+
+def test_an_empty_column_is_a_finding_and_changes_no_number():
+    plain, empty = (audit(None, table, Y, **ONCE) for table in (X, X.assign(z=np.nan)))
+    assert empty.headline == plain.headline
+    found = empty.table[empty.table["columns"].map(lambda columns: "z" in columns)]
+    assert found[["code", "severity"]].to_numpy().tolist() == [["HM209", "note"]]
+    assert "z 100.0%" in found["evidence"].iloc[0]
 
 
 def test_one_site_and_one_year_are_not_assessed():

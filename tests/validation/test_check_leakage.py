@@ -278,14 +278,20 @@ def test_a_count_of_later_rows_is_a_leak_by_observation(visits, monkeypatch):
 
 
 def test_a_stratum_without_events_is_asked_about(monkeypatch):
-    only(monkeypatch, "look_at_eligibility")
+    only(monkeypatch, "look_at_eligibility", "look_at_suspects")
     X, y, rng = plain(11)
     dead = X["x0"] + X["x1"] + rng.normal(size=N) > 1.8
-    X["status"] = np.where(dead, "d", rng.choice(["a", "b"], N))
-    result = check_leakage(X, np.where(dead, 0, y), random_state=0)
+    X["ward"] = np.where(dead, "d", rng.choice(["a", "b"], N))
+    y = np.where(dead, 0, y)
+    result = check_leakage(X, y, random_state=0)
     found = row(result, "HM103")
+    assert (found["verdict"], found["columns"]) == ("ask", ("ward",))
+    assert f"1 level of ward: 0 events in {dead.sum()} rows" in found["evidence"]
+    # a flag of what became of the patients is no question of who is eligible
+    named = check_leakage(X.rename(columns={"ward": "status"}), y, random_state=0)
+    found = row(named, "HM302")
     assert (found["verdict"], found["columns"]) == ("ask", ("status",))
-    assert "0 events in" in found["evidence"]
+    assert "HM103" not in set(named.table["code"])
 
 
 def test_gaps_that_tell_the_outcome_are_a_note(monkeypatch):

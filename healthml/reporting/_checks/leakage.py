@@ -45,6 +45,7 @@ def _leak_case(case):
         outcome=case.raw_outcome.name,
         risk=None if case.refit else case.risk[0],
         duplicates=case.duplicates,
+        show_values=case.show_values,
         n_jobs=case.n_jobs,
         verbose=case.verbose,
         seed=case.seed,
@@ -52,9 +53,14 @@ def _leak_case(case):
 
 
 def check_leaks(case):
-    """Word which columns may hold the answer, and what they add to the AUC."""
+    """Word which columns may hold the answer, and what they add to the AUC.
+
+    Columns declared as known later are no features: `check_known_after` speaks of them.
+    """
     leaks = case.leaks.answers
     screen = leaks.case.screening.alone
+    features = ~screen.table["column"].isin(leaks.case.known_after)
+    screen = replace(screen, table=screen.table[features].reset_index(drop=True))
     section = Section(
         "leaks",
         "leakage",

@@ -109,6 +109,8 @@ class LeakCase:
         Risks of a fitted model, judged as they are: nothing is refitted then.
     n_repeats : int
         Repeats in which variants of the table are refitted.
+    show_values : bool
+        Whether the levels of columns with many values are listed.
     fallbacks : list
         Variants for which the default model stood in, since the procedure could not be refitted.
     """
@@ -134,6 +136,7 @@ class LeakCase:
     seed: int = 0
     level: float = 0.95
     n_repeats: int = 1
+    show_values: bool = False
     screening: Screening = field(default_factory=Screening)
     fallbacks: list = field(default_factory=list)
 

@@ -152,8 +152,10 @@ def _stratum(case, table, masks, risk):
 
 
 def _listed(case, table):
-    """Return the levels for a report; columns of many values keep theirs to themselves."""
+    """Return the levels for a report; columns of many values show theirs only when asked to."""
     shown = table.drop(columns=["position"]).astype({"level": object})
+    if case.show_values:
+        return shown
     wide = shown["column"].map(case.X.nunique()) > MOST_LISTED
     shown.loc[wide, "level"] = "(not listed)"
     return shown

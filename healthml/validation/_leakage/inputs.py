@@ -32,6 +32,7 @@ _DEFAULTS = {
     "outcome": None,
     "risk": None,
     "duplicates": None,
+    "show_values": False,
 }
 
 
@@ -57,8 +58,8 @@ def make_case(
         As in `check_leakage`.
     **options
         The other parameters of `check_leakage`, and for the audit ``outcome`` (name of the
-        outcome), ``risk`` (of a fitted model, which is not refitted) and ``duplicates`` (of
-        `row_copies`, where they are known already).
+        outcome), ``risk`` (of a fitted model, which is not refitted), ``duplicates`` (of
+        `row_copies`, where they are known already) and ``show_values``.
 
     Returns
     -------
@@ -123,6 +124,7 @@ def _assemble(frame, y, roles, later, **options):
         n_jobs=options["n_jobs"],
         seed=options["seed"],
         level=options["confidence_level"],
+        show_values=options["show_values"],
     )
 
 
