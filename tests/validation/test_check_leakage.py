@@ -84,6 +84,23 @@ def test_drawn_rows_are_a_leak_with_its_effect(drawn, monkeypatch):
     assert '"verdict": "leak"' in result.to_json()
 
 
+def test_rows_alike_by_chance_are_counted_apart_from_copies(monkeypatch):
+    """Of rows without a rare value nobody knows whether they are copies; the others are."""
+    only(monkeypatch, "look_at_rows")
+    X, y, rng = plain(3, 600)
+    X["grade"] = rng.integers(0, 3, 600)
+    coarse = np.arange(600) >= 400
+    X.loc[coarse, [c for c in X if c != "grade"]] = np.nan
+    alike = int(X[coarse].duplicated().sum())
+    rows = np.append(np.arange(600), np.arange(30))  # 30 true copies
+    result = check_leakage(X.iloc[rows], y[rows], random_state=0)
+    assert alike > 150
+    assert row(result, "HM204")["evidence"].startswith("30 of 630 rows are exact copies")
+    asked = result.not_assessed.set_index("code").loc["HM204", "reason"]
+    assert asked.startswith(f"{alike} further of 630 rows repeat another")
+    assert "HM204" not in set(check_leakage(X, y, random_state=0).table["code"])
+
+
 def test_copies_within_one_patient_or_on_one_side_are_a_note(drawn, monkeypatch):
     only(monkeypatch, "look_at_rows")
     X, y, rows = drawn

@@ -90,6 +90,12 @@ def crossing_sets(groups, cluster):
     return int((np.bincount(pairs[:, 0]) > 1).sum())
 
 
+def evident_copies(duplicates):
+    """Return the set of each row: equal in all cells, with values too rare to be chance."""
+    both = np.column_stack([duplicates.exact_id, duplicates.near_id])
+    return np.unique(both, axis=0, return_inverse=True)[1].ravel()
+
+
 def copy_counts(cluster):
     """Return the rows beyond the first of their set, the sets, and the largest set."""
     counts = np.bincount(np.unique(cluster, return_inverse=True)[1])
@@ -99,10 +105,12 @@ def copy_counts(cluster):
 def _copies(case, base):
     found = case.duplicates
     plan = (
-        ("HM204", found.n_exact_evident, found.exact_id, "exact copies of another row"),
+        ("HM204", found.n_exact_evident, evident_copies(found), "exact copies of another row"),
         ("HM305", found.n_near, found.near_id, "nearly identical to another row"),
     )
     repeated = [(code, cluster, what) for code, n, cluster, what in plan if n]
+    if found.n_exact > found.n_exact_evident:
+        yield _equal_by_chance_or_copied(found)
     if not repeated:
         if not found.assessable or found.n_withheld:
             yield Unknown(
@@ -115,6 +123,20 @@ def _copies(case, base):
     effect, scores = _copy_effect(case, base)
     for code, cluster, what in repeated:
         yield _copy_leak(case, code, cluster, what, effect, scores)
+
+
+def _equal_by_chance_or_copied(found):
+    """Count rows that equal another and are not claimed as copies: chance may explain them."""
+    more = "further " * (found.n_exact_evident > 0)
+    n = found.n_exact - found.n_exact_evident
+    verb = "repeats" if n == 1 else "repeat"
+    return Unknown(
+        "Are rows that are equal in every column compared copies, or alike by chance?",
+        f"{n:,} {more}of {len(found.exact_id):,} rows {verb} another, with values too "
+        "common to tell a copy from two records alike",
+        "Check them on identifiers outside this table.",
+        "HM204",
+    )
 
 
 def _copy_effect(case, base):
