@@ -270,7 +270,7 @@ def test_overlapping_test_rows_are_repeats():
         ({"imputers": {"a": "mean"}}, "pass an imputer"),
         ({"imputers": {"a": LogisticRegression}}, "pass an imputer"),
         ({"imputers": {"a": SimpleImputer(strategy="x")}}, "'a' failed in split 0"),
-        ({"imputers": {"a": None}}, "'a' failed in split 0 with ValueError"),
+        ({"imputers": {"a": None}}, r"'a' failed in split 0 \(ValueError in LogisticRegression: "),
         ({"imputers": {"a": SimpleImputer()}, "simple_references": False}, "nothing to compare"),
         ({"reference": "b"}, "reference='b' is not compared"),
         ({"simple_references": ["median"]}, "there are 'mean or mode'"),
