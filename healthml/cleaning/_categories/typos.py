@@ -104,10 +104,8 @@ def _clinical_words():
 @lru_cache
 def _english_words():
     """Return the dictionary of pyspellchecker, read when a likely typing error is first met."""
-    try:
-        from spellchecker import SpellChecker
-    except ImportError:  # without the package only the shipped lists protect real words
-        return frozenset()
+    from spellchecker import SpellChecker
+
     return frozenset(SpellChecker(language="en").word_frequency.words())
 
 
