@@ -30,22 +30,22 @@ CONSTANTS = {
         ): "by them. Below {} this finding",
     },
     "HM103": {
-        ("validation._leakage.event_free", "ALPHA"): "that chance is below {}. It must",
-        ("validation._leakage.event_free", "STEP_DOWN"): "rate divided by {}. ## What",
+        ("validation._leakage.columns.event_free", "ALPHA"): "that chance is below {}. It must",
+        ("validation._leakage.columns.event_free", "STEP_DOWN"): "rate divided by {}. ## What",
         (
-            "validation._leakage.screen_columns",
+            "validation._leakage.columns.screen_columns",
             "event_free_strata(max_levels)",
         ): "with at most {}, numbers with",
         (
-            "validation._leakage.screen_columns",
+            "validation._leakage.columns.screen_columns",
             "event_free_strata(max_numbers)",
         ): "with at most {} different values,",
         (
-            "validation._leakage.screen_columns",
+            "validation._leakage.columns.screen_columns",
             "event_free_strata(min_rows)",
         ): "with at least {} patients. A",
         (
-            "validation._leakage.screen_columns",
+            "validation._leakage.columns.screen_columns",
             "event_free_strata(confidence_level)",
         ): "levels, is below {}. It stays",
     },
@@ -74,7 +74,10 @@ CONSTANTS = {
     },
     "HM210": {
         ("imputation._missingness.signal", "FEWEST_EVENTS"): "with at least {} events and",
-        ("validation._leakage.event_free", "INDICATORS_TELL"): "AUC's interval passes {}. ## What",
+        (
+            "validation._leakage.columns.event_free",
+            "INDICATORS_TELL",
+        ): "AUC's interval passes {}. ## What",
     },
     "HM211": {
         ("imputation._missingness.report", "PERIODS"): "time (at most {} periods) and",
@@ -114,19 +117,19 @@ CONSTANTS = {
     },
     "HM301": {
         (
-            "validation._leakage.suspects",
+            "validation._leakage.columns.suspects",
             "REPEATS_OUTCOME",
         ): "end, reaches {}. ## What",
     },
     "HM302": {
-        ("validation._leakage.jumps", "EXCEPTIONS"): "at most {} of the rows break",
-        ("validation._leakage.jumps", "FEWEST_VALUES"): "at least {} different values",
-        ("validation._leakage.suspects", "ALWAYS_RATE"): "at least {} of the rows",
-        ("validation._leakage.suspects", "FEWEST_ROWS"): "level of at least {} rows",
-        ("validation._leakage.suspects", "HONEST_ALONE"): "conservative end passes {}, or",
-        ("validation._leakage.suspects", "REPEATS_NEARLY"): "Up to {} this is judged",
-        ("validation._leakage.suspects", "SAFE_RATE"): "at most {} have the event",
-        ("validation._leakage.suspects", "HONEST_MODEL"): "suspects is above {} at",
+        ("validation._leakage.columns.jumps", "EXCEPTIONS"): "at most {} of the rows break",
+        ("validation._leakage.columns.jumps", "FEWEST_VALUES"): "at least {} different values",
+        ("validation._leakage.columns.suspects", "ALWAYS_RATE"): "at least {} of the rows",
+        ("validation._leakage.columns.suspects", "FEWEST_ROWS"): "level of at least {} rows",
+        ("validation._leakage.columns.suspects", "HONEST_ALONE"): "conservative end passes {}, or",
+        ("validation._leakage.columns.suspects", "REPEATS_NEARLY"): "Up to {} this is judged",
+        ("validation._leakage.columns.suspects", "SAFE_RATE"): "at most {} have the event",
+        ("validation._leakage.columns.suspects", "HONEST_MODEL"): "suspects is above {} at",
     },
     "HM304": {
         ("validation._leakage.case", "SOME_ROWS"): "about {} rows of",
@@ -136,13 +139,19 @@ CONSTANTS = {
         ("_core._fingerprints.judge", "LEAST_SHARE"): "with at least {} of the",
     },
     "HM309": {
-        ("validation._leakage.made_rows", "NEIGHBOURS"): "two of their {} nearest",
-        ("validation._leakage.made_rows", "SHARE"): "in at least {} of the rows of one",
-        ("validation._leakage.made_rows", "ONE_SIDED"): "{} times the share of the",
-        ("validation._leakage.made_rows", "FEWEST_COLUMNS"): "with at least {} continuous",
-        ("validation._leakage.target_encoded", "FEWEST_LEVELS"): "over at least {} levels with",
-        ("validation._leakage.target_encoded", "ENOUGH_LEVELS"): "fit exactly, over {} when the",
-        ("validation._leakage.target_encoded", "FAR_BELOW"): "scatter is below {} of what",
+        ("validation._leakage.rows.made_rows", "NEIGHBOURS"): "two of their {} nearest",
+        ("validation._leakage.rows.made_rows", "SHARE"): "in at least {} of the rows of one",
+        ("validation._leakage.rows.made_rows", "ONE_SIDED"): "{} times the share of the",
+        ("validation._leakage.rows.made_rows", "FEWEST_COLUMNS"): "with at least {} continuous",
+        (
+            "validation._leakage.columns.target_encoded",
+            "FEWEST_LEVELS",
+        ): "over at least {} levels with",
+        (
+            "validation._leakage.columns.target_encoded",
+            "ENOUGH_LEVELS",
+        ): "fit exactly, over {} when the",
+        ("validation._leakage.columns.target_encoded", "FAR_BELOW"): "scatter is below {} of what",
         ("validation._leakage.prepared", "CLOSE"): "SD 1, to {}, over exactly",
         ("validation._leakage.prepared", "FILLED_SHARE"): "in at least {} of the",
     },

@@ -8,7 +8,7 @@ from scipy.stats import binom, norm
 from sklearn.metrics import roc_auc_score
 
 from healthml._core._intervals import simultaneous_level, z_value
-from healthml.validation._leakage.screen_columns import (
+from healthml.validation._leakage.columns.screen_columns import (
     column_bins,
     event_free_strata,
     out_of_fold_rate,

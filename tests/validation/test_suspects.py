@@ -6,10 +6,10 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from healthml.validation._leakage import find_leaks, make_case
-from healthml.validation._leakage.alike_rows import acts_as_identifier, rows_alike
 from healthml.validation._leakage.check import screen
-from healthml.validation._leakage.jumps import find_jump
-from healthml.validation._leakage.made_rows import find_made_rows
+from healthml.validation._leakage.columns.jumps import find_jump
+from healthml.validation._leakage.rows.alike_rows import acts_as_identifier, rows_alike
+from healthml.validation._leakage.rows.made_rows import find_made_rows
 
 N = 900
 

@@ -18,20 +18,20 @@ from healthml.validation._leakage.case import (
     Screening,
     Unknown,
 )
-from healthml.validation._leakage.event_free import look_at_eligibility, look_at_missingness
-from healthml.validation._leakage.inputs import make_case
-from healthml.validation._leakage.late_columns import (
+from healthml.validation._leakage.columns.event_free import look_at_eligibility, look_at_missingness
+from healthml.validation._leakage.columns.late_columns import (
     dated_later,
     look_at_columns,
 )
-from healthml.validation._leakage.made_rows import look_at_made_rows
+from healthml.validation._leakage.columns.screen_columns import screen_columns
+from healthml.validation._leakage.columns.suspect_findings import look_at_suspects
+from healthml.validation._leakage.columns.suspects import find_suspects
+from healthml.validation._leakage.columns.target_encoded import encoded_columns, look_at_encoded
+from healthml.validation._leakage.inputs import make_case
 from healthml.validation._leakage.prepared import look_at_prepared
-from healthml.validation._leakage.repeated_rows import look_at_rows
-from healthml.validation._leakage.row_order import look_at_order, number_columns
-from healthml.validation._leakage.screen_columns import screen_columns
-from healthml.validation._leakage.suspect_findings import look_at_suspects
-from healthml.validation._leakage.suspects import find_suspects
-from healthml.validation._leakage.target_encoded import encoded_columns, look_at_encoded
+from healthml.validation._leakage.rows.made_rows import look_at_made_rows
+from healthml.validation._leakage.rows.repeated_rows import look_at_rows
+from healthml.validation._leakage.rows.row_order import look_at_order, number_columns
 
 _SEVERE = ("serious", "moderate", "not assessable", "note")
 _COLOURS = {LEAK: "#D55E00", ASK: "#0072B2", NOTED: "#6b7683"}

@@ -73,7 +73,7 @@ def screen_columns(X, y, *, fold, groups=None, outcome=None, n_bins=20, confiden
     --------
     >>> import numpy as np
     >>> import pandas as pd
-    >>> from healthml.validation._leakage.screen_columns import screen_columns
+    >>> from healthml.validation._leakage.columns.screen_columns import screen_columns
     >>> rng = np.random.default_rng(0)
     >>> y = rng.integers(0, 2, 300)
     >>> X = pd.DataFrame({"noise": rng.normal(size=300), "died_on": y + rng.normal(size=300) / 9})
@@ -203,7 +203,7 @@ def event_free_strata(
     --------
     >>> import numpy as np
     >>> import pandas as pd
-    >>> from healthml.validation._leakage.screen_columns import event_free_strata
+    >>> from healthml.validation._leakage.columns.screen_columns import event_free_strata
     >>> rng = np.random.default_rng(0)
     >>> X = pd.DataFrame({"left": rng.choice(["home", "died"], 400)})
     >>> y = np.where(X["left"] == "died", 0, rng.integers(0, 2, 400))

@@ -10,7 +10,7 @@ from healthml._core._results import plain
 from healthml.imputation import missingness_report
 from healthml.imputation._missingness import indicator_auc
 from healthml.validation._leakage.case import ASK, NOTED
-from healthml.validation._leakage.screen_columns import event_free_strata
+from healthml.validation._leakage.columns.screen_columns import event_free_strata
 from healthml.validation._leakage.words import interval_words, names_in_words
 from healthml.validation._reference_models import factorize_levels
 

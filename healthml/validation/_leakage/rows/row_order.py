@@ -15,9 +15,9 @@ from healthml.cleaning._quality import (
     screen_identifiers,
     screen_row_order,
 )
-from healthml.validation._leakage.as_dates import as_dates
 from healthml.validation._leakage.case import ASK, LEAK, NOTED
-from healthml.validation._leakage.late_columns import (
+from healthml.validation._leakage.columns.as_dates import as_dates
+from healthml.validation._leakage.columns.late_columns import (
     added,
     auc_words,
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, rankdata
 
-from healthml.validation._leakage.suspects import is_level_column
+from healthml.validation._leakage.columns.suspects import is_level_column
 
 # What follows was chosen by judgement; tests/simulation/leak_kinds.py counts hits and false alarms.
 KEPT = 0.95  # agreement inside a level from which a column is constant for a patient

@@ -5,8 +5,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from healthml.schema import Schema
-from healthml.validation._leakage.alike_rows import AlikeRows, acts_as_identifier, rows_alike
 from healthml.validation._leakage.case import ASK, FEW_ROWS, LEAK, NOTED, Unknown
+from healthml.validation._leakage.rows.alike_rows import AlikeRows, acts_as_identifier, rows_alike
 from healthml.validation._leakage.split import compare_splits, matching_split, split_from_folds
 from healthml.validation._leakage.words import interval_words, names_in_words
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from healthml.validation._leakage.as_dates import as_dates
 from healthml.validation._leakage.case import LEAK, Unknown
+from healthml.validation._leakage.columns.as_dates import as_dates
 from healthml.validation._leakage.words import interval_words, names_in_words
 
 LATER_SHARE = 0.5  # of the dates of a column lie after the prediction

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from healthml.validation._leakage.case import ASK, MANY_ROWS, NOTED
-from healthml.validation._leakage.late_columns import added, auc_words, with_gaps
-from healthml.validation._leakage.suspects import (
+from healthml.validation._leakage.columns.late_columns import added, auc_words, with_gaps
+from healthml.validation._leakage.columns.suspects import (
     HONEST_MODEL,
     REPEATS_OUTCOME,
     beyond,

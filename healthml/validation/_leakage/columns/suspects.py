@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._paired import auroc_influence, influence_interval
-from healthml.validation._leakage.as_dates import as_dates
 from healthml.validation._leakage.case import MANY_ROWS
-from healthml.validation._leakage.jumps import LEVEL_SHARE, find_jump
-from healthml.validation._leakage.screen_columns import column_bins, out_of_fold_rate
+from healthml.validation._leakage.columns.as_dates import as_dates
+from healthml.validation._leakage.columns.jumps import LEVEL_SHARE, find_jump
+from healthml.validation._leakage.columns.screen_columns import column_bins, out_of_fold_rate
 from healthml.validation._leakage.words import interval_words
 from healthml.validation._reference_models import (
     as_read,
