@@ -1,0 +1,93 @@
+"""Folds that keep a patient together, and no more of them than the events allow."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
+
+from healthml._core._checks.identifiers import check_groups
+from healthml.exceptions import InputError
+
+
+def check_patient_cv(cv, event, groups, *, random_state=None):
+    """Return a splitter that keeps the rows of a patient together.
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable of splits
+        A number of folds with `groups` means ``StratifiedGroupKFold(cv)``; anything else is left
+        to scikit-learn's ``check_cv``.
+    event : array-like of shape (n_samples,)
+        Outcome as 0/1.
+    groups : array-like of shape (n_samples,) or None
+        Patient of each row.
+    random_state : int, optional
+        Shuffle a number of folds by this seed, so that the order of the rows does not matter.
+
+    Returns
+    -------
+    splitter
+        Has ``split(X, y, groups)``.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import check_patient_cv
+    >>> check_patient_cv(2, [0, 1, 0, 1], [0, 0, 1, 1])
+    StratifiedGroupKFold(n_splits=2, random_state=None, shuffle=False)
+    """
+    number, shuffle = cv is None or isinstance(cv, Integral), {}
+    if random_state is not None:
+        shuffle = {"shuffle": True, "random_state": random_state}
+    if groups is None and number and shuffle:
+        return StratifiedKFold(5 if cv is None else int(cv), **shuffle)
+    if groups is None or not number:
+        return check_cv(cv, event, classifier=True)
+    n_splits = 5 if cv is None else int(cv)
+    n_patients = len(np.unique(check_groups(groups, len(event))))
+    if n_patients < n_splits:
+        raise InputError(
+            f"cv asks for {n_splits} folds and groups has {n_patients} patients; "
+            "ask for fewer folds."
+        )
+    return StratifiedGroupKFold(n_splits, **shuffle)
+
+
+def scarce_folds(cv, event, groups=None):
+    """Return the folds, a number no larger than the patients with or without the event.
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable of splits
+        Only a number (None is 5) is ever changed.
+    event : ndarray of shape (n_samples,)
+        Outcome as 0/1.
+    groups : ndarray of shape (n_samples,), optional
+        Patient of each row as small integers.
+
+    Returns
+    -------
+    int, splitter or iterable of splits
+
+    Raises
+    ------
+    InputError
+        If only one patient has, or has not, the event.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml._core._checks import scarce_folds
+    >>> scarce_folds(5, np.array([0, 0, 1, 0, 1]))
+    2
+    """
+    if not (cv is None or isinstance(cv, Integral)):
+        return cv
+    codes = np.arange(len(event)) if groups is None else groups
+    events, rows = np.bincount(codes, event), np.bincount(codes)
+    scarcest = int(min(np.sum(events > 0), np.sum(events < rows)))
+    if scarcest < 2:
+        raise InputError(
+            f"Only {scarcest} patient has (or has not) the event; at least 2 of each are needed "
+            "to predict patients out of fold."
+        )
+    return min(5 if cv is None else int(cv), scarcest)
