@@ -221,21 +221,20 @@ def audit_predictions(
     >>> audit_predictions(outcome, risk, random_state=0).exit_code
     0
     """
-    check_alignment(X=X, y_true=y_true, y_proba=y_proba, groups=groups)
     risk = check_proba(y_proba, len(y_true))
     columns_given = X is not None
     if not columns_given:  # its rows are those of the outcome, whatever their labels
         labels = y_true.index if isinstance(y_true, pd.Series) else None
         X = pd.DataFrame({"risk": risk}, index=labels)
-    X, y, roles = take_roles(
-        X,
-        y_true,
-        groups=groups,
-        site=site,
-        time=time,
-        sensitive_features=sensitive_features,
-        score=score,
-    )
+    given = {
+        "groups": groups,
+        "site": site,
+        "time": time,
+        "sensitive_features": sensitive_features,
+        "score": score,
+    }
+    check_alignment(X=X, y_true=y_true, y_proba=y_proba, **given)
+    X, y, roles = take_roles(to_pandas(X), y_true, **given)
     options = {
         "threshold_range": threshold_range,
         "severity_rules": severity_rules,
@@ -259,9 +258,17 @@ def _inputs(X, y, groups, sensitive_features, site, time, schema, score, known_a
                 "The schema declares the columns of every role; declare groups, site, time, "
                 "sensitive, score and known_after there, or pass y and all roles without it."
             )
-        return _from_schema(to_pandas(X), schema)
+        return _from_schema(check_table(X, "table"), schema)
     if y is None:
         raise InputError("y is missing; pass the outcome, the name of its column, or a schema.")
+    roles = {
+        "groups": groups,
+        "site": site,
+        "time": time,
+        "sensitive_features": sensitive_features,
+        "score": score,
+    }
+    check_alignment(X=X, y=y, **roles)
     X = check_table(X, "table")
     later = None
     known_after = [known_after] if isinstance(known_after, str) else known_after
@@ -275,20 +282,12 @@ def _inputs(X, y, groups, sensitive_features, site, time, schema, score, known_a
     elif known_after is not None:
         check_alignment(X=X, known_after=known_after)
         later = to_pandas(known_after, "known_after")
-    X, y, roles = take_roles(
-        X,
-        y,
-        groups=groups,
-        site=site,
-        time=time,
-        sensitive_features=sensitive_features,
-        score=score,
-    )
+    X, y, roles = take_roles(X, y, **roles)
     return X, y, Roles(**{**vars(roles), "known_after": later}), {}
 
 
 def _from_schema(table, schema):
-    parts = schema.split(check_table(table, "table"))
+    parts = schema.split(table)
     kept = table.iloc[parts.kept]
     X, y, roles = take_roles(
         parts.X,

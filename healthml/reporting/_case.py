@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_alignment, check_event, check_groups
+from healthml._core._checks import check_event, check_groups
 from healthml._core._findings import check_rules
-from healthml._core._tables import check_table, sensitive_frame, to_pandas
+from healthml._core._tables import check_table, sensitive_frame
 from healthml.cleaning import quality_report
 from healthml.cleaning._quality import find_repairs
 from healthml.exceptions import InputError
@@ -158,7 +158,7 @@ def take_roles(X, y, *, groups, site, time, sensitive_features, score):
 
     Parameters
     ----------
-    X : DataFrame
+    X : pandas.DataFrame
         The table.
     y : array-like or str
         The outcome, or the name of its column.
@@ -173,26 +173,23 @@ def take_roles(X, y, *, groups, site, time, sensitive_features, score):
     y : array-like
     Roles
     """
-    frame = to_pandas(X)
     left = {}
-    given = {"y": y, "groups": groups, "site": site, "time": time, "score": score}
-    check_alignment(X=X, **given, sensitive_features=sensitive_features)
 
     def column(value, name, leaves):
         if not isinstance(value, str):
-            return _aligned(value, len(frame), name)
-        if value not in frame.columns:
+            return _aligned(value, len(X), name)
+        if value not in X.columns:
             raise InputError(f"{name}={value!r} is not a column of X; give a column or an array.")
         if leaves:
             left[value] = {"y": "outcome", "groups": "patient"}.get(name, name)
-        return frame[value]
+        return X[value]
 
     outcome = column(y, "y", True)
     patient = column(groups, "groups", True)
     where, when = column(site, "site", False), column(time, "time", False)
     risk = column(score, "score", True)
-    sensitive = _take_sensitive(frame, sensitive_features)
-    codes = None if patient is None else check_groups(patient, len(frame))
+    sensitive = _take_sensitive(X, sensitive_features)
+    codes = None if patient is None else check_groups(patient, len(X))
     roles = Roles(
         codes,
         None if where is None else _as_labels(where),
@@ -201,7 +198,7 @@ def take_roles(X, y, *, groups, site, time, sensitive_features, score):
         None if risk is None else np.asarray(pd.Series(risk), dtype=object),
         named=left,
     )
-    return frame.drop(columns=list(left)), outcome, roles
+    return X.drop(columns=list(left)), outcome, roles
 
 
 def _aligned(value, n, name):

@@ -60,8 +60,8 @@ def table_one(X, y, *, groups=None, max_columns=60):
     ['age']
     """
     check_alignment(X=X, y=y, groups=groups)
-    refuse_nested(to_pandas(X))
     X, y, rows = to_pandas(X), check_event(y)[1], []
+    refuse_nested(X)
     if len(X) != len(y):
         raise InputError(f"y has {len(y)} values for {len(X)} rows; pass one for each row.")
     patient = np.arange(len(y)) if groups is None else check_groups(groups, len(y))

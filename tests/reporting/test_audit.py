@@ -1,8 +1,11 @@
 """The audit as a whole: what goes in, what it says first, and what never comes out."""
 
 import html
+import importlib
 import json
+import sys
 import traceback
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +18,7 @@ from sklearn.svm import LinearSVC
 
 import healthml
 from healthml import audit, audit_predictions
+from healthml._core import _tables
 from healthml.datasets import make_ehr_cohort
 from healthml.exceptions import InputError
 from healthml.schema import Schema
@@ -50,18 +54,46 @@ def cohort():
     return make_ehr_cohort(360, prevalence=0.3, random_state=0)
 
 
+CALLERS = []  # of `to_pandas`, while the audit `by_array` ran
+
+
+def count_callers(patch):
+    """Write down who calls `to_pandas`, in every module of the library that has it."""
+    convert = _tables.to_pandas
+
+    def counted(*args, **options):
+        caller = sys._getframe(1).f_code
+        CALLERS.append((Path(caller.co_filename).stem, caller.co_name))
+        return convert(*args, **options)
+
+    for room in healthml._SUBMODULES:
+        importlib.import_module(f"healthml.{room}")
+    for name, module in list(sys.modules.items()):
+        if name.startswith("healthml") and vars(module).get("to_pandas") is convert:
+            patch.setattr(module, "to_pandas", counted)
+
+
 @pytest.fixture(scope="module")
 def by_array(cohort):
-    return audit(
-        None,
-        cohort.X,
-        cohort.y,
-        groups=cohort.groups,
-        site=cohort.site,
-        time=cohort.time,
-        sensitive_features=cohort.sensitive,
-        **ONCE,
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        count_callers(patch)
+        return audit(
+            None,
+            cohort.X,
+            cohort.y,
+            groups=cohort.groups,
+            site=cohort.site,
+            time=cohort.time,
+            sensitive_features=cohort.sensitive,
+            **ONCE,
+        )
+
+
+def test_a_table_is_converted_at_the_doors_only(by_array):
+    assert 5 < len(CALLERS) <= 15, CALLERS
+    doors = {"check_table", "permutation_importance", "read_table", "sensitive_frame", "table_one"}
+    assert doors <= {name for _, name in CALLERS}
+    assert "encoder" not in {file for file, _ in CALLERS}
 
 
 # --- first lines ---------------------------------------------------------------------------------

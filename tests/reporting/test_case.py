@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from healthml._core._fingerprints.duplicates import duplicate_clusters
 from healthml.exceptions import InputError
+from healthml.reporting._audit import _inputs
 from healthml.reporting._case import Roles, build_case, take_roles, threshold_grid
 from healthml.schema import Schema
 from healthml.validation._leakage import join_units
@@ -72,7 +73,7 @@ def test_arrays_say_the_same_as_names():
 
 def test_polars_roles_become_the_same():
     _, _, named = take_roles(X, "died", **NAMES)
-    frame, y, roles = take_roles(pl.from_pandas(X), "died", **NAMES)
+    frame, y, roles, _ = _inputs(pl.from_pandas(X), "died", schema=None, known_after=None, **NAMES)
     assert isinstance(frame, pd.DataFrame)
     np.testing.assert_array_equal(y, X["died"])
     for name in ("groups", "site", "time", "score"):

@@ -9,7 +9,7 @@ from pandas.api import types
 
 from healthml._core._checks import check_event, check_groups
 from healthml._core._knowledge import column_concept, concept_limits, number_codes
-from healthml._core._tables import parse_numbers, to_pandas
+from healthml._core._tables import parse_numbers
 from healthml.exceptions import InputError
 
 FOUND, SUSPECTED, NOTE = "found", "suspected", "note"
@@ -204,12 +204,10 @@ class TableView:
     """A table with its outcome (0/1), patients and column views."""
 
     def __init__(self, X, *, y=None, groups=None, schema=None):
-        frame = to_pandas(X)
-        self.frame = frame
-        self.n = len(frame)
+        self.frame = X
+        self.n = len(X)
         self.columns = [
-            ColumnView(frame.iloc[:, i], declared_of(schema, frame.columns[i]))
-            for i in range(frame.shape[1])
+            ColumnView(X.iloc[:, i], declared_of(schema, X.columns[i])) for i in range(X.shape[1])
         ]
         self.y = None if y is None else check_event(y)[1]
         self.groups = None if groups is None else check_groups(groups, self.n)

@@ -153,7 +153,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             X = check_array(X, dtype=None, ensure_all_finite="allow-nan")
         check_column_names(X)
         validate_data(self, X, reset=reset, skip_check_array=True)
-        frame = to_pandas(X)
+        # Refitted in every fold, it mostly gets what a door has converted; to_pandas refuses empty
+        frame = X if isinstance(X, pd.DataFrame) and X.size else to_pandas(X)
         for name in frame.columns:
             if frame[name].dtype.kind == "f" and np.isinf(frame[name].to_numpy(float)).any():
                 raise InputError(f"column {name!r} has infinite values; set them to missing.")

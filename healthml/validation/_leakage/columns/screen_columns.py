@@ -9,7 +9,6 @@ from scipy.stats import binom, rankdata
 from healthml._core._knowledge import known_at_discharge, later_hint
 from healthml._core._paired import auroc_influence, influence_interval
 from healthml._core._results import Result
-from healthml._core._tables import to_pandas
 from healthml.validation._reference_models import TableEncoder, factorize_levels, numbers_of
 
 # Rows at the overall rate that are added to each level. By judgement, not by simulation; fewer, and
@@ -49,7 +48,7 @@ def screen_columns(X, y, *, fold, groups=None, outcome=None, n_bins=20, confiden
 
     Parameters
     ----------
-    X : DataFrame of shape (n_samples, n_features)
+    X : pandas.DataFrame of shape (n_samples, n_features)
         The table.
     y : ndarray of shape (n_samples,)
         Outcome as 0/1.
@@ -80,10 +79,9 @@ def screen_columns(X, y, *, fold, groups=None, outcome=None, n_bins=20, confiden
     >>> screen_columns(X, y, fold=np.arange(300) % 5).table["column"].tolist()
     ['died_on', 'noise']
     """
-    frame = to_pandas(X)
     rows = []
-    for name in frame.columns:
-        codes, levels = column_bins(frame[name], n_bins)
+    for name in X.columns:
+        codes, levels = column_bins(X[name], n_bins)
         risk = out_of_fold_rate(codes, y, fold)
         auc, influence = auroc_influence(y, risk, fold)
         _, _, lower, upper = influence_interval("auroc", auc, influence, groups, confidence_level)
@@ -177,7 +175,7 @@ def event_free_strata(
 
     Parameters
     ----------
-    X : DataFrame of shape (n_samples, n_features)
+    X : pandas.DataFrame of shape (n_samples, n_features)
         The table; columns with more levels than the limits below are not looked at.
     y : ndarray of shape (n_samples,)
         Outcome as 0/1.
@@ -210,12 +208,11 @@ def event_free_strata(
     >>> event_free_strata(X, y).table[["level", "kind"]].values.tolist()
     [['died', 'never']]
     """
-    frame = to_pandas(X)
     found, looked = [], 0
     rate = float(np.mean(y))
-    for name in frame.columns:
-        codes, levels = factorize_levels(frame[name])
-        most = max_numbers if TableEncoder().is_number(frame[name]) else max_levels
+    for name in X.columns:
+        codes, levels = factorize_levels(X[name])
+        most = max_numbers if TableEncoder().is_number(X[name]) else max_levels
         if not 1 < len(levels) <= most:
             continue
         n, events, patients = _count_levels(codes, len(levels), y, groups)
@@ -234,7 +231,7 @@ def event_free_strata(
     table["p_value"] = np.minimum(1.0, table["p_value"].astype(float) * max(looked, 1))
     table = table[table["p_value"] < 1 - confidence_level].sort_values("n_samples", ascending=False)
     masks = {
-        (c, k): factorize_levels(frame[c])[0] == k
+        (c, k): factorize_levels(X[c])[0] == k
         for c, k in zip(table["column"], table["position"], strict=True)
     }
     return Strata(table.reset_index(drop=True), masks)
