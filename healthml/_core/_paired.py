@@ -62,7 +62,8 @@ class PairedScores(Result):
         import matplotlib.pyplot as plt
 
         ax = plt.subplots()[1] if ax is None else ax
-        rows = self.table[self.table["measure"] == measure].iloc[::-1]
+        table = self._drawn()
+        rows = table[table["measure"] == measure].iloc[::-1]
         spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
         ax.errorbar(rows["estimate"], rows["model"], xerr=spread, fmt="o", **kwargs)
         ax.set(xlabel=f"{measure}, {self.confidence_level:.0%} CI")

@@ -38,6 +38,10 @@ class Result:
         """Return the result as JSON text; missing numbers and hidden counts become null."""
         return json.dumps(plain(self), indent=indent)
 
+    def _drawn(self):
+        """Return the table as it may be drawn."""
+        return release_table(self.table)
+
     def __repr__(self):
         """Return the plain-text table."""
         return f"{type(self).__name__}\n{self.summary()}"

@@ -41,7 +41,7 @@ class ImportanceResult(Result):
         import matplotlib.pyplot as plt
 
         ax = plt.subplots()[1] if ax is None else ax
-        rows = self.table.head(most).iloc[::-1]
+        rows = self._drawn().head(most).iloc[::-1]
         spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
         ax.errorbar(rows["estimate"], rows["column"], xerr=spread, fmt="o", **kwargs)
         ax.axvline(0.0, color="0.6", lw=1)

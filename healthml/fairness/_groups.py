@@ -39,7 +39,8 @@ class GroupPerformanceResult(Result):
         import matplotlib.pyplot as plt
 
         ax = plt.subplots()[1] if ax is None else ax
-        rows = self.table[self.table["measure"] == measure].dropna(subset=["estimate"]).iloc[::-1]
+        table = self._drawn()
+        rows = table[table["measure"] == measure].dropna(subset=["estimate"]).iloc[::-1]
         names = rows["feature"].astype(str) + ": " + rows["group"].astype(str)
         spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
         ax.errorbar(rows["estimate"], names, xerr=spread, fmt="o", **kwargs)

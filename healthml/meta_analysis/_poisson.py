@@ -51,7 +51,7 @@ class PoissonMetaResult(Result):
         """Draw the pooled ratio and the prediction interval; returns the matplotlib axes."""
         from healthml._core._displays import draw_forest
 
-        table = self.table.assign(study=["pooled", "a new site"], reason="", weight=np.nan)
+        table = self._drawn().assign(study=["pooled", "a new site"], reason="", weight=np.nan)
         options = {"confidence_level": self.confidence_level, "ideal": 1.0, "log": True, **kwargs}
         return draw_forest(table, ax=ax, **options)
 

@@ -109,7 +109,7 @@ class MetaResult(Result):
         from healthml._core._displays import draw_forest
 
         options = {"confidence_level": self.confidence_level, "log": self.scale == "log"}
-        return draw_forest(self.table, ax=ax, **options | kwargs)
+        return draw_forest(self._drawn(), ax=ax, **options | kwargs)
 
 
 def random_effects(

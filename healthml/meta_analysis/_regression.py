@@ -62,7 +62,7 @@ class MetaRegressionResult(Result):
         """Draw the coefficients without the intercept; returns the matplotlib axes."""
         from healthml._core._displays import draw_forest
 
-        rows = self.table.iloc[1:].rename(columns={"term": "study"})
+        rows = self._drawn().iloc[1:].rename(columns={"term": "study"})
         rows = rows.assign(kind="study", weight=np.nan, reason="")
         return draw_forest(
             rows, ax=ax, **{"confidence_level": self.confidence_level, "ideal": 0.0, **kwargs}

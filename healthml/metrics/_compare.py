@@ -72,7 +72,8 @@ class ComparisonResult(Result):
         """Draw the differences in one measure."""
         from healthml._core._displays import BLUE, GREY, new_axes
 
-        table = self.table[self.table["measure"] == measure].iloc[::-1]
+        table = self._drawn()
+        table = table[table["measure"] == measure].iloc[::-1]
         ax = new_axes(ax, height=1.4 + 0.4 * len(table))
         ends = table[["lower", "upper"]].sub(table["estimate"], axis=0).abs().to_numpy().T
         options = {"fmt": "o", "color": BLUE, "capsize": 3, **kwargs}

@@ -37,7 +37,7 @@ class DelongResult(Result):
         """Draw the difference with its interval."""
         from healthml._core._displays import BLUE, GREY, new_axes
 
-        row, ax = self.table.iloc[0], new_axes(ax, height=1.6)
+        row, ax = self._drawn().iloc[0], new_axes(ax, height=1.6)
         ends = [[row.estimate - row.lower], [row.upper - row.estimate]]
         ax.errorbar([row.estimate], [0], xerr=ends, **{"fmt": "o", "color": BLUE, **kwargs})
         ax.axvline(0, color=GREY, linewidth=0.8)

@@ -106,7 +106,7 @@ class PerformanceResult(Result):
         """Draw measures between 0 and 1 with their intervals; returns the matplotlib axes."""
         from healthml._core._displays import BLUE, new_axes
 
-        table = self.table.dropna(subset=["lower"])
+        table = self._drawn().dropna(subset=["lower"])
         unit = [name for name in table["measure"] if MEASURES[name].limits in ((0, 1), (-1, 1))]
         table = table[table["measure"].isin(measures or unit)].iloc[::-1]
         ax = new_axes(ax, height=1.2 + 0.28 * len(table))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_event, refuse_inexact
+from healthml._core._release import release_table, size_words
 from healthml._core._tables import blank_codes, parse_numbers, refuse_infinite
 from healthml.exceptions import SchemaError
 
@@ -40,7 +41,7 @@ class Parts:
     >>> from healthml.schema import Schema
     >>> df = pd.DataFrame({"age": [17, 70, 40], "died": [0, 1, 0]})
     >>> Schema(outcome="died", eligibility="age >= 18").split(df)
-    Parts(2 rows of 3, 1 with the event, 1 features)
+    Parts(<11 rows of <11, <11 events, 1 features)
     """
 
     X: pd.DataFrame
@@ -54,9 +55,11 @@ class Parts:
     kept: np.ndarray
 
     def __repr__(self):
-        n = int(self.flow["n_samples"].iloc[0])
-        events, features = int(self.y.sum()), self.X.shape[1]
-        return f"Parts({len(self.y)} rows of {n}, {events} with the event, {features} features)"
+        flow = release_table(self.flow, as_text=True)["n_samples"]
+        events = size_words(len(self.y), int(self.y.sum())).split(", ")[1]
+        return (
+            f"Parts({flow.iloc[-1]} rows of {flow.iloc[0]}, {events}, {self.X.shape[1]} features)"
+        )
 
 
 def split_table(schema, frame, features):

@@ -308,3 +308,48 @@ def test_many_rows_of_few_patients_are_hidden():
     written = release_table(table)
     assert written["group"].tolist() == [SMALL_GROUPS, "b"]
     assert np.isnan(written.loc[0, "n_samples"])
+
+
+def flow_table(left, last):
+    """Return a flow of rows: what leaves at each step, and those who stay."""
+    remaining = np.append(last + np.cumsum([0, *left[::-1]])[::-1], last)
+    steps = ["in the table", *[f"reason {k}" for k in range(len(left))], "analysed"]
+    table = pd.DataFrame({"step": steps, "n_left_out": [0, *left, 0], "n_samples": remaining})
+    return table.astype({"n_left_out": int, "n_samples": int})
+
+
+@pytest.mark.parametrize(
+    ("left", "last"), [([7], 493), ([7, 30], 463), ([20, 3, 40], 700), ([1], 30), ([4, 5], 60)]
+)
+def test_a_step_of_a_flow_is_not_the_total_less_the_rest(left, last):
+    """Who leaves at each step and who stays make up the whole, which its reader may know."""
+    written = release_table(flow_table(left, last), as_text=True)
+    sums = [words for words in written["n_samples"] if words[0].isdigit()]
+    assert not sums
+    groups = group_table([*left, last], np.zeros(len(left) + 1, int))
+    rows = pd.DataFrame(
+        {
+            "group": groups["group"],
+            "n_samples": [*written["n_left_out"].iloc[1:-1], written["n_samples"].iloc[-1], ""],
+            "n_events": "0",
+            **dict.fromkeys(FIGURES, np.nan),
+        }
+    )
+    assert attack(groups, rows[groups.columns]) >= FEWEST
+
+
+def test_a_flow_without_a_small_step_is_written_as_it_is():
+    flow = flow_table([20, 30], 500)
+    assert release_table(flow).equals(flow)
+    assert release_table(flow, as_text=True)["n_samples"].tolist() == ["550", "530", "500", "500"]
+
+
+def test_a_histogram_of_shares_keeps_them_in_wider_classes():
+    counts = np.array([30, 2, 5, 13, 0, 40])
+    table = pd.DataFrame({"outcome": "event", "low": np.arange(6), "high": np.arange(1, 7)})
+    table = table.assign(n_samples=counts, share=counts / counts.sum())
+    few = table.assign(outcome="no event", n_samples=[1, 0, 3, 2, 0, 0])
+    written = release_table(pd.concat([table, few], ignore_index=True))
+    assert set(written["outcome"]) == {"event"}
+    assert ((written["n_samples"] == 0) | (written["n_samples"] >= 11)).all()
+    np.testing.assert_allclose(written["share"], written["n_samples"] / counts.sum())

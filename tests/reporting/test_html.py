@@ -13,7 +13,7 @@ import healthml
 from healthml._core._displays import figure_svg, new_figure
 from healthml._core._findings import Effect, Finding, check_rules
 from healthml.reporting._page.html import render
-from healthml.reporting._page.pictures import draw_calibration, draw_net_benefit
+from healthml.reporting._page.pictures import CalibrationPicture, NetBenefitPicture
 from healthml.reporting._page.words import NOTHING, interval_text, number_text, view_table
 from healthml.reporting._report import AuditReport, Figure, NotAssessed, Section
 
@@ -243,7 +243,7 @@ def line(ax, label):
 
 def test_true_risks_lie_inside_their_band():
     case, risk = case_of(20_000, 2)
-    ax = drawn(lambda ax: draw_calibration(case, risk, ax))
+    ax = drawn(lambda ax: CalibrationPicture.of(case, risk)(ax))
     at, height = line(ax, "Observed, smoothed").get_data()
     assert np.max(np.abs(height - at)) < 0.05
     assert at[0] > risk.min()
@@ -253,7 +253,7 @@ def test_true_risks_lie_inside_their_band():
 def test_risks_that_are_too_extreme_lie_below_the_ideal_at_the_top():
     case, risk = case_of(5_000, 1)
     odds = (risk / (1 - risk)) ** 1.8
-    ax = drawn(lambda ax: draw_calibration(case, odds / (1 + odds), ax))
+    ax = drawn(lambda ax: CalibrationPicture.of(case, odds / (1 + odds))(ax))
     at, height = line(ax, "Observed, smoothed").get_data()
     upper = at > 0.75
     assert np.all(height[upper] < at[upper] - 0.05)
@@ -261,7 +261,7 @@ def test_risks_that_are_too_extreme_lie_below_the_ideal_at_the_top():
 
 def test_bars_of_few_rows_are_not_drawn():
     case, risk = case_of(400, 1)
-    ax = drawn(lambda ax: draw_calibration(case, risk, ax))
+    ax = drawn(lambda ax: CalibrationPicture.of(case, risk)(ax))
     for bars, y in zip(ax.containers, (1, 0), strict=True):
         edges = np.array([bar.get_x() for bar in bars])
         width = np.diff(edges)[0]
@@ -274,7 +274,7 @@ def test_bars_of_few_rows_are_not_drawn():
 @pytest.mark.parametrize("value", [0.2, 3.0, np.nan])
 def test_a_score_without_a_curve_says_so(value):
     case, risk = case_of(200, 1)
-    ax = drawn(lambda ax: draw_calibration(case, np.full_like(risk, value), ax))
+    ax = drawn(lambda ax: CalibrationPicture.of(case, np.full_like(risk, value))(ax))
     assert ax.texts[0].get_text().startswith("No calibration curve")
 
 
@@ -282,7 +282,7 @@ def test_net_benefit_is_the_known_formula():
     case, risk = case_of(300, 1)
     rows = {"existing score": np.arange(300) < 200}
     risks = {"model": risk, "existing score": risk[0], "prevalence only": risk * 0 + 0.1}
-    ax = drawn(lambda ax: draw_net_benefit(case, risks, rows, ax))
+    ax = drawn(lambda ax: NetBenefitPicture.of(case, risks, rows)(ax))
     for label, keep in (
         ("Model", slice(None)),
         ("Existing score (rows that have one)", slice(200)),

@@ -1,6 +1,7 @@
 """The report as an object: what it says first, what it writes, and what it never shows."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +205,41 @@ def test_a_report_that_cannot_be_made_writes_nothing(tmp_path):
 
 N = 600
 RARE, SMALL, WIDE = "Rarewardqx", "Tinyoriginqx", "Levelqx"
+
+
+def parts_of(value, seen):
+    """Yield everything that an object holds, to the bottom."""
+    if id(value) in seen:
+        return
+    seen[id(value)] = value
+    yield value
+    inside = value
+    if isinstance(value, dict):
+        inside = list(value.values())
+    elif hasattr(value, "__self__"):
+        inside = [value.__self__]
+    elif hasattr(value, "__dataclass_fields__"):
+        inside = list(vars(value).values())
+    if isinstance(inside, list | tuple):
+        for item in inside:
+            yield from parts_of(item, seen)
+
+
+def test_a_stored_report_holds_no_row_and_reads_back():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": rng.normal(60, 10, N), "sex": rng.choice(["f", "m"], N)})
+    y, site = (rng.random(N) < 0.4).astype(int), rng.choice(["a", "b", "c"], N)
+    report = healthml.audit(
+        None, X, y, site=site, time=np.arange(N), sensitive_features=["sex"], random_state=0
+    )
+    assert pickle.loads(pickle.dumps(report)).to_html() == report.to_html()
+    sizes = [
+        value.size if isinstance(value, np.ndarray) else len(value)
+        for value in parts_of(report, {})
+        if isinstance(value, np.ndarray | pd.DataFrame | pd.Series)
+    ]
+    assert len(sizes) > 10
+    assert max(sizes) <= N / 2
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,14 @@ from healthml._core._release.suppression import (
     round_count,
 )
 from healthml._core._release.tables import (
+    NOT_SHOWN,
     SMALL_GROUPS,
     count_number,
     count_text,
+    left_out_words,
     release_crosstab,
     release_table,
+    released_histogram,
     size_words,
     wider_bins,
 )
@@ -23,6 +26,7 @@ from healthml._core._release.write_file import write_file, write_files
 
 __all__ = [
     "MIN_COUNT",
+    "NOT_SHOWN",
     "SMALL_GROUPS",
     "OutcomeShares",
     "Protection",
@@ -31,9 +35,11 @@ __all__ = [
     "count_number",
     "count_text",
     "is_small",
+    "left_out_words",
     "protect",
     "release_crosstab",
     "release_table",
+    "released_histogram",
     "round_count",
     "size_words",
     "wider_bins",

@@ -10,6 +10,7 @@ from healthml._core._release.suppression import (
     HIDDEN,
     MIN_COUNT,
     ROUNDED,
+    SECOND,
     SHOWN,
     Rate,
     RatioInterval,
@@ -44,6 +45,14 @@ GROUPS += ("columns",)
 _WHOLES = ("feature", "column", "model", "estimand", "comparison", "attribute", "kind")
 _TOTALS = ("pooled", "a new site", "all", "overall", "everyone", "prediction", "total")
 _HISTOGRAM = {"low", "high", "n_events", "n_others"}
+_SHARES = {"outcome", "low", "high", "n_samples", "share"}
+_FLOW = {"step", "n_left_out", "n_samples"}
+# what leaves at each step of a flow, and what remains of the same
+_FLOWING = {
+    "n_patients_left_out": "n_patients",
+    "n_left_out": "n_samples",
+    "n_events_left_out": "n_events",
+}
 _RATES = ("event_rate", "observed", "observed_rate", "prevalence", "rate")
 _NO_SHARES = ("auroc", "brier", "scaled_brier", "log_loss", "ici", "eci", "calibration_slope")
 _NO_SHARES += ("calibration_intercept", "calibration_in_the_large")
@@ -110,6 +119,10 @@ def release_table(table, *, linked=(), min_count=MIN_COUNT, as_text=False, keep_
     table = _without_exact_times(table)
     if set(table.columns) >= _HISTOGRAM:
         return _release_histogram(table, min_count)
+    if set(table.columns) >= _SHARES:
+        return _release_shares(table, min_count)
+    if set(table.columns) >= _FLOW:
+        return _release_flow(table, min_count, as_text)
     absent = _absent_groups(table, linked)
     known = needs_protection(table, min_count) or needs_protection(absent, min_count)
     if not (known or _has_small_rest(table, min_count)):
@@ -393,6 +406,127 @@ def _release_histogram(table, min_count):
         joined = {"low": low, "high": high, "n_events": counts[:, 0], "n_others": counts[:, 1]}
         parts.append(pd.DataFrame(joined).assign(curve=curve))
     return pd.concat(parts, ignore_index=True)[list(table.columns)]
+
+
+def _release_shares(table, min_count):
+    """Return histograms of shares, one for each outcome, with bins so wide that no count is small.
+
+    Where a whole outcome is small, nothing is left of it.
+    """
+    parts = []
+    for outcome, part in table.groupby("outcome", sort=False):
+        counts = part[["n_samples"]].to_numpy(np.int64)
+        if is_small(counts.sum(), min_count):
+            continue
+        low, high, joined = wider_bins(part["low"], part["high"], counts, min_count=min_count)
+        bins = np.searchsorted(low, part["low"].to_numpy(), side="right") - 1
+        share = np.bincount(bins, part["share"], minlength=len(low))
+        columns = {"low": low, "high": high, "n_samples": joined[:, 0], "share": share}
+        parts.append(pd.DataFrame(columns).assign(outcome=outcome))
+    return pd.concat([table.iloc[:0], *parts], ignore_index=True)[list(table.columns)]
+
+
+def _release_flow(table, min_count, as_text):
+    """Return a flow: those who leave at each step and those who stay at last are one whole."""
+    write, table = count_text if as_text else count_number, table.reset_index(drop=True)
+    states, few = {}, None
+    for leaving, staying in _FLOWING.items():  # patients first: they decide which rows are few
+        if staying in table.columns and table[staying].notna().any():
+            states |= _flow_states(table, leaving, staying, few, min_count)
+            if staying == "n_patients":
+                few = is_small(_leaving(table["n_patients"].to_numpy(float)), min_count)
+    if "n_matching" in table.columns:
+        closed = any((state != SHOWN).any() for state in states.values())
+        small = is_small(table["n_matching"].to_numpy(float, na_value=np.nan), min_count)
+        states["n_matching"] = np.where(small, HIDDEN, ROUNDED if closed else SHOWN)
+    if all((state == SHOWN).all() for state in states.values()) and not as_text:
+        return table
+    for name, found in states.items():
+        values = [write(v, state, min_count) for v, state in zip(table[name], found, strict=True)]
+        table[name] = pd.Series(values, dtype=object if as_text else float)
+    return table
+
+
+def _flow_states(table, leaving, staying, few, min_count):
+    """Return how to write what leaves at each step, and what remains."""
+    remaining = table[staying].to_numpy(float, na_value=np.nan)
+    known = np.flatnonzero(np.isfinite(remaining))
+    parts = _leaving(remaining[known]).astype(np.int64)
+    hide = few if few is not None and len(few) == len(parts) else None
+    events = np.full(len(table), np.nan)
+    if staying == "n_samples" and "n_events" in table.columns:
+        events = table["n_events"].to_numpy(float, na_value=np.nan)
+    own = _leaving(events).astype(np.int64) if np.isfinite(events).all() else None
+    found = protect(parts, own, hide=hide, min_count=min_count).n
+    rest, gone = np.full(len(table), SHOWN, dtype=object), np.full(len(table), SHOWN, dtype=object)
+    if (found != SHOWN).any():  # sums on the way would tell what leaves at one step
+        rest[known] = SECOND
+        first = HIDDEN if is_small(remaining[known[0]], min_count) else ROUNDED
+        rest[known[remaining[known] == remaining[known[0]]]] = first
+        rest[known[remaining[known] == remaining[known[-1]]]] = found[-1]
+        gone[known[1:]] = found[:-1]
+    return {staying: rest, **({leaving: gone} if leaving in table.columns else {})}
+
+
+def _leaving(remaining):
+    """Return how many leave at each step, and at last those who stay."""
+    return np.append(-np.diff(remaining), remaining[-1])
+
+
+def released_histogram(values, bins, *, min_count=MIN_COUNT):
+    """Return edges and heights of a histogram whose bars count no few people.
+
+    Parameters
+    ----------
+    values : array-like
+        One number for each person or row.
+    bins : int or array-like
+        As in `numpy.histogram`.
+    min_count : int, default=11
+        Smallest count shown.
+
+    Returns
+    -------
+    edges : ndarray of shape (n_bars + 1,)
+    heights : ndarray of shape (n_bars,)
+        Counts for each width of a bin that was asked for; none where all values are too few.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml._core._release import released_histogram
+    >>> risk = np.repeat([0.1, 0.4, 0.9], [20, 3, 12])
+    >>> edges, heights = released_histogram(risk, [0, 0.3, 0.6, 1])
+    >>> edges.tolist(), heights.round(2).tolist()
+    ([0.0, 0.3, 1.0], [20.0, 6.43])
+    """
+    counts, edges = np.histogram(values, bins)
+    low, high, joined = wider_bins(edges[:-1], edges[1:], counts[:, None], min_count=min_count)
+    if is_small(joined, min_count).any():
+        return edges[[0, -1]], np.zeros(1)
+    heights = joined[:, 0] / (high - low) * (edges[1] - edges[0])
+    return np.append(low, high[-1]), heights
+
+
+def left_out_words(flow, min_count=MIN_COUNT):
+    """Return how many rows a flow left out, and how many at each step, as they may leave.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml._core._release import left_out_words
+    >>> rows = [("in the table", 0, 500), ("outcome missing", 7, 493), ("analysed", 0, 493)]
+    >>> left_out_words(pd.DataFrame(rows, columns=["step", "n_left_out", "n_samples"]))
+    ('<11', 'outcome missing: <11')
+    """
+    total = int(flow["n_left_out"].sum())
+    steps = release_table(flow, min_count=min_count, as_text=True)[
+        flow["n_left_out"].to_numpy() > 0
+    ]
+    is_exact = steps["n_left_out"].map(lambda text: str(text)[0].isdigit()).all()
+    state = None if is_exact or is_small(total, min_count) else ROUNDED
+    words = "; ".join(f"{row.step}: {row.n_left_out}" for row in steps.itertuples())
+    return count_text(total, state, min_count), words
 
 
 def release_crosstab(counts, people=None, *, min_count=MIN_COUNT):

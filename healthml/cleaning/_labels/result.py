@@ -99,7 +99,7 @@ class LabelAuditResult(Result):
         from healthml._core._displays import GREY, VERMILION, new_axes
 
         ax = new_axes(ax, height=3.4)
-        ranked = self.table.sort_values("rank")
+        ranked = self._drawn().sort_values("rank")
         n_flagged = int(ranked["suspected"].sum())
         shown = ranked.head(max(20, 3 * n_flagged))
         colours = np.where(shown["suspected"], VERMILION, GREY)

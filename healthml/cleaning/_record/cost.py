@@ -64,7 +64,7 @@ class CostOfCleaningResult(Result):
         """
         import matplotlib.pyplot as plt
 
-        table = self.table.iloc[::-1].reset_index(drop=True)
+        table = self._drawn().iloc[::-1].reset_index(drop=True)
         height = 1.2 + 0.32 * max(len(table), 1)
         ax = plt.subplots(figsize=(7, height), layout="constrained")[1] if ax is None else ax
         middle, ends = table["estimate"], table[["lower", "upper"]].to_numpy().T

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 
+from healthml._core._release import NOT_SHOWN, release_table
 from healthml._core._results import Result, plain
 
 _UNITS = {"n_samples": "rows", "n_patients": "patients", "n_events": "events"}
@@ -45,7 +45,7 @@ class DroppedRowsResult(Result):
     def summary(self):
         """Return the flow in plain words, one line per step."""
         lines = []
-        for _, step in self.table.iterrows():
+        for _, step in release_table(self.table, as_text=True).iterrows():
             if step["step"] in ("in the table", "analysed"):
                 lines.append(f"{step['step']}: {_in_words(step)}")
             else:
@@ -66,7 +66,7 @@ class DroppedRowsResult(Result):
         **kwargs : dict
             Options of the text in the boxes, such as ``fontsize``.
         """
-        return draw_flow(self.table, ax, **kwargs)
+        return draw_flow(release_table(self.table, as_text=True), ax, **kwargs)
 
 
 def draw_flow(table, ax=None, **kwargs):
@@ -75,7 +75,7 @@ def draw_flow(table, ax=None, **kwargs):
     Parameters
     ----------
     table : pandas.DataFrame
-        The flow of a `DroppedRowsResult`.
+        The flow of a `DroppedRowsResult` in words, as `release_table` gives it.
     ax : matplotlib axes, optional
         Where to draw.
     **kwargs : dict
@@ -111,7 +111,7 @@ def _in_words(step, ending=""):
     for name, unit in _UNITS.items():
         column = name + ending if ending and name != "n_samples" else name
         column = "n_left_out" if ending and name == "n_samples" else column
-        if not pd.isna(step[column]):
-            is_single = step[column] == 1
-            parts.append(f"{step[column]:,} {unit[:-1] if is_single else unit}")
+        if step[column] != "":
+            closed = step[column] == NOT_SHOWN
+            parts.append(f"{unit} {NOT_SHOWN}" if closed else f"{step[column]} {unit}")
     return ", ".join(parts)

@@ -122,7 +122,8 @@ class DuplicatesResult(Result):
         from healthml._core._displays import BLUE, new_axes
 
         ax = new_axes(ax, height=2.6)
-        bars = ax.barh(self.table["kind"], self.table["n_rows"], **{"color": BLUE, **kwargs})
+        table = self._drawn()
+        bars = ax.barh(table["kind"], table["n_rows"], **{"color": BLUE, **kwargs})
         ax.bar_label(bars, fmt="{:,.0f}", padding=3)
         ax.invert_yaxis()
         ax.margins(x=0.15)

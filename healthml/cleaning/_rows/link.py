@@ -13,6 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from healthml._core._checks import check_alignment, check_groups
+from healthml._core._release import released_histogram
 from healthml._core._results import Result, plain, table_text
 from healthml._core._tables import to_pandas
 from healthml.cleaning._rows.persons import REPEATED, check_match_probability, person_columns
@@ -95,7 +96,8 @@ class LinkageResult(Result):
         from healthml._core._displays import BLUE, new_axes
 
         ax = new_axes(ax, height=3.2)
-        ax.hist(self.pairs["match_weight"], **{"bins": 30, "color": BLUE, **kwargs})
+        edges, heights = released_histogram(self.pairs["match_weight"], 30)
+        ax.stairs(heights, edges, **{"color": BLUE, "fill": True, **kwargs})
         ax.set(xlabel="Match weight (bits)", ylabel="Proposed pairs")
         return ax
 

@@ -101,7 +101,8 @@ class ImputerComparisonResult(Result):
 
         measures = self.table["measure"].unique().tolist()
         measure = measures[0] if measure is None else measure
-        rows = self.table[self.table["measure"] == measure].iloc[::-1]
+        table = self._drawn()
+        rows = table[table["measure"] == measure].iloc[::-1]
         if rows.empty:
             raise InputError(f"measure={measure!r} was not compared; use {', '.join(measures)}.")
         ax, at = new_axes(ax, width=6.0, height=1.4 + 0.4 * len(rows)), np.arange(len(rows))

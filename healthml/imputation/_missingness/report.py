@@ -154,7 +154,7 @@ class MissingnessResult(Result):
         matplotlib axes
         """
         if kind == "share":
-            return draw_shares(self.table, ax)
+            return draw_shares(self._drawn(), ax)
         if kind == "group":
             return draw_groups(self.by_group, by, ax)
         if kind not in ("patterns", "flux"):

@@ -79,7 +79,7 @@ class SensitivityResult(Result):
         """
         from healthml._core._displays import BLUE, GREY, VERMILION, new_axes
 
-        ax, table = new_axes(ax), self.table
+        ax, table = new_axes(ax), self._drawn()
         ax.plot(table["delta"], table["estimate"], **{"color": BLUE, "marker": "o", **kwargs})
         ax.fill_between(table["delta"], table["lower"], table["upper"], color=BLUE, alpha=0.15)
         ax.axhline(self.null, color=GREY, lw=0.9)

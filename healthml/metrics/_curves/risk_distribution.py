@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._inputs import weighted_quantile
+from healthml._core._release import release_table
 from healthml._core._results import Result
 from healthml._core._sample import make_sample
 from healthml.exceptions import InputError
@@ -35,19 +36,21 @@ class RiskDistributionResult(Result):
         """Draw one histogram up (events) and one down (no event); returns the axes."""
         from healthml._core._displays import BLUE, GREY, VERMILION, new_axes
 
-        ax = new_axes(ax, width=5.5, height=4.0)
+        ax, histogram = new_axes(ax, width=5.5, height=4.0), release_table(self.histogram)
+        widths = histogram["high"] - histogram["low"]  # a wider class is as high as its mean
+        single = (self.histogram["high"] - self.histogram["low"]).min()
+        histogram = histogram.assign(height=100 * histogram["share"] * single / widths)
         for outcome, sign, colour, hatch in (
             ("event", 1, VERMILION, "//"),
             ("no event", -1, BLUE, ""),
         ):
-            part = self.histogram[self.histogram["outcome"] == outcome]
+            part = histogram[histogram["outcome"] == outcome]
             style = {"color": colour, "alpha": 0.75, "edgecolor": "white", "hatch": hatch, **kwargs}
             width = part["high"] - part["low"]
-            ax.bar(
-                part["low"], sign * 100 * part["share"], width, align="edge", label=outcome, **style
-            )
-        middle = self.table.set_index("outcome")["p50"]
-        top = 100 * self.histogram["share"].max()
+            height = sign * part["height"]
+            ax.bar(part["low"], height, width, align="edge", label=outcome, **style)
+        middle = self._drawn().set_index("outcome")["p50"]
+        top = histogram["height"].max() if len(histogram) else 1.0
         ax.plot([middle["event"]] * 2, [0, top], color=VERMILION, lw=1.2, ls="--")
         ax.plot([middle["no event"]] * 2, [-top, 0], color=BLUE, lw=1.2, ls="--")
         ax.axhline(0, color=GREY, lw=0.8)

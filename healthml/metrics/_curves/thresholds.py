@@ -41,7 +41,8 @@ class ThresholdResult(Result):
 
         ax = new_axes(ax, width=5.8)
         for number, name in enumerate(measures):
-            part = self.table[self.table["measure"] == name]
+            table = self._drawn()
+            part = table[table["measure"] == name]
             scale = 1000 if name == "alerts_per_1000" else 1
             label = "alerts" if scale == 1000 else get_measure(name).label
             style = line_style(number)

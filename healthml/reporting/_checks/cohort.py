@@ -1,7 +1,7 @@
 """Who is in the table; can the outcome happen to them, and does it mean the same everywhere."""
 
 from healthml._core._findings import NOTE, Finding
-from healthml._core._release import release_crosstab
+from healthml._core._release import left_out_words, release_crosstab
 from healthml.cleaning._quality import words_by_site
 from healthml.cleaning._rows import stay_columns
 from healthml.reporting._checks.look import Look, names_in_words
@@ -15,14 +15,12 @@ def check_flow(case):
     left_out = int(case.flow["n_left_out"].sum())
     findings = []
     if left_out:
-        words = "; ".join(
-            f"{r.step}: {r.n_left_out:,}" for r in case.flow.itertuples() if r.n_left_out
-        )
+        total, words = left_out_words(case.flow)
         findings.append(
             Finding(
                 "HM101",
                 NOTE,
-                f"{left_out:,} rows were left out",
+                f"{total} rows were left out",
                 words + ".",
                 "Find out whether the rows left out differ from those that stayed.",
             )

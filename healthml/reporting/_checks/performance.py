@@ -1,5 +1,7 @@
 """How well it predicts, and whether it is better than something simple."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from sklearn.model_selection import PredefinedSplit
 
@@ -59,17 +61,7 @@ def check_performance(case):
         *_mean_risk(case),
         *_slope(case),
     ]
-    figures = (
-        Figure(
-            lambda ax, **kwargs: _draw_measure(scores, ax, **kwargs),
-            "AUC of the model and the simple references with intervals",
-        ),
-        Figure(lambda ax: _draw_calibration(case, ax), _calibration_alt(standing)),
-        Figure(
-            lambda ax: _draw_net_benefit(case, ax),
-            "Net benefit per 1,000 patients by decision threshold, with treat all and none",
-        ),
-    )
+    figures = _pictures(case)
     section = Section(
         "performance",
         "performance",
@@ -318,16 +310,41 @@ def _readable(case, table):
     return table
 
 
-def _draw_measure(scores, ax, **kwargs):
-    scores.plot(ax, measure="auroc", **kwargs)
-    ax.axvline(0.5, color="0.6", lw=1)
-    ax.set(xlabel="AUC (95% interval)")
+@dataclass(frozen=True)
+class AucPicture:
+    """The AUC of the model and of everything simple beside it.
+
+    Parameters
+    ----------
+    scores : PairedScores
+        Their table; not what each row adds to it.
+    """
+
+    scores: object
+
+    def __call__(self, ax, **kwargs):
+        """Draw on an axes."""
+        self.scores.plot(ax, measure="auroc", **kwargs)
+        ax.axvline(0.5, color="0.6", lw=1)
+        ax.set(xlabel="AUC (95% interval)")
 
 
-def _draw_calibration(case, ax):
-    from healthml.reporting._page import draw_calibration
+def _pictures(case):
+    """Return the pictures of the section, each holding only what it draws."""
+    from healthml.reporting._page import CalibrationPicture, NetBenefitPicture
 
-    draw_calibration(case, case.risk, ax)
+    standing = case.performance
+    return (
+        Figure(
+            AucPicture(replace(standing.scores, values={}, groups=None, counts={}, repeats={})),
+            "AUC of the model and the simple references with intervals",
+        ),
+        Figure(CalibrationPicture.of(case, case.risk), _calibration_alt(standing)),
+        Figure(
+            NetBenefitPicture.of(case, standing.risks, standing.rows),
+            "Net benefit per 1,000 patients by decision threshold, with treat all and none",
+        ),
+    )
 
 
 def _calibration_alt(standing):
@@ -335,12 +352,6 @@ def _calibration_alt(standing):
         return "No calibration curve: the score is not a probability"
     slope = standing.scores.get("model", "calibration_slope")
     return f"Observed event rate against predicted risk; calibration slope {slope['estimate']:.2f}"
-
-
-def _draw_net_benefit(case, ax):
-    from healthml.reporting._page import draw_net_benefit
-
-    draw_net_benefit(case, case.performance.risks, case.performance.rows, ax)
 
 
 def check_drivers(case):

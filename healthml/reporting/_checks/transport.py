@@ -1,5 +1,7 @@
 """Whether it holds at another site, later, and for every group."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -128,7 +130,8 @@ def _place_section(key, topic, lead, result):
         (("Performance where the model was not made", result.table),),
         (
             Figure(
-                result.plot, "Observed over expected events by place, intervals for all together"
+                replace(result, risk=None).plot,  # the risk of each row is not drawn
+                "Observed over expected events by place, intervals for all together",
             ),
         ),
     )

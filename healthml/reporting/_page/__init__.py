@@ -1,6 +1,6 @@
 """The report as one HTML page."""
 
 from healthml.reporting._page.html import render
-from healthml.reporting._page.pictures import draw_calibration, draw_net_benefit
+from healthml.reporting._page.pictures import CalibrationPicture, NetBenefitPicture
 
-__all__ = ["draw_calibration", "draw_net_benefit", "render"]
+__all__ = ["CalibrationPicture", "NetBenefitPicture", "render"]

@@ -42,7 +42,8 @@ class CalibrationChangeResult(Result):
         """Draw slope and O:E before and after; returns the matplotlib axes."""
         from healthml._core._displays import BLUE, GREY, new_axes
 
-        rows = self.table[self.table["measure"] != "calibration_in_the_large"].iloc[::-1]
+        table = self._drawn()
+        rows = table[table["measure"] != "calibration_in_the_large"].iloc[::-1]
         ax = new_axes(ax, width=5.6, height=2.4)
         spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().fillna(0)
         options = {"fmt": "o", "color": BLUE, "capsize": 2, **kwargs}

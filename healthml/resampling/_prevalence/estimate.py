@@ -11,6 +11,7 @@ from scipy.stats import norm
 from healthml._core._checks import check_event, check_groups, check_proba
 from healthml._core._intervals import check_confidence_level
 from healthml._core._numerics import cluster_variance, expit, logit
+from healthml._core._release import released_histogram
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.resampling._prevalence.correction import check_prevalence, prevalence_correction
@@ -50,8 +51,8 @@ class PrevalenceResult(Result):
         ax, row = new_axes(ax), self.table.iloc[0]
         before = prevalence_correction(self.risks, row["estimate"], row["from_prevalence"])
         for risk, colour, label in ((before, BLUE, "before"), (self.risks, VERMILION, "after")):
-            options = {"bins": 40, "histtype": "step", "color": colour, "label": label, **kwargs}
-            ax.hist(risk, **options)
+            edges, heights = released_histogram(risk, 40)
+            ax.stairs(heights, edges, **{"color": colour, "label": label, **kwargs})
         ax.axvline(row["estimate"], color=VERMILION, lw=0.9)
         ax.set(xlabel="Predicted risk", ylabel="Patients")
         ax.legend(frameon=False)

@@ -35,7 +35,8 @@ class ThresholdChoiceResult(Result):
         """Draw the shares at the threshold with their intervals; returns the matplotlib axes."""
         from healthml._core._displays import BLUE, VERMILION, new_axes
 
-        rows = self.table[self.table["measure"] != "alerts_per_1000"].iloc[::-1]
+        table = self._drawn()
+        rows = table[table["measure"] != "alerts_per_1000"].iloc[::-1]
         ax, at = new_axes(ax, width=5.6, height=2.6), np.arange(len(rows))
         spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().fillna(0)
         options = {"fmt": "o", "color": BLUE, "capsize": 2, "label": "this threshold", **kwargs}

@@ -73,7 +73,8 @@ class ModelComparisonResult(Result):
         """Draw the differences in one measure; returns the matplotlib axes."""
         from healthml._core._displays import BLUE, GREY, new_axes
 
-        rows = self.table[self.table["measure"] == measure].iloc[::-1]
+        table = self._drawn()
+        rows = table[table["measure"] == measure].iloc[::-1]
         if rows.empty:
             raise InputError(f"measure is {measure!r}; the differences are in {self._measures()}.")
         ax, at = new_axes(ax, width=6.0, height=1.2 + 0.4 * len(rows)), np.arange(len(rows))

@@ -61,7 +61,8 @@ class ImbalanceComparisonResult(Result):
         measures = list(self.table["measure"].unique())
         axes = np.ravel(new_grid(len(measures)))
         for ax, measure in zip(axes, measures, strict=False):
-            rows = self.table[self.table["measure"] == measure].iloc[::-1]
+            table = self._drawn()
+            rows = table[table["measure"] == measure].iloc[::-1]
             for kept, colour in ((rows["recalibrated"], BLUE), (~rows["recalibrated"], VERMILION)):
                 at = np.flatnonzero(kept)
                 part = rows[kept]

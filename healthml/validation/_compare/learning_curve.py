@@ -51,7 +51,8 @@ class LearningCurveResult(Result):
         from healthml._core._displays import BLUE, GREY, new_axes
 
         measure = self.table["measure"].iloc[0] if measure is None else measure
-        rows = self.table[self.table["measure"] == measure]
+        table = self._drawn()
+        rows = table[table["measure"] == measure]
         if rows.empty:
             known = ", ".join(self.table["measure"].unique())
             raise InputError(f"measure is {measure!r}; the curve has {known}.")

@@ -67,7 +67,7 @@ class PermutationResult(Result):
         """
         from healthml._core._displays import GREY, VERMILION, new_axes
 
-        rows = self.table.set_index("measure", drop=False)
+        rows = self._drawn().set_index("measure", drop=False)
         measure = rows.index[0] if measure is None else measure
         if measure not in rows.index:
             raise InputError(f"measure is {measure!r}; the test has {', '.join(rows.index)}.")

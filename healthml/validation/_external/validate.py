@@ -8,6 +8,7 @@ import pandas as pd
 from healthml._core._checks import check_alignment, check_event, check_random_seeds
 from healthml._core._inputs import check_threshold
 from healthml._core._intervals import check_confidence_level
+from healthml._core._release import released_histogram
 from healthml._core._results import Result
 from healthml._core._sample import make_sample
 from healthml.exceptions import InputError
@@ -127,16 +128,16 @@ class ExternalValidationResult(Result):
         here, there = (*self.logits, None)[:2]
         together = np.concatenate([part for part in (here, there) if part is not None])
         edges = np.histogram_bin_edges(together, bins=30)
-        middle, width = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
         for values, sign, colour, name in (
             (here, 1, BLUE, "validation"),
             (there, -1, VERMILION, "development"),
         ):
             if values is None:
                 continue
-            share = np.histogram(values, edges)[0] / len(values)
-            options = {"color": colour, "alpha": 0.75, "label": name, **kwargs}
-            ax.bar(middle, sign * share, 0.92 * width, **options)
+            ends, heights = released_histogram(values, edges)
+            share = heights / len(values)
+            options = {"color": colour, "alpha": 0.75, "label": name, "fill": True, **kwargs}
+            ax.stairs(sign * share, ends, **options)
             ax.plot([values.mean()] * 2, [0, sign * share.max()], color="black", linewidth=1)
         ax.axhline(0, color=GREY, linewidth=0.8)
         ticks = [tick for tick in ax.get_yticks() if abs(tick) <= 1]

@@ -99,7 +99,8 @@ class LeakageResult(Result):
         """
         import matplotlib.pyplot as plt
 
-        shown = self.table[self.table["estimate"].notna()].iloc[::-1].reset_index(drop=True)
+        table = self._drawn()
+        shown = table[table["estimate"].notna()].iloc[::-1].reset_index(drop=True)
         ax = plt.subplots(figsize=(7, 1.2 + 0.4 * len(shown)))[1] if ax is None else ax
         for verdict, colour in _COLOURS.items():
             rows = shown[shown["verdict"] == verdict]

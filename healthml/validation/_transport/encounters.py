@@ -52,7 +52,8 @@ class EncounterResult(Result):
         from healthml._core._displays import draw_forest
         from healthml.metrics import get_measure
 
-        rows = self.table[self.table["measure"] == measure]
+        table = self._drawn()
+        rows = table[table["measure"] == measure]
         several = rows["population"].nunique() > 1
         names = rows["view"] + (", " + rows["population"] if several else "")
         rows = rows.assign(study=names, kind="study", weight=np.nan)

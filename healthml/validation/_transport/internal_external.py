@@ -115,7 +115,8 @@ class InternalExternalResult(Result):
         from healthml._core._displays import draw_forest
         from healthml.metrics import get_measure
 
-        rows = self.table[self.table["measure"] == measure]
+        table = self._drawn()
+        rows = table[table["measure"] == measure]
         if rows.empty:
             raise InputError(f"There is no measure {measure!r}; draw one of {list(self.pooled)}.")
         found = self.pooled.get(measure)

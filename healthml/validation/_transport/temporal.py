@@ -73,7 +73,8 @@ class TemporalResult(Result):
         from healthml._core._displays import draw_forest
         from healthml.metrics import get_measure
 
-        rows = self.table[self.table["measure"] == measure]
+        table = self._drawn()
+        rows = table[table["measure"] == measure]
         known = get_measure(measure)
         name = np.where(rows["window"] == EVERY, EVERY, "window " + rows["window"])
         rows = rows.assign(study=name + ", " + rows["population"], kind="study", weight=np.nan)

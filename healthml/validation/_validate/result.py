@@ -133,7 +133,7 @@ class ValidationResult(Result):
         """Draw apparent and corrected values with their intervals; returns the matplotlib axes."""
         from healthml._core._displays import BLUE, GREY, new_axes
 
-        table = self.table.dropna(subset=["corrected"])
+        table = self._drawn().dropna(subset=["corrected"])
         unit = [n for n in table["measure"] if n in MEASURES and MEASURES[n].limits[1] == 1]
         table = table[table["measure"].isin(unit if measures is None else measures)].iloc[::-1]
         ax = new_axes(ax, height=1.2 + 0.35 * len(table))

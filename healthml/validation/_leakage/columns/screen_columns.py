@@ -32,7 +32,7 @@ class ColumnScreen(Result):
         import matplotlib.pyplot as plt
 
         ax = plt.subplots()[1] if ax is None else ax
-        rows = self.table.head(most).iloc[::-1]
+        rows = self._drawn().head(most).iloc[::-1]
         spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
         ax.errorbar(rows["estimate"], rows["column"], xerr=spread, fmt="o", **kwargs)
         ax.set(xlabel="AUC of the column alone, out of sample")
@@ -148,10 +148,11 @@ class Strata(Result):
         import matplotlib.pyplot as plt
 
         ax = plt.subplots()[1] if ax is None else ax
-        at = np.arange(len(self.table))
-        ax.barh(at, self.table["expected"], color="0.8", label="expected at the overall rate")
-        ax.plot(self.table["n_events"], at, "o", label="observed", **kwargs)
-        ax.set(yticks=at, yticklabels=self.table["column"], xlabel="Events")
+        table = self._drawn()
+        at = np.arange(len(table))
+        ax.barh(at, table["expected"], color="0.8", label="expected at the overall rate")
+        ax.plot(table["n_events"], at, "o", label="observed", **kwargs)
+        ax.set(yticks=at, yticklabels=table["column"], xlabel="Events")
         ax.legend()
         return ax
 
