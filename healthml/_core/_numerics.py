@@ -117,7 +117,7 @@ def fit_logistic(
     penalty = ridge * back.T @ (penalised[:, None] * back)
     _refuse_dependent(scaled, weight, penalty, add_intercept)
     problem = _Problem(scaled, y, offset, weight, penalty)
-    beta, converged, separated, n_iter = _newton(problem, max_iter, tol)
+    beta, converged, separated, n_iter = _newton(problem, add_intercept, max_iter, tol)
     covariance = back @ _inverse(problem.hessian(beta)) @ back.T
     return LogisticFit(
         back @ beta, covariance, converged, separated, n_iter, problem.log_likelihood(beta)
@@ -208,10 +208,10 @@ class _Problem:
         return bool(slack > 1e-8 and wrong.max() <= slack and not self.penalty.any())
 
 
-def _newton(problem, max_iter, tol):
+def _newton(problem, add_intercept, max_iter, tol):
     """Return the coefficients, whether they converged, whether rows separate, steps taken."""
-    beta = step = np.zeros(problem.X.shape[1])
-    value = problem.objective(beta)
+    beta, value = _start(problem, add_intercept)
+    step = np.zeros_like(beta)
     for n_iter in range(1, max_iter + 1):
         try:
             step = _newton_step(problem, beta)
@@ -225,20 +225,47 @@ def _newton(problem, max_iter, tol):
     return beta, False, problem.separates(step), n_iter
 
 
+def _start(problem, add_intercept):
+    """Return 0, or the intercept that takes the mean offset away, whichever is likelier.
+
+    With offsets around 20 every risk at 0 is 1: the likelihood has no curvature to step by.
+    """
+    beta = np.zeros(problem.X.shape[1])
+    value = problem.objective(beta)
+    share = np.average(problem.y, weights=problem.weight)
+    if add_intercept and 0 < share < 1:
+        moved = beta.copy()
+        moved[0] = special.logit(share) - np.average(problem.offset, weights=problem.weight)
+        reached = problem.objective(moved)
+        if problem.offset.any() and reached > value:
+            return moved, reached
+    return beta, value
+
+
 def _newton_step(problem, beta):
     factor = linalg.cho_factor(problem.hessian(beta), check_finite=False)
     return linalg.cho_solve(factor, problem.gradient(beta), check_finite=False)
 
 
 def _uphill(problem, beta, step, value):
-    """Take the step, or the largest of its halves that does not lower the objective."""
+    """Take the step; where it lowers the objective, the half of a half ... that raises it most.
+
+    The objective is concave, so it rises and then falls along the step. To stop at the first half
+    that is no loss would leave the search on the far side of the top, where it jumps back again.
+    """
     allowed = value - 1e-11 * (1 + abs(value))
-    for halving in range(30):
+    best, top = beta, value
+    for halving in range(40):
         candidate = beta + step / 2**halving
         reached = problem.objective(candidate)
-        if reached >= allowed:
+        if reached < allowed:
+            continue
+        if halving == 0:
             return candidate, reached
-    return beta, value
+        if reached <= top:
+            break
+        best, top = candidate, reached
+    return best, top
 
 
 def _inverse(hessian):

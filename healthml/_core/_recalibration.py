@@ -80,9 +80,9 @@ def fit_intercept(event, logit, weight):
 
 def fit_slope(event, logit, weight):
     """Fit logit P(y) = a + b logit(p)."""
-    if np.ptp(logit[weight > 0]) == 0:
+    if np.ptp(logit[weight > 0]) < _FLAT:
         raise OutcomeError(
-            "y_proba is the same for every row, so a calibration slope does not exist; "
+            "y_proba is the same for every row, or nearly, so a calibration slope does not exist; "
             "leave the slope out or pass risks that differ."
         )
     return fit_terms(logit[:, None], event, weight)

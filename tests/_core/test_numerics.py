@@ -210,3 +210,25 @@ def test_a_small_overlap_is_not_separation():
     assert not early.separated
     x[4:6] /= 1000
     assert not fit_logistic(x, y).separated
+
+
+@pytest.mark.parametrize("shift", [-100.0, -20.0, 15.0, 20.0, 30.0, 50.0])
+def test_a_shifted_offset_shifts_the_intercept_alone(shift):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=400)
+    y = (rng.random(400) < expit(x - 1)).astype(float)
+    for column in (None, x):
+        plain = fit_logistic(column, y, offset=x / 2)
+        moved = fit_logistic(column, y, offset=x / 2 + shift)
+        assert moved.converged
+        expected = plain.coef - shift * (np.arange(len(plain.coef)) == 0)
+        np.testing.assert_allclose(moved.coef, expected, atol=1e-7)
+
+
+def test_an_offset_far_on_both_sides_converges():
+    rng = np.random.default_rng(4)
+    offset = np.where(rng.random(400) < 0.2, 18.0, -18.0)
+    y = (rng.random(400) < 0.3).astype(float)
+    fit = fit_logistic(None, y, offset=offset)
+    assert fit.converged
+    assert abs(expit(offset + fit.coef).sum() - y.sum()) < 1e-6

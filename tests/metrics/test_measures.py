@@ -203,6 +203,8 @@ def test_models_that_do_not_exist_are_refused():
         m.calibration_slope([0, 0, 1, 1], [0.1, 0.2, 0.7, 0.8])
     with pytest.raises(OutcomeError, match="same for every row"):
         m.calibration_slope([0, 1, 1], [0.3, 0.3, 0.3])
+    with pytest.raises(OutcomeError, match="or nearly"):
+        m.calibration_slope([0, 1, 1, 0], [0.3, 0.3 + 1e-13, 0.3, 0.3 - 1e-13])
     with pytest.raises(OutcomeError, match="one class"):
         m.calibration_in_the_large([1, 1], [0.3, 0.4])
 

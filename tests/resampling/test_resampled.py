@@ -369,4 +369,4 @@ def test_an_outcome_that_nothing_tells_gives_everybody_the_prevalence(ensemble):
         np.testing.assert_allclose(model.predict_proba(X)[:, 1], 0.25)
     flat = measured("calibration_slope", y, np.full(400, 0.25) + 1e-14 * X[:, 0])
     assert np.isnan(flat["estimate"])
-    assert "all risks are the same" in flat["method"]
+    assert "same for every row" in flat["method"]

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from healthml._core._inputs import log_odds
 from healthml._core._results import Result
 from healthml.exceptions import OutcomeError
 from healthml.metrics import performance
 
-_FLAT = 1e-8  # log odds that differ less are one risk for all
 _MEASURES = ("calibration_in_the_large", "calibration_slope", "oe_ratio")
 
 
@@ -70,9 +68,6 @@ def calibration_change(event, before, after, *, groups, weight, correction):
 
 def measured(measure, event, risk, groups=None, weight=None):
     """Return estimate, lower, upper and method of a measure; missing where it has no value."""
-    if measure == "calibration_slope" and np.ptp(log_odds(risk)) < _FLAT:
-        missing = dict.fromkeys(("estimate", "lower", "upper"), np.nan)
-        return missing | {"method": "not estimable: all risks are the same"}
     options = {} if weight is None else {"sample_weight": weight, "weight_type": "sampling"}
     try:
         found = performance(event, risk, measures=[measure], groups=groups, **options).get(measure)
