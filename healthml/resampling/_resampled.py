@@ -20,6 +20,7 @@ from healthml.resampling._correction import (
     calibration_change,
     cross_fitted,
     fit_correction,
+    for_all_members,
     measured,
     risk_limits,
 )
@@ -85,9 +86,8 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         [1]_ and refused, with the O:E it would leave, where it is not valid. None leaves the risks
         of the resampled model as they are.
     n_members : int, default=40
-        Copies of the bagged design, an even number; each row is judged by half of them. With few
-        judges a row the slope of new patients' risks is above 1, because all members together vary
-        less than the half that the correction was fitted on.
+        Copies of the bagged design, an even number; each row is judged by half of them, and the
+        correction is carried from the mean of half to the mean of all, which is less noisy.
     cv : int, splitter or iterable, default=5
         Folds of the single design. A number means shuffled, stratified folds of whole patients;
         fewer where fewer patients have, or have not, the event.
@@ -214,8 +214,7 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
             groups,
         )
         design = self._bagged if self.ensemble_ == "bagged" else self._single
-        odds = design(learner, seeds)
-        self._correct(odds, event, groups, weight, seeds[2])
+        self._correct(design(learner, seeds), event, groups, weight, seeds[2])
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimators_[0], name):
                 setattr(self, name, getattr(self.estimators_[0], name))
@@ -323,7 +322,7 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         return _WHY_PLATT if self.correction == "auto" else "As asked."
 
     def _single(self, learner, seeds):
-        """Fit one copy on all rows; return log odds predicted out of fold."""
+        """Fit one copy on all rows; return log odds predicted out of fold, one line."""
         n = len(learner.event)
         pairs = fold_pairs(self.cv, learner.X, learner.event, learner.groups, seeds[0])
         fit_seeds = check_random_seeds(seeds[1], len(pairs) + 1)
@@ -334,10 +333,10 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         for (_, test), fit in zip(pairs, fitted, strict=True):
             risk[test] = fit.risk
         self.limits_ = risk_limits(risk[np.isfinite(risk)])
-        return self.limits_.log_odds(risk)
+        return self.limits_.log_odds(risk)[None, :]
 
     def _bagged(self, learner, seeds):
-        """Fit copies on halves of the patients; return mean log odds of those not fitted on."""
+        """Fit copies on halves of the patients; return log odds by those not fitted on a row."""
         n = len(learner.event)
         pairs = half_samples(learner.event, learner.groups, self.n_members, seeds[0])
         fit_seeds = check_random_seeds(seeds[1], len(pairs))
@@ -345,21 +344,22 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         self.estimators_ = [fit.model for fit in fitted]
         self.learner_prevalence_ = float(np.mean([fit.prevalence for fit in fitted]))
         self.limits_ = risk_limits(np.concatenate([fit.risk for fit in fitted]))
-        total = np.zeros(n)
-        for (_, test), fit in zip(pairs, fitted, strict=True):
-            total[test] += self.limits_.log_odds(fit.risk)
-        return total / (len(pairs) // 2)
+        odds = np.empty((len(pairs) // 2, n))
+        for k, ((_, test), fit) in enumerate(zip(pairs, fitted, strict=True)):
+            odds[k // 2, test] = self.limits_.log_odds(fit.risk)
+        return odds
 
     def _run(self, learner, tasks):
         options = {"n_jobs": self.n_jobs, "verbose": self.verbose, "what": "copies fitted"}
         return run_parallel(learner, tasks, **options)
 
-    def _correct(self, odds, event, groups, weight, seed):
+    def _correct(self, judges, event, groups, weight, seed):
         """Fit the correction on the rows left out and keep what it changed."""
-        rows = np.isfinite(odds)  # a splitter may test some rows only
+        rows = np.isfinite(judges).all(axis=0)  # a splitter may test some rows only
         if weight is not None:
             rows &= weight > 0
-        odds, own = odds[rows], event[rows]
+        judges, own = judges[:, rows], event[rows]
+        odds = judges.mean(axis=0)
         groups = None if groups is None else groups[rows]
         weight = None if weight is None else weight[rows]
         self.calibration_rows_ = _counts(own, groups)
@@ -373,8 +373,9 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
             self.recalibration_ = self._prior(odds, own, groups, weight)
             after = self.recalibration_(odds)
         else:
-            self.recalibration_ = fit_correction(kind, odds, own, weight)
+            fitted = fit_correction(kind, odds, own, weight)
             after = cross_fitted(kind, odds, own, groups, weight, seed)
+            self.recalibration_ = for_all_members(fitted, judges, own, weight, seed)
         self.calibration_ = calibration_change(
             own, before, after, groups=groups, weight=weight, correction=self.correction_
         )

@@ -1,12 +1,15 @@
 """Are risks right after resampling? Judged by the true risk of every patient.
 
 The protocol stands in docs/guide/resampling_simulation.md. ``python
-tests/simulation/resampling_risks.py --sets 25 --learners logistic boosting`` prints the table.
+tests/simulation/resampling_risks.py --sets 25`` prints the table. With ``--keep rows.csv`` the rows
+of a set are kept as soon as it is done, and a run goes on where another stopped.
 """
 
 import argparse
 import importlib.util
 import warnings
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,7 +27,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from healthml._core._numerics import fit_logistic
 from healthml.resampling import ResampledClassifier
 
-N, N_TRUTH = 2500, 20_000
+N, N_TRUTH = 2500, 10_000
 SEED = {"published": 700_000, "own": 800_000}
 SAMPLERS = {
     "none": None,
@@ -91,21 +94,30 @@ def rivals(model, name, X, y, seed):
     found = {"raw": clone(model).fit(X, y, **keywords)}
     if name != "weights":
         found["CalibratedClassifierCV"] = CalibratedClassifierCV(model, cv=5).fit(X, y)
-    elif "class_weight" in model.get_params():
-        balanced = clone(model).set_params(class_weight="balanced")
+    elif (balanced := _balanced(model, y)) is not None:
         found["CalibratedClassifierCV"] = CalibratedClassifierCV(balanced, cv=5).fit(X, y)
     if name in ("weights", "over", "under") and importlib.util.find_spec("imbcalibrate"):
         found |= _peer(model, name, X, y)
     return found
 
 
+def _balanced(model, y):
+    """Return the classifier with both classes weighed alike, or None where it has no such thing."""
+    params = model.get_params()
+    if "class_weight" in params:
+        return clone(model).set_params(class_weight="balanced")
+    if "scale_pos_weight" in params:
+        return clone(model).set_params(scale_pos_weight=float((y == 0).sum() / (y == 1).sum()))
+    return None
+
+
 def _peer(model, name, X, y):
     from imbcalibrate import PriorCalibratedClassifier
 
     if name == "weights":
-        if "class_weight" not in model.get_params():
+        model = _balanced(model, y)
+        if model is None:
             return {}
-        model = clone(model).set_params(class_weight="balanced")
     return {"imbalanced-calibrate": PriorCalibratedClassifier(model).fit(X, y)}
 
 
@@ -160,11 +172,28 @@ def failures(table):
     return missed
 
 
-def run(design, n_sets, names, samplers=tuple(SAMPLERS)):
+def run(design, n_sets, names, samplers=tuple(SAMPLERS), start=0):
     """Return the rows of some sets, printing nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pd.concat([one_set(design, k, names, samplers) for k in range(n_sets)])
+        sets = range(start, start + n_sets)
+        return pd.concat([one_set(design, k, names, samplers) for k in sets])
+
+
+def kept_or_run(design, number, learner, path):
+    """Return the rows of one set and learner, from a file where they stand there already."""
+    if path is None or not path.exists():
+        known = pd.DataFrame()
+    else:
+        known = pd.read_csv(path)
+        cell = (known["design"] == design) & (known["learner"] == learner)
+        known = known[cell & (known["set"] == number)]
+    if len(known):
+        return known.assign(sampler=known["sampler"].fillna("none"))
+    rows = run(design, 1, [learner], start=number)
+    if path is not None:
+        rows.to_csv(path, mode="a", header=not path.exists(), index=False)
+    return rows
 
 
 def main():
@@ -173,8 +202,11 @@ def main():
     parser.add_argument("--sets", type=int, default=25)
     parser.add_argument("--designs", nargs="+", default=list(SEED))
     parser.add_argument("--learners", nargs="+", default=["logistic", "boosting", "forest"])
+    parser.add_argument("--keep", type=Path, help="file of rows, continued where it exists")
     asked = parser.parse_args()
-    rows = pd.concat([run(design, asked.sets, asked.learners) for design in asked.designs])
+    cells = product(asked.learners, range(asked.sets), asked.designs)
+    found = [kept_or_run(design, k, learner, asked.keep) for learner, k, design in cells]
+    rows = pd.concat(found)
     table = summarise(rows)
     print(f"events a set: {rows['n_events'].min()} to {rows['n_events'].max()}")
     print(table.round(3).to_string(index=False))

@@ -12,6 +12,7 @@ from healthml.resampling._correction.fitted import (
     fit_correction,
 )
 from healthml.resampling._correction.limits import RiskLimits, risk_limits
+from healthml.resampling._correction.members import for_all_members
 
 __all__ = [
     "CORRECTIONS",
@@ -21,6 +22,7 @@ __all__ = [
     "calibration_change",
     "cross_fitted",
     "fit_correction",
+    "for_all_members",
     "measured",
     "risk_limits",
 ]

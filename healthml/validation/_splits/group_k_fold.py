@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
-from healthml._core._checks import check_alignment, check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups, deal_patients
 from healthml.exceptions import InputError
 
 
@@ -105,8 +105,8 @@ class RepeatedStratifiedGroupKFold(BaseCrossValidator):
         events, rows = np.bincount(codes, event), np.bincount(codes)
         self._check_counts(events, rows)
         rng = check_random_state(self.random_state)
-        folds = [self._deal(events, rows, rng)[codes] for _ in range(self.n_repeats)]
-        return np.array(folds, dtype=np.int64)
+        folds = (deal_patients(events, rows, self.n_splits, rng) for _ in range(self.n_repeats))
+        return np.array([fold[codes] for fold in folds], dtype=np.int64)
 
     def _check_counts(self, events, rows):
         if self.n_splits < 2:
@@ -119,16 +119,3 @@ class RepeatedStratifiedGroupKFold(BaseCrossValidator):
                     f"Only {count} patients {what} an event for n_splits={self.n_splits}; "
                     "use fewer folds or more patients."
                 )
-
-    def _deal(self, events, rows, rng):
-        order = np.lexsort((rng.random_sample(len(rows)), -rows, -events))
-        fold = np.empty(len(rows), dtype=np.int64)
-        start = rng.randint(self.n_splits)
-        fold[order] = (start + self._snake(len(rows))) % self.n_splits
-        return fold
-
-    def _snake(self, n):
-        """Deal there and back again, so that no fold always gets the larger patient."""
-        position = np.arange(n)
-        turn, place = np.divmod(position, self.n_splits)
-        return np.where(turn % 2 == 0, place, self.n_splits - 1 - place)
