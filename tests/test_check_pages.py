@@ -56,7 +56,10 @@ CONSTANTS = {
         ("cleaning._rows.shared_outcome", "_SURE"): "rows differ ({}). ## What",
     },
     "HM201": {
-        ("cleaning._columns.missing_codes", "FEW_DISTINCT"): "with at most {} different values",
+        (
+            "cleaning._missing_codes.number_codes",
+            "FEW_DISTINCT",
+        ): "with at most {} different values",
     },
     "HM203": {
         ("cleaning._plausible.limits", "FAR"): "own tail ({} of its",

@@ -181,8 +181,8 @@ class ClinicalCleaner(CellCleaner):
                 raise InputError(
                     f"replace has the step {name!r}; the steps are {', '.join(ORDER)}."
                 )
-        chosen = {name: replace.get(name, made[name]) for name in ORDER}
-        return {name: clone(step) for name, step in chosen.items() if step is not None}
+        made |= {name: None if step is None else clone(step) for name, step in replace.items()}
+        return {name: made[name] for name in ORDER if made[name] is not None}
 
     def summary(self, y=None, *, by=None):
         """Return what was done, by column and rule, and for whom.

@@ -13,11 +13,12 @@ from healthml.cleaning._categories.code_shapes import (
     SHAPES,
     UCUM,
     icd10_readings,
-    is_typical,
     is_valid,
+    typical_codes,
+    valid_codes,
 )
 from healthml.cleaning._categories.columns import is_wide, text_levels
-from healthml.cleaning._columns import is_missing_code, is_text, tidy
+from healthml.cleaning._columns import content, contents, is_text
 from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
 
@@ -57,8 +58,8 @@ class CodeColumn:
 
     def judge(self, level):
         """Return (code, rule, severity) for a level; the rule is None where nothing is wrong."""
-        text = tidy(level)
-        if not text or is_missing_code(text):
+        text = content(level)
+        if not text:
             return level, None, None
         usual = text.lower() if self.lower else text
         if self._is_right(usual):
@@ -218,8 +219,8 @@ def learn_codes(name, codes, levels, system=None):
     True
     """
     counts = np.bincount(codes[codes >= 0], minlength=len(levels))
-    texts = [tidy(level) for level in levels]
-    keep = np.array([bool(t) and not is_missing_code(t) for t in texts]) & (counts > 0)
+    texts = contents(levels)
+    keep = np.array([bool(t) for t in texts]) & (counts > 0)
     texts = [t for t, k in zip(texts, keep, strict=True) if k]
     counts = counts[keep]
     if not texts:
@@ -237,11 +238,11 @@ def _as_system(name, texts, counts, system, declared):
         return None
     lower = system != UCUM and counts[[t != t.upper() for t in texts]].sum() > counts.sum() / 2
     cased = [t.upper() if lower else t for t in texts]
-    valid = np.array([is_valid(t, system) for t in cased])
+    valid = valid_codes(cased, system)
     point = counts[[v and "." in t for v, t in zip(valid, cased, strict=True)]].sum()
     longer = counts[[v and len(t) > 3 for v, t in zip(valid, cased, strict=True)]].sum()
     dotted = bool(2 * point >= longer) if longer else True
-    typical = np.array([is_typical(t, system, dotted or not hinted) for t in cased])
+    typical = typical_codes(cased, system, dotted or not hinted)
     if not hinted and system == ICD10 and point < RECOGNISED * longer:
         return None
     needed = NAMED if hinted else RECOGNISED

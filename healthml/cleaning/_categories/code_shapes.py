@@ -3,6 +3,8 @@
 import re
 from itertools import product
 
+import numpy as np
+
 ICD10, ICD9, LOINC, ATC, UCUM = "icd10", "icd9", "loinc", "atc", "ucum"
 SHAPES = {
     ICD10: re.compile(r"[A-Z]\d[0-9AB](\.?[0-9A-HJ-NP-Z]{1,4})?"),
@@ -62,20 +64,26 @@ def is_valid(code, system):
     return True
 
 
-def is_typical(code, system, dotted):
-    """Say whether a code speaks for its system: of full length, with the point where one is used.
+def valid_codes(codes, system):
+    """Return for each code whether it has the shape of its system."""
+    return np.array([is_valid(code, system) for code in codes], dtype=bool)
+
+
+def typical_codes(codes, system, dotted):
+    """Say which codes speak for their system: of full length, with the point where one is used.
 
     Examples
     --------
-    >>> from healthml.cleaning._categories.code_shapes import is_typical
-    >>> is_typical("I21.4", "icd10", True), is_typical("P100", "icd10", True)
-    (True, False)
+    >>> from healthml.cleaning._categories.code_shapes import typical_codes
+    >>> typical_codes(["I21.4", "P100"], "icd10", True)
+    array([ True, False])
     """
     if system == ATC:
-        return bool(_FULL_ATC.fullmatch(code))
+        return np.array([bool(_FULL_ATC.fullmatch(code)) for code in codes], dtype=bool)
+    valid = valid_codes(codes, system)
     if system == ICD10 and dotted:
-        return is_valid(code, system) and ("." in code or len(code) == 3)
-    return is_valid(code, system)
+        valid &= np.array(["." in code or len(code) == 3 for code in codes], dtype=bool)
+    return valid
 
 
 def icd10_readings(text, dotted):

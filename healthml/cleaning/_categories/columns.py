@@ -55,6 +55,18 @@ class TextColumn:
         """Rows of each level."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels))
 
+    def level_counts(self):
+        """Return {level: rows}; levels without rows are left out."""
+        return {x: int(n) for x, n in zip(self.levels, self.counts, strict=True) if n}
+
+    def rows_changed(self):
+        """Return which rows have another level than came in, as a mask."""
+        if not self.rules:
+            return np.zeros(len(self.codes), dtype=bool)
+        place = {level: i for i, level in enumerate(self.levels)}
+        same = [place.get(level, -2) for level in self.first_levels]
+        return np.array([*same, -1], dtype=np.int64)[self.first_codes] != self.codes
+
     def relabel(self, new_levels, rules):
         """Rewrite levels; `rules` names the rule for each level, None where it stays."""
         for rule in {r for r in rules if r is not None}:
@@ -79,6 +91,12 @@ class TextColumn:
         mask = np.zeros(len(self.codes), dtype=bool)
         mask[rows] = True
         self._add(rule, mask)
+
+
+def read_columns(frame, names):
+    """Return {name: TextColumn} of columns, without those that hold no text."""
+    levels = {name: text_levels(frame[name]) for name in names}
+    return {name: TextColumn(name, *parts) for name, parts in levels.items() if parts is not None}
 
 
 def text_levels(series):

@@ -9,11 +9,10 @@ from healthml._core._knowledge import synonym_table
 from healthml._core._tables import MOST_LEVELS
 from healthml.cleaning._categories.typos import is_abbreviated, is_near_level, is_typo
 from healthml.cleaning._columns import (
+    contents,
     fill_template,
-    is_missing_code,
     key_of,
     template_of,
-    tidy,
     usual_spellings,
     visible,
 )
@@ -66,24 +65,27 @@ class LevelPlan:
     closed: bool = False
     is_open: bool = False
 
-    def rewrite(self, level):
-        """Return the final writing of a level, the rule (None: unchanged) and whether it is known.
+    def rewrite(self, levels):
+        """Return for each level its final writing, the rule (None: unchanged), and if it is known.
 
         Parameters
         ----------
-        level : str
-            A level as it stands in the table.
+        levels : list of str
+            Levels as they stand in the table.
 
         Returns
         -------
-        tuple of (str, str or None, bool)
+        list of tuple of (str, str or None, bool)
         """
         if self.is_open:
-            seen = visible(level)
-            seen = seen.strip() if seen != level else level
-            return (seen, INVISIBLE, True) if seen and seen != level else (level, None, True)
-        clean = tidy(level)
-        if not clean or is_missing_code(clean):
+            return [_without_invisible(level) for level in levels]
+        return [
+            self._rewritten(level, clean)
+            for level, clean in zip(levels, contents(levels), strict=True)
+        ]
+
+    def _rewritten(self, level, clean):
+        if not clean:
             return level, None, True
         new, rule, known = self._settle(clean)
         if new == level:
@@ -102,6 +104,12 @@ class LevelPlan:
             return self.senses[sense], SYNONYM, True
         new = find_typo(key, self.usual)
         return (new, TYPO, True) if new is not None else (clean, None, False)
+
+
+def _without_invisible(level):
+    seen = visible(level)
+    seen = seen.strip() if seen != level else level
+    return (seen, INVISIBLE, True) if seen and seen != level else (level, None, True)
 
 
 def learn_levels(counts, *, synonyms=None, vocabulary=(), typos=True, real=()):
@@ -128,7 +136,7 @@ def learn_levels(counts, *, synonyms=None, vocabulary=(), typos=True, real=()):
     --------
     >>> from healthml.cleaning._categories.levels import learn_levels
     >>> plan = learn_levels({"never": 900, "former": 500, "Never ": 6, "fromer": 5, "ex": 4})
-    >>> [plan.rewrite(level)[0] for level in ("Never ", "fromer", "ex", "nevver")]
+    >>> [writing for writing, _, _ in plan.rewrite(["Never ", "fromer", "ex", "nevver"])]
     ['never', 'former', 'former', 'never']
     """
     steps = _Steps(counts, {str(word) for word in vocabulary})
@@ -162,9 +170,8 @@ class _Steps:
 
     def __init__(self, counts, vocabulary):
         self.vocabulary, self.way, self.now = vocabulary, {}, {}
-        for level, n in counts.items():
-            clean = tidy(level)
-            if clean and not is_missing_code(clean):
+        for clean, n in zip(contents(counts), counts.values(), strict=True):
+            if clean:
                 self.way.setdefault(clean, (clean, None))
                 self.now[clean] = self.now.get(clean, 0) + n
 

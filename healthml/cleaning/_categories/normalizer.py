@@ -8,6 +8,7 @@ from healthml.cleaning._categories.columns import (
     is_wide,
     kind_of,
     needs_look,
+    read_columns,
     text_levels,
 )
 from healthml.cleaning._categories.dependencies import DEPENDENCY, SMUDGE, as_table
@@ -19,7 +20,7 @@ from healthml.cleaning._categories.levels import (
     TYPO,
     LevelPlan,
 )
-from healthml.cleaning._categories.rounds import Round, learn_round, level_counts, rows_changed
+from healthml.cleaning._categories.rounds import Round, learn_round
 from healthml.cleaning._columns import is_text
 from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
@@ -134,7 +135,7 @@ class CategoryNormalizer(CellCleaner):
         self._rounds_ = self._learn_rounds(columns, vocabularies)
         last = self._rounds_[-1]
         self._known_ = {
-            name: set(level_counts(column))
+            name: set(column.level_counts())
             for name, column in columns.items()
             if name in last.plans and last.plans[name].closed
         }
@@ -164,15 +165,12 @@ class CategoryNormalizer(CellCleaner):
 
     def _columns(self, frame):
         """Return the text columns that may hold categories as {name: TextColumn}."""
-        names = [n for n in frame.columns if is_text(frame[n]) and not is_wide(frame[n], n)]
-        found = {name: text_levels(frame[name]) for name in names}
-        return {n: TextColumn(n, *parts) for n, parts in found.items() if parts is not None}
+        names = [n for n in frame.columns if is_text(frame[n])]
+        return read_columns(frame, [n for n in names if not is_wide(frame[n], n)])
 
     def _fitted_columns(self, frame, fresh):
         if fresh is None:
-            names = [n for n in self.kinds_ if is_text(frame[n])]
-            found = {name: text_levels(frame[name]) for name in names}
-            fresh = {name: parts for name, parts in found.items() if parts is not None}
+            return read_columns(frame, [n for n in self.kinds_ if is_text(frame[n])])
         return {name: TextColumn(name, *parts) for name, parts in fresh.items()}
 
     def _changes(self, frame, prepared=None):
@@ -199,7 +197,7 @@ class CategoryNormalizer(CellCleaner):
                 why.setdefault(CODED, []).append(i)
             elif mark is not None and smudges.read(name, level) is None:
                 why.setdefault(UNREADABLE, []).append(i)
-            elif level not in self._known_.get(name, {level}) and not plan.rewrite(level)[2]:
+            elif level not in self._known_.get(name, {level}) and not plan.rewrite([level])[0][2]:
                 why.setdefault(UNSEEN, []).append(i)
         for rule, levels in why.items():
             wanted = np.zeros(len(column.levels) + 1, dtype=bool)
@@ -235,7 +233,7 @@ _FLAG_EVIDENCE = {
 
 
 def _repairs(column):
-    left = rows_changed(column)
+    left = column.rows_changed()
     for rule in reversed(_WHY):
         mask = column.rules.get(rule)
         if mask is None or not (rows := np.flatnonzero(left & mask)).size:

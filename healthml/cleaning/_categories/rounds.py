@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from healthml.cleaning._categories.columns import is_code_name
 from healthml.cleaning._categories.dependencies import (
     DEPENDENCY,
@@ -34,7 +32,7 @@ class Round:
         for name, plan in self.plans.items():
             if name not in columns:
                 continue
-            rewritten = [plan.rewrite(level) for level in columns[name].levels]
+            rewritten = plan.rewrite(columns[name].levels)
             if any(rule is not None for _, rule, _ in rewritten):
                 levels, rules, _ = zip(*rewritten, strict=True)
                 columns[name].relabel(list(levels), list(rules))
@@ -84,7 +82,7 @@ def learn_round(columns, kinds, *, synonyms, vocabularies, typos, dependencies):
 
     def plan(name, real=()):
         return learn_levels(
-            level_counts(columns[name]),
+            columns[name].level_counts(),
             synonyms=synonyms.get(name),
             vocabulary=vocabularies.get(name, ()),
             typos=typos,
@@ -100,7 +98,7 @@ def learn_round(columns, kinds, *, synonyms, vocabularies, typos, dependencies):
     step = Round(plans)
     step.apply(columns)
     if dependencies and typos:
-        counts = {name: level_counts(column) for name, column in columns.items()}
+        counts = {name: column.level_counts() for name, column in columns.items()}
         step.contradictions = Contradictions(learn_dependencies(linked), counts)
         step.smudges = Smudges(counts, learn_mark(_sure_pairs(step, columns)))
         step._settle_contradictions(columns)
@@ -116,24 +114,9 @@ def _borne_out(dependencies):
     return found
 
 
-def level_counts(column):
-    """Return {level: rows} of a column; levels without rows are left out."""
-    counts = column.counts
-    return {x: int(n) for x, n in zip(column.levels, counts, strict=True) if n}
-
-
 def _sure_pairs(step, columns):
     """Yield (error, level) known from the levels or from other columns, without any mark."""
     for plan in step.plans.values():
         yield from ((old, new) for old, (new, rule) in plan.exact.items() if rule == TYPO)
     for column in columns.values():
         yield from ((old, new) for old, new, _ in step.contradictions.of(column, columns, None))
-
-
-def rows_changed(column):
-    """Return which rows have another level than came in, as a mask."""
-    if not column.rules:
-        return np.zeros(len(column.codes), dtype=bool)
-    place = {level: i for i, level in enumerate(column.levels)}
-    same = np.array([*(place.get(level, -2) for level in column.first_levels), -1], dtype=np.int64)
-    return same[column.first_codes] != column.codes

@@ -1,8 +1,10 @@
-"""One level of a category as text: invisible characters, spaces, and the key that ignores case."""
+"""One level of a category as text: what is visible, its key, and whether it stands for missing."""
 
 import re
 import unicodedata
 from functools import lru_cache
+
+from healthml._core._knowledge import synonym_table, text_codes
 
 # zero width space, word joiner, byte order mark, soft hyphen, direction marks, control characters
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\x00-\x08\x0e-\x1f\x7f]")
@@ -10,6 +12,11 @@ _JOINERS = re.compile("[\u200c\u200d]")  # letters of some scripts need them
 _SPACES = re.compile(r"\s+")
 _DIGITS = re.compile(r"\d+")
 DIGITS = "\x00"  # no visible text holds it
+_TWO_LETTER = frozenset({"na", "nd"})
+_SIGNS = frozenset({"+", "++", "+++", "(+)"})
+_FINDINGS = frozenset(  # beside these "nd" is "not detected", a result
+    ["detected", "reactive", "present", "absent", "trace", "growth"]
+)
 _SHORT_KEY = 2  # keys this short may mean something by their case ("Aa", "K" and "k")
 _RARE_CASE = 0.05  # share of the commoner writing below which a short key is a slip; by judgement
 
@@ -41,6 +48,57 @@ def tidy(text):
     'ex smoker'
     """
     return visible(text).strip()
+
+
+def content(text):
+    """Return a level as tidy text; "" where it is blank or a shipped code for missing.
+
+    A missing code is another step's work.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._columns.text import content
+    >>> content(" ever "), content("Unknown")
+    ('ever', '')
+    """
+    text = tidy(text)
+    return "" if text_codes().get(text.casefold()) == "missing" else text
+
+
+def contents(levels):
+    """Return the `content` of each level."""
+    return [content(level) for level in levels]
+
+
+def level_key(level):
+    """Return a level of text in the form in which codes are compared: trimmed, lower case."""
+    return unicodedata.normalize("NFKC", level).strip().casefold()
+
+
+def level_keys(levels):
+    """Return the keys of any levels, numbers written out."""
+    return [level_key(str(level)) for level in levels]
+
+
+def code_meaning(key, keys):
+    """Return "missing", "answer" or None; some codes are answers beside their like."""
+    if key == "":
+        return "missing"
+    meaning = text_codes().get(key)
+    if key == "nd" and any(_is_finding(other) for other in keys):
+        return "answer"
+    if key in _TWO_LETTER:
+        others = [k for k in keys if k and k not in text_codes()]
+        alike = sum(len(k) == 2 and k.isalpha() for k in others)
+        return "answer" if others and alike >= 0.6 * len(others) else meaning
+    if set(key) == {"-"} and _SIGNS & set(keys):
+        return "answer"
+    return meaning
+
+
+def _is_finding(key):
+    words = set(key.replace("-", " ").split())
+    return key in synonym_table()["test_result"] or key in _SIGNS or bool(words & _FINDINGS)
 
 
 @lru_cache(maxsize=65536)

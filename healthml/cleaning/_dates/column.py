@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from healthml.cleaning._columns import is_missing_code, tidy
+from healthml.cleaning._columns import content
 from healthml.cleaning._dates.one_date import (
     COMPACT,
     ISO,
@@ -84,8 +84,8 @@ class DateColumn:
 
     def settle(self, text):
         """Return (days since year 1, seconds, rule) for a cell; days are None where unknown."""
-        clean = tidy(text)
-        if not clean or is_missing_code(clean):
+        clean = content(text)
+        if not clean:
             return None, 0, None
         head, seconds = split_time(clean)
         if seconds:
@@ -208,8 +208,8 @@ def learn_dates(name, levels, counts, *, hinted, is_birth, order="auto", declare
     """
     read, rows = [], []
     for level, n in zip(levels, counts, strict=True):
-        clean = tidy(level)
-        if n and clean and not is_missing_code(clean):
+        clean = content(level)
+        if n and clean:
             read.append(read_date(clean))
             rows.append(n)
     if not read:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from healthml._core._knowledge import unit_code
 from healthml.cleaning._lab_values.numerals import (
@@ -144,6 +145,7 @@ def parse_lab_value(text, locale=None):
     return read_cell(text, decimal_mark(locale))
 
 
+@lru_cache(maxsize=65536)  # a column is read again after the missing codes have left it
 def read_cell(text, mark=None):
     """Return `parse_lab_value` for a decimal mark that is known already.
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from healthml._core._knowledge import text_codes
-from healthml.cleaning._columns import code_meaning, level_key
+from healthml.cleaning._columns import code_meaning, level_keys
 from healthml.cleaning._lab_values import missing_reason
 
 NUMBER, CODED, CATEGORY, FREE = "number", "coded", "category", "free"
@@ -46,7 +46,7 @@ def column_context(levels, counts, *, is_number):
     """
     if is_number:
         return NUMBER
-    known = np.array([missing_reason(level_key(level)) is not None for level in levels], dtype=bool)
+    known = np.array([missing_reason(key) is not None for key in level_keys(levels)], dtype=bool)
     total = counts[~known].sum()
     if not total:
         return CATEGORY
@@ -58,17 +58,17 @@ def column_context(levels, counts, *, is_number):
 
 def context_answers(levels):
     """Return {code: meaning} of the codes whose meaning hangs on the column's other levels."""
-    keys = [level_key(level) for level in levels]
+    keys = level_keys(levels)
     return {code: code_meaning(code, [*keys, code]) for code in _CONTEXTUAL}
 
 
-def judge_level(key, context, answers):
-    """Return BLANK, KEEP (an answer), ASK (rarity must decide) or None when it is no code.
+def judge_levels(keys, context, answers):
+    """Return {key: BLANK, KEEP (an answer), ASK (rarity must decide) or None when it is no code}.
 
     Parameters
     ----------
-    key : str
-        The level, trimmed and in lower case.
+    keys : collection of str
+        The levels, trimmed and in lower case.
     context : str
         From `column_context`.
     answers : dict
@@ -76,10 +76,14 @@ def judge_level(key, context, answers):
 
     Examples
     --------
-    >>> from healthml.cleaning._missing_codes.levels import judge_level
-    >>> judge_level("not done", "number", {}), judge_level("none", "category", {})
-    ('blank', 'ask')
+    >>> from healthml.cleaning._missing_codes.levels import judge_levels
+    >>> judge_levels(["not done"], "number", {}), judge_levels(["none"], "category", {})
+    ({'not done': 'blank'}, {'none': 'ask'})
     """
+    return {key: _judge_level(key, context, answers) for key in keys}
+
+
+def _judge_level(key, context, answers):
     meaning = answers.get(key, text_codes().get(key))
     if not key:
         return BLANK

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._knowledge import column_concept, number_codes
-from healthml.cleaning._columns import FOUND, SPIKE, TableView
+from healthml.cleaning._columns import FOUND, TableView
+from healthml.cleaning._missing_codes.number_codes import SPIKE
 from healthml.cleaning._missing_codes.sentinels import STOPS, judge_numbers
 
 ROUNDS = 3  # a code that hid another is taken away before the column is judged again

@@ -6,11 +6,10 @@ import numpy as np
 from scipy.stats import poisson
 
 from healthml._core._knowledge import column_concept, concept_limits, name_words, number_codes
-from healthml.cleaning._columns import (
+from healthml.cleaning._columns import FOUND, SUSPECTED
+from healthml.cleaning._missing_codes.number_codes import (
     FEW_DISTINCT,
-    FOUND,
     SPIKE,
-    SUSPECTED,
     judge_code,
     judge_number_codes,
 )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from healthml._core._knowledge import column_concept
-from healthml.cleaning._columns import level_key
+from healthml.cleaning._columns import level_keys
 from healthml.cleaning._lab_values import learn_column
 from healthml.cleaning._missing_codes.levels import (
     ASK,
@@ -15,7 +15,7 @@ from healthml.cleaning._missing_codes.levels import (
     column_context,
     context_answers,
     is_rare,
-    judge_level,
+    judge_levels,
 )
 
 SAMPLE = 5000  # levels from which is told what a column holds
@@ -56,8 +56,8 @@ def learn_words(levels, variable):
     """
     words = {
         **AMONG_NUMBERS,
-        "declared": frozenset(level_key(str(c)) for c in getattr(variable, "missing_codes", ())),
-        "vocabulary": frozenset(level_key(str(v)) for v in getattr(variable, "vocabulary", ())),
+        "declared": frozenset(level_keys(getattr(variable, "missing_codes", ()))),
+        "vocabulary": frozenset(level_keys(getattr(variable, "vocabulary", ()))),
         "asked": {},
     }
     column = learn_column(levels.series, variable, None, levels)
@@ -65,18 +65,19 @@ def learn_words(levels, variable):
         some = [str(level) for level in levels.levels[:SAMPLE]]
         words["context"] = column_context(some, levels.counts[:SAMPLE], is_number=False)
         words["answers"] = context_answers(some)
-    keys = {i: level_key(str(levels.levels[i])) for i in candidates(levels, words)}
-    for key in set(keys.values()):
-        if judge_level(key, words["context"], words["answers"]) == ASK:
+    keys = candidate_keys(levels, words).values()
+    for key, verdict in judge_levels(set(keys), words["context"], words["answers"]).items():
+        if verdict == ASK:
             words["asked"][key] = _answer(key, words["context"], levels)
     return words
 
 
 def word_rules(levels, words):
     """Return {rule: positions of levels} for the levels that mean missing or may do so."""
-    rules = {}
-    for i in candidates(levels, words):
-        rule = _rule(levels.levels[i], words)
+    rules, keys = {}, candidate_keys(levels, words)
+    verdicts = judge_levels(set(keys.values()), words["context"], words["answers"])
+    for i, key in keys.items():
+        rule = _rule(levels.levels[i], key, verdicts[key], words)
         if rule:
             rules.setdefault(rule, []).append(i)
     return rules
@@ -84,12 +85,12 @@ def word_rules(levels, words):
 
 def table_of_words(levels, words):
     """Return rows (code, decision, reason, cells) for the codes that occur."""
-    table = {}
-    for i in candidates(levels, words):
-        key = level_key(str(levels.levels[i]))
-        rule = _rule(levels.levels[i], words)
+    table, keys = {}, candidate_keys(levels, words)
+    verdicts = judge_levels(set(keys.values()), words["context"], words["answers"])
+    for i, key in keys.items():
+        rule = _rule(levels.levels[i], key, verdicts[key], words)
         decision = {TEXT: "blank", POSSIBLE: "verify"}.get(rule)
-        if decision is None and judge_level(key, words["context"], words["answers"]):
+        if decision is None and verdicts[key]:
             decision = "keep"
         if key and decision:
             table[key, decision] = table.get((key, decision), 0) + int(levels.counts[i])
@@ -97,22 +98,18 @@ def table_of_words(levels, words):
     return [(key, decision, reason, n) for (key, decision), n in sorted(table.items())]
 
 
-def candidates(levels, words):
-    """Return positions of levels that could be a code: short, no numeral, no digit at the end."""
+def candidate_keys(levels, words):
+    """Return {position: key} of levels that may be a code: declared, or short without a numeral."""
     declared = words["declared"]
     if declared:
-        return [i for i, level in enumerate(levels.levels) if _may_be_code(level, declared)]
-    odd = np.flatnonzero(~levels.plain)
-    return [
-        i
-        for i, level in zip(odd, levels.levels[odd], strict=True)
-        if isinstance(level, str) and not level[-1:].isdigit() and len(level) <= LONGEST
-    ]
+        keys = level_keys(levels.levels)
+        return {i: key for i, key in enumerate(keys) if key in declared or _is_short(levels, i)}
+    odd = [i for i in np.flatnonzero(~levels.plain) if _is_short(levels, i)]
+    return dict(zip(odd, level_keys(levels.levels[odd]), strict=True))
 
 
-def _may_be_code(level, declared):
-    if level_key(str(level)) in declared:
-        return True
+def _is_short(levels, i):
+    level = levels.levels[i]
     return isinstance(level, str) and not level[-1:].isdigit() and len(level) <= LONGEST
 
 
@@ -124,13 +121,12 @@ def _answer(key, context, levels):
             return "blank"
         whole = len(numbers) > 0 and (numbers == np.round(numbers)).all()
         return "verify" if whole and numbers.min() in (0, 1) else "blank"
-    keys = [level_key(str(level)) for level in levels.levels]
+    keys = level_keys(levels.levels)
     return "blank" if is_rare(key, keys, levels.counts) else "keep"
 
 
-def _rule(level, words):
+def _rule(level, key, verdict, words):
     """Return the rule for one level, or None when it stays."""
-    key = level_key(str(level))
     if key in words["vocabulary"]:
         return None
     if key in words["declared"]:
@@ -139,7 +135,6 @@ def _rule(level, words):
         return None
     if words["context"] == NUMBER and key.lstrip("+-") in _INFINITE:
         return INFINITE
-    verdict = judge_level(key, words["context"], words["answers"])
     if verdict == ASK:
         asked = words["asked"].get(key)
         return NEW if asked is None else {"blank": TEXT, "verify": POSSIBLE}.get(asked)

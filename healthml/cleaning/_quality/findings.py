@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from healthml._core._knowledge import NOT_REVIEWED
-from healthml.cleaning._columns import FOUND, NOTE, SUSPECTED, Flag, level_key, plain_code
+from healthml.cleaning._columns import FOUND, NOTE, SUSPECTED, Flag, level_key
+from healthml.cleaning._missing_codes import plain_code
 from healthml.cleaning._quality import kahn
 from healthml.cleaning._quality.kahn import (
     ATEMPORAL,

@@ -1,8 +1,15 @@
 """The record of every changed cell: counted, summarised, undone."""
 
-from healthml.cleaning._record.base import CellCleaner, perform, write_step
+from healthml.cleaning._record.base import CellCleaner
 from healthml.cleaning._record.cost import CostOfCleaningResult, cost_of_cleaning
-from healthml.cleaning._record.record import Change, CleaningRecord, Retyped, write_cells
+from healthml.cleaning._record.record import (
+    Change,
+    CleaningRecord,
+    Retyped,
+    perform,
+    write_cells,
+    write_step,
+)
 from healthml.cleaning._record.summary import summarise_record
 
 __all__ = [

@@ -1,6 +1,6 @@
 """What all transformers of this room share: tables in and out, the record, undo."""
 
-from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -9,18 +9,10 @@ from sklearn.utils.validation import check_is_fitted
 from healthml._core._tables import read_table, write_table
 from healthml.cleaning._record.record import (
     CleaningRecord,
-    Retyped,
     count_cells,
     counts_table,
-    write_cells,
+    perform,
 )
-
-
-class _Last:
-    """The record of the table cleaned last: one place, so that `transform` sets no attribute."""
-
-    def __init__(self, record):
-        self.record = record
 
 
 class CellCleaner(TransformerMixin, BaseEstimator):
@@ -184,7 +176,8 @@ class CellCleaner(TransformerMixin, BaseEstimator):
     def _keep_counts(self, steps, n_rows):
         """Keep the counts of the training rows, the base of `drift`."""
         self._fit_cells_, self.n_rows_fit_ = count_cells(steps), n_rows
-        self._last_ = _Last(None)
+        # the record of the table cleaned last: one place, so that `transform` sets no attribute
+        self._last_ = SimpleNamespace(record=None)
 
     def _clean(self, frame, prepared=None):
         """Return the cleaned frame and its record; the frame that came in is never edited."""
@@ -199,49 +192,3 @@ class CellCleaner(TransformerMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
-
-
-def perform(frame, step, record):
-    """Carry out one step on a shallow copy of a table and note it in the record.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Shallow copy of the table; its columns are replaced, never edited.
-    step : Change or Retyped
-        What to do. A change of no cell is passed over.
-    record : CleaningRecord
-        Where it is noted.
-    """
-    if isinstance(step, Retyped):
-        if not step.added:
-            record.originals.setdefault(step.column, frame[step.column])
-        record.steps.append(step)
-    elif len(step.rows) == 0:
-        return
-    else:
-        series, rows = frame[step.column], np.asarray(step.rows, dtype=np.int64)
-        record.steps.append(replace(step, rows=rows, old=series.iloc[rows].tolist()))
-        if step.new is not None:
-            record.originals.setdefault(step.column, series)
-    write_step(frame, step)
-
-
-def write_step(frame, step, *, proposals=False):
-    """Write what one step changes into a shallow copy of a table.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Shallow copy of the table; its columns are replaced, never edited.
-    step : Change or Retyped
-        What to do.
-    proposals : bool, default=False
-        Write what a flagged cell would become as well.
-    """
-    if isinstance(step, Retyped):
-        frame[step.column] = step.values.set_axis(frame.index)
-        return
-    values = step.becomes if proposals else step.new
-    if values is not None and len(step.rows):
-        frame[step.column] = write_cells(frame[step.column], np.asarray(step.rows), values)

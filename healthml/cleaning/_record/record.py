@@ -1,6 +1,6 @@
 """What cleaning did, cell by cell: columnar, cheap to keep, and enough to undo every change."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -381,3 +381,49 @@ def _among(value, wanted):
     if wanted is None:
         return True
     return value in ((wanted,) if isinstance(wanted, str) else wanted)
+
+
+def perform(frame, step, record):
+    """Carry out one step on a shallow copy of a table and note it in the record.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Shallow copy of the table; its columns are replaced, never edited.
+    step : Change or Retyped
+        What to do. A change of no cell is passed over.
+    record : CleaningRecord
+        Where it is noted.
+    """
+    if isinstance(step, Retyped):
+        if not step.added:
+            record.originals.setdefault(step.column, frame[step.column])
+        record.steps.append(step)
+    elif len(step.rows) == 0:
+        return
+    else:
+        series, rows = frame[step.column], np.asarray(step.rows, dtype=np.int64)
+        record.steps.append(replace(step, rows=rows, old=series.iloc[rows].tolist()))
+        if step.new is not None:
+            record.originals.setdefault(step.column, series)
+    write_step(frame, step)
+
+
+def write_step(frame, step, *, proposals=False):
+    """Write what one step changes into a shallow copy of a table.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Shallow copy of the table; its columns are replaced, never edited.
+    step : Change or Retyped
+        What to do.
+    proposals : bool, default=False
+        Write what a flagged cell would become as well.
+    """
+    if isinstance(step, Retyped):
+        frame[step.column] = step.values.set_axis(frame.index)
+        return
+    values = step.becomes if proposals else step.new
+    if values is not None and len(step.rows):
+        frame[step.column] = write_cells(frame[step.column], np.asarray(step.rows), values)

@@ -1,4 +1,4 @@
-"""Values that stand for "missing": words such as "unknown", numbers such as -1, 999 or 0.
+"""Numbers that stand for "missing", such as -1, 999 or 0, by their place among the others.
 
 A number is a code only if it stands apart: outside the other values, separated from them, and
 repeated. Zero is one only where the concept rules it out or where it lies far from an otherwise
@@ -6,12 +6,10 @@ positive, continuous column. A code already shown in two columns makes the same 
 suspected.
 """
 
-import unicodedata
-
 import numpy as np
 
-from healthml._core._knowledge import number_codes, synonym_table, text_codes
-from healthml.cleaning._columns.view import FOUND, SUSPECTED
+from healthml._core._knowledge import number_codes
+from healthml.cleaning._columns import FOUND, SUSPECTED
 
 FEW_DISTINCT = 20  # at most this many distinct values: a scale, not a measurement
 
@@ -20,13 +18,6 @@ SPIKE = 5  # how many cells make a repeated value a spike
 RARE = 0.05  # share of cells up to which a code known from other columns is suspected; by judgement
 
 ROBUST_SD = 1.349  # interquartile range of a standard normal
-
-_TWO_LETTER = frozenset({"na", "nd"})
-
-_SIGNS = frozenset({"+", "++", "+++", "(+)"})
-_FINDINGS = frozenset(  # beside these "nd" is "not detected", a result
-    ["detected", "reactive", "present", "absent", "trace", "growth"]
-)
 
 
 def judge_number_codes(table):
@@ -38,32 +29,6 @@ def judge_number_codes(table):
         verdicts[column.name] = (column, _judge_column(column))
     _judge_by_convention(verdicts)
     return verdicts
-
-
-def level_key(level):
-    """Return a level of text in the form in which codes are compared: trimmed, lower case."""
-    return unicodedata.normalize("NFKC", level).strip().casefold()
-
-
-def code_meaning(key, keys):
-    """Return "missing", "answer" or None; some codes are answers beside their like."""
-    if key == "":
-        return "missing"
-    meaning = text_codes().get(key)
-    if key == "nd" and any(_is_finding(other) for other in keys):
-        return "answer"
-    if key in _TWO_LETTER:
-        others = [k for k in keys if k and k not in text_codes()]
-        alike = sum(len(k) == 2 and k.isalpha() for k in others)
-        return "answer" if others and alike >= 0.6 * len(others) else meaning
-    if set(key) == {"-"} and _SIGNS & set(keys):
-        return "answer"
-    return meaning
-
-
-def _is_finding(key):
-    words = set(key.replace("-", " ").split())
-    return key in synonym_table()["test_result"] or key in _SIGNS or bool(words & _FINDINGS)
 
 
 def judge_code(column, code):
@@ -256,11 +221,6 @@ def _go_together(a, b):
     spread = np.sqrt(in_a * (n - in_a) * in_b * (n - in_b))
     phi = (n * both - in_a * in_b) / spread if spread else 0.0
     return bool(phi >= 0.3 and n * phi**2 >= 40)  # chi-square beyond any correction for many looks
-
-
-def is_missing_code(text):
-    """Say whether a text is a shipped code for a missing value, which is another step's work."""
-    return text_codes().get(text.casefold()) == "missing"
 
 
 def plain_code(code):
