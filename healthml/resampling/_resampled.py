@@ -384,7 +384,7 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         """Return the analytic correction, or refuse it with the O:E that it would leave."""
         real = float(np.average(event, weights=weight))
         prior = Prior(float(logit(real) - logit(self.learner_prevalence_)))
-        found = measured("oe_ratio", event, prior(odds), groups, weight)
+        (found,) = measured(event, prior(odds), groups, weight, ["oe_ratio"])
         why = self._prior_invalid()
         far = max(np.log(found["lower"]), -np.log(found["upper"])) > _OFF
         if why or far:

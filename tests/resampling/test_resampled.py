@@ -367,6 +367,7 @@ def test_an_outcome_that_nothing_tells_gives_everybody_the_prevalence(ensemble):
     ).fit(X, y)
     if model.recalibration_.slope == 0:
         np.testing.assert_allclose(model.predict_proba(X)[:, 1], 0.25)
-    flat = measured("calibration_slope", y, np.full(400, 0.25) + 1e-14 * X[:, 0])
+    risk = np.full(400, 0.25) + 1e-14 * X[:, 0]
+    (flat,) = measured(y, risk, measures=["calibration_slope"])
     assert np.isnan(flat["estimate"])
     assert "same for every row" in flat["method"]

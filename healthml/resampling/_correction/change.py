@@ -58,20 +58,26 @@ def calibration_change(event, before, after, *, groups, weight, correction):
     n_patients = len(event) if groups is None else len(np.unique(groups))
     counts = {"n_samples": len(event), "n_events": int(event.sum()), "n_patients": n_patients}
     rows = [
-        {"stage": stage, "measure": measure, **measured(measure, event, risk, groups, weight)}
+        {"stage": stage, **row}
         for stage, risk in (("before", before), ("after", after))
-        for measure in _MEASURES
+        for row in measured(event, risk, groups, weight)
     ]
     table = pd.DataFrame([{**row, **counts, "method": row["method"]} for row in rows])
     return CalibrationChangeResult(table, correction)
 
 
-def measured(measure, event, risk, groups=None, weight=None):
-    """Return estimate, lower, upper and method of a measure; missing where it has no value."""
+def measured(event, risk, groups=None, weight=None, measures=_MEASURES):
+    """Return measure, estimate, lower, upper and method; missing where a measure has no value."""
     options = {} if weight is None else {"sample_weight": weight, "weight_type": "sampling"}
+    ends = ("estimate", "lower", "upper")
     try:
-        found = performance(event, risk, measures=[measure], groups=groups, **options).get(measure)
+        found = performance(event, risk, measures=list(measures), groups=groups, **options)
     except OutcomeError as error:
-        return dict.fromkeys(("estimate", "lower", "upper"), np.nan) | {"method": str(error)}
-    ends = {name: float(found[name]) for name in ("estimate", "lower", "upper")}
-    return ends | {"method": found["method"] or found["reason"]}
+        missing = dict.fromkeys(ends, np.nan) | {"method": str(error)}
+        return [{"measure": measure, **missing} for measure in measures]
+    rows = found.to_frame().to_dict("records")
+    return [
+        {"measure": row["measure"], **{name: float(row[name]) for name in ends}}
+        | {"method": row["method"] or row["reason"]}
+        for row in rows
+    ]
