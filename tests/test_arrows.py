@@ -48,8 +48,8 @@ FLOORS = {
     "_core": (
         ("_contingency", "_displays", "_findings", "_intervals", "_knowledge", "_numerics"),
         ("_parallel", "_release", "_tables"),
-        ("_checks", "_fingerprints", "_recalibration", "_results", "_routing"),
-        ("_paired",),
+        ("_checks", "_fingerprints", "_recalibration", "_results"),
+        ("_paired", "_routing"),
         ("_bootstrap", "_inputs"),
         ("_sample",),
     ),

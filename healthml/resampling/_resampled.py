@@ -5,15 +5,13 @@ from numbers import Integral
 import numpy as np
 from scipy.special import expit
 from scipy.stats import binomtest
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils import get_tags
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
+from sklearn.utils.validation import check_is_fitted
 
-from healthml._core._checks import check_event, check_groups, check_random_seeds
+from healthml._core._checks import check_random_seeds
 from healthml._core._numerics import logit
 from healthml._core._parallel import run_parallel
-from healthml._core._routing import RoutesFit, inner_fit_params
-from healthml.exceptions import InputError, OutcomeError
+from healthml._core._routing import MetaClassifier, inner_fit_params
+from healthml.exceptions import InputError
 from healthml.resampling._correction import (
     CORRECTIONS,
     Prior,
@@ -61,7 +59,7 @@ _WHY_PLATT = (
 )
 
 
-class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ResampledClassifier(MetaClassifier):
     """Classifier fitted on resampled rows, its risks brought back to the real prevalence.
 
     Resampling and class weights make the learner see more events than there are, so that its risks
@@ -148,8 +146,6 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
     ('bagged', True)
     """
 
-    __metadata_request__fit = {"groups": True}
-
     def __init__(
         self,
         estimator,
@@ -197,10 +193,7 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         ResampledClassifier
         """
         self._check_parameters()
-        self.classes_, event = check_event(y, any_two_classes=True)
-        X, event = indexable(X, event)
-        groups = None if groups is None else check_groups(groups, len(event))
-        weight = _check_weight(sample_weight, X, event)
+        X, event, groups, weight = self._read_rows(X, y, groups, sample_weight)
         seeds = check_random_seeds(self.random_state, 3)
         self.ensemble_, why = self._choose_ensemble()
         self.reasons_ = {"ensemble": why, "correction": self._why_correction()}
@@ -215,9 +208,7 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         )
         design = self._bagged if self.ensemble_ == "bagged" else self._single
         self._correct(design(learner, seeds), event, groups, weight, seeds[2])
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimators_[0], name):
-                setattr(self, name, getattr(self.estimators_[0], name))
+        self._keep_features(self.estimators_[0])
         return self
 
     def predict_proba(self, X):
@@ -255,28 +246,6 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
         else:
             risk = expit(self._log_odds(X))
         return np.column_stack([1 - risk, risk])
-
-    def predict(self, X):
-        """Return the likelier class of each row.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        likeliest = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[likeliest]
-
-    def __sklearn_tags__(self):
-        """Take what the inner classifier takes, with two classes."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        tags.classifier_tags.multi_class = False
-        return tags
 
     def _check_parameters(self):
         _check_choice("ensemble", self.ensemble, ("auto", "single", "bagged"))
@@ -422,15 +391,6 @@ class ResampledClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEs
 def _check_choice(name, value, choices):
     if not any(value is choice or value == choice for choice in choices):
         raise InputError(f"{name} is {value!r}; pass one of {', '.join(map(repr, choices))}.")
-
-
-def _check_weight(sample_weight, X, event):
-    if sample_weight is None:
-        return None
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-    if len(np.unique(event[weight > 0])) < 2:
-        raise OutcomeError("y has one class only among rows with a positive sample_weight.")
-    return weight
 
 
 def _counts(event, groups):

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import _safe_indexing, get_tags
 
-from healthml._core._routing import failure_words
+from healthml._core._routing import failure_reason
 from healthml.exceptions import InputError
 from healthml.imputation._compare.simple_fill import SimpleFill
 from healthml.imputation._missingness import FEWEST_EVENTS
@@ -140,7 +140,7 @@ def predict_split(task):
             answer = _predict(model, _safe_indexing(X, test))
         except Exception as error:
             raise InputError(
-                f"{strategy.name!r} failed in split {number} ({failure_words(error, X)}); fit it "
+                f"{strategy.name!r} failed in split {number} ({failure_reason(error, X)}); fit it "
                 f"on the {len(train)} training rows of that split to see more."
             ) from None
     return test, answer, {warning.category.__name__ for warning in caught}

@@ -3,19 +3,16 @@
 from copy import copy
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import get_tags
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
-from healthml._core._checks import as_numbers, check_event, check_groups
-from healthml._core._routing import RoutesFit, hiding_cells, inner_fit_params
-from healthml.exceptions import OutcomeError
+from healthml._core._routing import MetaClassifier, hiding_cells, inner_fit_params
 from healthml.resampling._learner import event_risk
 from healthml.resampling._prevalence.correction import check_prevalence, prevalence_correction
 from healthml.resampling._prevalence.estimate import estimate_prevalence
 
 
-class PrevalenceAdjustedClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class PrevalenceAdjustedClassifier(MetaClassifier):
     """Classifier whose risks are moved from the training prevalence to that of another site.
 
     Right where only the numbers of patients with and without the event differ between the places
@@ -55,8 +52,6 @@ class PrevalenceAdjustedClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixi
     True
     """
 
-    __metadata_request__fit = {"groups": True}
-
     def __init__(self, estimator, *, prevalence=None):
         self.estimator = estimator
         self.prevalence = prevalence
@@ -79,15 +74,7 @@ class PrevalenceAdjustedClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixi
         -------
         PrevalenceAdjustedClassifier
         """
-        self.classes_, event = check_event(y, any_two_classes=True)
-        X, event = indexable(X, event)
-        groups = None if groups is None else check_groups(groups, len(event))
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                as_numbers(sample_weight, "sample_weight"), X, ensure_non_negative=True
-            )
-            if len(np.unique(event[sample_weight > 0])) < 2:
-                raise OutcomeError("y has one class only among rows with a positive sample_weight.")
+        X, event, groups, sample_weight = self._read_rows(X, y, groups, sample_weight)
         inner = inner_fit_params(self, groups=groups, sample_weight=sample_weight, **params)
         self.from_prevalence_ = float(np.average(event, weights=sample_weight))
         self.to_prevalence_ = self.from_prevalence_
@@ -95,9 +82,7 @@ class PrevalenceAdjustedClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixi
             self.to_prevalence_ = check_prevalence(self.prevalence, "prevalence")
         with hiding_cells(X, self.estimator):
             self.estimator_ = clone(self.estimator).fit(X, self.classes_[event], **inner)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
+        self._keep_features(self.estimator_)
         return self
 
     def adapt(self, X, *, reference=None, groups=None):
@@ -143,25 +128,3 @@ class PrevalenceAdjustedClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixi
         risk = event_risk(self.estimator_, X, self.classes_[1])
         moved = prevalence_correction(risk, self.from_prevalence_, self.to_prevalence_)
         return np.column_stack([1 - moved, moved])
-
-    def predict(self, X):
-        """Return the likelier class of each row.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        likeliest = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[likeliest]
-
-    def __sklearn_tags__(self):
-        """Take what the inner classifier takes, with two classes."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        tags.classifier_tags.multi_class = False
-        return tags

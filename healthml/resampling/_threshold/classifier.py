@@ -1,14 +1,11 @@
 """A classifier that alarms at a threshold chosen for the clinic, out of fold."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils import get_tags
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
+from sklearn.utils.validation import check_is_fitted
 
-from healthml._core._checks import check_event, check_groups, check_random_seeds
+from healthml._core._checks import check_random_seeds
 from healthml._core._parallel import run_parallel
-from healthml._core._routing import RoutesFit, inner_fit_params
-from healthml.exceptions import OutcomeError
+from healthml._core._routing import MetaClassifier, inner_fit_params
 from healthml.resampling._learner import Learner, Task, event_risk, fold_pairs
 from healthml.resampling._threshold.result import threshold_choice
 from healthml.resampling._threshold.rules import (
@@ -19,7 +16,7 @@ from healthml.resampling._threshold.rules import (
 )
 
 
-class ClinicalThreshold(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ClinicalThreshold(MetaClassifier):
     """Classifier with a decision threshold from harms, net benefit, capacity or sensitivity.
 
     0.5 is the right threshold only where a false alarm harms as much as a true one helps. Here the
@@ -92,8 +89,6 @@ class ClinicalThreshold(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEsti
     True
     """
 
-    __metadata_request__fit = {"groups": True}
-
     def __init__(
         self,
         estimator,
@@ -134,13 +129,7 @@ class ClinicalThreshold(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEsti
         ClinicalThreshold
         """
         value = check_value(self.rule, self.value)
-        self.classes_, event = check_event(y, any_two_classes=True)
-        X, event = indexable(X, event)
-        groups = None if groups is None else check_groups(groups, len(event))
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-            if len(np.unique(event[sample_weight > 0])) < 2:
-                raise OutcomeError("y has one class only among rows with a positive sample_weight.")
+        X, event, groups, sample_weight = self._read_rows(X, y, groups, sample_weight)
         inner = inner_fit_params(self, groups=groups, sample_weight=sample_weight, **params)
         learner = Learner(self.estimator, None, X, event, self.classes_, inner, groups)
         risk, fold = self._out_of_fold(learner)
@@ -149,9 +138,7 @@ class ClinicalThreshold(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEsti
             rows &= sample_weight > 0
         patients = None if groups is None else groups[rows]
         self._choose(value, event[rows], risk[rows], fold[rows], patients)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
+        self._keep_features(self.estimator_)
         return self
 
     def predict_proba(self, X):
@@ -184,13 +171,6 @@ class ClinicalThreshold(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEsti
         """
         alarm = self.predict_proba(X)[:, 1] >= self.threshold_
         return self.classes_[alarm.astype(int)]
-
-    def __sklearn_tags__(self):
-        """Take what the inner classifier takes, with two classes."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        tags.classifier_tags.multi_class = False
-        return tags
 
     def _out_of_fold(self, learner):
         """Fit all copies; return the out-of-fold risk and the fold of each row."""

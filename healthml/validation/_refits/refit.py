@@ -11,8 +11,8 @@ from sklearn import config_context
 from sklearn.utils import _safe_indexing
 
 from healthml._core._parallel import iterate_parallel
+from healthml._core._routing import failure_reason
 from healthml.exceptions import InputError
-from healthml.validation._refits.failure_reasons import failure_reason
 from healthml.validation._refits.procedure import Procedure, predict_risk
 from healthml.validation._refits.separation import is_separated
 

@@ -2,27 +2,22 @@
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import _safe_indexing, get_tags
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import process_routing
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
+from sklearn.utils.validation import check_is_fitted
 
 from healthml._core._checks import (
-    as_numbers,
-    check_alignment,
-    check_event,
-    check_groups,
     check_patient_cv,
     scarce_folds,
 )
 from healthml._core._inputs import log_odds
 from healthml._core._recalibration import Recalibration, fit_recalibration
-from healthml._core._routing import RoutesFit, hiding_cells
-from healthml.exceptions import OutcomeError
+from healthml._core._routing import MetaClassifier, hiding_cells
 from healthml.validation._refits import Procedure, predict_risk
 
 
-class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ShrunkenClassifier(MetaClassifier):
     """Classifier whose risks are shrunk by its own out-of-fold calibration slope.
 
     Overfitted risks are too extreme for new patients. The inner classifier predicts, fold by fold,
@@ -78,8 +73,6 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
     True
     """
 
-    __metadata_request__fit = {"groups": True}
-
     def __init__(self, estimator, *, cv=5):
         self.estimator = estimator
         self.cv = cv
@@ -106,16 +99,7 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
         -------
         ShrunkenClassifier
         """
-        check_alignment(X=X, y=y, groups=groups, sample_weight=sample_weight)
-        self.classes_, event = check_event(y, any_two_classes=True)
-        X, event = indexable(X, event)
-        groups = None if groups is None else check_groups(groups, len(event))
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                as_numbers(sample_weight, "sample_weight"), X, ensure_non_negative=True
-            )
-            if len(np.unique(event[sample_weight > 0])) < 2:
-                raise OutcomeError("y has one class only among rows with a positive sample_weight.")
+        X, event, groups, sample_weight = self._read_rows(X, y, groups, sample_weight)
         fits = self._inner_fits(groups, sample_weight, params)
         splitter = check_patient_cv(scarce_folds(self.cv, event, groups), event, groups)
         risk = np.full(len(event), np.nan)
@@ -124,9 +108,7 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
             risk[test] = predict_risk(model, _safe_indexing(X, test))
         self.intercept_, self.slope_ = _recalibration(risk, event, sample_weight)
         self.estimator_ = fits(X, event, np.arange(len(event)))
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
+        self._keep_features(self.estimator_)
         return self
 
     def predict_proba(self, X):
@@ -146,28 +128,6 @@ class ShrunkenClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEst
         risk = predict_risk(self.estimator_, X)
         shrunken = Recalibration(self.intercept_, self.slope_)(log_odds(risk))
         return np.column_stack([1 - shrunken, shrunken])
-
-    def predict(self, X):
-        """Return the likelier class of each row.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        likeliest = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[likeliest]
-
-    def __sklearn_tags__(self):
-        """Take what the inner classifier takes, with two classes."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        tags.classifier_tags.multi_class = False
-        return tags
 
     def _inner_fits(self, groups, sample_weight, params):
         """Return function(X, event, rows) that fits a copy with its share of the metadata."""

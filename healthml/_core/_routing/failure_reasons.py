@@ -1,12 +1,15 @@
-"""Why a fit failed, in words that hold no cell: the step, and a message where it is safe."""
+"""Why a fit failed, in words that hold no cell: the step, the columns, a library's message."""
 
 import re
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
+from healthml._core._routing.hidden_cells import words_without_cells
 from healthml._core._tables import to_pandas
+from healthml.exceptions import InputError
 
 _MOST_COLUMNS = 10  # names of columns in a message
 _LONGEST = 200  # letters of a foreign message; what is longer lists data more often than reasons
@@ -17,10 +20,8 @@ _TEXT = re.compile(
     re.IGNORECASE,
 )
 _MISSING = re.compile(r"contains? NaN|missing values|NaN or inf|contains infinity", re.IGNORECASE)
-_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"|`([^`]*)`")
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\w)")
 
-# Packages whose messages are about parameters and shapes, so that a check of the words is enough;
+# Packages whose messages are about parameters and shapes, so that masking the cells is enough;
 # a message of anybody's own code may hold what is in no table at all, a name or a path.
 _LIBRARIES = frozenset(
     (
@@ -29,14 +30,53 @@ _LIBRARIES = frozenset(
     )
 )
 
-# Words in quotes that libraries use for their own parameters and methods, not for cells.
-_KNOWN_WORDS = frozenset(
-    (
-        *("X", "y", "groups", "sample_weight", "cv", "n_splits", "estimator", "threshold"),
-        *("fit", "transform", "predict", "predict_proba", "decision_function", "classes_"),
-        *("None", "True", "False", "nan", "float", "int", "object", "str", "bool"),
-    )
-)
+
+@contextmanager
+def hiding_cells(X, model=None):
+    """Let no cell of a table out in the error of a model, a step or a function that is not ours.
+
+    An error whose words hold no cell passes as it is. Of any other an InputError is raised, with
+    its `failure_reason`.
+
+    Parameters
+    ----------
+    X : DataFrame or array
+        The table that the model is given.
+    model : estimator, optional
+        Named in the message.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import Ridge
+    >>> from healthml._core._routing import hiding_cells
+    >>> X = pd.DataFrame({"ward": ["north", "south"]})
+    >>> with hiding_cells(X, Ridge()):
+    ...     Ridge().fit(X, [0, 1])
+    Traceback (most recent call last):
+        ...
+    healthml.exceptions.InputError: Ridge failed (ValueError in Ridge: the column ward ...
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        chain = _chain(error)
+        if not any(words_without_cells(str(link), X) != str(link) for link in chain):
+            raise
+        name = "the model" if model is None else type(model).__name__
+        raise InputError(f"{name} failed ({failure_reason(error, X)}).") from None
+
+
+def _chain(error):
+    """Return an error with those that it came from, as a traceback would print them."""
+    links = []
+    while error is not None and error not in links:
+        links.append(error)
+        hidden = error.__suppress_context__ and error.__cause__ is None
+        error = None if hidden else error.__cause__ or error.__context__
+    return links
 
 
 def failure_reason(error, X):
@@ -52,13 +92,26 @@ def failure_reason(error, X):
     Returns
     -------
     str
-        The kind of error, the step it happened in, and a reason where one can be given safely.
+        The kind of error, the step it happened in, and the columns that the step cannot take, or
+        else the first line of a library's message, its cells left out.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import Ridge
+    >>> from healthml._core._routing import failure_reason
+    >>> X = pd.DataFrame({"age": [60, 70]})
+    >>> try:
+    ...     Ridge(alpha=-1).fit(X, [0, 1])
+    ... except ValueError as error:
+    ...     failure_reason(error, X).split(" must be")[0]
+    "InvalidParameterError in Ridge: The 'alpha' parameter of Ridge"
     """
     kind, (step, table, home) = type(error).__name__, _failing_step(error)
     where = f"{kind} in {type(step).__name__}" if step is not None else kind
     reason = _of_columns(error, step, table, X)
     if not reason and home in _LIBRARIES:
-        reason = safe_message(str(error), step, X)
+        reason = _first_line(str(error), X)
     return f"{where}: {reason}" if reason else where
 
 
@@ -140,57 +193,7 @@ def _listed(names):
     return shown if more <= 0 else f"{shown} and {more} more"
 
 
-def safe_message(text, step, X):
-    """Return the first line of a message, or nothing where it may hold a cell.
-
-    A message is shown only if every quoted word is a parameter's or a column's name, no number in
-    it is a fraction or a cell, no list of data stands in it, and no cell of text occurs in it.
-    """
-    text = text.strip().split("\n")[0].rstrip(".")
-    if not text or len(text) > _LONGEST or re.search(r"\[.*[\d'\"]|array\(|\{.*:", text):
-        return ""
-    frame = _frame(X)
-    if frame is None:
-        return ""
-    words = _KNOWN_WORDS | set(map(str, frame.columns)) | _parameter_words(step)
-    quoted = {next(filter(None, found.groups()), "") for found in _QUOTED.finditer(text)}
-    if not quoted <= words:
-        return ""
-    numbers = _NUMBER.findall(text)
-    allowed = {str(len(frame)), str(frame.shape[1])} | words
-    if any(("." in n or "e" in n.lower()) and n not in allowed for n in numbers):
-        return ""
-    if _holds_cell(text, [n for n in numbers if n not in allowed], frame):
-        return ""
-    return text
-
-
-def _parameter_words(step):
-    if step is None:
-        return set()
-    params = step.get_params(deep=False)
-    values = {str(value) for value in params.values() if isinstance(value, str | int | float)}
-    return set(params) | values | {type(step).__name__}
-
-
-def _holds_cell(text, numbers, frame):
-    """Say whether a message holds a cell of the table, as text or as a whole number."""
-    wanted = [float(number) for number in numbers]
-    tokens = set(re.findall(r"\w+", text.lower()))
-    for place in range(frame.shape[1]):
-        column = frame.iloc[:, place]
-        if pd.api.types.is_numeric_dtype(column.dtype):
-            cells = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-            if wanted and np.isin(wanted, cells).any() and not _is_small(column):
-                return True
-        else:
-            cells = column.dropna().map(str).str.lower().unique()
-            if any(cell in tokens or (len(cell) > 3 and cell in text.lower()) for cell in cells):
-                return True
-    return False
-
-
-def _is_small(column):
-    """Say whether a column holds numbers from 0 to 100 only, by which nobody is known."""
-    values = pd.to_numeric(column, errors="coerce").dropna()
-    return bool(len(values)) and bool(values.between(0, 100).all())
+def _first_line(text, X):
+    """Return the first line of a message without cells, or nothing where it lists data."""
+    line = text.strip().split("\n")[0]
+    return "" if len(line) > _LONGEST else words_without_cells(line, X).rstrip(". ")
