@@ -420,6 +420,7 @@ def _report(case, what):
         ran.append((check.question, ", ".join(check.codes), _found(look)))
     findings = sort_findings(_mark_close(case, f) for look in looks for f in look.findings)
     missing = [m for look in looks for m in look.not_assessed] + list(_BEYOND_THE_TABLE)
+    missing.sort(key=lambda question: question.code != "HM304")  # whose rows they are comes first
     return AuditReport(
         findings_table(findings),
         statement=_statement(case, what),

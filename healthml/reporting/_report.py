@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from healthml._core._findings import MODERATE, NOT_ASSESSABLE, NOTE, SERIOUS, SEVERITIES
-from healthml._core._release import release_table, write_file
+from healthml._core._release import release_crosstab, release_table, write_file
 from healthml._core._results import Result, plain
 
 # not shown to be better than something simple: to be settled whatever the size
@@ -70,6 +70,9 @@ class Section:
         Captions and tables.
     figures : tuple of Figure
         Pictures.
+    crosstabs : tuple of (str, DataFrame, DataFrame)
+        Captions, counts of rows by two groupings, and the patients behind them; they leave the
+        session as tables in words, protected along rows and columns.
     """
 
     key: str
@@ -78,6 +81,19 @@ class Section:
     lead: str
     tables: tuple = ()
     figures: tuple = ()
+    crosstabs: tuple = ()
+
+    def released(self, linked, *, as_text):
+        """Return the section as it leaves the session, its tables protected with linked ones."""
+        tables = [
+            (caption, release_table(table, linked=linked, as_text=as_text))
+            for caption, table in self.tables
+        ]
+        tables += [
+            (caption, release_crosstab(counts, people).reset_index())
+            for caption, counts, people in self.crosstabs
+        ]
+        return replace(self, tables=tuple(tables), crosstabs=())
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,16 +175,7 @@ class AuditReport(Result):
         AuditReport
         """
         linked = [table for section in self.sections for _, table in section.tables]
-        sections = tuple(
-            replace(
-                section,
-                tables=tuple(
-                    (caption, release_table(table, linked=linked, as_text=as_text))
-                    for caption, table in section.tables
-                ),
-            )
-            for section in self.sections
-        )
+        sections = tuple(s.released(linked, as_text=as_text) for s in self.sections)
         findings = tuple(_released_finding(finding, linked) for finding in self.findings)
         return replace(self, sections=sections, findings=findings, table=findings_table(findings))
 

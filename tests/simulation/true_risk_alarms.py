@@ -17,6 +17,7 @@ be settled because nothing was gained over something simple are counted apart.
 """
 
 import argparse
+import json
 import warnings
 from importlib import util
 from pathlib import Path
@@ -65,12 +66,20 @@ def codes_of(generator, method, seed):
     return above, [f.code for f in report.must_settle if f.code not in above]
 
 
-def measure(generator, method, n_cohorts, *, jobs=1, start=None):
-    """Return one row of the table."""
+def measure(generator, method, n_cohorts, *, jobs=1, start=None, rows=None):
+    """Return one row of the table; cohorts whose answers stand in the file `rows` are taken."""
     start = SEEDS[generator] if start is None else start
-    found = Parallel(n_jobs=jobs)(
-        delayed(codes_of)(generator, method, seed) for seed in range(start, start + n_cohorts)
+    seeds, kept = range(start, start + n_cohorts), _kept(rows, generator, method)
+    left = [seed for seed in seeds if seed not in kept]
+    answers = Parallel(n_jobs=jobs, return_as="generator")(
+        delayed(codes_of)(generator, method, seed) for seed in left
     )
+    for seed, found in zip(left, answers, strict=True):
+        kept[seed] = found
+        if rows is not None:
+            with rows.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([generator, method, seed, *found]) + "\n")
+    found = [kept[seed] for seed in seeds]
     count = sum(bool(above) for above, _ in found)
     low, high = (float(end) for end in clopper_pearson(count, n_cohorts))
     share = count / n_cohorts
@@ -83,26 +92,51 @@ def measure(generator, method, n_cohorts, *, jobs=1, start=None):
         "from": low,
         "to": high,
         "Monte-Carlo SE": float(np.sqrt(share * (1 - share) / n_cohorts)),
-        "codes": sorted(code for above, _ in found for code in above),
-        "to be settled besides": sorted(code for _, other in found for code in other),
+        "codes": ", ".join(sorted(code for above, _ in found for code in above)) or "none",
+        "to be settled besides": ", ".join(sorted(code for _, more in found for code in more))
+        or "none",
     }
 
 
+def _kept(path, generator, method):
+    """Return the answers of an earlier run by seed, so that a long one can be taken up again."""
+    if path is None or not path.exists():
+        return {}
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {seed: found for g, m, seed, *found in lines if (g, m) == (generator, method)}
+
+
+def markdown(rows):
+    """Return the rows as a table in markdown, shares as percentages."""
+    names = list(rows[0])
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for row in rows:
+        cells = [f"{100 * v:.1f}%" if isinstance(v, float) else str(v) for v in row.values()]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def main():
-    """Run the protocol and print its rows."""
+    """Run the protocol, print its rows and write them as a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cohorts", type=int, default=200)
+    parser.add_argument("--true", type=int, default=200, help="cohorts with the true risk")
+    parser.add_argument("--own", type=int, default=300, help="cohorts with the audit's own model")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--generators", nargs="*", default=list(MADE))
     parser.add_argument("--methods", nargs="*", default=["true risk", "own model"])
     parser.add_argument("--start", type=int, default=None)
+    parser.add_argument("--rows", type=Path, default=None, help="keep answers here, and take them")
+    parser.add_argument("--output", type=Path, default=None)
     options = parser.parse_args()
+    table = []
     for generator in options.generators:
         for method in options.methods:
-            row = measure(
-                generator, method, options.cohorts, jobs=options.jobs, start=options.start
-            )
-            print(row, flush=True)
+            n = options.true if method == "true risk" else options.own
+            how = {"jobs": options.jobs, "start": options.start, "rows": options.rows}
+            table.append(measure(generator, method, n, **how))
+            print(table[-1], flush=True)
+    if options.output is not None:
+        options.output.write_text(markdown(table), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Who is in the table; can the outcome happen to them, and does it mean the same everywhere."""
 
 from healthml._core._findings import NOTE, Finding
-from healthml._core._release import left_out_words, release_crosstab
+from healthml._core._release import left_out_words
 from healthml.cleaning._quality import words_by_site
 from healthml.cleaning._rows import stay_columns
 from healthml.reporting._checks.look import Look, names_in_words
@@ -72,11 +72,8 @@ def check_outcome_by_site(case):
         "cohort",
         "Is the outcome recorded in the same way everywhere?",
         f"Sites without some level: {names_in_words(found.sites)}. Counts of 1 to 10 are hidden.",
-        (
-            (
-                "Outcome levels by site",
-                release_crosstab(found.rows, found.patients).reset_index(names="site"),
-            ),
+        crosstabs=(
+            ("Outcome levels by site", found.rows.rename_axis(index="site"), found.patients),
         ),
     )
     return Look((finding,), (section,))

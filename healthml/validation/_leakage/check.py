@@ -30,6 +30,7 @@ from healthml.validation._leakage.columns.target_encoded import encoded_columns,
 from healthml.validation._leakage.inputs import make_case
 from healthml.validation._leakage.prepared import look_at_prepared
 from healthml.validation._leakage.rows.made_rows import look_at_made_rows
+from healthml.validation._leakage.rows.patient_numbers import look_at_numbers
 from healthml.validation._leakage.rows.repeated_rows import look_at_rows
 from healthml.validation._leakage.rows.row_order import look_at_order, number_columns
 
@@ -255,6 +256,7 @@ _LOOKS = (
     look_at_prepared,
     look_at_order,
     look_at_rows,
+    look_at_numbers,
     look_at_eligibility,
     look_at_missingness,
 )

@@ -2,11 +2,17 @@
 
 from healthml.validation._reference_models.columns import factorize_levels, numbers_of
 from healthml.validation._reference_models.encoder import TableEncoder
-from healthml.validation._reference_models.models import as_read, boosted_trees, default_model
+from healthml.validation._reference_models.models import (
+    as_read,
+    bent_logistic,
+    boosted_trees,
+    default_model,
+)
 
 __all__ = [
     "TableEncoder",
     "as_read",
+    "bent_logistic",
     "boosted_trees",
     "default_model",
     "factorize_levels",

@@ -5,13 +5,9 @@ import pandas as pd
 
 from healthml.validation._leakage.case import ASK, MANY_ROWS, NOTED
 from healthml.validation._leakage.columns.late_columns import added, auc_words, with_gaps
-from healthml.validation._leakage.columns.suspects import (
-    HONEST_MODEL,
-    REPEATS_OUTCOME,
-    beyond,
-)
+from healthml.validation._leakage.columns.suspects import HONEST_MODEL, beyond, nearly_strong
 from healthml.validation._leakage.words import interval_words, names_in_words
-from healthml.validation._reference_models import as_read, boosted_trees
+from healthml.validation._reference_models import as_read, bent_logistic, boosted_trees
 
 MOST_ADDED_BACK = 12  # suspects that are added back one by one; each costs a refit
 
@@ -19,43 +15,35 @@ MOST_ADDED_BACK = 12  # suspects that are added back one by one; each costs a re
 def look_at_suspects(case):
     """Say which columns may hold the answer, as strongly as they do what they do."""
     suspects, alone = case.screening.suspects, case.screening.alone.table.set_index("column")
-    sure = [c for c in suspects if _repeats(case, c, alone)]
-    asked = [c for c in suspects if c not in sure]
-    if sure:
-        yield _suspected(case, sure, "HM301")
+    acting = [c for c in suspects if suspects[c].kind != "named"]
+    asked = [c for c in suspects if c not in acting]
+    if acting:
+        yield _suspected(case, acting, "HM301")
     if asked:
         yield _suspected(case, asked, "HM302")
     yield from _named_only(case, alone)
+    yield from _nearly(case)
     if case.refits and not (case.known_after and not case.clean_columns):
         yield from _too_good(case)
 
 
-def _repeats(case, name, alone):
-    """Say whether a suspect, or the difference that it stands in, alone repeats the outcome."""
-    risk = case.screening.suspects[name].alone
-    return alone["lower"].get(name, 0.0) >= REPEATS_OUTCOME or (
-        risk is not None and beyond(case, risk, [])[1] + 0.5 >= REPEATS_OUTCOME
-    )
-
-
 def _suspected(case, names, code):
     effect, words = size_of(case, names)
-    reasons = "; ".join(
-        f"{name}: {case.screening.suspects[name].reason}" for name in names[:MOST_ADDED_BACK]
-    )
+    suspects = case.screening.suspects
+    reasons = "; ".join(f"{name}: {suspects[name].reason}" for name in names[:MOST_ADDED_BACK])
     some, verb = names_in_words(names, 4), "this becomes" if len(names) == 1 else "these become"
-    repeats = code == "HM301"
+    acts = "behaves" if len(names) == 1 else "behave"
     return case.leak(
         code,
         ASK,
         effect,
-        f"{some} repeat{'s' * (len(names) == 1)} the outcome: ask when {verb} known"
-        if repeats
+        f"{some} {acts} as only what follows the outcome does: ask when {verb} known"
+        if code == "HM301"
         else f"Ask when {verb} known: {some}",
         f"{reasons}. {words}",
         f"Ask the person who records {some}; declare what is known later (known_after).",
         columns=names,
-        cause_known=repeats,
+        cause_known=any(suspects[name].sure for name in names),
         tables=(("Each suspect added back to the others", added_back(case, names)),),
     )
 
@@ -63,10 +51,11 @@ def _suspected(case, names, code):
 def size_of(case, names):
     """Return what suspects do to the AUC, and what was measured in words.
 
-    The AUC with them is the best of three: the procedure with them, boosted trees with them, and
-    the strongest of them alone. The AUC without is the better of the procedure and boosted trees on
-    the columns above suspicion. A column is not harmless because the procedure cannot use it, or
-    because other leaks stand beside it.
+    The AUC with them is the best of the procedure, boosted trees and bent lines with them, and of
+    the strongest of them alone. The AUC without is the best of the three on the columns above
+    suspicion: a curved risk that the procedure misses would else be counted to the suspects. A
+    column is not harmless because the procedure cannot use it, or because other leaks stand beside
+    it.
 
     Parameters
     ----------
@@ -92,10 +81,11 @@ def size_of(case, names):
     used = np.all([np.isfinite(risk).all(axis=0) for risk in risks.values()], axis=0)
     scores = case.judge.score(risks, rows=dict.fromkeys(risks, used))
     auc = {name: scores.get(name, "auroc")["estimate"] for name in risks}
-    best = max((k for k in risks if k in ("with", "trees with", "alone")), key=auc.get)
+    best = max((k for k in risks if "without" not in k), key=auc.get)
     rest = max((k for k in risks if "without" in k), key=auc.get, default=None)
     some = names_in_words(names, 4)
-    what = {"with": "the procedure", "trees with": "boosted trees", "alone": f"{strongest} alone"}
+    what = {"with": "the procedure", "alone": f"{strongest} alone"}
+    what |= {f"{model} with": model for model in _FLEXIBLE}
     rows = np.flatnonzero(used)
     if rest is None:
         size = scores.get(best, "auroc")[["estimate", "lower", "upper"]] - 0.5
@@ -107,24 +97,29 @@ def size_of(case, names):
 
 
 def _flexible(case, names):
-    """Return the risks of boosted trees with and without the suspects."""
-    rest, folds = case.clean_columns, case.judge.folds[:1]
-    options = {"folds": folds, "label": "boosted trees", "max_rows": MANY_ROWS}
+    """Return the risks of boosted trees and of bent lines with and without the suspects."""
+    rest = case.clean_columns
     read = case.table if case.is_default else as_read(case.table)
+    tables = {"with": read[[*rest, *names]], "without": read[rest]}
+    options = {"folds": case.judge.folds[:1], "max_rows": MANY_ROWS}
     return {
-        "trees with": case.judge.risks(boosted_trees(), read[[*rest, *names]], **options),
-        "trees without": case.judge.risks(boosted_trees(), read[rest], **options),
+        f"{label} {which}": case.judge.risks(make(), table, label=label, **options)
+        for label, make in _FLEXIBLE.items()
+        for which, table in tables.items()
     }
+
+
+_FLEXIBLE = {"boosted trees": boosted_trees, "bent lines": bent_logistic}
 
 
 def _size_words(scores, strongest):
     words = {k: interval_words(scores.get(k, "auroc")) for k in ("with", "without")}
-    trees = {k: f"{scores.get(f'trees {k}', 'auroc')['estimate']:.3f}" for k in words}
+    parts = [f"of the procedure {words['with']} with, {words['without']} without"]
+    for label in _FLEXIBLE:
+        auc = {k: f"{scores.get(f'{label} {k}', 'auroc')['estimate']:.3f}" for k in words}
+        parts.append(f"of {label} {auc['with']} with, {auc['without']} without")
     alone = scores.get("alone", "auroc")["estimate"]
-    return (
-        f"AUC of the procedure {words['with']} with, {words['without']} without; of boosted trees "
-        f"{trees['with']} with, {trees['without']} without; of {strongest} alone {alone:.3f}."
-    )
+    return f"AUC {'; '.join(parts)}; of {strongest} alone {alone:.3f}."
 
 
 def added_back(case, names):
@@ -176,6 +171,25 @@ def _named_only(case, alone):
         f"Names that speak of a later time: {some}",
         f"A name or a level holds a word for what comes later ({hints}); nothing else speaks "
         f"against {'it' if len(names) == 1 else 'them'}. {auc_words(scores)}",
+        "Confirm that they are known when the prediction is made.",
+        columns=names,
+    )
+
+
+def _nearly(case):
+    """Note columns as strong as the strongest honest ones: too close to call."""
+    names = nearly_strong(case, case.clean_columns, case.screening.alone.table)
+    if not names:
+        return
+    alone = case.screening.alone.table.set_index("column")
+    words = "; ".join(f"{c}: AUC {interval_words(alone.loc[c])} alone" for c in names)
+    yield case.leak(
+        "HM302",
+        NOTED,
+        None,
+        f"As strong as the strongest honest columns: {names_in_words(names, 4)}",
+        f"{words}, more than all the others together. Too close to call: honest measurements reach "
+        "about 0.9, and another random split of the patients could put it on the other side.",
         "Confirm that they are known when the prediction is made.",
         columns=names,
     )

@@ -19,9 +19,6 @@ from healthml.validation._reference_models import (
     numbers_of,
 )
 
-# A column whose AUC alone is above this, at the conservative end, holds the outcome: what is left
-# to predict is its exceptions. Chosen by judgement; above it a suspect is serious, not a question.
-REPEATS_OUTCOME = 0.98
 # The AUC that the strongest honest single measurements reach (coma for death after trauma, troponin
 # for infarction). A column is too strong by what it has beyond it. Chosen by judgement.
 HONEST_ALONE = 0.90
@@ -58,12 +55,16 @@ class Suspect:
     alone : ndarray of shape (n,) or None
         Out-of-fold risk of the column (or of the difference that it stands in) alone.
     kind : {"jump", "always", "difference", "strong", "named"}
-        What it does.
+        What it does; for "named", what it is called and that it adds to the others.
+    sure : bool
+        Whether what it does goes beyond honest columns by more than the harm, so that its size
+        alone decides how serious it is; otherwise it is a question.
     """
 
     reason: str
     alone: np.ndarray | None
     kind: str
+    sure: bool = True
 
 
 def find_suspects(case, alone, proven):
@@ -110,7 +111,7 @@ def _named_that_add(case, columns, alone):
     for name in named[:_MOST_NAMED]:
         if _gain(case, [*rest, name], plain)[0] > harm / 4:
             words = f"{_hint_words(table.loc[name])}, and it adds to all the others"
-            found[name] = Suspect(words, _risk_alone(case, name), "named")
+            found[name] = Suspect(words, _risk_alone(case, name), "named", sure=False)
     return found
 
 
@@ -246,8 +247,35 @@ def _strong(case, columns, alone):
         if beyond(case, risk, others)[1] > 0:
             row = strength.loc[name]
             kind = "strong" if name in strong else "named"
-            found[name] = Suspect(_strength_words(row, kind), risk, kind)
+            sure = row["lower"] > HONEST_ALONE + case.rules["auroc"].harm
+            found[name] = Suspect(_strength_words(row, kind), risk, kind, sure)
     return found
+
+
+def nearly_strong(case, columns, alone):
+    """Return the columns that rank as the strongest honest ones do, and beat all the others.
+
+    Another split of the patients could make suspects of them.
+
+    Parameters
+    ----------
+    case : LeakCase
+        Table and splits.
+    columns : list of str
+        Columns above suspicion.
+    alone : DataFrame
+        Table of `screen_columns`.
+
+    Returns
+    -------
+    list of str
+    """
+    table = alone.set_index("column")
+    near = [c for c in columns if c in table.index and table.loc[c, "estimate"] > HONEST_ALONE]
+    if not near or not case.refits:
+        return []
+    others = others_together(case, [c for c in columns if c not in near])
+    return [c for c in near if beyond(case, _risk_alone(case, c), others)[1] > 0]
 
 
 def _is_strong(case, name, lower):
