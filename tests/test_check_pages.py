@@ -119,19 +119,15 @@ CONSTANTS = {
         ("reporting._checks.cleaning", "_SURE_OF_NOISE"): "is wrong reaches {}. Nothing is",
     },
     "HM301": {
-        (
-            "validation._leakage.columns.suspects",
-            "REPEATS_OUTCOME",
-        ): "end, reaches {}. ## What",
-    },
-    "HM302": {
         ("validation._leakage.columns.jumps", "EXCEPTIONS"): "at most {} of the rows break",
         ("validation._leakage.columns.jumps", "FEWEST_VALUES"): "at least {} different values",
         ("validation._leakage.columns.suspects", "ALWAYS_RATE"): "at least {} of the rows",
         ("validation._leakage.columns.suspects", "FEWEST_ROWS"): "level of at least {} rows",
-        ("validation._leakage.columns.suspects", "HONEST_ALONE"): "conservative end passes {}, or",
+        ("validation._leakage.columns.suspects", "HONEST_ALONE"): "conservative end passes {}. Up",
         ("validation._leakage.columns.suspects", "REPEATS_NEARLY"): "Up to {} this is judged",
         ("validation._leakage.columns.suspects", "SAFE_RATE"): "at most {} have the event",
+    },
+    "HM302": {
         ("validation._leakage.columns.suspects", "HONEST_MODEL"): "suspects is above {} at",
     },
     "HM304": {

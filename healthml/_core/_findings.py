@@ -348,7 +348,7 @@ CODES = MappingProxyType(
             "counts only",
         ),
         "HM301": Code(
-            "Columns that repeat the outcome",
+            "Columns that behave as only what follows the outcome does",
             "Does a column hold the answer?",
             "auroc",
         ),

@@ -63,3 +63,29 @@ def test_interval_takes_whole_patients(rng):
     patients = _r_squared(truth, predicted, np.repeat(np.arange(200), 10), 0.95)
     assert rows[0] == patients[0]
     assert patients[2] - patients[1] > 2 * (rows[2] - rows[1])
+
+
+def test_of_a_computed_column_and_its_sources_the_computed_one_is_named(rng):
+    """The sources follow from it too, and are no copies of anything."""
+    n = 1500
+    X = pd.DataFrame({"bmi": 0.0, "weight": rng.normal(78, 14, n).round(1)})
+    X["height"] = rng.normal(170, 9, n).round()
+    X["bmi"] = (X["weight"] / (X["height"] / 100) ** 2).round(1)
+    X["sbp"], X["dbp"] = rng.normal(130, 18, n).round(), rng.normal(78, 11, n).round()
+    X["map"] = ((X["sbp"] + 2 * X["dbp"]) / 3).round()
+    assert set(quality_report(X).select(COMPUTED)["column"]) == {"bmi", "map"}
+    backwards = X[X.columns[::-1]]
+    assert set(quality_report(backwards).select(COMPUTED)["column"]) == {"bmi", "map"}
+
+
+def test_deciles_groups_and_flags_are_bands_of_their_source(rng):
+    age = rng.normal(62, 12, 1200).round()
+    X = pd.DataFrame({"age": age, "lab": rng.normal(size=1200)})
+    X["decile"] = pd.qcut(pd.Series(age).rank(method="first"), 10, labels=False)
+    X["group"] = np.array(["young", "old"])[(age > 65).astype(int)]
+    X["flag"] = (age > 80).astype(int)
+    X["coin"] = rng.integers(0, 2, 1200)
+    table = quality_report(X).select("bands_of_another", "near_copy", "nested_levels", COMPUTED)
+    found = set(zip(table["column"], table["related"], strict=True))
+    assert {("decile", "age"), ("group", "age"), ("flag", "age")} <= found
+    assert not {"age", "coin", "lab"} & set(table["column"])

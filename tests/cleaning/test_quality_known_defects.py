@@ -27,8 +27,6 @@ def test_nothing_but_true_facts_on_the_clean_control(shared):
     found = report.select(status="found")
     assert set(zip(found["column"], found["rule"], strict=True)) == {
         ("patient_id", "unique_text"),
-        ("height", "computed_from_others"),
-        ("weight", "computed_from_others"),
         ("bmi", "computed_from_others"),
     }
     assert report.select(status="suspected").empty

@@ -50,7 +50,7 @@ EXPECTED = {
     "copies_in_test": Expected(("HM204",), **_LEAK),
     "known_after": Expected(("HM303",), **_LEAK, columns=("panel",)),
     "later_date": Expected(("HM303",), **_LEAK, columns=("moved",)),
-    "noisy_score": Expected(("HM301", "HM302"), **_ASK, columns=("panel",)),
+    "noisy_score": Expected(("HM301", "HM302"), "ask", above=True, columns=("panel",)),
     "same_as_outcome": Expected(("HM301",), "ask", above=True, columns=("lane",)),
     "later_name": Expected(("HM301", "HM302"), **_ASK, columns=("hosp_los_hours",)),
     "target_mean": Expected(("HM309",), **_LEAK, columns=("ward_value",)),

@@ -21,6 +21,7 @@ from healthml.cleaning._quality.kahn import (
     Kahn,
 )
 from healthml.cleaning._quality.screens import (
+    bands,
     computed,
     declared,
     emptiness,
@@ -87,6 +88,7 @@ _OF_SCREENS = {
     redundant.FILLED: Rule("a copy of another column with its gaps filled", COMPUTED, "blank"),
     redundant.LINEAR: Rule("another column in another unit", COMPUTED, "drop"),
     redundant.NEAR: Rule("almost the same order as another column", COMPUTED, "drop"),
+    bands.BANDS: Rule("bands or a flag of another column", COMPUTED, "drop"),
     redundant.NESTED: Rule("follows from another column's levels", COMPUTED, "drop"),
     computed.COMPUTED: Rule("nearly determined by the other columns", COMPUTED, "drop"),
     row_order.ORDER_OUTCOME: Rule("the event rate depends on the place in the file", ATEMPORAL),

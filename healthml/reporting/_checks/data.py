@@ -185,15 +185,16 @@ def check_redundancy(case):
         "filled_copy",
         "linear_copy",
         "near_copy",
+        "bands_of_another",
         "nested_levels",
         "computed_from_others",
     )
     note = _counted(
         case.quality.select(*rules),
         "HM212",
-        "are copies of, or largely determined by, other columns",
-        "Find out which was computed from which (a computed column's sources are listed too) "
-        "and keep one side; a filled-in copy belongs inside the pipeline.",
+        "are copies or bands of, or largely determined by, other columns",
+        "Find out how each was computed, and keep one side; a filled-in copy belongs inside the "
+        "pipeline.",
     )
     return Look(() if note is None else (note,))
 

@@ -143,7 +143,8 @@ def check_leakage(
     after the prediction, a count of later rows, values computed from the very outcomes) or where
     changing the split, or fitting the step on training rows, lowers the AUC beyond the cut-off of
     harm even at the conservative end of its interval. Anything else is a question, "ask when this
-    becomes known", at most moderate, or a note.
+    becomes known", or a note. A question is serious only of columns that do what honest ones do not
+    (HM301), and otherwise at most moderate.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ from threadpoolctl import threadpool_limits
 
 from healthml._core._numerics import cluster_variance
 from healthml.cleaning._columns import FOUND, NOTE, Flag
+from healthml.cleaning._quality.screens.bands import screen_bands
 from healthml.cleaning._quality.screens.redundant import (
     MINORITY,
     level_codes,
@@ -26,6 +27,18 @@ WORTH_A_NOTE, NEARLY_DETERMINED = 0.7, 0.95
 FOLDS = 5
 RIDGE = 1e-3  # added to a correlation matrix of columns that may be copies, to keep its inverse
 FEWEST_ROWS = 100  # below it an R squared out of fold is noise
+# Columns named one after the other, each left out of what predicts the next: the sources of a
+# computed column follow from the others only while it stands beside them. More cost time.
+MOST_COMPUTED = 12
+MOST_PARTS = 4  # of a sum or product that is tried; by judgement, more cost time
+# Share of the rows that a sum must give to its rounding, and how much of the rounding the fit may
+# add. By judgement: slips of the record exist, and coefficients are fitted to rounded values.
+EXACT_SHARE, ROUNDED = 0.95, 0.1
+# Between which shares of a rounding's standard deviation, its step / sqrt(12), the rest must lie: a
+# height in whole centimetres follows from weight and BMI to less than its rounding, and a diastolic
+# pressure from the others to more, so neither was rounded from them. By judgement; a narrower range
+# misses sums that take few values between two steps.
+FULL_ROUNDING = 0.7, 1.2
 
 
 def screen_repeated(table, explained, identifiers):
@@ -43,7 +56,9 @@ def screen_repeated(table, explained, identifiers):
     numeric = numeric_columns(table, explained)
     numeric = {name: values for name, values in numeric.items() if name not in identifiers}
     rows, partners = sample_rows(table.n), {}
-    for (a, b), flag in screen_pairs(table, numeric, rows):
+    bands = list(screen_bands(table, numeric))
+    known = {frozenset(names) for names, _ in bands}
+    for (a, b), flag in (*bands, *screen_pairs(table, numeric, rows, known)):
         yield flag
         partners.setdefault(a, set()).add(b)
         partners.setdefault(b, set()).add(a)
@@ -75,30 +90,131 @@ def screen_computed(table, numeric, partners, rows, confidence_level=0.95):
         name
         for name, values in numeric.items()
         if len(np.unique(values[rows][~np.isnan(values[rows])])) > 10
+        and (~np.isnan(values[rows])).sum() >= FEWEST_ROWS
     ]
+    named, found = set(), {}
     with threadpool_limits(limits=1, user_api="blas"):  # small matrices: threads only wait
-        predicted = _predict_out_of_fold(design, owner, folds, targets, numeric, partners, rows)
-    for name in targets:
-        truth = numeric[name][rows]
-        seen = ~np.isnan(truth)
-        if seen.sum() < FEWEST_ROWS:
-            continue
-        r2, lower, upper = _r_squared(
-            truth[seen], predicted[name][seen], groups[seen], confidence_level
-        )
-        if r2 >= WORTH_A_NOTE:
-            status = FOUND if lower >= NEARLY_DETERMINED else NOTE
-            detail = f"the other columns give R2 {r2:.3f} ({lower:.3f} to {upper:.3f}), out of fold"
-            yield Flag(
-                name,
-                COMPUTED,
-                status,
-                detail,
-                int(seen.sum()),
-                estimate=r2,
-                lower=lower,
-                upper=upper,
+        for _ in range(MOST_COMPUTED):
+            use = ~np.isin(owner, list(named))
+            if not use.any():
+                break
+            predicted = _predict_out_of_fold(
+                design[:, use], owner[use], folds, targets, numeric, partners, rows
             )
+            found = {
+                name: _r_squared(
+                    *_seen(numeric[name][rows], predicted[name], groups), confidence_level
+                )
+                for name in targets
+            }
+            targets = [name for name in targets if found[name][0] >= WORTH_A_NOTE]
+            sure = [name for name in targets if found[name][1] >= NEARLY_DETERMINED]
+            if not sure:
+                break
+            name = _computed_one(sure, numeric, rows)
+            yield _flag(name, found[name], numeric[name][rows], bool(named))
+            named.add(name)
+            targets.remove(name)
+    for name in targets:
+        yield _flag(name, found[name], numeric[name][rows], bool(named))
+
+
+def _seen(truth, predicted, groups):
+    seen = ~np.isnan(truth)
+    return truth[seen], predicted[seen], groups[seen]
+
+
+def _flag(name, found, truth, is_later):
+    r2, lower, upper = found
+    others = "the columns that were not computed themselves" if is_later else "the other columns"
+    detail = f"{others} give R2 {r2:.3f} ({lower:.3f} to {upper:.3f}), out of fold"
+    status = FOUND if lower >= NEARLY_DETERMINED else NOTE
+    n = int((~np.isnan(truth)).sum())
+    return Flag(name, COMPUTED, status, detail, n, estimate=r2, lower=lower, upper=upper)
+
+
+def _computed_one(sure, numeric, rows):
+    """Return the column that was computed, of some that follow from each other.
+
+    Of a rounded mean pressure the rest is smaller than its rounding; of the pressures that it was
+    made from it is larger. Where that does not tell, the last column is taken: what is computed
+    usually stands behind its sources.
+    """
+    place = {name: k for k, name in enumerate(numeric)}
+    return max(sure, key=lambda name: (is_rounded_sum(name, numeric, rows), place[name]))
+
+
+def is_rounded_sum(name, numeric, rows):
+    """Say whether a column is a rounded sum, or product of powers, of few others.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    numeric : dict of str to ndarray
+        All columns of numbers.
+    rows : ndarray of int
+        Rows to look at.
+
+    Returns
+    -------
+    bool
+    """
+    values = {c: v[rows] for c, v in numeric.items()}
+    unit = _unit(values[name])
+    return any(
+        _rest_within(values, name, unit, scale, back)
+        for scale, back in ((np.asarray, np.asarray), (_log, np.exp))
+    )
+
+
+def _log(values):
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(values > 0, np.log(values), np.nan)
+
+
+def _unit(values):
+    """Return the step to which values are rounded: 1, 0.1, ..., or 1e-6 at least."""
+    seen = values[~np.isnan(values)]
+    steps = 10.0 ** -np.arange(7)
+    return next((s for s in steps if np.abs(seen / s - np.round(seen / s)).max() < 1e-6), steps[-1])
+
+
+def _rest_within(values, name, unit, scale, back):
+    """Say whether few others give the column to its rounding, on a scale."""
+    scaled = {c: scale(v) for c, v in values.items()}
+    target, chosen = scaled[name], []
+    seen = ~np.isnan(target)
+    rest = np.where(seen, target - target[seen].mean(), np.nan) if seen.any() else target
+    for _ in range(MOST_PARTS):
+        best = _most_correlated(rest, scaled, {name, *chosen})
+        if best is None:
+            return False
+        chosen.append(best)
+        design = np.column_stack([np.ones(len(target)), *(scaled[c] for c in chosen)])
+        use = ~np.isnan(target) & ~np.isnan(design).any(axis=1)
+        if use.sum() < FEWEST_ROWS:
+            return False
+        fitted = design @ np.linalg.lstsq(design[use], target[use], rcond=None)[0]
+        rest = np.where(use, target - fitted, np.nan)
+        off = np.abs(back(fitted[use]) - values[name][use])
+        if (off <= (0.5 + ROUNDED) * unit).mean() >= EXACT_SHARE:
+            low, high = (bound * unit / np.sqrt(12) for bound in FULL_ROUNDING)
+            return bool(low <= np.sqrt((off**2).mean()) <= high)
+    return False
+
+
+def _most_correlated(rest, scaled, used):
+    """Return the column that goes with what is left most, or None."""
+    best, found = 0.1, None
+    for name, values in scaled.items():
+        both = ~np.isnan(rest) & ~np.isnan(values)
+        if name in used or both.sum() < FEWEST_ROWS or values[both].std() == 0:
+            continue
+        r = abs(np.corrcoef(rest[both], values[both])[0, 1])
+        if r > best:
+            best, found = r, name
+    return found
 
 
 def _design(table, numeric, rows):

@@ -20,7 +20,7 @@ MOST_ROWS = 5000  # on which candidates are looked for; each is then judged on a
 MOST_LEVELS = 50  # with more levels a column is a list of names, which follow from any key
 
 
-def screen_pairs(table, numeric, rows):
+def screen_pairs(table, numeric, rows, known=frozenset()):
     """Yield ((column, other column), Flag) for columns that hold the same.
 
     Parameters
@@ -31,10 +31,13 @@ def screen_pairs(table, numeric, rows):
         From `numeric_columns`.
     rows : ndarray of int
         Rows to find candidates with; each is then judged on all rows.
+    known : set of frozenset of str, default=frozenset()
+        Pairs of which something was said already.
     """
-    pairs = list(_numeric_pairs(numeric, rows))
+    pairs = [pair for pair in _numeric_pairs(numeric, rows) if frozenset(pair[0]) not in known]
     yield from pairs
-    yield from _nested_levels(table, {frozenset(names) for names, _ in pairs}, rows)
+    known = known | {frozenset(names) for names, _ in pairs}
+    yield from _nested_levels(table, known, rows)
 
 
 def sample_rows(n_samples):
@@ -62,7 +65,8 @@ def _numeric_pairs(numeric, rows):
     sample = np.column_stack([numeric[name][rows] for name in names])
     rho = _pairwise_rank_correlation(sample)
     for i, j in np.argwhere(np.triu(np.abs(rho) > ALMOST_EQUAL_RANKS, 1)):
-        flag = _compare(names[i], numeric[names[i]], names[j], numeric[names[j]], rho[i, j])
+        # the later column is named: what is computed usually stands behind its source
+        flag = _compare(names[j], numeric[names[j]], names[i], numeric[names[i]], rho[i, j])
         if flag:
             yield (names[i], names[j]), flag
 

@@ -23,6 +23,9 @@ FEWEST_PAIRS = 30  # of rows of one number from which a column is called constan
 # which they are named; by judgement. Higher, and patients alike by chance are taken for one.
 RARE = 1e-4
 TIMES_EXPECTED = 2.0  # and how often the expected number; the columns go together a little
+# Alike pairs that chance makes, as a share of the patients, above which two numbers of one patient
+# are not seen among them and the question stays open; by judgement.
+MOST_BY_CHANCE = 0.01
 # Agreement beyond chance across sites below which one number is two people; by judgement. Columns
 # that change for one patient (an address) agree less, so that several are averaged.
 SAME_PERSON = 0.5
@@ -50,19 +53,29 @@ def look_at_numbers(case):
     restarted = places is not None and restart(steady, case.groups, places)
     if restarted:
         yield _restarted(case, steady, places)
-    elif len(steady.names) >= FEWEST_STEADY:
-        found = twins(steady, case.groups)
-        if found is not None:
-            yield _twins(case, steady, *found)
-    else:
-        yield Unknown(
-            "Has each patient one number, and each number one patient?",
-            f"fewer than {FEWEST_STEADY} columns stay constant for a patient and tell patients "
-            "apart",
-            "Ask whether patients can stand under two numbers, and whether numbers start again at "
-            "each site.",
-            "HM304",
+        return
+    if len(steady.names) < FEWEST_STEADY:
+        yield _untold("too few columns stay constant for a patient and tell patients apart")
+        return
+    found, expected = twins(steady, case.groups)
+    if many(found, expected):
+        yield _twins(case, steady, found, expected)
+    elif expected > MOST_BY_CHANCE * (case.groups.max() + 1):
+        yield _untold(
+            f"chance lets about {expected:,.0f} pairs of patients agree in all columns that stay "
+            f"constant ({names_in_words(steady.names)}), too many to see a patient under two "
+            "numbers"
         )
+
+
+def _untold(reason):
+    return Unknown(
+        "Has each patient one number, and each number one patient?",
+        reason,
+        "Ask whether patients can stand under two numbers, and whether numbers start again at each "
+        "site.",
+        "HM304",
+    )
 
 
 def steady_columns(table, groups, places=None):
@@ -135,8 +148,8 @@ def twins(steady, groups):
 
     Returns
     -------
-    tuple of (int, float) or None
-        None where chance explains them.
+    found : int
+    expected : float
     """
     rows = np.unique(groups, return_index=True)[1]
     codes = {c: code[rows] for c, code in steady.codes.items()}
@@ -147,9 +160,13 @@ def twins(steady, groups):
         (_n_pairs([codes[c] for c in kept]) - found) / (1 - steady.chance[c]) * steady.chance[c]
         for kept, c in zip(others, left_out, strict=True)
     )
-    if found <= TIMES_EXPECTED * expected or poisson.sf(found - 1, max(expected, 1e-9)) > RARE:
-        return None
-    return int(found), float(expected)
+    return int(found), max(float(expected), 0.0)
+
+
+def many(found, expected):
+    """Say whether more pairs of numbers agree than chance and a little dependence explain."""
+    rare = poisson.sf(found - 1, max(expected, 1e-9)) <= RARE
+    return bool(rare and found > TIMES_EXPECTED * expected)
 
 
 def _n_pairs(codes):
