@@ -393,8 +393,7 @@ def _columns_line(case, what):
     if what == "model":
         used = list(getattr(case.model, "feature_names_in_", used))
     later = () if case.roles.known_after is None else case.roles.known_after.columns
-    left = {**case.roles.named, **case.left_out}
-    left |= dict.fromkeys(later, "known only after the prediction")
+    left = dict(case.roles.named) | dict.fromkeys(later, "known only after the prediction")
     left |= {c: "not a column of the fitted model" for c in case.X.columns if c not in used}
     left |= case.left_out
     text = f"Columns used ({len(used)}): {names_in_words(used, _MOST_NAMED)}."
@@ -445,14 +444,22 @@ def _mark_close(case, finding):
     if finding.effect is None or finding.code in (*_WITHOUT_LUCK, *_NEVER_GRADED):
         return finding
     measure, scale = _LUCK_OF.get(finding.effect.measure, (finding.effect.measure, 1.0))
-    luck = scale * case.performance.luck(measure)
+    luck, words = scale * case.performance.luck(measure), _CLOSE
+    if case.refit and len(case.judge.folds) == 1:
+        luck, words = scale * case.performance.most_luck(measure), _CLOSE_ONCE
     if not is_close_call(finding.effect, case.rules, luck):
         return finding
-    return replace(
-        finding,
-        evidence=f"{finding.evidence} Too close to call: another random split of the patients "
-        "could put it on the other side of the cut-off.",
-    )
+    return replace(finding, evidence=f"{finding.evidence} {words}")
+
+
+_CLOSE = (
+    "Too close to call: another random split of the patients could put it on the other side of the "
+    "cut-off."
+)
+_CLOSE_ONCE = (
+    "Too close to call with one random split of the patients: whether another would put it on the "
+    "other side of the cut-off is shown by n_repeats above 1."
+)
 
 
 # notes whatever their size

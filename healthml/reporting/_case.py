@@ -8,7 +8,7 @@ import pandas as pd
 
 from healthml._core._checks import check_event, check_groups
 from healthml._core._findings import check_rules
-from healthml._core._tables import check_table, sensitive_frame
+from healthml._core._tables import check_column_names, check_table, sensitive_frame
 from healthml.cleaning import quality_report
 from healthml.cleaning._quality import find_repairs
 from healthml.exceptions import InputError
@@ -268,6 +268,7 @@ def build_case(X, y, roles, *, model, refit, event, options):
         raise InputError("The outcome is missing in every row; check the outcome's column.")
     classes, y01 = check_event(raw, event=event, name="the outcome", groups=roles.groups)
     X = check_table(X, "table with a known outcome")
+    check_column_names(X)
     rng = np.random.RandomState(options.get("seed", 0))
     duplicates = row_copies(X)
     units = join_units(roles.groups, duplicates)
@@ -351,7 +352,8 @@ def _left_out(X, roles, schema, is_default):
 
     A sensitive column stays a feature unless the user takes it out: leaving it out would judge
     another model. Site and time are no features of the audit's own model, because a new site or a
-    later year has no learnt value; a procedure of the user's is given what the user gave.
+    later year has no learnt value, nor are empty columns; a procedure of the user's is given what
+    the user gave.
     """
     if not is_default:
         return {}
@@ -365,8 +367,9 @@ def _left_out(X, roles, schema, is_default):
             same = role_columns(X, array, None)
             left |= dict.fromkeys(same, f"declared as {name}")
     left = {name: why for name, why in left.items() if name in X.columns}
+    left |= {name: "empty" for name in X.columns if name not in left and X[name].isna().all()}
     if len(left) == X.shape[1]:
-        raise InputError("No feature is left for the model beside site and time.")
+        raise InputError("No feature is left for the model beside site, time and empty columns.")
     return left
 
 

@@ -6,12 +6,15 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
+import healthml
 from healthml._core._fingerprints.duplicates import duplicate_clusters
 from healthml.exceptions import InputError
 from healthml.reporting._audit import _inputs
 from healthml.reporting._case import Roles, build_case, take_roles, threshold_grid
 from healthml.schema import Schema
+from healthml.validation import check_leakage
 from healthml.validation._leakage import join_units
 from healthml.validation._reference_models import default_model
 
@@ -268,3 +271,24 @@ def test_what_is_no_pair_of_thresholds_is_refused(wrong):
 
 def test_roles_are_empty_unless_given():
     assert not any(vars(Roles()).values())
+
+
+@pytest.mark.parametrize("model", [None, LogisticRegression()])
+def test_names_of_several_types_are_one_clear_mistake(model):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 3)), columns=[0, "a", 2.5])
+    y = (X["a"] > 0).to_numpy(int)
+    with pytest.raises(InputError, match=r"named by text, but for 2, the first at position 0"):
+        healthml.audit(model, X, y, random_state=0)
+    with pytest.raises(InputError, match=r"X\.columns\.map\(str\)"):
+        check_leakage(X, y, estimator=model, random_state=0)
+
+
+def test_an_empty_column_is_listed_as_left_out_and_not_as_used():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300), "gap": np.nan})
+    y = (rng.random(300) < 1 / (1 + np.exp(-X["a"]))).astype(int).to_numpy()
+    report = healthml.audit(None, X, y, random_state=0, n_repeats=1)
+    assert report.columns == "Columns used (2): a, b. Left out: gap (empty)."
+    missing = next(f for f in report.findings if f.code == "HM209")
+    assert missing.title == "1 column has missing values, up to 100.0%"
+    assert report.not_assessed[0].topic == "Is one row one patient?"

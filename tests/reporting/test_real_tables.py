@@ -133,7 +133,7 @@ def support2(fifth):
 
 
 def test_support2_leaks_stand_beside_the_headline(support2):
-    leak = next(f for f in support2.all("HM302") if f.severity == "moderate")
+    leak = next(f for f in support2.all("HM301") if f.severity == "serious")
     assert {"d.time", "sfdm2", "death", "dnr"} <= set(leak.columns) <= LEAKS
     assert leak.effect.lower > 0.02
     with_them, without = [float(part.split()[-4]) for part in _parts(support2.report.headline)]

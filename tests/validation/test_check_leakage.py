@@ -174,10 +174,10 @@ def test_declared_columns_are_a_leak_and_strong_ones_a_question(monkeypatch):
     only(monkeypatch, "look_at_columns", "look_at_suspects")
     X, y, rng = plain(4)
     X["panel"] = y + 0.35 * rng.normal(size=N)
-    asked = row(check_leakage(X, y, random_state=0), "HM302")
+    asked = row(check_leakage(X, y, random_state=0), "HM301")
     assert (asked["verdict"], asked["severity"], asked["columns"]) == (
         "ask",
-        "moderate",
+        "serious",
         ("panel",),
     )
     said = check_leakage(X, y, known_after="panel", random_state=0)
@@ -352,7 +352,7 @@ def test_a_procedure_that_needs_the_suspects_falls_back_to_the_default(monkeypat
 
     result = check_leakage(X, y, estimator=Needs(), random_state=0)
     assert "could not be refitted on fewer columns" in result.estimand
-    assert row(result, "HM302")["severity"] == "moderate"
+    assert row(result, "HM301")["severity"] == "serious"
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
+from scipy.stats import norm
+from sklearn.metrics import roc_auc_score
 
 from healthml.validation._leakage import find_leaks, make_case
 from healthml.validation._leakage.check import screen
 from healthml.validation._leakage.columns.jumps import find_jump
 from healthml.validation._leakage.rows.alike_rows import acts_as_identifier, rows_alike
 from healthml.validation._leakage.rows.made_rows import find_made_rows
+from healthml.validation._leakage.rows.patient_numbers import look_at_numbers
 
 N = 900
 
@@ -249,3 +252,99 @@ def test_people_alike_in_a_few_coarse_columns_are_not_one_patient():
         assert acts_as_identifier(X) is None
     topics = [u.topic for u in find_leaks(make_case(X, frailty > 1, seed=0)).unknown]
     assert "Is one row one patient?" in topics
+
+
+def strong_column(seed, auc, n=N):
+    """Return honest columns beside one made from the outcome with a given AUC alone."""
+    X, y, rng = honest(seed, n)
+    X["panel"] = (np.sqrt(2) * norm.ppf(auc) * y + rng.normal(size=n)).round(3)
+    return X, y
+
+
+@pytest.mark.parametrize(("auc", "severity"), [(0.94, "moderate"), (0.96, "serious")])
+def test_the_severity_of_a_strong_column_has_no_step_at_perfection(auc, severity):
+    """One code at any strength; serious where its AUC alone is surely beyond honest columns."""
+    X, y = strong_column(1, auc)
+    found = find_leaks(make_case(X, y, seed=0))
+    panel = [f for f in found.findings if "panel" in f.columns]
+    assert [(f.code, f.severity) for f in panel] == [("HM301", severity)]
+    assert "bent lines" in panel[0].evidence
+    assert panel[0].effect.lower > 0.02
+
+
+def test_as_strong_as_honest_columns_is_too_close_to_call():
+    X, y = strong_column(1, 0.91)
+    found = find_leaks(make_case(X, y, seed=0))
+    panel = [f for f in found.findings if "panel" in f.columns]
+    assert [(f.code, f.severity) for f in panel] == [("HM302", "note")]
+    assert "Too close to call" in panel[0].evidence
+
+
+def test_a_curved_risk_of_the_others_is_not_counted_to_a_suspect():
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame({"dose": rng.normal(size=2000), "lab": rng.normal(size=2000)})
+    odds = 2 * X["dose"] ** 2 - 2.5
+    y = (rng.random(2000) < expit(odds)).astype(int).to_numpy()
+    X["panel"] = np.sqrt(2) * norm.ppf(0.97) * y + rng.normal(size=2000)
+    finding = next(f for f in find_leaks(make_case(X, y, seed=0)).findings if f.code == "HM301")
+    truth = roc_auc_score(y, odds + np.sqrt(2) * norm.ppf(0.97) * X["panel"])
+    assert finding.effect.estimate == pytest.approx(truth - roc_auc_score(y, odds), abs=0.02)
+
+
+def test_bands_of_an_age_do_not_make_it_a_patient_number():
+    rng = np.random.default_rng(0)
+    age = rng.normal(62, 12, 1500).round()
+    X = pd.DataFrame({"age": age, "decile": pd.qcut(pd.Series(age).rank(method="first"), 10)})
+    X["decile"] = X["decile"].astype(str)
+    X["old"], X["band"] = (age > 65).astype(int), (age // 15).astype(int)
+    assert acts_as_identifier(X) is None
+    number = rng.integers(0, 400, 1500)
+    born, town = rng.integers(1930, 1985, 400), rng.integers(0, 9, 400)
+    X = pd.DataFrame({"number": number, "born": born[number], "town": town[number], "age": age})
+    assert acts_as_identifier(X).columns == ("number",)
+
+
+def numbered_visits(seed, share=0.0):
+    """Return visits with constant columns, the numbers with some patients under two, and sites."""
+    rng = np.random.default_rng(seed)
+    patient = np.repeat(np.arange(700), 2)
+    site = rng.integers(0, 4, 700)[patient]
+    X = pd.DataFrame({"birth_day": rng.integers(0, 15_000, 700)[patient]})
+    X["height"] = rng.normal(170, 9, 700).round()[patient]
+    X["sex"] = rng.choice(["F", "M"], 700)[patient]
+    X["lab"] = rng.normal(size=1400).round(2)
+    second = (rng.random(700) < share)[patient] & (np.arange(1400) % 2 == 1)
+    y = (rng.random(1400) < expit(X["lab"] - 1)).astype(int).to_numpy()
+    return X, y, np.where(second, patient + 10_000, patient), site
+
+
+def numbers(X, y, groups, site=None):
+    return list(look_at_numbers(make_case(X, y, groups=groups, site=site, seed=0)))
+
+
+def test_patients_under_two_numbers_are_named_with_their_count():
+    X, y, groups, _ = numbered_visits(0, share=0.04)
+    (leak,) = numbers(X, y, groups)
+    pairs = len(np.unique(groups)) - 700
+    assert leak.finding.title == "Some patients may stand under two numbers"
+    assert f"{pairs} pairs of the {700 + pairs} patients' numbers" in leak.finding.evidence
+    assert numbers(*numbered_visits(0)[:3]) == []
+    coarse = X.assign(birth_day=X["birth_day"] // 3000)
+    (unknown,) = numbers(coarse, y, groups)
+    assert "pairs of patients agree" in unknown.reason
+    (unknown,) = numbers(X[["sex", "lab"]], y, groups)
+    assert unknown.topic.startswith("Has each patient one number")
+
+
+def test_numbers_that_start_again_at_each_site_are_named():
+    X, y, groups, site = numbered_visits(1)
+    local = np.zeros(len(X), dtype=int)
+    for k in range(4):
+        local[site == k] = np.unique(groups[site == k], return_inverse=True)[1]
+    (leak,) = numbers(X, y, local, site)
+    several = (pd.Series(site).groupby(local).nunique() > 1).sum()
+    assert leak.finding.title.startswith("One number seems to stand for different patients")
+    assert f"{several} of {local.max() + 1} patients' numbers" in leak.finding.evidence
+    assert numbers(X, y, groups, site) == []
+    moved = np.where((np.arange(len(X)) % 2 == 1) & (groups < 200), (site + 1) % 4, site)
+    assert numbers(X, y, groups, moved) == []

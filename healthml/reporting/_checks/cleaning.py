@@ -15,6 +15,7 @@ from healthml.reporting._checks.look import (
     base_columns,
     base_risk,
     compare_variant,
+    count_words,
     graded,
     names_in_words,
 )
@@ -36,7 +37,8 @@ def check_units(case):
     found = case.repairs.unit_proposals
     words = [_unit_words(rows) for _, rows in found.groupby(["column", "from_unit"], sort=False)]
     words += [
-        f"{r.column}: another unit written in {r.n_cells:,} cells" for r in written.itertuples()
+        f"{r.column}: another unit written in {count_words(r.n_cells, 'cell')}"
+        for r in written.itertuples()
     ]
     columns = list(dict.fromkeys([*counts["column"], *written["column"]]))
     finding = measured(
@@ -68,7 +70,7 @@ def _unit_words(rows):
     where = "" if rows["group"].eq("all").all() else places
     kinds = ", ".join(sorted({k for kinds in rows["kinds"] for k in kinds.split(", ")}))
     unit = re.sub(_ONCE_TOO_OFTEN, r"\1 multiplied by \2 once too often", first.from_unit)
-    return f"{first.column}: {n:,} cells in {unit}{where} (by {kinds})"
+    return f"{first.column}: {count_words(n, 'cell')} in {unit}{where} (by {kinds})"
 
 
 def check_decimal_slips(case):
@@ -182,7 +184,7 @@ def check_text_dates(case):
         NOTE,
         f"{names_in_words(columns, 4)} {verb} dates written as text",
         "Read as text every day is a level of its own, so that a model learns hardly anything "
-        "from them, and nothing could be asked here about their order.",
+        "from them.",
         "Parse them (healthml.cleaning.DateParser), and use the time between two dates, not the "
         "dates, as a feature.",
         columns=columns,

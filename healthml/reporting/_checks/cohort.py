@@ -4,7 +4,7 @@ from healthml._core._findings import NOTE, Finding
 from healthml._core._release import left_out_words
 from healthml.cleaning._quality import words_by_site
 from healthml.cleaning._rows import stay_columns
-from healthml.reporting._checks.look import Look, names_in_words
+from healthml.reporting._checks.look import Look, count_words, names_in_words
 from healthml.reporting._report import NotAssessed, Section
 from healthml.reporting._table_one import table_one
 from healthml.validation._transport import outcome_levels
@@ -27,8 +27,8 @@ def check_flow(case):
         )
     patients = len(case.y) if case.roles.groups is None else int(case.roles.groups.max()) + 1
     lead = (
-        f"{len(case.y):,} rows of {patients:,} "
-        + ("patients" if case.roles.groups is not None else "rows taken as different patients")
+        f"{len(case.y):,} rows"
+        + (f" of {patients:,} patients" if case.roles.groups is not None else _EACH_ANOTHER)
         + _joined(case, patients)
         + f", {int(case.y.sum()):,} with the event ({100 * case.y.mean():.1f}%)."
     )
@@ -44,6 +44,9 @@ def check_flow(case):
         ),
     )
     return Look(tuple(findings), sections)
+
+
+_EACH_ANOTHER = ", each taken as another patient"
 
 
 def _joined(case, patients):
@@ -63,8 +66,9 @@ def check_outcome_by_site(case):
         "HM105",
         NOTE,
         "The outcome is not recorded with the same levels at every site",
-        f"{len(found.sites)} of {len(found.rows)} sites never use a level of the outcome that "
-        f"chance would have shown there ({int(found.absent.sum())} levels in all).",
+        f"At {len(found.sites)} of {len(found.rows)} sites some level of the outcome never stands "
+        "that chance would have shown there "
+        f"({count_words(int(found.absent.sum()), 'pair')} of site and level in all).",
         "Ask how each site records the outcome before pooling; a two-class outcome may hide it.",
     )
     section = Section(
@@ -126,7 +130,8 @@ def check_shared_outcome(case):
         "HM106",
         NOTE,
         f"Rows with the same {found[0][0]} share one outcome",
-        f"{words}; all rows of each have the same outcome: one event is counted more than once.",
+        f"{words}; all rows of each have the same outcome, so that an event is counted once for "
+        "each of its rows.",
         "Decide what one prediction is (a stay, a patient) and keep one row for each, or weight.",
         columns=tuple(str(name) for name, _, _ in found),
     )
@@ -163,8 +168,11 @@ def check_task(case):
 
 
 def _merged(case, attribute):
-    """Say when other levels of the outcome were counted as no event without a common horizon."""
-    levels = case.raw_outcome.astype("object").nunique()
-    if attribute != "horizon" or levels <= 2:
+    """Say when several levels of the outcome were counted as no event without a common horizon."""
+    raw = case.raw_outcome[case.raw_outcome.notna()]
+    if attribute != "horizon" or len(raw) != len(case.y):
         return ""
-    return f"; {levels - 1} other levels of the outcome count as no event, whatever their horizon"
+    n_levels = raw[case.y == 0].astype(str).nunique()
+    if n_levels < 2:
+        return ""
+    return f"; {n_levels} levels of the outcome count as no event, whatever their horizon"

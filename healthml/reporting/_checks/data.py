@@ -9,6 +9,7 @@ from healthml.reporting._checks.look import (
     auc_effect,
     base_columns,
     compare_variant,
+    count_words,
     graded,
     names_in_words,
     without_columns,
@@ -60,7 +61,8 @@ def check_columns(case):
         "quality",
         "data",
         "What is in the columns?",
-        f"{len(table)} things to look at in {table['column'].nunique()} columns; limits come from "
+        f"{count_words(len(table), 'thing')} to look at in "
+        f"{count_words(table['column'].nunique(), 'column')}; limits come from "
         "shipped facts, which say where no clinician has reviewed them. Nothing was changed.",
         (("Columns to look at", table[shown]),),
     )
@@ -91,7 +93,7 @@ def _counted(rows, code, what, remedy):
 
 
 def _detail(row):
-    cells = f" ({row.n_cells:,} cells)" if row.rule in _TO_VERIFY else ""
+    cells = f" ({count_words(row.n_cells, 'cell')})" if row.rule in _TO_VERIFY else ""
     return f"{row.column}: {row.detail}{cells}"
 
 
@@ -246,7 +248,8 @@ def _how_much(report):
     return Finding(
         "HM209",
         NOTE,
-        f"{len(table)} columns have missing values, up to {100 * table['share'].max():.0f}%",
+        f"{count_words(len(table), 'column')} {'has' if len(table) == 1 else 'have'} missing "
+        f"values, up to {100 * table['share'].max():.1f}%",
         words,
         "Impute inside the pipeline, and say how; see who was not measured.",
         columns=tuple(table["column"]),

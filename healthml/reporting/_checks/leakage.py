@@ -76,6 +76,8 @@ def check_leaks(case):
 
 
 def _screen_lead(table, suspects):
+    if table.empty:
+        return "All columns are declared as known later."
     best = table.iloc[0]
     text = f"The strongest column alone is {best['column']}, AUC {interval_words(best)}."
     if not suspects:

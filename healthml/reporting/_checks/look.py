@@ -6,9 +6,9 @@ import numpy as np
 from scipy.stats import norm
 
 from healthml._core._findings import Effect, Finding, grade
-from healthml.validation._leakage import interval_words, names_in_words
+from healthml.validation._leakage import count_words, interval_words, names_in_words
 
-__all__ = ["interval_words", "names_in_words"]
+__all__ = ["count_words", "interval_words", "names_in_words"]
 
 MANY_ROWS = 30_000  # rows left out that are plenty to measure what a change of the table does
 

@@ -231,7 +231,7 @@ def _slope(case):
     per_parameter = scarce / max(n_parameters, 1)
     if per_parameter >= _FEW_EVENTS_PER_PARAMETER:
         return [] if effect is None else _wrong_slope(case, effect)
-    title = f"{per_parameter:.1f} events per candidate parameter"
+    title = f"{per_parameter:.1f} {_rarer(case)} per candidate parameter"
     words = f"{scarce:,} {_rarer(case)} for {n_parameters} candidate parameters."
     remedy = "Use fewer columns or more patients, or shrink the model more."
     if effect is None:

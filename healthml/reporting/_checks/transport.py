@@ -14,6 +14,7 @@ from healthml.reporting._checks.look import (
     auc_effect,
     base_columns,
     base_risk,
+    count_words,
     graded,
     headline_folds,
     interval_words,
@@ -159,20 +160,39 @@ def _worst_place(case, result, code, what):
     if not effects:
         return []
     cutoff = case.rules["oe_ratio"]
-    worst = max(effects, key=lambda e: e.harm_interval(cutoff)[0])
+    worst = _furthest(effects, cutoff)
     off = sum(e.harm_interval(cutoff)[0] > cutoff.harm for e in effects)
     finding = graded(
         case,
         code,
         worst,
         f"Risks are wrong at a {'site' if what == 'site' else 'time'} the model was not made with",
-        f"{off} of {len(effects)} {_WHERE[what]} have risks wrong beyond the cut-off.",
+        f"At {off} of {len(effects)} {_WHERE[what]} risks are wrong beyond the cut-off.",
         f"Recalibrate before use at a new {what}, and validate there.",
     )
     return [finding] if finding.severity == SERIOUS else [_held(finding, len(effects), what)]
 
 
+def _furthest(effects, cutoff):
+    """Return the effect whose interval, and then whose estimate, is furthest from no harm."""
+
+    def distance(effect):
+        point = replace(effect, lower=effect.estimate, upper=effect.estimate)
+        return effect.harm_interval(cutoff)[0], point.harm_interval(cutoff)[0]
+
+    return max(effects, key=distance)
+
+
 _WHERE = {"site": "sites", "period": "groups of later patients (new, returning)"}
+
+
+_COUNTED = {
+    "site": ("site",),
+    "period": (
+        "group of later patients (new, returning)",
+        "groups of later patients (new, returning)",
+    ),
+}
 
 
 def _held(finding, n, what):
@@ -190,8 +210,8 @@ def _held(finding, n, what):
         finding.code,
         finding.severity,
         title,
-        f"{n} {_WHERE[what] if what != 'site' or n != 1 else 'site'} compared; the furthest, by "
-        "the end of its interval nearest to 1, is given.",
+        f"{count_words(n, *_COUNTED[what])} compared; the furthest, by the end of its interval "
+        "nearest to 1 and then by its estimate, is given.",
         finding.remedy,
         finding.effect,
     )
@@ -288,15 +308,15 @@ def _worst_gap(case, gaps, measure, code):
     ]
     if not effects:
         return None
-    worst = max(effects, key=lambda e: e.harm_interval(cutoff)[0])
+    worst = _furthest(effects, cutoff)
     title = _GAP_TITLES[code]
     finding = graded(
         case,
         code,
         worst,
         title,
-        f"{len(effects)} {'sites' if code == 'HM404' else 'groups'} compared; the furthest, by its "
-        "interval, is given.",
+        f"{count_words(len(effects), 'site' if code == 'HM404' else 'group')} compared; the "
+        "furthest, by its interval, is given.",
         "Look at calibration, missing data and the recording of the outcome there, and validate "
         "there.",
     )
@@ -319,7 +339,8 @@ def _too_small(table):
         Finding(
             "HM503",
             "not assessable",
-            f"{len(small)} groups are too small to judge",
+            f"{count_words(len(small), 'group')} {'is' if len(small) == 1 else 'are'} too small to "
+            "judge",
             f"{n_small} below {MIN_COUNT} patients (not named), {len(small) - n_small} with fewer "
             "than 10 patients with or without the event.",
             "Collect more patients of these groups before anything is said about them.",

@@ -5,13 +5,14 @@ from healthml.validation._leakage.check import LeakageResult, LeakAnswers, check
 from healthml.validation._leakage.columns.screen_columns import screen_columns
 from healthml.validation._leakage.inputs import make_case, role_columns, row_copies
 from healthml.validation._leakage.membership import MembershipResult, membership_inference
-from healthml.validation._leakage.words import interval_words, names_in_words
+from healthml.validation._leakage.words import count_words, interval_words, names_in_words
 
 __all__ = [
     "LeakAnswers",
     "LeakageResult",
     "MembershipResult",
     "check_leakage",
+    "count_words",
     "find_leaks",
     "interval_words",
     "join_units",

@@ -6,7 +6,7 @@ import pandas as pd
 from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._findings import check_rules
 from healthml._core._fingerprints import duplicate_clusters
-from healthml._core._tables import check_table, to_pandas
+from healthml._core._tables import check_column_names, check_table, to_pandas
 from healthml.cleaning._columns import SUSPECTED, TableView
 from healthml.cleaning._quality import screen_codes
 from healthml.exceptions import InputError
@@ -74,6 +74,7 @@ def make_case(
     if y is None:
         raise InputError("y is missing; pass the outcome, the name of its column, or a schema.")
     frame = check_table(X, "X")
+    check_column_names(frame)
     outcome = y if isinstance(y, str) else getattr(y, "name", options["outcome"])
     given = {"y": y, "groups": groups, "site": site, "time": time}
     roles = {name: _role(frame, value, name) for name, value in given.items()}

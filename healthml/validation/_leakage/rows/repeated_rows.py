@@ -8,7 +8,7 @@ from healthml.schema import Schema
 from healthml.validation._leakage.case import ASK, FEW_ROWS, LEAK, NOTED, Unknown
 from healthml.validation._leakage.rows.alike_rows import AlikeRows, acts_as_identifier, rows_alike
 from healthml.validation._leakage.split import compare_splits, matching_split, split_from_folds
-from healthml.validation._leakage.words import interval_words, names_in_words
+from healthml.validation._leakage.words import count_words, interval_words, names_in_words
 
 MOST_LOOKED_AT = 100  # columns in which patients are sought who were not declared; more cost time
 
@@ -105,10 +105,10 @@ def copy_counts(cluster):
 def _copies(case, base):
     found = case.duplicates
     plan = (
-        ("HM204", found.n_exact_evident, evident_copies(found), "exact copies of another row"),
-        ("HM305", found.n_near, found.near_id, "nearly identical to another row"),
+        ("HM204", found.n_exact_evident, evident_copies(found)),
+        ("HM305", found.n_near, found.near_id),
     )
-    repeated = [(code, cluster, what) for code, n, cluster, what in plan if n]
+    repeated = [(code, cluster) for code, n, cluster in plan if n]
     if found.n_exact > found.n_exact_evident:
         yield _equal_by_chance_or_copied(found)
     if not repeated:
@@ -121,8 +121,14 @@ def _copies(case, base):
             )
         return
     effect, scores = _copy_effect(case, base)
-    for code, cluster, what in repeated:
-        yield _copy_leak(case, code, cluster, what, effect, scores)
+    for code, cluster in repeated:
+        yield _copy_leak(case, code, cluster, effect, scores)
+
+
+_COPIES = {
+    "HM204": ("an exact copy of", "exact copies of"),
+    "HM305": ("nearly identical to", "nearly identical to"),
+}
 
 
 def _equal_by_chance_or_copied(found):
@@ -154,9 +160,12 @@ def _copy_effect(case, base):
     return gap_between(case, base, split, case.units, meaning)
 
 
-def _copy_leak(case, code, cluster, what, effect, scores):
+def _copy_leak(case, code, cluster, effect, scores):
     extra, sets, largest = copy_counts(cluster)
-    words = f"{extra:,} of {len(cluster):,} rows are {what} ({sets:,} sets of up to {largest})"
+    one, more = _COPIES[code]
+    what = f"is {one}" if extra == 1 else f"are {more}"
+    counted = f"{count_words(sets, 'set')} of up to {largest}"
+    words = f"{extra:,} of {len(cluster):,} rows {what} another row ({counted})"
     crossing = crossing_sets(case.groups, cluster)
     verdict = LEAK if effect is not None and crossing else NOTED
     if effect is None and case.groups is not None and not crossing:
@@ -166,7 +175,8 @@ def _copy_leak(case, code, cluster, what, effect, scores):
     else:
         unit = "no patient was declared" if case.groups is None else "under different patients"
         whose = (
-            f"{crossing:,} sets can stand on both sides of a split ({unit}). {gap_words(scores)}"
+            f"{count_words(crossing, 'set')} can stand on both sides of a split ({unit}). "
+            f"{gap_words(scores)}"
         )
     return case.leak(
         code,

@@ -91,12 +91,12 @@ def _order(case):
     gaps = f"{names_in_words(missing)} missing more often in some runs of rows than in others"
     words = [f"the {f.detail}" for f in outcome] + [gaps] * bool(missing)
     measured = f" {auc_words(scores)}" if scores is not None else ""
-    what = "the outcome" if outcome else "what is missing"
+    what = "The event rate" if outcome else "What is missing"
     return case.leak(
         "HM213",
         ASK if outcome else NOTED,
         effect,
-        f"The order of the file tells {what}: ask what the order stands for",
+        f"{what} differs between runs of rows in the file: ask what the order stands for",
         _sentence(f"{'; '.join(words)}.{measured}"),
         "Never split by file order nor use the row number; declare the time or the site if the "
         "order is that of a time or a site.",
