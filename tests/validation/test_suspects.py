@@ -348,3 +348,17 @@ def test_numbers_that_start_again_at_each_site_are_named():
     assert numbers(X, y, groups, site) == []
     moved = np.where((np.arange(len(X)) % 2 == 1) & (groups < 200), (site + 1) % 4, site)
     assert numbers(X, y, groups, moved) == []
+
+
+def test_counts_are_suspected_by_what_they_add_or_listed_as_not_assessed():
+    X, y, rng = honest(2)
+    followed = np.where(y == 1, rng.exponential(0.7, N), rng.uniform(1, 5, N))
+    grown = 1 + rng.poisson(2 * followed)
+    on_file = find_leaks(make_case(X.assign(**{"visits on file": grown}), y, seed=0))
+    finding = next(f for f in on_file.findings if f.columns == ("visits on file",))
+    assert (finding.code, finding.severity) == ("HM302", "moderate")
+    listed = find_leaks(make_case(X.assign(n_visits=grown), y, seed=0))
+    unknown = next(u for u in listed.unknown if u.code == "HM306")
+    assert "n_visits is named as" in unknown.reason
+    before = find_leaks(make_case(X.assign(prior_visits=grown), y, seed=0))
+    assert not [u for u in before.unknown if u.code == "HM306"]

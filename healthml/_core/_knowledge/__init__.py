@@ -20,6 +20,7 @@ from healthml._core._knowledge.facts import (
 )
 from healthml._core._knowledge.name_hints import (
     contains_word,
+    counted_hint,
     has_word,
     id_hint,
     known_at_discharge,
@@ -47,6 +48,7 @@ __all__ = [
     "concept_names",
     "confusable_pairs",
     "contains_word",
+    "counted_hint",
     "distinct_units",
     "find_unit",
     "has_word",

@@ -26,7 +26,7 @@ LATER_PHRASES = _words(
     "timeinicu daysinhospital daysinicu hospitaldays hospdays icudays ventdays ventilatordays "
     "freedays timetoevent daystoevent eventtime vitalstatus lifestatus exitstatus finalstatus "
     "laststatus lastcontact lastalive transferout causeofdeath postop finaldiagnosis reoperation "
-    "reintubation outtime comfortcare comfortmeasure"
+    "reintubation outtime comfortcare comfortmeasure onfile"
 )
 LATER_WORDS = _words(
     "los died dead mort dod expire expired dnr cost costs cst charge charges payment payments paid "
@@ -77,6 +77,14 @@ OTHER_SENSE = _words(
     "urethraldischarge predischarge deadspace expiredco expiredair expiredvolume expiredtidal "
     "nonfatal"
 )
+
+# What is counted as it happens, so that a count may hold what came after the prediction.
+COUNTED = _words(
+    "visit encounter contact admission stay hospitalization hospitalisation appointment "
+    "consultation measurement test exam scan image prescription claim besuch kontakt aufenthalt"
+)
+# a count of a stated time
+_WITHIN = _words("last year years month months week weeks baseline day days")
 
 ROLE_WORDS = {
     "sensitive": _words(
@@ -182,6 +190,35 @@ def known_at_discharge(word, outcome):
     (True, False)
     """
     return bool(outcome) and later_hint(outcome) == "readmi" and word in _AT_DISCHARGE
+
+
+def counted_hint(column):
+    """Return the word by which a name counts visits or tests up to an unknown day, or None.
+
+    Parameters
+    ----------
+    column : str
+        Name of a column.
+
+    Returns
+    -------
+    str or None
+        None where a word says that they lie before, or within which time.
+
+    Examples
+    --------
+    >>> from healthml._core._knowledge.name_hints import counted_hint
+    >>> counted_hint("n_visits"), counted_hint("prior_visits"), counted_hint("visit_date")
+    ('visits', None, None)
+    """
+    words = name_words(column)
+    if any(word in EARLIER or word in _WITHIN for word in words):
+        return None
+    if "count" in words or "number" in words or words[:1] in (("n",), ("num",), ("no",)):
+        found = (word for word in words if word.rstrip("s") in COUNTED or word in COUNTED)
+    else:
+        found = (word for word in words if word.endswith("s") and word.rstrip("s") in COUNTED)
+    return next(found, None)
 
 
 def has_word(column, role):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._contingency import row_blocks
+from healthml._core._knowledge import counted_hint
 from healthml.cleaning._columns import TableView
 from healthml.cleaning._quality import (
     FUTURE_COUNT,
@@ -15,7 +16,7 @@ from healthml.cleaning._quality import (
     screen_identifiers,
     screen_row_order,
 )
-from healthml.validation._leakage.case import ASK, LEAK, NOTED
+from healthml.validation._leakage.case import ASK, LEAK, NOTED, Unknown
 from healthml.validation._leakage.columns.as_dates import as_dates
 from healthml.validation._leakage.columns.late_columns import (
     added,
@@ -66,6 +67,36 @@ def look_at_order(case):
             yield _numbering(case, code, verdict, names, title, remedy)
     if case.screening.order:
         yield _order(case)
+    yield from _counts(case)
+
+
+def _counts(case):
+    """List columns named as counts of visits or tests of which nothing says up to when."""
+    known = {*case.known_after, *case.screening.excluded}
+    names = [
+        c
+        for c in case.X.columns
+        if c not in known and counted_hint(str(c)) and _holds_counts(case.X[c])
+    ]
+    if names:
+        some = names_in_words(names)
+        yield Unknown(
+            "Do counts hold only what came before the prediction?",
+            f"{some} {'is' if len(names) == 1 else 'are'} named as counts, and a table does not "
+            "say up to which day they were counted",
+            f"Ask until when {some} {'was' if len(names) == 1 else 'were'} counted: those who live "
+            "have more visits after the prediction.",
+            "HM306",
+        )
+
+
+def _holds_counts(column):
+    """Say whether a column holds whole numbers from 0 on, several different ones."""
+    if column.dtype.kind not in "iuf":
+        return False
+    values = column.dropna().to_numpy(dtype=float)
+    whole = len(values) and (values >= 0).all() and (values == np.round(values)).all()
+    return bool(whole and len(np.unique(values)) > 2)
 
 
 def _numbering(case, code, verdict, names, title, remedy):
