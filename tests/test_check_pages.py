@@ -89,9 +89,12 @@ CONSTANTS = {
         (
             "cleaning._quality.screens.redundant",
             "ALMOST_EQUAL_RANKS",
-        ): "(rank correlation above {}), levels that",
+        ): "(rank correlation above {}), bands",
         ("cleaning._quality.screens.computed", "WORTH_A_NOTE"): "an R² of {}; called found",
-        ("cleaning._quality.screens.computed", "NEARLY_DETERMINED"): "lower end passes {}. ## What",
+        (
+            "cleaning._quality.screens.computed",
+            "NEARLY_DETERMINED",
+        ): "lower end passes {}. A computed",
     },
     "HM213": {
         ("cleaning._quality.screens.row_order", "P_VALUE"): "Bonferroni is below {} and Cramér's",

@@ -162,8 +162,8 @@ def _copy_effect(case, base):
 
 def _copy_leak(case, code, cluster, effect, scores):
     extra, sets, largest = copy_counts(cluster)
-    one, more = _COPIES[code]
-    what = f"is {one}" if extra == 1 else f"are {more}"
+    single, several = _COPIES[code]
+    what = f"is {single}" if extra == 1 else f"are {several}"
     counted = f"{count_words(sets, 'set')} of up to {largest}"
     words = f"{extra:,} of {len(cluster):,} rows {what} another row ({counted})"
     crossing = crossing_sets(case.groups, cluster)
