@@ -90,7 +90,12 @@ FLOORS = {
         ("_correction", "_guards", "_prevalence", "_samplers", "_threshold"),
         ("_resampled",),
     ),
-    "reporting": (("_case", "_page", "_table_one"), ("_report",), ("_checks",), ("_audit",)),
+    "reporting": (
+        ("_case", "_declared", "_items", "_page", "_table_one"),
+        ("_report",),
+        ("_checks",),
+        ("_audit",),
+    ),
     "datasets": (
         ("_draft", "_encounters", "_strengths", "_truth"),
         ("_defects_text", "_defects_values", "_risk"),

@@ -20,6 +20,7 @@ from healthml.reporting._checks import (
     interval_words,
     names_in_words,
 )
+from healthml.reporting._declared import declared_facts
 from healthml.reporting._report import AuditReport, NotAssessed, findings_table, sort_findings
 from healthml.validation._scoring import predict_risk
 
@@ -430,6 +431,7 @@ def _report(case, what):
         not_assessed=tuple(missing),
         sections=tuple(s for look in looks for s in look.sections),
         about=_about(case),
+        declared=declared_facts(case, what),
     )
 
 

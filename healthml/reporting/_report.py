@@ -121,6 +121,8 @@ class AuditReport(Result):
         Second line: the columns used and left out, and why.
     checks : DataFrame
         Every check: question, codes, found ("nothing" where it looked and found nothing).
+    declared : dict
+        What was declared of the task, and what the judged procedure is made of, in words.
     """
 
     statement: str = ""
@@ -131,6 +133,7 @@ class AuditReport(Result):
     about: dict = field(default_factory=dict)
     columns: str = ""
     checks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    declared: dict = field(default_factory=dict)
 
     @property
     def must_settle(self):
@@ -242,6 +245,69 @@ class AuditReport(Result):
         if path is not None:
             write_file(path, page)
         return page
+
+    def to_tripod(self):
+        """Return which of the 52 sub-items of TRIPOD+AI this report fills, and from what.
+
+        Each item is filled from what the audit computed or what was declared, with the part of the
+        report that it comes from, or it is ``MISSING`` with who must supply it. Items that are
+        asked of a development only are "not applicable" to risks judged as they are, and the
+        reverse. Counts of 1 to 10 are hidden, as in the page.
+
+        Returns
+        -------
+        ItemMapResult
+            With `to_frame`, `to_markdown` and `plot`.
+
+        See Also
+        --------
+        to_model_card : The same evidence as a model card.
+
+        References
+        ----------
+        .. [1] Collins GS, Moons KGM, Dhiman P, et al. TRIPOD+AI statement: updated guidance for
+           reporting clinical prediction models that use regression or machine learning methods.
+           BMJ. 2024;385:e078378.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from healthml import audit_predictions
+        >>> rng = np.random.default_rng(0)
+        >>> risk = rng.uniform(0.05, 0.6, 500)
+        >>> outcome = (rng.uniform(size=500) < risk).astype(int)
+        >>> items = audit_predictions(outcome, risk, random_state=0).to_tripod()
+        >>> len(items.table)
+        52
+        """
+        from healthml.reporting._items import to_tripod
+
+        return to_tripod(self.released(as_text=True))
+
+    def to_model_card(self):
+        """Return a model card filled from this report, with the source attributes of ONC HTI-1.
+
+        The nine sections of a model card [1]_, each filled from what the audit computed or what
+        was declared, or ``MISSING`` with who must supply it. Its `source_attributes` are the 31 of
+        45 CFR 170.315(b)(11)(iv)(B), with the day on which the state of that rule was looked up.
+
+        Returns
+        -------
+        ModelCardResult
+            With `to_frame`, `to_markdown`, `plot` and `source_attributes`.
+
+        See Also
+        --------
+        to_tripod : The same evidence as the items of TRIPOD+AI.
+
+        References
+        ----------
+        .. [1] Mitchell M, Wu S, Zaldivar A, et al. Model cards for model reporting. FAT* 2019:
+           220-229.
+        """
+        from healthml.reporting._items import to_model_card
+
+        return to_model_card(self.released(as_text=True))
 
     def plot(self, ax=None, **kwargs):
         """Draw the measured AUC of the model and of everything simple beside it."""
