@@ -91,7 +91,7 @@ FLOORS = {
         ("_resampled",),
     ),
     "reporting": (
-        ("_case", "_declared", "_items", "_page", "_table_one"),
+        ("_case", "_declared", "_format", "_items", "_page", "_table_one"),
         ("_report",),
         ("_checks",),
         ("_audit",),

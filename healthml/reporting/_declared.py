@@ -135,7 +135,7 @@ def _changed_words(estimator):
         if not isinstance(value, bool | Real | str) or name == "random_state":
             continue
         default = defaults[name].default if name in defaults else inspect.Parameter.empty
-        if type(value) is type(default) and value == default:
+        if type(value) is type(default) and repr(value) == repr(default):  # nan is nan
             continue
         if len(str(value)) <= _MOST_CHARACTERS:
             words.append(f"{name}={value!r}")

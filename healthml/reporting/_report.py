@@ -6,7 +6,15 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from healthml._core._findings import MODERATE, NOT_ASSESSABLE, NOTE, SERIOUS, SEVERITIES
+from healthml._core._findings import (
+    MODERATE,
+    NOT_ASSESSABLE,
+    NOTE,
+    SERIOUS,
+    SEVERITIES,
+    Effect,
+    Finding,
+)
 from healthml._core._release import release_crosstab, release_table, write_file
 from healthml._core._results import Result, plain
 
@@ -223,12 +231,16 @@ class AuditReport(Result):
         return text
 
     def _body(self):
+        from healthml.reporting._format import FORMAT, VERSION
+
         return {
+            "format": {"name": FORMAT, "version": VERSION},
             "statement": self.statement,
             "columns": self.columns,
             "headline": self.headline,
             "exit_code": self.exit_code,
             "about": plain(self.about),
+            "declared": plain(self.declared),
             "must_settle": [plain(f) for f in self.must_settle],
             "findings": [plain(f) for f in self.findings],
             "not_assessed": [plain(n) for n in self.not_assessed],
@@ -236,6 +248,57 @@ class AuditReport(Result):
             "checks": plain(self.checks),
             "sections": [_section_json(s) for s in self.sections],
         }
+
+    @classmethod
+    def from_json(cls, source):
+        """Return a report from what `to_json` wrote: all its words and tables, no pictures.
+
+        Parameters
+        ----------
+        source : str or path-like
+            The file, or the JSON text. Files of earlier versions of the format are read too.
+
+        Returns
+        -------
+        AuditReport
+            Small counts stay hidden: they are not in the file.
+
+        Raises
+        ------
+        InputError
+            If it is no report, or one of a later version than this healthml knows.
+
+        See Also
+        --------
+        to_json : Writes it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from healthml.reporting import AuditReport, audit_predictions
+        >>> rng = np.random.default_rng(0)
+        >>> risk = rng.uniform(0.05, 0.6, 500)
+        >>> outcome = (rng.uniform(size=500) < risk).astype(int)
+        >>> report = audit_predictions(outcome, risk, random_state=0)
+        >>> AuditReport.from_json(report.to_json()).headline == report.headline
+        True
+        """
+        from healthml.reporting._format import read_body
+
+        body = read_body(source)
+        findings = tuple(_read_finding(item) for item in body["findings"])
+        return cls(
+            findings_table(findings),
+            statement=body["statement"],
+            headline=body["headline"],
+            findings=findings,
+            not_assessed=tuple(NotAssessed(**item) for item in body["not_assessed"]),
+            sections=tuple(_read_section(item) for item in body["sections"]),
+            about=body["about"],
+            columns=body["columns"],
+            checks=pd.DataFrame(body["checks"], columns=["question", "codes", "found"]),
+            declared=body["declared"],
+        )
 
     def to_html(self, path=None):
         """Return the report as one self-contained page, and write it to `path` when given."""
@@ -374,6 +437,23 @@ def findings_table(findings):
 def sort_findings(findings):
     """Order findings by severity, then by code."""
     return tuple(sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), f.code)))
+
+
+def _read_finding(item):
+    effect = item["effect"]
+    if effect is not None:
+        ends = {name: _nan_for_none(effect[name]) for name in ("estimate", "lower", "upper")}
+        effect = Effect(**{**effect, **ends})
+    return Finding(**{**item, "effect": effect, "columns": tuple(item["columns"])})
+
+
+def _nan_for_none(value):
+    return float("nan") if value is None else value
+
+
+def _read_section(item):
+    tables = tuple((table["caption"], pd.DataFrame(table["rows"])) for table in item["tables"])
+    return Section(item["key"], item["part"], item["title"], item["lead"], tables)
 
 
 def _section_json(section):

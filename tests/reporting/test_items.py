@@ -6,13 +6,10 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from healthml import audit, audit_predictions
-from healthml.datasets import make_ehr_cohort
 from healthml.reporting._declared import _years, estimator_steps
 from healthml.reporting._items import to_model_card, to_tripod
 from healthml.reporting._items.item import FILLED, MISSING, NOT_APPLICABLE, PARTLY, escape_cell
@@ -74,21 +71,6 @@ TRIPOD = [
 DEVELOPMENT_ONLY = {"9a", "12a", "12b", "12c", "15", "22", "27a", "27b"}
 EVALUATION_ONLY = {"12f", "12g", "20c", "24"}
 HTI1_SIZES = {"1": 4, "2": 4, "3": 2, "4": 4, "5": 2, "6": 4, "7": 5, "8": 4, "9": 2}
-
-
-@pytest.fixture(scope="module")
-def report():
-    """Return the report of a whole table with a Schema."""
-    cohort = make_ehr_cohort(500, preset="realistic", random_state=0)
-    return audit(None, cohort.to_frame(), schema=cohort.schema, n_repeats=1, random_state=0)
-
-
-@pytest.fixture(scope="module")
-def score_report():
-    """Return the report of risks alone."""
-    rng = np.random.default_rng(0)
-    risk = rng.uniform(0.05, 0.6, 400)
-    return audit_predictions((rng.uniform(size=400) < risk).astype(int), risk, random_state=0)
 
 
 def by_item(result):
