@@ -91,9 +91,9 @@ FLOORS = {
         ("_resampled",),
     ),
     "reporting": (
-        ("_case", "_declared", "_format", "_items", "_page", "_table_one"),
+        ("_case", "_declared", "_format", "_items", "_judged", "_page", "_table_one"),
         ("_report",),
-        ("_checks",),
+        ("_checks", "_compare"),
         ("_audit",),
     ),
     "datasets": (

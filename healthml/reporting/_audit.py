@@ -21,6 +21,7 @@ from healthml.reporting._checks import (
     names_in_words,
 )
 from healthml.reporting._declared import declared_facts
+from healthml.reporting._judged import judged_rows
 from healthml.reporting._report import AuditReport, NotAssessed, findings_table, sort_findings
 from healthml.validation._scoring import predict_risk
 
@@ -432,6 +433,7 @@ def _report(case, what):
         sections=tuple(s for look in looks for s in look.sections),
         about=_about(case),
         declared=declared_facts(case, what),
+        judged=judged_rows(case),
     )
 
 

@@ -131,6 +131,8 @@ class AuditReport(Result):
         Every check: question, codes, found ("nothing" where it looked and found nothing).
     declared : dict
         What was declared of the task, and what the judged procedure is made of, in words.
+    judged : JudgedRows or None
+        The rows behind a live report, for `compare`; never written, and not pickled.
     """
 
     statement: str = ""
@@ -142,6 +144,11 @@ class AuditReport(Result):
     columns: str = ""
     checks: pd.DataFrame = field(default_factory=pd.DataFrame)
     declared: dict = field(default_factory=dict)
+    judged: object = field(default=None, compare=False)
+
+    def __getstate__(self):
+        """Return what is stored: all but the rows."""
+        return {**self.__dict__, "judged": None}
 
     @property
     def must_settle(self):
