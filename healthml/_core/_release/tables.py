@@ -458,14 +458,14 @@ def _flow_states(table, leaving, staying, few, min_count):
         events = table["n_events"].to_numpy(float, na_value=np.nan)
     own = _leaving(events).astype(np.int64) if np.isfinite(events).all() else None
     found = protect(parts, own, hide=hide, min_count=min_count).n
-    rest, gone = np.full(len(table), SHOWN, dtype=object), np.full(len(table), SHOWN, dtype=object)
+    rest, out = np.full(len(table), SHOWN, dtype=object), np.full(len(table), SHOWN, dtype=object)
     if (found != SHOWN).any():  # sums on the way would tell what leaves at one step
         rest[known] = SECOND
         first = HIDDEN if is_small(remaining[known[0]], min_count) else ROUNDED
         rest[known[remaining[known] == remaining[known[0]]]] = first
         rest[known[remaining[known] == remaining[known[-1]]]] = found[-1]
-        gone[known[1:]] = found[:-1]
-    return {staying: rest, **({leaving: gone} if leaving in table.columns else {})}
+        out[known[1:]] = found[:-1]
+    return {staying: rest, **({leaving: out} if leaving in table.columns else {})}
 
 
 def _leaving(remaining):

@@ -92,8 +92,8 @@ class ColumnView:
         return types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype)
 
     @cached_property
-    def is_text(self):
-        """Stored as text, objects or categories."""
+    def has_levels(self):
+        """Judged by its levels: stored as text, objects or categories, of numbers too."""
         dtype = self.series.dtype
         return isinstance(dtype, pd.CategoricalDtype) or not (
             types.is_numeric_dtype(dtype)
@@ -125,7 +125,7 @@ class ColumnView:
     @cached_property
     def missing(self):
         """Rows without a value; blank text counts as missing."""
-        if not self.is_text:
+        if not self.has_levels:
             return self.series.isna().to_numpy()
         blank = [level.strip() == "" for level in self.levels]
         return (self.level_codes < 0) | self.cells_of_levels(blank)
@@ -135,7 +135,7 @@ class ColumnView:
         """The column as floats (NaN where not a number), or None when it holds no numbers."""
         if self.is_number_type:
             return self.series.to_numpy(dtype=float, na_value=np.nan)
-        if not self.is_text or not self.levels:
+        if not self.has_levels or not self.levels:
             return None
         parsed = parse_numbers(pd.Series(self.levels))[0].to_numpy()
         parsed = np.append(parsed, np.nan)[self.level_codes]

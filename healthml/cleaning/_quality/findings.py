@@ -261,7 +261,7 @@ def _kept_codes(columns, cleaner):
     kept = table[table["decision"] == "keep"]
     for name, codes in kept.groupby("column", sort=False)["code"]:
         column = columns.get(str(name))
-        if column is None or not column.is_text:
+        if column is None or not column.has_levels:
             continue
         keys = [level_key(level) for level in column.levels]
         mask = column.cells_of_levels([key in set(codes) for key in keys])

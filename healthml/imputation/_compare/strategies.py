@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import _safe_indexing, get_tags
 
+from healthml._core._parallel import seeded
 from healthml._core._routing import failure_reason
 from healthml.exceptions import InputError
 from healthml.imputation._compare.simple_fill import SimpleFill
@@ -132,7 +133,7 @@ def predict_split(task):
         train, test = train[strategy.rows[train]], test[strategy.rows[test]]
     if not len(test):
         return test, np.empty(0), set()
-    model = _seeded(clone(strategy.model), seed)
+    model = seeded(clone(strategy.model), seed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -181,13 +182,3 @@ def _predict(model, X):
     if is_classifier(model):
         return np.asarray(model.predict_proba(X), dtype=float)[:, 1]
     return np.asarray(model.predict(X), dtype=float).ravel()
-
-
-def _seeded(model, seed):
-    """Give a seed to every part of a model that has none."""
-    names = [
-        name
-        for name, value in model.get_params(deep=True).items()
-        if value is None and (name == "random_state" or name.endswith("__random_state"))
-    ]
-    return model.set_params(**dict.fromkeys(names, seed)) if names else model

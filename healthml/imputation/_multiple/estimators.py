@@ -9,7 +9,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, inde
 
 from healthml._core._checks import as_numbers, check_alignment, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
-from healthml._core._parallel import run_parallel
+from healthml._core._parallel import run_parallel, seeded
 from healthml._core._routing import RoutesFit, hiding_cells, inner_fit_params
 from healthml.exceptions import InputError
 from healthml.imputation._chained import ChainedImputer
@@ -68,7 +68,7 @@ class _MultiplyImputed(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(imputer, name):
                 setattr(self, name, getattr(imputer, name))
-        models = [_seeded(clone(self.estimator), seed) for _ in tables]
+        models = [seeded(clone(self.estimator), seed) for _ in tables]
         tasks = [(model, table, y, params) for model, table in zip(models, tables, strict=True)]
         options = {"n_jobs": self.n_jobs, "verbose": self.verbose, "what": "models"}
         self.estimators_ = run_parallel(_fit_one, tasks, **options)
@@ -109,7 +109,7 @@ class _MultiplyImputed(RoutesFit, MetaEstimatorMixin, BaseEstimator):
                 raise InputError(f"m={self.m!r} is not a whole number of at least 1.")
             imputer.set_params(m=self.m)
         of_imputer, of_models = check_random_seeds(self.random_state, 2)
-        return _seeded(imputer, of_imputer), of_models
+        return seeded(imputer, of_imputer), of_models
 
     def _each(self, X, method):
         """Return the answers of the m models, each for the table its chain completed."""
@@ -373,13 +373,3 @@ def _fit_one(task):
     model, table, y, params = task
     with hiding_cells(table, model):
         return model.fit(table, y, **params)
-
-
-def _seeded(model, seed):
-    """Give a seed to every `random_state` of a model and its parts that is None."""
-    names = [
-        name
-        for name, value in model.get_params(deep=True).items()
-        if value is None and (name == "random_state" or name.endswith("__random_state"))
-    ]
-    return model.set_params(**dict.fromkeys(names, seed)) if names else model

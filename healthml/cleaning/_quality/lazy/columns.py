@@ -84,7 +84,7 @@ class CountedColumn(ColumnView):
 
     def flagged_rows(self, mask):
         """Return the sampled rows whose value is flagged."""
-        if self.is_text:
+        if self.has_levels:
             levels = {self.levels[k] for k in np.unique(self.level_codes[mask]) if k >= 0}
             return self.rows.cells_of_levels([level in levels for level in self.rows.levels])
         numbers = self.rows.numbers

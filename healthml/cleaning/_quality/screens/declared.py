@@ -52,7 +52,7 @@ def _absent(schema, columns):
 
 def _kind(column, kind):
     """Yield cells of a column declared numeric that are not numbers."""
-    if kind != "numeric" or column.is_number_type or not column.is_text:
+    if kind != "numeric" or column.is_number_type or not column.has_levels:
         return
     number = column.numbers if column.numbers is not None else np.full(column.n, np.nan)
     mask = ~column.missing & ~np.isfinite(number)

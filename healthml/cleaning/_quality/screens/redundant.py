@@ -148,7 +148,7 @@ def _nested_levels(table, known, rows):
 
 def level_codes(column):
     """Return levels as integers for columns with a few common levels, else None."""
-    if column.is_text:
+    if column.has_levels:
         codes = np.where(column.missing, -1, column.level_codes)
     elif column.is_number_type and column.is_integer and len(column.unique[0]) <= MOST_LEVELS:
         codes = np.searchsorted(column.unique[0], np.nan_to_num(column.numbers, posinf=0, neginf=0))

@@ -62,7 +62,7 @@ def screen_identifiers(table):
         present = np.flatnonzero(~column.missing)
         if len(present) < 30:
             continue
-        if column.is_text:
+        if column.has_levels:
             yield from _unique_text(column, len(present))
         elif column.is_number_type and len(column.finite) == len(present):
             yield from _numeric_identifier(column, present)
