@@ -24,6 +24,7 @@ from healthml.validation._scoring import predict_risk
 # Rows of shuffled copies that are predicted in one call. By judgement, not by simulation: more take
 # more memory, fewer take more calls; the result is the same.
 _ROWS_AT_ONCE = 50_000
+_CELLS_AT_ONCE = 10_000_000  # the same for a wide table: 80 megabytes of numbers
 
 
 @dataclass(frozen=True, repr=False)
@@ -201,7 +202,7 @@ def _shuffled_risks(task):
     with hiding_cells(frame, model):
         model.fit(frame.iloc[train], y[train])
     risks = [predict_risk(model, test)]
-    step = max(1, _ROWS_AT_ONCE // max(len(rows), 1))
+    step = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // test.shape[1]) // max(len(rows), 1))
     for start in range(0, frame.shape[1], step):
         block = range(start, min(start + step, frame.shape[1]))
         risk = predict_risk(model, _shuffled_copies(test, block, rng))
@@ -212,10 +213,32 @@ def _shuffled_risks(task):
 def _shuffled_copies(test, block, rng):
     """Return one copy of the rows for each column of the block, with that column shuffled."""
     n = len(test)
+    dtypes = list(test.dtypes)
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in dtypes):
+        return _copies_of_numbers(test, dtypes, block, rng)
     rows = {j: np.tile(np.arange(n), len(block)) for j in range(test.shape[1])}
     for i, j in enumerate(block):
         rows[j][i * n : (i + 1) * n] = rng.permutation(n)
     columns = [test.iloc[:, j].take(rows[j]).reset_index(drop=True) for j in rows]
     copies = pd.concat(columns, axis=1)
+    copies.columns = test.columns
+    return copies
+
+
+def _copies_of_numbers(test, dtypes, block, rng):
+    """Make the copies of a table of plain numbers, one matrix for each dtype."""
+    n, place = len(test), {j: i for i, j in enumerate(block)}
+    rows = {j: rng.permutation(n) for j in block}
+    parts, order = [], []
+    for dtype in dict.fromkeys(dtypes):
+        own = [j for j, kind in enumerate(dtypes) if kind == dtype]
+        given = test.iloc[:, own].to_numpy()
+        copies = np.tile(given, (len(block), 1))
+        for at, j in enumerate(own):
+            if j in place:
+                copies[place[j] * n : (place[j] + 1) * n, at] = given[rows[j], at]
+        parts.append(pd.DataFrame(copies, columns=own))
+        order += own
+    copies = parts[0] if len(parts) == 1 else pd.concat(parts, axis=1)[range(len(dtypes))]
     copies.columns = test.columns
     return copies

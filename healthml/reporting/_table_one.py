@@ -9,6 +9,7 @@ from healthml._core._tables import column_kind, refuse_nested, to_pandas
 from healthml.exceptions import InputError
 
 _MOST_LEVELS = 10  # printed one by one; more is only counted; by judgement, more makes it longer
+_MOST_KEYS = 50_000_000  # bytes of marks; more pairs of level and patient are sorted instead
 _HIDDEN = "suppressed"
 
 
@@ -111,7 +112,7 @@ def _number_line(column, y, patient):
 def _spread_words(values, patient):
     seen = np.isfinite(values)
     values = values[seen]
-    if len(np.unique(patient[seen])) < MIN_COUNT:
+    if (np.bincount(patient[seen]) > 0).sum() < MIN_COUNT:
         return _HIDDEN
     low, mid, high = np.percentile(values, [25, 50, 75])
     return f"{values.mean():.3g} ({values.std(ddof=1):.3g}); {mid:.3g} [{low:.3g}, {high:.3g}]"
@@ -180,5 +181,10 @@ def _cell_words(count, share, state, digits):
 
 def _patients(codes, patient, n_levels):
     """Return how many patients have each level."""
-    pairs = np.unique(np.column_stack([codes, patient])[codes >= 0], axis=0)
-    return np.bincount(pairs[:, 0], minlength=n_levels)
+    width = int(patient.max()) + 1 if len(patient) else 0
+    keys = codes[codes >= 0] * np.int64(width) + patient[codes >= 0]
+    if n_levels * width <= _MOST_KEYS:  # a mark for each pair is much faster than sorting pairs
+        seen = np.zeros((n_levels, width), dtype=bool)
+        seen.reshape(-1)[keys] = True
+        return seen.sum(axis=1)
+    return np.bincount(np.unique(keys) // max(width, 1), minlength=n_levels)

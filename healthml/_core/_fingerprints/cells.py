@@ -138,5 +138,9 @@ def _coarse_agreement(column, first, second, n):
     if column.numbers is None or column.chance["exact"] >= 20 / n:
         return column.codes[first] == column.codes[second]
     some = np.sort(column.numbers[first[:4096]])
-    ranks = [np.searchsorted(some, column.numbers[rows]) for rows in (first, second)]
+    if n < len(first):  # each row once rather than each pair
+        rank = np.searchsorted(some, column.numbers)
+        ranks = [rank[first], rank[second]]
+    else:
+        ranks = [np.searchsorted(some, column.numbers[rows]) for rows in (first, second)]
     return np.abs(ranks[0] - ranks[1]) < np.isfinite(some).sum() / 32

@@ -50,17 +50,35 @@ def _hash_round(cells, reading, rows, n, random):
     """Hash every row on random columns that it has, until few rows can share them by chance."""
     needed = np.log2(n) + 2
     worth = np.array([c.independence * c.bits[reading].mean() for c in cells]) + 1e-9
-    key, bits = np.zeros(n, dtype=np.uint64), np.zeros(n)
+    key, is_done = np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=bool)
+    own, bits = np.zeros(len(rows), dtype=np.uint64), np.zeros(len(rows))
     for j in np.argsort(-np.log(random.uniform(size=len(cells))) / worth):
         if not len(rows):
             break
         codes, gain = _bins(cells[j], reading, rows, random)
         known = codes >= 0
-        key[rows[known]] = _add_to_key(key[rows[known]], codes[known], int(j))
-        bits[rows[known]] += cells[j].independence * gain[known]
-        rows = rows[bits[rows] < needed]
-    done = np.flatnonzero(bits >= needed)
-    return _neighbours(done[np.argsort(key[done], kind="stable")], key, n)
+        if known.all():
+            own = _add_to_key(own, codes, int(j))
+            bits += cells[j].independence * gain
+        else:
+            own[known] = _add_to_key(own[known], codes[known], int(j))
+            bits[known] += cells[j].independence * gain[known]
+        short = bits < needed
+        if not short.all():
+            full = rows[~short]
+            key[full], is_done[full] = own[~short], True
+            rows, own, bits = rows[short], own[short], bits[short]
+    return _neighbours(_in_order(np.flatnonzero(is_done), key, n), key, n)
+
+
+def _in_order(rows, key, n):
+    """Return rows by their key, those of one key in their own order.
+
+    The last bits of the key give way to the row, so that integers are sorted, which is ten times
+    faster than ordering rows by their keys; keys that differ in these bits alone do not matter.
+    """
+    low = np.uint64((1 << int(n).bit_length()) - 1)
+    return (np.sort((key[rows] & ~low) | rows.astype(np.uint64)) & low).astype(np.int64)
 
 
 def _bins(column, reading, rows, random):
@@ -69,9 +87,19 @@ def _bins(column, reading, rows, random):
     if not tolerance:
         return column.codes[rows], column.bits[reading][rows]
     places = np.floor(column.numbers[rows] / (10 * tolerance) + random.uniform())
-    codes = pd.factorize(places)[0]
+    codes = _codes(places)
     counts = np.bincount(codes[codes >= 0], minlength=1)
     return codes, -np.log2(np.maximum(counts, 1) / max(counts.sum(), 1))[codes]
+
+
+def _codes(places):
+    """Return a number for each bin, from 0, and -1 where there is none."""
+    if not len(places) or np.isnan(places).all():
+        return np.full(len(places), -1)
+    low, high = np.nanmin(places), np.nanmax(places)
+    if not high - low < 4 * len(places):  # few rows far apart
+        return pd.factorize(places)[0]
+    return np.where(np.isnan(places), -1, places - low).astype(np.int64)
 
 
 def _neighbours(ordered, key, n):

@@ -52,14 +52,14 @@ class TableUnits:
 
     def learn(self, frame, variables, groups, n_groups):
         """Learn from the training rows."""
-        numbers = {}
+        numbers, named_units = {}, units_by_column(frame.columns)
         for column in frame.columns:
             variable = variables.get(column)
             named = column_concept(column, variable)
             concept = named.name if named else ""
             if concept and len(distinct_units(concept)) < 2 and concept != "bmi":
                 continue
-            if not concept and unit_column_of(frame, column) is None:
+            if not concept and unit_column_of(frame, column, named_units) is None:
                 continue
             x = numbers_of(frame[column])
             if x is None:
@@ -68,7 +68,7 @@ class TableUnits:
             if concept:
                 self.concepts[column] = concept
             declared = getattr(variable, "unit", None)
-            found = learn_unit_column(frame, column, concept, declared, x)
+            found = learn_unit_column(frame, column, concept, declared, x, named_units)
             if found is not None:
                 self.beside[column] = found
         self._written(frame, numbers)
@@ -302,7 +302,7 @@ class UnitColumn:
         return rows, [found[k] for k in codes[rows]], lost
 
 
-def learn_unit_column(frame, values, concept, declared, x):
+def learn_unit_column(frame, values, concept, declared, x, named_units=None):
     """Return the unit column of a column of values, or None where there is none.
 
     Examples
@@ -314,7 +314,7 @@ def learn_unit_column(frame, values, concept, declared, x):
     >>> learn_unit_column(X, "hb", "hemoglobin", None, X["hb"].to_numpy()).target
     ('g/dL', 1.0, 0.0)
     """
-    beside = unit_column_of(frame, values)
+    beside = unit_column_of(frame, values, named_units)
     if beside is None:
         return None
     written = frame[beside].astype(str).where(frame[beside].notna(), "").str.strip()
@@ -335,9 +335,10 @@ def learn_unit_column(frame, values, concept, declared, x):
     return UnitColumn(values, beside, concept, target, usual, tuple(seen.values()))
 
 
-def unit_column_of(frame, values):
+def unit_column_of(frame, values, named_units=None):
     """Return the only column of text that is named as the unit of a column, or None."""
-    beside = [c for c in frame.columns if c != values and _is_beside(c, values)]
+    named_units = units_by_column(frame.columns) if named_units is None else named_units
+    beside = [c for c in named_units.get(str(values).casefold(), ()) if c != values]
     if len(beside) != 1 or pd.api.types.is_numeric_dtype(frame[beside[0]].dtype):
         return None
     return beside[0]
@@ -390,6 +391,18 @@ def units_in_cells(series, concept, home):
     return rows, values[codes[rows]], [units[k] for k in codes[rows]]
 
 
-def _is_beside(column, values):
-    found = _BESIDE.fullmatch(str(column).casefold()) if isinstance(column, str) else None
-    return found is not None and found["value"].rstrip("_. ") == str(values).casefold()
+def units_by_column(columns):
+    """Return the columns that are named as the unit of another one, by its name in small letters.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._units.table import units_by_column
+    >>> units_by_column(["hb", "hb_unit", "Na uom"])
+    {'hb': ['hb_unit'], 'na': ['Na uom']}
+    """
+    named = {}
+    for column in columns:
+        found = _BESIDE.fullmatch(column.casefold()) if isinstance(column, str) else None
+        if found is not None:
+            named.setdefault(found["value"].rstrip("_. "), []).append(column)
+    return named

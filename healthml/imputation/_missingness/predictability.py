@@ -1,5 +1,6 @@
 """How well the other columns tell where a column is missing, and Little's test for a report."""
 
+from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
@@ -80,6 +81,8 @@ def predictability(frame, is_missing, groups, cv, confidence_level, random_state
         ``n_missing``, ``reason``.
     """
     targets = np.flatnonzero(is_missing.any(axis=0))
+    if not len(targets):
+        return _as_table([])
     n_folds = int(cv) if isinstance(cv, Integral) else 5
     patient = (
         np.arange(len(is_missing)) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -96,6 +99,10 @@ def predictability(frame, is_missing, groups, cv, confidence_level, random_state
         for k, j in enumerate(targets):
             found = _auc_of(is_missing[:, j], scores[:, k], fold, groups, confidence_level)
             rows.append((str(frame.columns[j]), predictors, *found))
+    return _as_table(rows)
+
+
+def _as_table(rows):
     columns = ["column", "predictors", "estimate", "lower", "upper"]
     table = pd.DataFrame(rows, columns=[*columns, "n_samples", "n_missing", "reason"])
     return table.astype(dict.fromkeys(columns[2:], float) | {"reason": str})
@@ -120,20 +127,57 @@ def _out_of_fold(design, owner, targets, column, fold):
     owner = np.concatenate([[-1], owner])
     penalty = np.full(len(owner), RIDGE)
     penalty[0] = 1e-6
-    gram, cross = design.T @ design, design.T @ targets
+    cross = design.T @ targets
     scores = np.empty(targets.shape)
     for k in np.unique(fold):
         test = fold == k
         held = design[test]
-        inverse = np.linalg.inv(gram - held.T @ held + np.diag(penalty))
+        inverse = _Inverse.of(design[~test], penalty)
         coef = inverse @ (cross - held.T @ targets[test])
         for t, j in enumerate(column):
             own = np.flatnonzero(owner == j)
             if len(own):
-                inside = inverse[np.ix_(own, own)]
-                coef[:, t] -= inverse[:, own] @ np.linalg.solve(inside, coef[own, t])
+                part = inverse.columns(own)
+                coef[:, t] -= part @ np.linalg.solve(part[own], coef[own, t])
         scores[test] = held @ coef
     return scores
+
+
+@dataclass(frozen=True)
+class _Inverse:
+    """The inverse of a ridge-penalised matrix of cross products, whole or by its rows.
+
+    With more features than rows it is never written out: by Woodbury's identity it is the inverse
+    of the penalty minus a product of two matrices as long as the features and as wide as the rows.
+    """
+
+    whole: np.ndarray | None
+    scale: np.ndarray | None = None
+    left: np.ndarray | None = None
+    right: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, design, penalty):
+        """Return the inverse of ``design.T @ design + diag(penalty)``."""
+        if design.shape[1] <= design.shape[0]:
+            return cls(np.linalg.inv(design.T @ design + np.diag(penalty)))
+        scaled = design / penalty
+        right = np.linalg.solve(np.eye(len(design)) + scaled @ design.T, scaled)
+        return cls(None, 1 / penalty, scaled.T, right)
+
+    def __matmul__(self, other):
+        """Multiply from the left."""
+        if self.whole is not None:
+            return self.whole @ other
+        return self.scale[:, None] * other - self.left @ (self.right @ other)
+
+    def columns(self, some):
+        """Return some of its columns."""
+        if self.whole is not None:
+            return self.whole[:, some]
+        found = -self.left @ self.right[:, some]
+        found[some, np.arange(len(some))] += self.scale[some]
+        return found
 
 
 def _features(frame, is_missing):

@@ -18,7 +18,8 @@ _FEW_ROWS = 1_000
 def find_leaks(case):
     """Ask `check_leakage` about the columns of the model, and refit without its suspects."""
     answers = find_in_table(_leak_case(case))
-    clean = [c for c in case.model_columns if c in set(answers.case.clean_columns)]
+    above = set(answers.case.clean_columns)
+    clean = [c for c in case.model_columns if c in above]
     columns = clean or case.model_columns
     if not answers.suspects or not case.refit or columns == case.model_columns:
         return Leaks(answers, columns)

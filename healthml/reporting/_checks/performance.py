@@ -129,7 +129,8 @@ def _which_of_them(case):
     columns = list(_demographics(case).columns)
     if not case.refit and not case.model_columns:
         return f"The reference uses {names_in_words(columns)}."
-    inside = [c for c in columns if c in set(base_columns(case))]
+    base = set(base_columns(case))
+    inside = [c for c in columns if c in base]
     outside = [c for c in columns if c not in inside]
     words = f"The reference uses {names_in_words(columns)}; "
     if not outside:

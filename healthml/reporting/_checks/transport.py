@@ -113,7 +113,8 @@ def _not_assessed(topic, reason, needed, code):
 def _without_role(case, role):
     """Return the base columns without those that repeat the role's values."""
     array = getattr(case.roles, role)
-    keep = [c for c in base_columns(case) if c not in role_columns(case.X, array, None)]
+    same = set(role_columns(case.X, array, None))
+    keep = [c for c in base_columns(case) if c not in same]
     return case.table[keep or base_columns(case)]
 
 

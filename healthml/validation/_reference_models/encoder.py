@@ -78,9 +78,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         TableEncoder
         """
         frame = self._frame(X, reset=True)
-        self.columns_ = [self._learn(frame.iloc[:, j]) for j in range(frame.shape[1])]
-        widths = [1 if kind == "number" else len(state[0]) + 1 for _, kind, state in self.columns_]
-        self.n_features_out_ = int(sum(widths))
+        plain = _plain_columns(frame)
+        learnt = dict(zip(plain, _learn_numbers(frame, plain), strict=True))
+        for j in set(range(frame.shape[1])) - set(plain):
+            learnt[j] = self._learn(frame.iloc[:, j])
+        self.columns_ = [learnt[j] for j in range(frame.shape[1])]
+        self.n_features_out_ = int(sum(self._widths()))
         return self
 
     def transform(self, X):
@@ -99,18 +102,20 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         frame = self._frame(X, reset=False)
         matrix = np.zeros((len(frame), self.n_features_out_))
-        at = 0
-        for j, (_, kind, state) in enumerate(self.columns_):
-            column = frame.iloc[:, j]
+        start = np.cumsum([0, *self._widths()])
+        plain = [j for j in _plain_columns(frame) if self.columns_[j][1] == "number"]
+        if plain:
+            state = np.array([self.columns_[j][2] for j in plain]).T
+            matrix[:, start[plain]] = _standardise(_block(frame, plain), state)
+        for j in set(range(frame.shape[1])) - set(plain):
+            (_, kind, state), column, at = self.columns_[j], frame.iloc[:, j], start[j]
             if kind == "number":
                 matrix[:, at] = _standardise(numbers_of(column), state)
-                at += 1
             else:
                 codes, levels = level_codes(column)
                 place = state[1].get_indexer(levels)
                 place = np.where(place < 0, len(state[0]), place)
                 matrix[np.arange(len(frame)), at + place[codes]] = 1.0
-                at += len(state[0]) + 1
         return matrix
 
     def get_feature_names_out(self, input_features=None):
@@ -137,7 +142,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def source_columns(self):
         """Return, for each column of the matrix, the position of the column it came from."""
-        widths = [1 if kind == "number" else len(state[0]) + 1 for _, kind, state in self.columns_]
+        widths = self._widths()
         return np.repeat(np.arange(len(widths)), widths)
 
     def __sklearn_tags__(self):
@@ -148,6 +153,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         tags.input_tags.categorical = True
         return tags
 
+    def _widths(self):
+        """Return how many columns of the matrix each column becomes."""
+        return [1 if kind == "number" else len(state[0]) + 1 for _, kind, state in self.columns_]
+
     def _frame(self, X, *, reset):
         if not hasattr(X, "columns"):
             X = check_array(X, dtype=None, ensure_all_finite="allow-nan")
@@ -155,8 +164,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         validate_data(self, X, reset=reset, skip_check_array=True)
         # Refitted in every fold, it mostly gets what a door has converted; to_pandas refuses empty
         frame = X if isinstance(X, pd.DataFrame) and X.size else to_pandas(X)
-        for name in frame.columns:
-            if frame[name].dtype.kind == "f" and np.isinf(frame[name].to_numpy(float)).any():
+        floats = {j for j, dtype in enumerate(frame.dtypes) if dtype.kind == "f"}
+        plain = [j for j in _plain_columns(frame) if j in floats]
+        others = floats - set(plain)
+        if np.isinf(_block(frame, plain)).any():
+            others.update(plain)
+        for j in sorted(others):
+            if np.isinf(frame.iloc[:, j].to_numpy(float, na_value=np.nan)).any():
+                name = frame.columns[j]
                 raise InputError(f"column {name!r} has infinite values; set them to missing.")
         return frame
 
@@ -191,3 +206,39 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 def _standardise(values, state):
     median, scale = state
     return (np.where(np.isfinite(values), values, median) - median) / scale
+
+
+def _plain_columns(frame):
+    """Return the positions of the columns that numpy holds as numbers, read all at once."""
+    return [
+        j
+        for j, dtype in enumerate(frame.dtypes)
+        if isinstance(dtype, np.dtype) and dtype.kind in "iuf"
+    ]
+
+
+def _block(frame, columns):
+    """Return some columns as one matrix of floats."""
+    whole = len(columns) == frame.shape[1]
+    return (frame if whole else frame.iloc[:, columns]).to_numpy(dtype=float)
+
+
+def _learn_numbers(frame, columns):
+    """Yield name, kind, and median and scale of columns of plain numbers."""
+    values = _block(frame, columns)
+    names = [str(frame.columns[j]) for j in columns]
+    if not values.size:
+        yield from ((name, "number", (0.0, 1.0)) for name in names)
+        return
+    known = np.isfinite(values)
+    low = np.where(known, values, np.inf).min(axis=0)
+    high = np.where(known, values, -np.inf).max(axis=0)
+    median = np.median(values, axis=0)
+    for j in np.flatnonzero(~known.all(axis=0) & known.any(axis=0)):
+        median[j] = np.median(values[known[:, j], j])
+    scale = np.std(np.where(known, values, median), axis=0)
+    for name, middle, spread, lowest, highest in zip(names, median, scale, low, high, strict=True):
+        if not lowest < highest:  # empty, or constant: the spread would be a rounding error
+            yield name, "number", (float(lowest) if np.isfinite(lowest) else 0.0, 1.0)
+        else:
+            yield name, "number", (float(middle), float(spread) or 1.0)

@@ -13,6 +13,7 @@ CODE, IDENTIFIER = "looks_like_code", "identifier"
 ROW_NUMBER, UNIQUE_TEXT = "row_number", "unique_text"
 PROBABILITY, FUTURE_COUNT, SORTED = "probability_like", "future_count", "sorted_by_row"
 
+_SOME_ROWS = 5_000  # of which it is seen at first whether a column is anywhere near sorted
 MOST_CODES = 200  # different whole numbers; more are amounts or identifiers. Chosen by judgement
 _DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|\s*\d{1,2}:\d{2}.*")
 
@@ -83,8 +84,11 @@ def _numeric_identifier(column, present):
     n_distinct = len(column.unique[0])
     if n_distinct < 0.99 * n:
         return
-    rho = np.corrcoef(rankdata(values), present)[0, 1]
     unique_integers = n_distinct >= NEARLY_ALL * n and column.is_integer
+    some = slice(None, None, max(1, n // _SOME_ROWS))
+    if not unique_integers and abs(np.corrcoef(rankdata(values[some]), present[some])[0, 1]) < 0.9:
+        return  # nowhere near sorted
+    rho = np.corrcoef(rankdata(values), present)[0, 1]
     steady = unique_integers and np.ptp(np.diff(values)) == 0
     if unique_integers and (abs(rho) > 0.999 or steady):
         status = FOUND if steady or has_code_name(column.name) else SUSPECTED

@@ -79,7 +79,7 @@ def find_jump(values, y):
     if table is None:
         return None
     jumps = [table.jump(event) for event in (1, 0)]
-    found = [jump for jump in jumps if jump is not None and jump.score >= JUMP]
+    found = [jump for jump in jumps if jump is not None]
     return max(found, key=lambda jump: jump.score, default=None)
 
 
@@ -131,21 +131,27 @@ class _Bins:
         misses a stretch in the middle of a steep risk.
         """
         yield np.full(len(self.n), kept.sum() / self.n.sum())
-        yield self._risk(event, np.ones(len(self.n), dtype=bool))
+        yield self.whole if event else 1 - self.whole
 
     def _jump(self, event, kept, start):
-        """Return the stretch that stands out most from a risk, scored by the rows outside it."""
+        """Return the stretch that stands out most from a risk, scored by the rows outside it.
+
+        What costs no fit is asked first: most columns hold no such stretch.
+        """
         stretch = self._best(kept, start)
         if stretch is None:
             return None
-        risk = self._beside(event, kept, stretch)
         counted = stretch & self.counts
-        score = _score(kept, self.n, risk)[counted].sum()
         share = kept[counted].sum() / max(self.n[counted].sum(), 1)
-        expected = float(np.average(risk[counted], weights=self.n[counted])) if counted.any() else 1
-        if share < 1 - EXCEPTIONS or expected > 1 - STEP:
+        if share < 1 - EXCEPTIONS or self.values[counted].sum() < FEWEST_VALUES:
             return None
-        if self.values[counted].sum() < FEWEST_VALUES:
+        nearest = self._nearest(kept, stretch)
+        if kept[counted].sum() * np.log((1 - SLIP) / np.clip(nearest, SLIP, 1 - SLIP)) < JUMP:
+            return None  # rows that break the rule can only lower the score
+        risk = np.maximum(self._outside(event, stretch), nearest)
+        score = _score(kept, self.n, risk)[counted].sum()
+        expected = float(np.average(risk[counted], weights=self.n[counted])) if counted.any() else 1
+        if expected > 1 - STEP or score < JUMP:
             return None
         if self._step_gain(stretch) < STEP_GAIN:
             return None
@@ -172,6 +178,11 @@ class _Bins:
         return expit(self.smooth @ coef)
 
     @cached_property
+    def whole(self):
+        """The smooth risk of the event, fitted on all rows."""
+        return self._risk(1, np.ones(len(self.n), dtype=bool))
+
+    @cached_property
     def smooth(self):
         """The spline, and an indicator of each value that many rows share."""
         levels = np.flatnonzero(~self.counts)
@@ -187,9 +198,14 @@ class _Bins:
         risk = np.clip(risk, 1e-9, 1 - 1e-9)
         return float(self.events @ np.log(risk) + (self.n - self.events) @ np.log1p(-risk))
 
-    def _beside(self, event, kept, stretch):
-        """Return the chance of the outcome that the rows outside the stretch let expect inside."""
-        risk = self._risk(event, ~stretch) if (~stretch).sum() >= 5 else np.full(len(self.n), 1.0)
+    def _outside(self, event, stretch):
+        """Return the smooth risk by the rows outside the stretch, carried into it."""
+        if (~stretch).sum() < 5:
+            return np.full(len(self.n), 1.0)
+        return self._risk(event, ~stretch)
+
+    def _nearest(self, kept, stretch):
+        """Return the chance of the outcome among the rows just beside the stretch."""
         inside = np.flatnonzero(stretch)
         wanted = max(_OUTSIDE * self.n.sum(), 25)
         nearest = []
@@ -198,7 +214,7 @@ class _Bins:
             reach = bins[: int(np.searchsorted(np.cumsum(self.n[bins]), wanted)) + 1]
             if self.n[reach].sum() >= 10:
                 nearest.append(kept[reach].sum() / self.n[reach].sum())
-        return np.maximum(risk, max(nearest, default=1.0))
+        return max(nearest, default=1.0)
 
 
 def _score(kept, n, risk):

@@ -39,6 +39,7 @@ FEWEST_ROWS = 11  # rows in such a level
 _MOST_LEVELS = 100  # different values up to which every one is looked at
 _MOST_PAIRS = 200  # of columns whose difference is looked at, those that go together most
 _ALIKE = 0.5  # rank correlation from which two columns may be two times or two ages
+_ROWS_RANKED = 20_000  # about as many rows are ranked to see which columns go together
 _GAIN_OF_PAIR = 0.03  # AUC that the difference must have beyond the better of the two
 _MOST_NAMED = 20  # columns with a later name that are tried one by one; each costs a refit
 _MOST_ROUNDS = 3  # of looking again without what was found; leaks mask each other
@@ -423,6 +424,7 @@ def _pairs_alike(numbers):
     if len(names) < 2:
         return []
     values = pd.DataFrame(numbers)
+    values = values.iloc[:: max(1, len(values) // _ROWS_RANKED)]
     rank = values.rank().to_numpy()
     rank = np.nan_to_num(rank - np.nanmean(rank, axis=0))
     size = np.sqrt((rank**2).sum(axis=0))
