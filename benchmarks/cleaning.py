@@ -73,6 +73,30 @@ def table(n, seed=0):
     return frame
 
 
+def with_text(frame, seed=1):
+    """Return the table with ten of its numbers exchanged for columns of text."""
+    rng, n = np.random.default_rng(seed), len(frame)
+    words = {
+        "smoking_status": ["never", "ex-smoker", "current smoker", "unknown", "Never"],
+        "diagnosis": [f"I{k}.{j}" for k in range(10, 60) for j in range(9)],
+        "ward": ["ICU", "medical", "surgical", "Surgical", "emergency"],
+        "drug": ["aspirin", "Aspirin", "metformin", "warfarin", "none", "n/a"],
+        "culture": ["negative", "positive", "not done", "neg", "pos"],
+        "urine_protein": ["negative", "trace", "1+", "2+", "3+"],
+        "ethnicity": ["asian", "black", "white", "other", "not stated"],
+        "insurance": ["public", "private", "none", "Private"],
+    }
+    text = {name: rng.choice(levels, n) for name, levels in words.items()}
+    text["troponin"] = np.where(
+        rng.random(n) < 0.3, "<0.01", rng.lognormal(-3, 1, n).round(3).astype(str)
+    )
+    text["discharge_date"] = (
+        pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, n), unit="D")
+    ).strftime("%d/%m/%Y")
+    numbers = [c for c in frame if frame[c].dtype.kind == "f"][: len(text)]
+    return frame.drop(columns=numbers).assign(**text)
+
+
 def memory(key):
     """Return VmRSS (now) or VmHWM (the most so far) of this process in MiB."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
@@ -115,18 +139,40 @@ def one(task, path):
     print(json.dumps({**answer, "frame": float(size)}))
 
 
+def fixed(n=400):
+    """Print the seconds of processor time of a fit of few rows, and of one served row."""
+    from healthml.cleaning import ClinicalCleaner
+
+    frame, seconds = table(n), {"fit": [], "row": []}
+    for _ in range(6):
+        start = time.process_time()
+        cleaner = ClinicalCleaner(by="site").fit(frame)
+        seconds["fit"].append(time.process_time() - start)
+        for k in range(10):
+            start = time.process_time()
+            cleaner.transform(frame.iloc[[k]])
+            seconds["row"].append(time.process_time() - start)
+    print(f"| fit of {n} x {frame.shape[1]} | {1000 * np.median(seconds['fit']):.0f} ms |")
+    print(f"| one served row | {1000 * np.median(seconds['row']):.1f} ms |")
+
+
 def main():
     """Write the table, run each task in a process of its own, print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--text", action="store_true")
+    parser.add_argument("--fixed", action="store_true")
     parser.add_argument("--task", nargs=2, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.task:
         return one(*options.task)
+    if options.fixed:
+        return fixed()
     tasks = ["healthml"] + ["skrub"] * (importlib.util.find_spec("skrub") is not None)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
-        table(options.rows).to_csv(path, index=False)
+        frame = table(options.rows)
+        (with_text(frame) if options.text else frame).to_csv(path, index=False)
         print(
             "| task | seconds | / read_csv | transform / read_csv | memory above the table | "
             "/ frame |\n|---|---|---|---|---|---|"
