@@ -5,6 +5,7 @@ value, identifier or row label.
 """
 
 __all__ = [
+    "AdditivityError",
     "ConvergenceWarning",
     "CostOfCleaningWarning",
     "DataQualityWarning",
@@ -36,6 +37,10 @@ class SchemaError(InputError):
 
 class OutcomeError(InputError):
     """The outcome is missing, has one class, or needs its event named."""
+
+
+class AdditivityError(InputError):
+    """An explanation does not add up to the prediction, so it is not shown."""
 
 
 class HealthMLWarning(UserWarning):

@@ -102,7 +102,12 @@ FLOORS = {
         ("_defects", "_outcome"),
         ("_simulate",),
     ),
-    "explanation": (("_importance",),),
+    "explanation": (
+        ("_displays", "_importance", "_reading"),
+        ("_shapley",),
+        ("_explain",),
+        ("_report", "_stability"),
+    ),
     "fairness": (("_bands", "_scores"), ("_groups",)),
 }
 MOST_ENTRIES = {"_core": 18}  # what all rooms share stands here once; 15 elsewhere
