@@ -77,4 +77,6 @@ def call(door, **moved):
         given["cost_ratio"] = 2.0
         needed = []
     given |= {name: OTHERS[name] for name in needed if name in OTHERS}
+    if "background_groups" in inspect.signature(door).parameters:
+        given |= {"background": X, "background_groups": PATIENT}
     return door(**(given | moved))

@@ -77,6 +77,8 @@ PLACES = {"MultiplyImputedClassifier", "MultiplyImputedRegressor", "ResampledCla
 NO_RESULT = {"CleaningRecord": "a record", "LabValue": "a value"}
 # Risks are moved to another prevalence, of which no outcome is known
 WITHOUT_OUTCOMES = {"estimate_prevalence", "prevalence_correction"}
+# A model that is fitted already is asked about rows whose outcome it does not need
+FITTED_MODELS = {"explain"}
 UNDONE = {  # a rule that a room does not keep yet: (room, name) -> rules
     ("cleaning", "parse_lab_value"): {"keyword"},
 }
@@ -164,6 +166,9 @@ def test_data_come_first_and_in_one_order(room, name):
     if not is_called(thing) or inspect.isclass(thing):
         return
     names = list(inspect.signature(thing).parameters)
+    if name in FITTED_MODELS:
+        assert names[:2] == ["estimator", "X"]
+        return
     if name in WITHOUT_OUTCOMES:
         assert names[0] == "y_proba"
         return

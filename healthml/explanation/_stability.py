@@ -39,7 +39,8 @@ class StabilityResult(Result):
         words = (
             f"In {mean['same_top']:.0%} of {self.rows['n_refits'].iloc[0]} refits the same "
             f"{self.k} columns lead; {mean['overlap']:.0%} of the leading columns are found again, "
-            f"and their sign differs in {mean['sign_flips']:.0%} (means over {len(self.rows)} rows)."
+            f"and their sign differs in {mean['sign_flips']:.0%} (means over {len(self.rows)} "
+            "rows)."
         )
         by_player = self.table.groupby("feature", sort=False)[["top_share", "sign_share"]].mean()
         return f"{words}\n{table_text(by_player.reset_index())}"

@@ -35,7 +35,7 @@ def waterfall(result, row, ax=None, *, most=10, **kwargs):
 
 
 def _rest(rest):
-    nothing = {name: np.nan for name in ("lower", "upper")}
+    nothing = dict.fromkeys(("lower", "upper"), np.nan)
     label = f"{len(rest)} other columns"
     return SimpleNamespace(
         label=label, estimate=float(rest["estimate"].sum()), status="measured", **nothing

@@ -13,12 +13,12 @@ SCALE_WORDS = {
 
 
 def signed(number, digits=2):
-    """Return a number with its sign, a minus that prints as one.
+    r"""Return a number with its sign, a minus that prints as one.
 
     Examples
     --------
-    >>> signed(0.126), signed(-0.126), signed(0.001)
-    ('+0.13', '−0.13', '0.00')
+    >>> signed(0.126), signed(-0.126) == "\N{MINUS SIGN}0.13", signed(0.001)
+    ('+0.13', True, '0.00')
     """
     text = f"{number:.{digits}f}"
     if float(text) == 0:

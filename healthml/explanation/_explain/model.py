@@ -79,12 +79,12 @@ def read_model(estimator, pool):
     except (AttributeError, KeyError, IndexError, TypeError, ValueError):
         forms = {}  # another version of a library: nothing is known of its inside
     forms = {scale: form for scale, form in forms.items() if scale in SCALES}
-    agreed = {}
-    if forms:
-        own = predict(table)
-        for scale, form in forms.items():
-            if _agrees(form_values(form, table), own, scale, form.tolerance):
-                agreed[scale] = form
+    own = predict(table) if forms else None
+    agreed = {
+        scale: form
+        for scale, form in forms.items()
+        if _agrees(form_values(form, table), own, scale, form.tolerance)
+    }
     return Model(estimator, kind, predict, agreed)
 
 

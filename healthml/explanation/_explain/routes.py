@@ -7,9 +7,10 @@ import numpy as np
 from scipy.special import expit
 
 from healthml._core._parallel import run_parallel
+from healthml.exceptions import AdditivityError
 from healthml.explanation._explain.background import batches
 from healthml.explanation._explain.model import link
-from healthml.explanation._reading import Linear, as_matrix, pipeline_parts
+from healthml.explanation._reading import Linear, pipeline_parts
 from healthml.explanation._shapley import (
     EncodedGame,
     FormGame,
@@ -35,6 +36,8 @@ _ROWS_OF_TASK, _ROWS_OF_TREES = 10, 500
 # Default tolerance of a sampled value's standard error, as a share of the standard deviation of the
 # model's values in the background. By judgement: half of it takes four times as long.
 _TOLERANCE = 0.01
+_ROWS_ASKED_AGAIN = 100  # rows that are predicted twice; by judgement, seldom noise shows in more
+_SINGLE = 1e-6  # relative; what single precision leaves of a sum
 _MOST_ROUNDS = 64  # orders for each background row at most, times two; then the error is stated
 
 
@@ -192,6 +195,7 @@ def _form_plan(model, pool, scale, read, route, why):
     game = FormGame(form, matrices, found, bend, codes, shares)
     predictions = model.values(pool.handed(pool.frame), scale)
     width = max(form.tolerance, 1e-9)
+    _check_repeats(game, predictions, width)
     return Plan(route, why, pool, predictions, width, game=game, encoded=together, owner=owner)
 
 
@@ -214,7 +218,23 @@ def _table_plan(model, pool, scale, random, route, why):
     else:
         codes = player_codes(cell_codes(pool.frame), pool.player, pool.n_players)
         game = TableGame(pool, partial(model.values, scale=scale), codes)
+    _check_repeats(game, predictions, 1e-9)
     return Plan(route, why, pool, predictions, 1e-9, game=game, encoded=encoded, owner=owner)
+
+
+def _check_repeats(game, predictions, tolerance):
+    """Refuse a model that gives rows other values when it is asked again, among other rows."""
+    rows = np.arange(0, len(predictions), max(1, len(predictions) // _ROWS_ASKED_AGAIN))[::-1]
+    again = game(np.repeat(rows[:, None], game.codes.shape[1], axis=1))
+    gap = np.abs(again - predictions[rows])
+    # single precision of the model's own library is no other answer
+    wide = np.maximum(1.0, np.abs(predictions[rows])) * max(tolerance, _SINGLE)
+    if not (gap <= wide).all():
+        raise AdditivityError(
+            f"the model's value of a row moves by up to {np.nanmax(gap):.2g} when it is asked "
+            "again among other rows; a prediction that depends on other rows, or on chance, cannot "
+            "be explained."
+        )
 
 
 def _through(steps, table):
@@ -284,17 +304,28 @@ def _game_rows(plan, background, seed, tolerance, rows):
     positions = n + first
     if tolerance is None:
         tolerance = _TOLERANCE * (np.std(bottom) or np.std(plan.predictions))
-    parts = [
-        _game_row(
-            plan, row, background.own[row], positions, first, inverse, bottom, seed, tolerance
-        )
-        for row in rows
-    ]
+    every = _Every(plan, positions, first, inverse, bottom, seed, tolerance)
+    parts = [_game_row(every, row, background.own[row]) for row in rows]
     join = [np.array([part[k] for part in parts]) for k in range(4)]
     return *join, float(len(bottom) - 1)
 
 
-def _game_row(plan, row, own, positions, first, inverse, bottom, seed, tolerance):
+@dataclass(frozen=True)
+class _Every:
+    """What the rows of a task share; background rows that are the same are asked about once."""
+
+    plan: Plan
+    positions: np.ndarray
+    first: np.ndarray
+    inverse: np.ndarray
+    bottom: np.ndarray
+    seed: int
+    tolerance: float
+
+
+def _game_row(every, row, own):
+    """Return value, sampling error, background error and base of one row."""
+    plan, first, inverse, bottom = every.plan, every.first, every.inverse, every.bottom
     count = np.bincount(inverse, minlength=len(first)).astype(float)
     total = np.bincount(inverse, bottom, minlength=len(first))
     if own >= 0:
@@ -303,14 +334,15 @@ def _game_row(plan, row, own, positions, first, inverse, bottom, seed, tolerance
     weight = count / count.sum()
     ends = plan.predictions[row], bottom[first]
     if plan.route == ALL:
-        values = count_out(plan.game, row, positions, ends)
+        values = count_out(plan.game, row, every.positions, ends)
         variance = np.zeros_like(values)
     else:
-        random = np.random.default_rng([seed, row])
-        found = sample(plan.game, row, positions, weight, ends, random, tolerance, _MOST_ROUNDS)
+        random = np.random.default_rng([every.seed, row])
+        found = sample(
+            plan.game, row, every.positions, weight, ends, random, every.tolerance, _MOST_ROUNDS
+        )
         values, variance = found.values, found.variance
     mean = weight @ values
     chance = (weight[:, None] ** 2 * variance).sum(axis=0)
     spread = (weight[:, None] * ((values - mean) ** 2 - variance)).sum(axis=0) / (count.sum() - 1)
-    error = np.sqrt(np.maximum(spread, 0.0))
-    return mean, np.sqrt(chance), error, total.sum() / count.sum()
+    return mean, np.sqrt(chance), np.sqrt(np.maximum(spread, 0.0)), total.sum() / count.sum()

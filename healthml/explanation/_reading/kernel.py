@@ -213,7 +213,7 @@ def _deepest(left, right, roots):
 
 @numba.njit(cache=True, nogil=True)
 def _number_sets(masks, slot, seen, codes):
-    """Number the distinct sets: codes holds the number of each row, seen the sets.
+    """Give each distinct set a number: codes holds that of each row, seen the sets.
 
     `slot` is a hash table with open addressing, twice as long as there are rows; -1 is empty.
     """

@@ -47,8 +47,8 @@ GERMAN = {
     "risk": "Vorhergesagtes Risiko: {risk}.",
     "risk_interval": "Vorhergesagtes Risiko: {risk} ({level}-Intervall über {n} neu angepasste "
     "Modelle: {lower} bis {upper}).",
-    "risk_alone": "Wie weit eine andere Stichprobe von Patienten dieses Risiko verschöbe, ist nicht "
-    "bekannt: das Modell wurde nicht neu angepasst.",
+    "risk_alone": "Wie weit eine andere Stichprobe von Patienten dieses Risiko verschöbe, ist "
+    "nicht bekannt: das Modell wurde nicht neu angepasst.",
     "prediction": "Vorhersage: {risk}.",
     "prediction_interval": "Vorhersage: {risk} ({level}-Intervall über {n} neu angepasste Modelle: "
     "{lower} bis {upper}).",
@@ -101,7 +101,7 @@ def templates(language):
         return language
     if language not in LANGUAGES:
         raise InputError(
-            f"language is {language!r}; pass one of {', '.join(map(repr, LANGUAGES))}, or a dict of "
-            "sentences with the keys of the English ones."
+            f"language is {language!r}; pass one of {', '.join(map(repr, LANGUAGES))}, or a dict "
+            "of sentences with the keys of the English ones."
         )
     return LANGUAGES[language]

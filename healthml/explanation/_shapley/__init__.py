@@ -1,4 +1,4 @@
-"""Interventional Shapley values in the user's columns: exact where a model allows it, or sampled."""
+"""Interventional Shapley values in the user's columns: exact where possible, else sampled."""
 
 from healthml.explanation._shapley.exact import BatchValues, form_shapley
 from healthml.explanation._shapley.games import (

@@ -126,7 +126,9 @@ def owners(pool, encode, random):
     codes = cell_codes(encoded)
     tried = _rows_to_try(codes, random)
     n, swaps = len(tried), _swaps(pool.n_players)
-    other = random.permutation(tried)
+    # in a circle, so that a column with two values changes somewhere, however few rows there are
+    tried = random.permutation(tried)
+    other = np.roll(tried, 1)
     index = np.concatenate(
         [
             np.where(swap, other[:, None], tried[:, None])
