@@ -1,6 +1,6 @@
 """A classifier fitted on resampled rows whose risks keep the real prevalence."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import expit
@@ -253,6 +253,9 @@ class ResampledClassifier(MetaClassifier):
         even = isinstance(self.n_members, Integral) and not self.n_members % 2
         if not even or self.n_members < 2:
             raise InputError(f"n_members is {self.n_members!r}; pass an even number of 2 or more.")
+        share = self.prevalence
+        if share is not None and not (isinstance(share, Real) and 0 < share < 1):
+            raise InputError(f"prevalence is {share!r}; pass a share between 0 and 1, or None.")
         if isinstance(self.sampler, str):
             _check_choice("sampler", self.sampler, (CLASS_WEIGHT,))
         elif self.sampler is not None and not hasattr(self.sampler, "fit_resample"):

@@ -16,7 +16,12 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    TunedThresholdClassifierCV,
+    cross_validate,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
@@ -25,6 +30,7 @@ from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics import calibration_slope, oe_ratio
 from healthml.resampling import ResampledClassifier
 from healthml.resampling._correction import measured
+from healthml.validation import validate
 
 SAMPLERS = [None, "class_weight", RandomOverSampler(), RandomUnderSampler(), SMOTE()]
 
@@ -148,6 +154,48 @@ def test_metadata_follows_the_rows_with_routing(rare):
         assert own is None
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_a_bootstrap_puts_no_copy_of_a_patient_on_both_sides(rare, given):
+    X, y, groups = rare
+    X = X.assign(age=np.arange(len(X), dtype=float))
+    model = ResampledClassifier(
+        Recorder(), RandomUnderSampler(), ensemble="bagged", n_members=2, random_state=0
+    )
+    patients = groups if given else None
+    result = validate(model, X, y, groups=patients, method="oob", n_resamples=3, random_state=0)
+    assert np.isfinite(result.get("calibration_slope")["estimate"])
+    assert len(Recorder.calls) == 8  # all rows and 3 draws, two halves each
+    units = groups if given else np.arange(len(y))
+    for (first, *_), (second, *_) in zip(Recorder.calls[::2], Recorder.calls[1::2], strict=True):
+        assert not set(units[first.astype(int)]) & set(units[second.astype(int)])
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("search", [GridSearchCV, TunedThresholdClassifierCV, None])
+def test_searches_and_folds_hand_the_patients_on_with_routing(rare, search, routing):
+    X, y, groups = rare
+    X = X.assign(age=np.arange(len(X), dtype=float))
+    model = ResampledClassifier(
+        Recorder(), RandomUnderSampler(), ensemble="bagged", n_members=2, random_state=0
+    )
+    options = {"cv": GroupKFold(2), "scoring": "roc_auc"}
+    with sklearn.config_context(enable_metadata_routing=routing):
+        if search is None:
+            given = {"params": {"groups": groups}} if routing else {"groups": groups}
+            cross_validate(model, X, y, **options, **given)
+        elif search is GridSearchCV:
+            GridSearchCV(model, {"n_members": [2]}, **options).fit(X, y, groups=groups)
+        else:
+            splits = list(GroupKFold(2).split(X, y, groups))
+            tuned = TunedThresholdClassifierCV(model, cv=splits, scoring="f1")
+            tuned.fit(X, y, **({"groups": groups} if routing else {}))
+    pairs = list(zip(Recorder.calls[::2], Recorder.calls[1::2], strict=True))
+    assert len(pairs) == 2 + (search is not None)
+    sides = [[set(groups[half[0].astype(int)]) for half in pair] for pair in pairs]
+    if routing:
+        assert not any(first & second for first, second in sides)
+
+
 def test_made_rows_have_no_metadata(rare):
     X, y, _ = rare
     model = ResampledClassifier(LogisticRegression(), SMOTE(), random_state=0)
@@ -256,7 +304,15 @@ def test_more_than_two_classes_are_refused_in_a_sentence(rare):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ensemble", "many"), ("correction", "sigmoid"), ("sampler", "smote"), ("n_members", 3)],
+    [
+        ("ensemble", "many"),
+        ("correction", "sigmoid"),
+        ("sampler", "smote"),
+        ("n_members", 3),
+        ("prevalence", 2),
+        ("prevalence", "8%"),
+        ("cv", 1),
+    ],
 )
 def test_parameters_are_checked(rare, name, value):
     X, y, _ = rare
@@ -371,3 +427,40 @@ def test_an_outcome_that_nothing_tells_gives_everybody_the_prevalence(ensemble):
     (flat,) = measured(y, risk, measures=["calibration_slope"])
     assert np.isnan(flat["estimate"])
     assert "same for every row" in flat["method"]
+
+
+@pytest.mark.parametrize("estimator", [LogisticRegression(), DecisionTreeClassifier()])
+def test_one_patient_with_the_event_is_refused(rare, estimator):
+    X, y, _ = rare
+    with pytest.raises(InputError, match="Only 1 patient has"):
+        ResampledClassifier(estimator).fit(X, (np.arange(len(y)) == 7).astype(int))
+
+
+def test_a_sampler_that_fails_is_named_with_its_rows(rare):
+    X, y, _ = rare
+    few = np.cumsum(y) * y <= 4
+    model = ResampledClassifier(LogisticRegression(), SMOTE(), cv=2, random_state=0)
+    with pytest.raises(InputError, match=r"SMOTE failed on \d+ training rows, 4 of them"):
+        model.fit(X[few], y[few])
+
+
+@pytest.mark.parametrize("n_events", [10, 20, 50])
+@pytest.mark.parametrize(
+    ("estimator", "sampler"),
+    [
+        (LogisticRegression(), None),
+        (LogisticRegression(), "class_weight"),
+        (LogisticRegression(), RandomUnderSampler()),
+        (DecisionTreeClassifier(), RandomUnderSampler()),
+        (HistGradientBoostingClassifier(max_iter=5), None),
+    ],
+)
+def test_few_events_give_nothing_absurd(n_events, estimator, sampler):
+    rng = np.random.default_rng(n_events)
+    X = rng.normal(size=(1000, 3))
+    score = X[:, 0] + rng.normal(size=1000)
+    y = (score >= np.sort(score)[-n_events]).astype(int)
+    model = ResampledClassifier(estimator, sampler, n_members=6, random_state=0).fit(X, y)
+    risk = model.predict_proba(rng.normal(size=(1000, 3)))[:, 1]
+    assert 0.5 < risk.mean() / y.mean() < 2
+    assert 0 < risk.min() < risk.max() < 0.995

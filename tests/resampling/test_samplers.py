@@ -123,6 +123,59 @@ def test_a_lone_row_of_a_site_is_repeated():
         MixedSMOTE(site_column="ward").fit_resample(X, y)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.full(60, np.nan),
+        np.where(np.arange(60) % 7, np.arange(60.0), np.inf),
+        pd.Categorical(list("lmh") * 20, categories=list("lmhz"), ordered=True),
+        pd.array([True, None, False] * 20, dtype="boolean"),
+        pd.array([3, None, 120] * 20, dtype="Int8"),
+        pd.array(["x", None, "y"] * 20, dtype="string"),
+        np.array([1, "x", None, 2.5] * 15, dtype=object),
+        np.tile([1.7e308, -1.7e308, 0.0], 20),
+        2**60 + np.arange(60),
+        np.arange(60, dtype="uint8") + 190,
+        np.round(np.arange(60) / 7, 1).astype("float32"),
+        pd.date_range("2020", periods=60, tz="Europe/Berlin"),
+        pd.period_range("2020", periods=60, freq="D"),
+        pd.interval_range(0, 60),
+    ],
+    ids=lambda column: str(getattr(column, "dtype", "")),
+)
+def test_odd_columns_keep_type_levels_and_bounds(column):
+    X = pd.DataFrame({"odd": column, "plain": np.arange(60.0)}, index=[f"p{k}" for k in range(60)])
+    y = (np.arange(60) % 5 == 0).astype(int)
+    sampler = MixedSMOTE(random_state=0)
+    new_X, _ = sampler.fit_resample(X, y)
+    assert (new_X.dtypes == X.dtypes).all()
+    assert list(new_X.index[:60]) == list(X.index)
+    old, made = X["odd"].dropna(), new_X["odd"][sampler.synthetic_].dropna()
+    if len(made) and pd.api.types.is_numeric_dtype(column) and X["odd"].dtype != "boolean":
+        assert old.min() <= made.min()
+        assert made.max() <= old.max()
+    else:
+        assert set(made) <= set(old)
+
+
+@pytest.mark.parametrize("n_events", [1, 2])
+def test_a_minority_of_one_patient_is_repeated(n_events):
+    X = pd.DataFrame({"x": np.arange(30.0), "ward": pd.Categorical(list("ab") * 15)})
+    y = (np.arange(30) < n_events).astype(int)
+    sampler = MixedSMOTE(random_state=0)
+    new_X, _ = sampler.fit_resample(X, y, groups=np.maximum(np.arange(30), 1))
+    assert sampler.synthetic_.sum() == 30 - 2 * n_events
+    assert set(new_X["x"][sampler.synthetic_]) <= set(X["x"][:n_events])
+
+
+def test_parameters_and_columns_are_checked():
+    X, y = pd.DataFrame(np.zeros((20, 2)), columns=["a", "a"]), np.tile([0, 0, 0, 1], 5)
+    with pytest.raises(InputError, match="several columns named 'a'"):
+        MixedSMOTE().fit_resample(X, y)
+    with pytest.raises(ValueError, match="k_neighbors"):
+        MixedSMOTE(k_neighbors=0).fit_resample(X.to_numpy(), y)
+
+
 def test_polars_in_polars_out():
     X, y, *_ = mixed()
     frame = pl.from_pandas(X.reset_index(drop=True))

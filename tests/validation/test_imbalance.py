@@ -93,8 +93,10 @@ def scores(**gaps):
     """Return a table of scaled Brier scores from {strategy: (difference, half width)}."""
     rows = [
         {"strategy": name, "measure": "scaled_brier", "estimate": 0.1 + gap}
-        | {"difference": gap, "difference_lower": gap - half, "difference_upper": gap + half}
-        | {"lower_adjusted": gap - 1.5 * half}
+        | {"difference": gap, "difference_lower": gap - half}
+        | {"difference_upper": gap + half}
+        | {"lower_adjusted": gap - 1.5 * half, "upper_adjusted": gap + 1.5 * half}
+        | {"n_events": 90}
         for name, (gap, half) in gaps.items()
     ]
     return pd.DataFrame(rows)
@@ -131,7 +133,23 @@ def test_worse_net_benefit_is_a_veto():
     harm = {"strategy": "over, recalibrated", "measure": "net_benefit@0.1"}
     harm = pd.DataFrame([{**harm, "difference_upper": -0.001}])
     table = pd.concat([table, harm], ignore_index=True)
-    assert advise(table, lambda *names: Gap(0), 0.95)[0] == REFERENCE
+    advised, words = advise(table, lambda *names: Gap(0), 0.95)
+    assert advised == REFERENCE
+    assert "no strategy had a better scaled Brier score without a worse net benefit" in words
+
+
+@pytest.mark.parametrize(
+    ("half", "words"), [(0.002, ""), (0.04, "90 events a gain of up to 0.061")]
+)
+def test_the_advice_says_which_gain_is_not_ruled_out(half, words):
+    table = scores(
+        **{"none, as it is": (-0.001, 0.002), REFERENCE: (0.0, 0.0)},
+        **{"bagged, recalibrated": (0.001, half)},
+    )
+    advised, text = advise(table, lambda *names: Gap(0), 0.95)
+    assert advised == "none, as it is"
+    assert words in text
+    assert ("cannot be ruled out" in text) == bool(words)
 
 
 def test_own_strategies_and_splits(table):

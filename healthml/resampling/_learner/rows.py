@@ -34,11 +34,18 @@ def resampled_rows(sampler, X, y, params, groups):
     Raises
     ------
     InputError
-        If rows were made that have no metadata.
+        If the sampler cannot work on these rows, or made some that have no metadata.
     """
     extra = {} if groups is None or not _takes_groups(type(sampler)) else {"groups": groups}
     plain = X if backend_of(X) is None or isinstance(X, pd.DataFrame) else to_pandas(X)
-    new_X, new_y, *_ = sampler.fit_resample(plain, y, **extra)
+    try:
+        new_X, new_y, *_ = sampler.fit_resample(plain, y, **extra)
+    except ValueError as error:
+        counts = dict(zip(*np.unique(y, return_counts=True), strict=True))
+        raise InputError(
+            f"{type(sampler).__name__} failed on {len(y)} training rows, {min(counts.values())} of "
+            f"them in the smaller class: {error}"
+        ) from error
     index = getattr(sampler, "sample_indices_", None)
     if index is not None and len(index) == _num_samples(new_y):
         params = {name: _safe_indexing(value, index) for name, value in params.items()}

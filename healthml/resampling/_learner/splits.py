@@ -46,6 +46,7 @@ def half_samples(event, groups, n_members, seed):
     .. [1] Shah RD, Samworth RJ. Variable selection with error control: another look at stability
        selection. J R Stat Soc B. 2013;75:55-80.
     """
+    scarce_folds(2, event, groups)  # refuses what no way of leaving patients out can mend
     units = np.arange(len(event)) if groups is None else groups
     strata = (np.bincount(units, event) > 0).astype(int)
     rng, pairs = check_random_state(seed), []

@@ -1,10 +1,13 @@
 """SMOTE whose made rows are possible rows."""
 
+from numbers import Integral
+
 import numpy as np
 import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
 
 from healthml._core._tables import backend_of, to_pandas
 from healthml.exceptions import InputError
@@ -64,6 +67,12 @@ class MixedSMOTE(KeepsTable, BaseOverSampler):
     """
 
     __metadata_request__fit_resample = {"groups": True, "site": True}
+    _parameter_constraints = {
+        **BaseOverSampler._parameter_constraints,
+        "k_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "site_column": [str, None],
+        "random_state": ["random_state"],
+    }
     _sparse = False
 
     def __init__(

@@ -82,26 +82,37 @@ def advise(table, paired, confidence_level):
     `paired(name, other, measure)` is the difference of two strategies.
     """
     rows = table[table["measure"] == "scaled_brier"].set_index("strategy")
-    better = [name for name in rows.index if rows.at[name, "lower_adjusted"] > 0]
-    better = [name for name in _simplest_first(better) if _net_benefit_allows(table, name)]
+    ahead = [name for name in rows.index if rows.at[name, "lower_adjusted"] > 0]
+    better = [name for name in _simplest_first(ahead) if _net_benefit_allows(table, name)]
     if better:
         best = max(better, key=lambda name: rows.at[name, "estimate"])
         tail = (1 - confidence_level) / 2
         for name in better:
             if name == best or paired(best, name, "scaled_brier").ends(tail)[0] <= 0:
                 return name, _better_words(name, rows.loc[name])
-    plain = "none" + RAW
+    veto = " without a worse net benefit" if ahead else ""
+    plain, gap = "none" + RAW, _gap(rows.loc["none" + RAW])
     if rows.at[plain, "difference_lower"] > -_HARDLY:
         return plain, (
-            "Change nothing: no strategy was better than the classifier as it is, which is hardly "
-            "worse than recalibrated (scaled Brier score "
-            f"{_gap(rows.loc[plain])} in difference)."
+            f"Change nothing: no strategy was better{veto} than the classifier as it is, which is "
+            f"hardly worse than recalibrated (scaled Brier score {gap} in difference)"
+            f"{_not_ruled_out(rows)}."
         )
     return REFERENCE, (
-        "Recalibrate and do not resample: no strategy had a better scaled Brier score than the "
-        f"classifier as it is, recalibrated, and as it is it had {_gap(rows.loc[plain])} in "
-        "difference."
+        f"Recalibrate and do not resample: no strategy had a better scaled Brier score{veto} than "
+        f"the classifier as it is, recalibrated, and as it is it had {gap} in difference"
+        f"{_not_ruled_out(rows)}."
     )
+
+
+def _not_ruled_out(rows):
+    """Say which gain the patients are too few to rule out, where it is more than hardly any."""
+    most = rows["upper_adjusted"].drop(REFERENCE, errors="ignore").max()
+    if not most > _HARDLY:
+        return ""
+    name = rows["upper_adjusted"].idxmax()
+    n_events = int(rows.at[name, "n_events"])
+    return f"; with {n_events} events a gain of up to {most:.3f} by '{name}' cannot be ruled out"
 
 
 def _simplest_first(names):
