@@ -12,6 +12,7 @@ from healthml._core._findings import (
     NOTE,
     SERIOUS,
     SEVERITIES,
+    Cutoff,
     Effect,
     Finding,
 )
@@ -301,7 +302,7 @@ class AuditReport(Result):
             findings=findings,
             not_assessed=tuple(NotAssessed(**item) for item in body["not_assessed"]),
             sections=tuple(_read_section(item) for item in body["sections"]),
-            about=body["about"],
+            about=_read_about(body["about"]),
             columns=body["columns"],
             checks=pd.DataFrame(body["checks"], columns=["question", "codes", "found"]),
             declared=body["declared"],
@@ -444,6 +445,11 @@ def findings_table(findings):
 def sort_findings(findings):
     """Order findings by severity, then by code."""
     return tuple(sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), f.code)))
+
+
+def _read_about(about):
+    rules = about.get("severity_rules", {})
+    return {**about, "severity_rules": {name: Cutoff(**rule) for name, rule in rules.items()}}
 
 
 def _read_finding(item):
