@@ -170,7 +170,7 @@ def test_a_minority_of_one_patient_is_repeated(n_events):
 
 def test_parameters_and_columns_are_checked():
     X, y = pd.DataFrame(np.zeros((20, 2)), columns=["a", "a"]), np.tile([0, 0, 0, 1], 5)
-    with pytest.raises(InputError, match="several columns named 'a'"):
+    with pytest.raises(InputError, match="more than one column called 'a'"):
         MixedSMOTE().fit_resample(X, y)
     with pytest.raises(ValueError, match="k_neighbors"):
         MixedSMOTE(k_neighbors=0).fit_resample(X.to_numpy(), y)

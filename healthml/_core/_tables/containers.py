@@ -67,10 +67,7 @@ def write_table(frame, original, touched):
 
 def backend_of(X):
     """Return the narwhals implementation of a frame, or None for an array."""
-    columns = getattr(X, "columns", None)
-    if isinstance(columns, pd.Index) and not columns.is_unique:
-        name = columns[columns.duplicated()][0]
-        raise InputError(f"X has several columns named {name!r}; give each a name of its own.")
+    check_column_names(X, all_text=False)
     native = nw.from_native(X, pass_through=True)
     if isinstance(native, nw.LazyFrame):
         raise InputError("X is a lazy table; collect it first.")
