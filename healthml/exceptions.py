@@ -18,8 +18,10 @@ __all__ = [
     "OverfittingWarning",
     "PatientLeakageWarning",
     "ReadError",
+    "ResampledRowsWarning",
     "SchemaError",
     "SingleImputationWarning",
+    "UnseenGroupWarning",
 ]
 
 
@@ -53,6 +55,14 @@ class DegenerateResampleWarning(HealthMLWarning):
 
 class PatientLeakageWarning(HealthMLWarning):
     """Rows of one patient may stand on both sides of a split; pass `groups`."""
+
+
+class ResampledRowsWarning(HealthMLWarning):
+    """Rows look resampled, so that rates and risks are those of no population; pass them all."""
+
+
+class UnseenGroupWarning(HealthMLWarning):
+    """A group was not seen at fit; its rows are treated as those of everybody together."""
 
 
 class DataQualityWarning(HealthMLWarning):

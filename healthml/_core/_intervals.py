@@ -43,13 +43,24 @@ def wilson(n_events, n, confidence_level=0.95):
     (0.0524, 0.3604)
     """
     x, n, alpha = _counts(n_events, n, confidence_level)
-    z2 = norm.isf(alpha / 2) ** 2
+    return _ends(*wilson_at(x, n, norm.isf(alpha / 2)), n > 0)
+
+
+def wilson_at(n_events, n, z):
+    """Return the ends of Wilson's interval at normal quantiles, one for all or one for each.
+
+    Examples
+    --------
+    >>> lower, upper = wilson_at(np.array([3.0, 3.0]), 20, np.array([1.959963984540054, 1.0]))
+    >>> lower.round(4).tolist(), upper.round(4).tolist()
+    ([0.0524, 0.0869], [0.3604, 0.2464])
+    """
+    x, z2 = n_events, np.square(z)
     with np.errstate(divide="ignore", invalid="ignore"):
         centre = (x + z2 / 2) / (n + z2)
         half = np.sqrt(z2) * np.sqrt(x * (n - x) / n + z2 / 4) / (n + z2)
     lower = np.where(x == 0, 0.0, np.maximum(centre - half, 0.0))
-    upper = np.where(x == n, 1.0, np.minimum(centre + half, 1.0))
-    return _ends(lower, upper, n > 0)
+    return lower, np.where(x == n, 1.0, np.minimum(centre + half, 1.0))
 
 
 def clopper_pearson(n_events, n, confidence_level=0.95):

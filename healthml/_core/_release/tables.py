@@ -42,7 +42,7 @@ EVENTS = ("n_events", "n_train_events")
 GROUPS = ("group", "site", "place", "level", "period", "window", "stratum", "subgroup", "curve")
 GROUPS += ("columns",)
 """Columns whose values name the groups of a whole; the others tell several wholes apart."""
-_WHOLES = ("feature", "column", "model", "estimand", "comparison", "attribute", "kind")
+_WHOLES = ("feature", "control", "column", "model", "estimand", "comparison", "attribute", "kind")
 _TOTALS = ("pooled", "a new site", "all", "overall", "everyone", "prediction", "total")
 _HISTOGRAM = {"low", "high", "n_events", "n_others"}
 _SHARES = {"outcome", "low", "high", "n_samples", "share"}

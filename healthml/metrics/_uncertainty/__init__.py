@@ -6,13 +6,16 @@ from healthml.metrics._uncertainty.closed_form import (
     Interval,
     Means,
     auroc,
+    auroc_spread,
     contrast_of_counts,
+    contrast_of_counts_at,
     contrast_of_rates,
     direct_interval,
     of_share,
     recalibration,
+    recovered,
 )
-from healthml.metrics._uncertainty.delong import delong_covariance, placements
+from healthml.metrics._uncertainty.delong import Placements, delong_covariance, placements
 from healthml.metrics._uncertainty.resampled import (
     BOUNDED,
     COSTS,
@@ -42,9 +45,12 @@ __all__ = [
     "SMOOTH",
     "Interval",
     "Means",
+    "Placements",
     "auroc",
+    "auroc_spread",
     "bounded_interval",
     "contrast_of_counts",
+    "contrast_of_counts_at",
     "contrast_of_rates",
     "count_statistic",
     "delong_covariance",
@@ -53,6 +59,7 @@ __all__ = [
     "of_share",
     "placements",
     "recalibration",
+    "recovered",
     "resample",
     "under_perfect_calibration",
 ]

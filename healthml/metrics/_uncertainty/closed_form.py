@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm, t
 
-from healthml._core._intervals import wilson
+from healthml._core._intervals import wilson, wilson_at, z_value
 from healthml._core._recalibration import fit_intercept, fit_slope
 from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics._measures import classification as cl
@@ -111,22 +112,62 @@ def of_share(sample, spec, parts, options, level):
 def auroc(sample, level, method=None):
     """DeLong's interval, Obuchowski's for clustered patients; on the logit scale near 0 and 1."""
     part = placements(sample.event, sample.proba, sample.row_weight)
-    rows, frequency = (sample.weight, sample.groups), sample.frequency
-    covariance = delong_covariance(sample.event, [part], *rows, frequency=frequency)
+    spread = auroc_spread(
+        sample.event, part, sample.weight, sample.groups, frequency=sample.frequency, method=method
+    )
+    if spread.reason:
+        return Interval(part.area, reason=spread.reason)
+    ends = wald(part.area, spread.error, level, spread.scale, (0, 1), spread.freedom)
+    return Interval(part.area, *ends, spread.method)
+
+
+class AurocSpread(NamedTuple):
+    """Standard error of an area and the scale of its interval; made by `auroc_spread`."""
+
+    error: float
+    scale: str
+    freedom: float
+    method: str
+    reason: str
+
+
+def auroc_spread(event, part, weight, groups=None, *, frequency=True, method=None):
+    """Return how uncertain an area is, from the placements of its rows.
+
+    Parameters
+    ----------
+    event : ndarray of shape (n_samples,)
+        Outcome as 0/1.
+    part : Placements
+        Of the same rows.
+    weight : ndarray of shape (n_samples,)
+        Weights; ones without.
+    groups : ndarray of int of shape (n_samples,), optional
+        Patient of each row.
+    frequency : bool, default=True
+        Whether a weight counts as that many rows.
+    method : {"delong", "logit"}, optional
+        "delong" never leaves the scale of the area, "logit" always does.
+
+    Returns
+    -------
+    AurocSpread
+    """
+    covariance = delong_covariance(event, [part], weight, groups, frequency=frequency)
     error = float(np.sqrt(covariance[0, 0]))
-    name = "DeLong" if sample.groups is None else "Obuchowski (patients)"
+    name = "DeLong" if groups is None else "Obuchowski (patients)"
     if not np.isfinite(error):
-        condition = "" if sample.groups is None else ", each in two patients or more"
-        return Interval(part.area, reason=f"needs two events and two non-events{condition}")
+        condition = "" if groups is None else ", each in two patients or more"
+        reason = f"needs two events and two non-events{condition}"
+        return AurocSpread(np.nan, "identity", np.inf, name, reason)
     if error == 0:
-        return Interval(part.area, reason=f"{name}'s variance is 0, so no interval")
+        return AurocSpread(0.0, "identity", np.inf, name, f"{name}'s variance is 0, so no interval")
     if method is None and min(part.area, 1 - part.area) < _NEAR * error:
-        freedom = delong_freedom(sample.event, part, *rows, frequency=frequency)
-        ends = wald(part.area, error, level, "logit", (0, 1), freedom)
-        return Interval(part.area, *ends, f"{name}, logit scale, Student's t")
-    scale = "logit" if method == "logit" else "identity"
-    ends = wald(part.area, error, level, scale, (0, 1))
-    return Interval(part.area, *ends, name if scale == "identity" else f"{name}, {scale} scale")
+        freedom = delong_freedom(event, part, weight, groups, frequency=frequency)
+        return AurocSpread(error, "logit", freedom, f"{name}, logit scale, Student's t", "")
+    if method == "logit":
+        return AurocSpread(error, "logit", np.inf, f"{name}, logit scale", "")
+    return AurocSpread(error, "identity", np.inf, name, "")
 
 
 def net_benefit(sample, options, level):
@@ -312,13 +353,18 @@ def contrast_of_counts(gains, losses, n, price, level):
     .. [1] Zou GY, Donner A. Construction of confidence limits about effect measures: a general
        approach. Stat Med. 2008;27:1693-1702.
     """
+    return contrast_of_counts_at(gains, losses, n, price, z_value(level))
+
+
+def contrast_of_counts_at(gains, losses, n, price, z):
+    """Return `contrast_of_counts` at normal quantiles, one for all or one for each."""
     first, second = np.asarray(gains) / n, np.asarray(losses) / n
     with np.errstate(divide="ignore", invalid="ignore"):
         odds = first * second / ((1 - first) * (1 - second))
     correlation = -np.sqrt(np.where(np.isfinite(odds), np.minimum(odds, 1.0), 0.0))
     return recovered(
-        (first, *_within(gains, n, level)),
-        tuple(price * end for end in (second, *_within(losses, n, level))),
+        (first, *wilson_at(np.minimum(gains, n), n, z)),
+        tuple(price * end for end in (second, *wilson_at(np.minimum(losses, n), n, z))),
         correlation,
     )
 

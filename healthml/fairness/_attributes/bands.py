@@ -15,6 +15,8 @@ from healthml._core._tables import parse_numbers
 # over, as in the age bands of most registries). By convention, not by simulation.
 _AGE_CUTS = (0, 18, 40, 65, 80, np.inf)
 
+MISSING = "missing"
+
 _AGE_WORD = re.compile(r"(patient|anchor|admission)?ages?(yrs?|years|inyears)?")
 
 # Distinct numbers up to which each is a group of its own: numbers of hospitals, wards and classes
@@ -31,7 +33,21 @@ _QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 
 
 def band_labels(column):
-    """Return the group of each row as text; missing is "missing".
+    """Return the group of each row as text; missing is "missing"; see `band_codes`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from healthml.fairness._attributes import band_labels
+    >>> band_labels(pd.Series([1.0, 2.0, None])).tolist()
+    ['1', '2', 'missing']
+    """
+    names, codes = band_codes(column)
+    return names[codes]
+
+
+def band_codes(column):
+    """Return the names of the groups, sorted, and the group of each row as its place among them.
 
     Text is a group as it stands, text of digits too, and so are numbers of 20 values or fewer.
     Ages are cut at 18, 40, 65 and 80, other numbers at their quartiles.
@@ -43,14 +59,8 @@ def band_labels(column):
 
     Returns
     -------
-    ndarray of str, shape (n_samples,)
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.fairness._bands import band_labels
-    >>> band_labels(pd.Series([1.0, 2.0, None])).tolist()
-    ['1', '2', 'missing']
+    names : ndarray of str, shape (n_groups,)
+    codes : ndarray of int, shape (n_samples,)
     """
     is_age = any(_AGE_WORD.fullmatch(word) for word in name_words(column.name))
     if is_age and column.nunique() > _MOST_AGES:
@@ -61,9 +71,20 @@ def band_labels(column):
         values = parse_numbers(column)[0].to_numpy()
         cuts = np.unique(np.nanquantile(values, _QUARTERS))
         return _cut(values, cuts, [f"quarter {k + 1}" for k in range(len(cuts) - 1)])
-    codes, levels = pd.factorize(column.astype(object))
-    names = np.array([*map(_level_name, levels), "missing"])
-    return names[codes]
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+    codes, levels = pd.factorize(column)
+    return _in_order([*map(_level_name, levels), MISSING], codes)
+
+
+def _in_order(names, codes):
+    """Return the names that occur, sorted and each once, and codes to them; -1 is the last."""
+    names = np.array(names, dtype=object).astype(str)
+    counts = np.bincount(codes + 1, minlength=len(names))
+    occurs = np.r_[counts[1 : len(names)], counts[0]] > 0
+    kept = np.unique(names[occurs])
+    place = np.searchsorted(kept, names).astype(np.intp)
+    return kept, place[codes]
 
 
 def _holds_numbers(column):
@@ -78,9 +99,8 @@ def _holds_numbers(column):
 
 
 def _cut(values, cuts, names):
-    labels = np.array([*names, "missing"], dtype=object)
     at = np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, len(names) - 1)
-    return labels[np.where(np.isnan(values), -1, at)].astype(str)
+    return _in_order([*names, MISSING], np.where(np.isnan(values), -1, at))
 
 
 def _age_names():

@@ -1,0 +1,14 @@
+"""Which group each row belongs to: levels, bands, crossings and strata."""
+
+from healthml.fairness._attributes.bands import MISSING, MOST_LEVELS, band_codes, band_labels
+from healthml.fairness._attributes.partition import POOLED, Partition, find_partitions
+
+__all__ = [
+    "MISSING",
+    "MOST_LEVELS",
+    "POOLED",
+    "Partition",
+    "band_codes",
+    "band_labels",
+    "find_partitions",
+]

@@ -1,0 +1,170 @@
+"""AUC of every group from one sort of all rows, and what its spread of risk allows."""
+
+import numpy as np
+
+from healthml._core._numerics import cluster_variance
+from healthml._core._paired import expected_auroc_influence
+from healthml.fairness._estimates.spread import LOGIT, WALD, Estimates
+from healthml.metrics._uncertainty import Placements, auroc_spread
+
+
+def placements_by_segment(y, risk, segment, n_segments, order, weight=None):
+    """Return the AUC of every segment, the placement of every row, and the weights of both kinds.
+
+    Parameters
+    ----------
+    y, risk, segment : ndarray of shape (n_samples,)
+        Outcome, risk, and the segment (group, or group and fold) of each row, -1 for none.
+    n_segments : int
+        How many there are.
+    order : ndarray of int
+        Rows in rising order of the risk, shared by all partitions.
+    weight : ndarray of shape (n_samples,), optional
+        Weights.
+
+    Returns
+    -------
+    area : ndarray of shape (n_segments,)
+        NaN where one kind is missing.
+    placement : ndarray of shape (n_samples,)
+        Share of the other kind that a row outranks (events) or trails (others).
+    totals : ndarray of shape (2, n_segments)
+        Weight of the events and of the others.
+    """
+    order = order[np.argsort(_small(segment)[order], kind="stable")]
+    order = order[np.searchsorted(segment[order], 0) :]
+    if not len(order):
+        return np.full(n_segments, np.nan), np.full(len(y), np.nan), np.zeros((2, n_segments))
+    own, ranked, event = segment[order], risk[order], y[order] == 1
+    w = np.ones(len(order)) if weight is None else weight[order]
+    totals = np.stack([np.bincount(own, w * kind, n_segments) for kind in (event, ~event)])
+    first = np.r_[0, np.flatnonzero((np.diff(ranked) != 0) | (np.diff(own) != 0)) + 1]
+    events, others = (np.add.reduceat(w * kind, first) for kind in (event, ~event))
+    level_segment = own[first]
+    before = np.concatenate([[0.0], np.cumsum(totals.sum(axis=0))])[:-1]  # by segment
+    before_others = np.concatenate([[0.0], np.cumsum(totals[1])])[:-1]
+    before_events = before - before_others
+    below = np.cumsum(others) - others / 2 - before_others[level_segment]
+    above = (
+        totals[0][level_segment] - np.cumsum(events) + events / 2 + before_events[level_segment]
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        area = np.bincount(level_segment, events * below, n_segments) / (totals[0] * totals[1])
+        level = np.repeat(np.arange(len(first)), np.diff(np.r_[first, len(order)]))
+        ranks = np.where(
+            event, (below / totals[1][level_segment])[level], (above / totals[0][level_segment])[level]
+        )
+    placement = np.full(len(y), np.nan)
+    placement[order] = ranks
+    return area, placement, totals
+
+
+def _small(codes):
+    """Return codes in the smallest type, of which numpy sorts the small ones by their digits."""
+    return codes.astype(np.int16) if codes.max(initial=0) < np.iinfo(np.int16).max else codes
+
+
+def auroc_of_groups(rows, codes, n_groups):
+    """Return the AUC of every group as `Estimates` and the influence of every row."""
+    parts = [_one_repeat(rows, r, codes, n_groups) for r in range(len(rows.risk))]
+    value = np.mean([part[0] for part in parts], axis=0)
+    influence = np.mean([part[1] for part in parts], axis=0)
+    if rows.single:
+        return _delong(rows, codes, value, parts[0][2]), influence
+    error = errors_by_group(influence, codes, n_groups, rows.patients)
+    kind = np.where((value > 0) & (value < 1), LOGIT, WALD).astype(object)
+    reason = np.where(np.isfinite(value), "", "needs events and non-events").astype(object)
+    method = np.full(n_groups, "logit-Wald, influence by patient", dtype=object)
+    return Estimates(value, error, kind, reason, limits=(0, 1), method=method), influence
+
+
+def _one_repeat(rows, r, codes, n_groups):
+    """Return the AUC within folds of each group, each row's influence, and its placement."""
+    line = rows.risk[r]
+    seen = np.isfinite(line) & rows.used & (codes >= 0)
+    segment, n_folds = codes, 1
+    if rows.fold is not None:
+        fold = np.unique(np.nan_to_num(rows.fold[r]), return_inverse=True)[1]
+        n_folds = int(fold.max()) + 1
+        segment = codes * n_folds + fold
+    segment = np.where(seen, segment, -1)
+    found = placements_by_segment(
+        rows.y, line, segment, n_groups * n_folds, rows.order[r], rows.weight
+    )
+    area, placement, totals = found
+    pairs = np.where(np.isfinite(area), totals[0] * totals[1], 0.0).reshape(n_groups, n_folds)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = pairs / pairs.sum(axis=1, keepdims=True)
+        value = np.where(
+            pairs.sum(axis=1) > 0,
+            np.nansum(share * np.nan_to_num(area).reshape(pairs.shape), axis=1),
+            np.nan,
+        )
+        own = np.where(rows.y == 1, totals[0][segment], totals[1][segment])
+        moved = (placement - area[segment]) / own * share.ravel()[segment]
+    moved = moved if rows.weight is None else moved * rows.weight
+    return value, np.where(seen, np.nan_to_num(moved), 0.0), placement
+
+
+def _delong(rows, codes, value, placement):
+    """Return DeLong's, or for patients Obuchowski's, spread of every group's AUC."""
+    n_groups = len(value)
+    error, freedom = np.full(n_groups, np.nan), np.full(n_groups, np.inf)
+    kind, reason, method = (np.full(n_groups, "", dtype=object) for _ in range(3))
+    kind[:] = WALD
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(n_groups + 1))
+    for k in range(n_groups):
+        own = order[starts[k] : starts[k + 1]]
+        own = own[rows.used[own]]
+        if not np.isfinite(value[k]):
+            reason[k] = "needs events and non-events"
+            continue
+        weight = np.ones(len(own)) if rows.weight is None else rows.weight[own]
+        patient = None if rows.patient is None else np.unique(rows.patient[own], return_inverse=True)[1]
+        part = Placements(float(value[k]), placement[own])
+        spread = auroc_spread(
+            rows.y[own], part, weight, patient, frequency=rows.weight is None
+        )
+        error[k], freedom[k], reason[k] = spread.error, spread.freedom, spread.reason
+        kind[k] = LOGIT if spread.scale == "logit" else WALD
+        method[k] = spread.method
+    error = np.where(error > 0, error, np.nan)
+    options = {"freedom": freedom, "limits": (0, 1), "method": method}
+    return Estimates(value, error, kind, reason, **options)
+
+
+def errors_by_group(influence, codes, n_groups, patient):
+    """Return the standard error of each group's estimate from the influences of its rows."""
+    error = np.full(n_groups, np.nan)
+    for k in range(n_groups):
+        own = codes == k
+        if own.any():
+            error[k] = np.sqrt(cluster_variance(influence[own], patient[own]))
+    return error
+
+
+def expected_auroc_of_groups(rows, codes, n_groups, right):
+    """Return the AUC that each group would have if every (recalibrated) risk were right [1]_.
+
+    References
+    ----------
+    .. [1] van Klaveren D, et al. A new concordance measure for risk prediction models in external
+       validation settings. Stat Med. 2016;35:4136-4152.
+    """
+    value, influence = np.zeros(n_groups), np.zeros(len(rows.y))
+    for r, found in enumerate(right):
+        seen = np.flatnonzero(np.isfinite(rows.risk[r]) & rows.used)
+        for k in range(n_groups):
+            local = np.flatnonzero(codes[seen] == k)
+            part = None if rows.fold is None else rows.fold[r, seen[local]]
+            weight = None if rows.weight is None else rows.weight[seen[local]]
+            area, moved, _ = expected_auroc_influence(found.risk[local], part, weight)
+            value[k] += area / len(right)
+            influence[seen[local]] += moved / len(right)
+    if not right:
+        value[:] = np.nan
+    error = errors_by_group(influence, codes, n_groups, rows.patients)
+    reason = np.where(np.isfinite(value), "", "the risks cannot be recalibrated").astype(object)
+    kind = np.full(n_groups, WALD, dtype=object)
+    return Estimates(value, np.where(error > 0, error, np.nan), kind, reason, limits=(0, 1))

@@ -1,0 +1,279 @@
+"""From measured groups to the tables of the result."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._intervals import simultaneous_level, z_value
+from healthml._core._release import MIN_COUNT
+from healthml.fairness._contrasts import (
+    REST,
+    SHRUNKEN,
+    gap_blocks,
+    holm,
+    homogeneity,
+    named_rows,
+    range_of,
+    shrink,
+    sidak,
+)
+from healthml.fairness._estimates import WITHOUT_GAPS, measure_groups
+from healthml.fairness._sums import RATIOS, GroupSums, ratio_of, sums_of_rows
+
+TABLE = ["feature", "control", "group", "measure", "estimate", "lower", "upper"]
+TABLE += ["n_samples", "n_events", "n_patients", "method", "reason"]
+GAPS = ["feature", "control", "group", "measure", "versus", "scale", "estimate", "lower", "upper"]
+GAPS += ["lower_simultaneous", "upper_simultaneous", "p_value", "p_holm", "detectable"]
+GAPS += ["n_samples", "n_events", "n_patients", "reason"]
+CLAIMS = ["feature", "control", "group", "measure", "estimate", "lower", "upper", "p_value"]
+CLAIMS += ["p_holm", "claim", "n_samples", "n_events", "n_patients", "reason"]
+TESTS = ["feature", "control", "measure", "statistic", "df", "p_value", "p_holm", "max_min"]
+TESTS += ["max_min_lower", "max_min_upper", "expected", "expected_p95", "largest", "smallest"]
+TESTS += ["test", "reason"]
+SHRUNK = ["feature", "control", "group", "measure", "estimate", "lower", "upper", "weight", "tau"]
+SHRUNK += ["tau_lower", "tau_upper", "n_samples", "n_events", "n_patients", "model"]
+METRICS = ["feature", "control", "metric", "method", "aggregate", "estimate", "lower", "upper"]
+METRICS += ["expected", "reason"]
+
+
+@dataclass
+class Judged:
+    """A partition with its sums and all its measures.
+
+    Parameters
+    ----------
+    feature, control : str
+        What divides the rows, and the stratum.
+    sums : GroupSums
+        Of its groups.
+    measured : dict of str to Measured
+        By measure.
+    reference : int or None
+        Place of the reference group.
+    codes : ndarray of int or None
+        Group of each row; None where only sums are known.
+    """
+
+    feature: str
+    control: str
+    sums: GroupSums
+    measured: dict = field(default_factory=dict)
+    reference: int | None = None
+    codes: np.ndarray | None = None
+
+    @property
+    def key(self):
+        """Feature and stratum, as they begin every line."""
+        return {"feature": self.feature, "control": self.control}
+
+    def counts(self, k):
+        """Return rows, events and patients of a group, as they end a line."""
+        sums = self.sums
+        return {
+            "n_samples": int(sums.n_samples[k]),
+            "n_events": int(sums.n_events[k]),
+            "n_patients": int(sums.n_patients[k]),
+        }
+
+
+def judge(partition, rows, measures, right, reference, bootstrap):
+    """Return a partition with its sums and measures."""
+    inside = partition.codes >= 0
+    columns = rows.columns([name for name, function in measures.items() if function is None])
+    y, codes, weight, patient = rows.y, partition.codes, rows.weight, rows.patient
+    if not inside.all():
+        columns = {name: values[inside] for name, values in columns.items()}
+        y, codes = y[inside], codes[inside]
+        weight, patient = (None if part is None else part[inside] for part in (weight, patient))
+    sums = sums_of_rows(partition.names, codes, y, columns, weight=weight, patient=patient)
+    judged = Judged(partition.feature, partition.control, sums, {}, reference, partition.codes)
+    for k, (name, function) in enumerate(measures.items()):
+        options = {"function": function, "right": right, **bootstrap}
+        options["seed"] = bootstrap["seed"] + k
+        judged.measured[name] = measure_groups(name, rows, partition.codes, sums, **options)
+    return judged
+
+
+def table_of(judged, level):
+    """Return the table of all measures by group."""
+    parts = []
+    for part in judged:
+        groups = part.sums.names.astype(object)
+        counts = _all_counts(part)
+        for number, (name, measured) in enumerate(part.measured.items()):
+            own = measured.own
+            lower, upper = own.ends(z_value(level))
+            method = own.kind if own.method is None else own.method
+            columns = {"group": groups, "measure": name, "estimate": own.value}
+            columns |= {"lower": lower, "upper": upper, **counts}
+            columns["method"] = np.where(np.isfinite(lower), method, "")
+            columns |= {"reason": own.reason, "place": np.arange(len(groups)), "number": number}
+            parts.append(pd.DataFrame(part.key | columns))
+        parts[-len(part.measured) :] = [_group_by_group(parts[-len(part.measured) :])]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return table.reindex(columns=TABLE)
+
+
+def _group_by_group(parts):
+    """Return tables of one measure each as one, the measures of a group beside each other."""
+    return pd.concat(parts).sort_values(["place", "number"], kind="stable")
+
+
+def gaps_of(judged, level):
+    """Return the table of gaps, with ends and p-values that hold for all groups and attributes."""
+    tables, families = [], {}
+    for part in judged:
+        counts = {name: np.array(values) for name, values in _all_counts(part).items()}
+        for measured in part.measured.values():
+            for block in gap_blocks(measured, part.reference):
+                at = block.places
+                versus = block.versus if block.versus == REST else part.sums.names[part.reference]
+                table = pd.DataFrame(block.columns(z_value(level)))
+                table = table.assign(
+                    **part.key,
+                    group=part.sums.names[at].astype(object),
+                    measure=block.name,
+                    versus=str(versus),
+                    **{name: values[at] for name, values in counts.items()},
+                )
+                tables.append(table)
+                families.setdefault((block.name, block.versus), []).append((table, block))
+    for members in families.values():
+        _hold_together(members, level)
+    columns = [table.reindex(columns=GAPS) for table in tables]
+    return pd.concat(columns, ignore_index=True) if columns else pd.DataFrame(columns=GAPS)
+
+
+def _all_counts(part):
+    names = ("n_samples", "n_events", "n_patients")
+    return {name: getattr(part.sums, name) for name in names}
+
+
+def _hold_together(members, level):
+    """Write simultaneous ends and Holm's p-values of one measure's gaps.
+
+    Of two groups each gap to the other is the same gap, and counts once.
+    """
+    alone = [len(t) == 2 and block.versus == REST for t, block in members]
+    p_values = [
+        table["p_value"].to_numpy()[: 1 if twice else None]
+        for (table, _), twice in zip(members, alone, strict=True)
+    ]
+    adjusted = holm(np.concatenate(p_values))
+    z = sidak(level, np.isfinite(np.concatenate(p_values)).sum())
+    start = 0
+    for (table, block), own in zip(members, p_values, strict=True):
+        found = adjusted[start : start + len(own)]
+        table["p_holm"] = np.resize(found, len(table))
+        _, table["lower_simultaneous"], table["upper_simultaneous"] = block.ends(z)
+        start += len(own)
+
+
+def claims_of(judged, claims, level, min_events):
+    """Return what may be claimed of groups, with ends and p-values for all of them together."""
+    lines, groups = [], []
+    for part in judged:
+        for k in range(len(part.sums.names)):
+            own = np.flatnonzero((part.codes == k) & claims.rows.used)
+            groups.append((part, k, own, why_not(claims, own, min_events)))
+    n_claims = 2 * sum(not reason for *_, reason in groups)
+    strict = simultaneous_level(level, n_claims)
+    for part, k, own, reason in groups:
+        base = part.key | {"group": str(part.sums.names[k])}
+        counts = dict(zip(("n_samples", "n_events", "n_patients"), claims.counts(own), strict=True))
+        found = {}
+        if not reason:
+            found = {"oe_ratio": claims.wrong_risks(own, strict)}
+            found["auroc"] = claims.ranked_worse(own, strict)
+        for measure, numbers in found.items():
+            if numbers is not None:
+                names = ("estimate", "lower", "upper", "p_value")
+                line = dict(zip(names, numbers, strict=True))
+                lines.append(base | {"measure": measure} | line | counts | {"reason": ""})
+        if reason:
+            lines.append(base | {"measure": "all"} | counts | {"reason": reason})
+    table = pd.DataFrame(lines, columns=CLAIMS)
+    numbers = ["estimate", "lower", "upper", "p_value"]
+    table[numbers] = table[numbers].astype(float)
+    table["p_holm"] = holm(table["p_value"].to_numpy())
+    table["claim"] = [_claim(*line) for line in zip(*_claim_columns(table, level), strict=True)]
+    return table
+
+
+def _claim_columns(table, level):
+    return table["measure"], table["estimate"], table["p_holm"] <= 1 - level
+
+
+def _claim(measure, estimate, holds):
+    if not holds:
+        return ""
+    if measure == "auroc":
+        return "ranked worse than its spread of risk allows"
+    return "risks too low" if estimate > 1 else "risks too high"
+
+
+def why_not(claims, own, min_events):
+    """Return why nothing is claimed of a group; a patient of both kinds of rows counts twice."""
+    if claims.counts(own)[2] < MIN_COUNT:
+        return f"fewer than {MIN_COUNT} patients: nothing is claimed"
+    if min(claims.patients_of_each_kind(own)) < min_events:
+        return f"fewer than {min_events} patients with or without the event: not assessable"
+    return ""
+
+
+def tests_of(judged, level, *, simple):
+    """Return one test of homogeneity for each measure of each partition."""
+    lines = []
+    for part in judged:
+        if len(part.sums.names) < 2:
+            continue
+        scarce = np.minimum(part.sums.n_events, part.sums.n_samples - part.sums.n_events)
+        for name, measured in part.measured.items():
+            if name in WITHOUT_GAPS and name != "event_rate":
+                continue
+            line = homogeneity(measured, part.sums, scarce, simple=simple)
+            found = range_of(measured, part.sums, level, simple=simple)
+            if found is not None:
+                for end in ("largest", "smallest"):
+                    found[end] = str(part.sums.names[found[end]])
+                line |= found
+            lines.append(part.key | {"measure": name} | line)
+    table = pd.DataFrame(lines, columns=TESTS)
+    table["p_holm"] = holm(table["p_value"].to_numpy(float))
+    return table
+
+
+def shrunken_of(judged, level):
+    """Return empirical-Bayes estimates of the partitions with five groups or more."""
+    lines = []
+    for part in judged:
+        for name in [name for name in SHRUNKEN if name in part.measured]:
+            found = shrink(part.measured[name], part.sums, level)
+            if found is None:
+                continue
+            names = ("tau", "tau_lower", "tau_upper")
+            tau = dict(zip(names, found.tau, strict=True)) | {"model": found.model}
+            for k, group in enumerate(part.sums.names):
+                numbers = {"estimate": found.value[k], "lower": found.lower[k]}
+                numbers |= {"upper": found.upper[k], "weight": found.weight[k]}
+                place = {"group": str(group), "measure": name}
+                lines.append(part.key | place | numbers | tau | part.counts(k))
+    return pd.DataFrame(lines, columns=SHRUNK)
+
+
+def metrics_of(judged, level, *, simple):
+    """Return the named fairness metrics of every partition."""
+    lines = []
+    for part in judged:
+        overall = overall_of(part)
+        found = named_rows(part.measured, overall, part.sums, level, simple=simple)
+        lines += [part.key | line for line in found]
+    return pd.DataFrame(lines, columns=METRICS)
+
+
+def overall_of(part):
+    """Return the ratios of everybody in a partition."""
+    total = part.sums.sums.sum(axis=0)
+    names = [name for name in part.measured if name in RATIOS]
+    return {name: float(ratio_of(name).value(total)) for name in names}

@@ -1,0 +1,69 @@
+"""Sentences beside the numbers: what was pooled, what cannot be compared, what cannot all hold."""
+
+import numpy as np
+
+_COMPATIBLE = "sensitivity", "specificity", "ppv"
+
+
+def notes_of(judged, partitions, tests, level):
+    """Return what a reader of the tables has to know."""
+    notes = [*_one_group(judged), *_pooled(partitions), *_undefined(judged)]
+    return (*notes, *_impossible(judged, tests, level))
+
+
+def _one_group(judged):
+    return [
+        f"{part.feature} has one group only{_inside(part)}: there is nobody to compare it with. "
+        "Pass a feature with two groups or more."
+        for part in judged
+        if len(part.sums.names) == 1
+    ]
+
+
+def _inside(part):
+    return f" within {part.control}" if part.control else ""
+
+
+def _pooled(partitions):
+    found = {part.feature: len(part.pooled) for part in partitions if part.pooled}
+    return [
+        f"{n} crossed groups of {feature} are small and were joined (see pool_below)."
+        for feature, n in found.items()
+    ]
+
+
+def _undefined(judged):
+    found = []
+    for part in judged:
+        without = [
+            np.count_nonzero(counts == 0)
+            for counts in (part.sums.n_events, part.sums.n_samples - part.sums.n_events)
+        ]
+        if any(without):
+            found.append(
+                f"{part.feature}{_inside(part)}: {without[0]} groups have no event and "
+                f"{without[1]} nothing but events, so that some measures do not exist there; "
+                "named metrics leave such groups out."
+            )
+    return found
+
+
+def _impossible(judged, tests, level):
+    """Say where equal predictive values and equal error rates cannot hold together."""
+    found = []
+    for part in judged:
+        if not set(_COMPATIBLE) <= set(part.measured):
+            continue
+        rows = (tests["feature"] == part.feature) & (tests["control"] == part.control)
+        rates = tests[rows & (tests["measure"] == "event_rate")]
+        errors = [part.measured[name].own.value for name in ("sensitivity", "specificity")]
+        perfect = all(np.nanmin(value, initial=1.0) == 1 for value in errors)
+        if len(rates) and rates["p_value"].iloc[0] < 1 - level and not perfect:
+            found.append(
+                f"{part.feature}{_inside(part)}: event rates differ between the groups and the "
+                "decisions are not perfect, so equal predictive values (ppv) and equal error "
+                "rates (sensitivity and specificity) cannot all hold, whatever the model or the "
+                "thresholds (Chouldechova 2017; Kleinberg 2017). Which of them matters is a "
+                "question of what a false alarm and a miss cost."
+            )
+    return found
