@@ -108,7 +108,13 @@ FLOORS = {
         ("_explain",),
         ("_report", "_stability"),
     ),
-    "fairness": (("_bands", "_scores"), ("_groups",)),
+    "fairness": (
+        ("_attributes", "_sums"),
+        ("_estimates",),
+        ("_contrasts",),
+        ("_performance",),
+        ("_along", "_causes"),
+    ),
 }
 MOST_ENTRIES = {"_core": 18}  # what all rooms share stands here once; 15 elsewhere
 

@@ -181,12 +181,12 @@ CONSTANTS = {
         ("validation._transport.leave_out", "later_time(test_share)"): "hold at least {} of the",
     },
     "HM501": {
-        ("fairness._groups", "MIN_COUNT"): "own. Groups below {} patients are",
-        ("fairness._groups", "group_performance(min_events)"): "with fewer than {} patients with,",
+        ("fairness._performance.assemble", "MIN_COUNT"): "own. Groups below {} patients are",
+        ("fairness", "group_performance(min_events)"): "with fewer than {} patients with,",
     },
     "HM503": {
-        ("fairness._groups", "MIN_COUNT"): "with fewer than {} patients, which",
-        ("fairness._groups", "group_performance(min_events)"): "with fewer than {} patients with,",
+        ("fairness._performance.assemble", "MIN_COUNT"): "with fewer than {} patients, which",
+        ("fairness", "group_performance(min_events)"): "with fewer than {} patients with,",
     },
 }
 

@@ -79,9 +79,7 @@ def gap_blocks(measured, reference):
     if measured.name in WITHOUT_GAPS or measured.rest is None:
         return []
     own, places = measured.own, np.arange(len(measured.own.value))
-    blocks = [
-        GapBlock(measured.name, REST, places, own, measured.rest, measured.rest_correlation)
-    ]
+    blocks = [GapBlock(measured.name, REST, places, own, measured.rest, measured.rest_correlation)]
     if reference is None:
         return blocks
     others = np.flatnonzero(places != reference)

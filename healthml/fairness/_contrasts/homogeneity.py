@@ -46,7 +46,7 @@ def _no_test(reason):
 def _score_test(ratio, sums, simple):
     """Return the score test: what each group has above the line beyond its share."""
     below = sums.sums @ ratio.bottom
-    use = below > 0
+    use = (below > 0) & (sums.n_patients > 1)
     if use.sum() < 2:
         return _no_test("fewer than two groups have an estimate")
     pooled = float(sums.sums[use].sum(axis=0) @ ratio.top / below[use].sum())
@@ -151,7 +151,9 @@ def pairs_range(measured, use, level):
     if not known.any():
         return np.nan, np.nan
     low, high = low[known], high[known]
-    return float(np.max(np.maximum(np.maximum(low, -high), 0))), float(np.max(np.maximum(high, -low)))
+    return float(np.max(np.maximum(np.maximum(low, -high), 0))), float(
+        np.max(np.maximum(high, -low))
+    )
 
 
 def alike_draws(measured, sums, use, *, simple=True):
@@ -165,7 +167,7 @@ def alike_draws(measured, sums, use, *, simple=True):
         return random.binomial(n, min(max(pooled, 0.0), 1.0), size=(len(use), _DRAWS)) / n
     covariance = measured.covariance[np.ix_(use, use)]
     if measured.own.on_log:
-        value = measured.own.value[use]
+        value = np.where(measured.own.value[use] > 0, measured.own.value[use], np.nan)
         covariance = covariance / np.outer(value, value)
     if not np.isfinite(covariance).all():
         return None

@@ -40,7 +40,9 @@ def named_rows(by_name, overall, sums, level, *, simple=True):
     for metric, rates in NAMED.items():
         if not all(name in by_name for name in rates):
             continue
-        parts = [_part(by_name[name], overall[name], sums, level, len(rates), simple) for name in rates]
+        parts = [
+            _part(by_name[name], overall[name], sums, level, len(rates), simple) for name in rates
+        ]
         parts = [part for part in parts if part is not None]
         if not parts:
             continue

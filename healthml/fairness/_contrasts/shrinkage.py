@@ -57,7 +57,6 @@ def shrink(measured, sums, level=0.95):
     .. [2] Morris CN, Tang R. Estimating random effects via adjustment for density maximization.
        Stat Sci. 2011;26:271-287.
     """
-    own = measured.own
     if measured.name == "oe_ratio":
         ratio = ratio_of("oe_ratio")
         observed, expected = sums.sums @ ratio.top, sums.sums @ ratio.bottom
@@ -145,8 +144,7 @@ def gamma_poisson(observed, expected, level=0.95):
     own_shape, own_rate = shape[:, None] + observed, rate[:, None] + expected
     value = weight @ (own_shape / own_rate)
     ends = [
-        _gamma_quantiles(weight, own_shape, own_rate, p)
-        for p in ((1 - level) / 2, (1 + level) / 2)
+        _gamma_quantiles(weight, own_shape, own_rate, p) for p in ((1 - level) / 2, (1 + level) / 2)
     ]
     order = np.argsort(spread)
     quantiles = np.interp(

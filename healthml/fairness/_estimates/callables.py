@@ -32,7 +32,9 @@ def callable_of_groups(function, rows, codes, n_groups, *, n_resamples, seed):
         own = np.flatnonzero((codes == k) & rows.used)
         value[k], reason[k] = _call(function, rows, own)
         if not reason[k]:
-            drawn = [_call(function, rows, at)[0] for at in _resamples(rows, own, n_resamples, random)]
+            drawn = [
+                _call(function, rows, at)[0] for at in _resamples(rows, own, n_resamples, random)
+            ]
             known = np.isfinite(drawn)
             error[k] = np.std(np.array(drawn)[known], ddof=1) if known.sum() > 1 else np.nan
     method = np.full(n_groups, f"Wald, {n_resamples} bootstrap resamples of patients", dtype=object)

@@ -98,10 +98,9 @@ def _summed(name, rows, sums):
         "threshold": None if rows is None or several else rows.threshold,
     }
     own = from_sums(name, sums.sums, np.diag(covariance).copy(), sums.n_patients, **options)
-    others = sums.total_patients - sums.n_patients
     rest = None
     if len(sums.names) > 1:
-        rest = from_sums(name, rest_sums, variance, np.maximum(others, 1), **options)
+        rest = from_sums(name, rest_sums, variance, sums.n_others, **options)
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = shared / np.sqrt(np.diag(covariance) * variance)
     return Measured(name, own, rest, _bounded(correlation), covariance)
@@ -135,7 +134,7 @@ def _shared(by_patient, k, moved, patient, codes):
     """Return the covariance of a group with everybody else, from patients with rows in both."""
     other = moved[k] if isinstance(moved, list) else np.where(codes == 1 - k, moved, 0.0)
     other = np.bincount(patient, np.where(codes == k, 0.0, other), by_patient.shape[0])
-    return float(by_patient[:, [k]].T @ other)
+    return float((by_patient[:, [k]].T @ other)[0])
 
 
 def _bounded(correlation):

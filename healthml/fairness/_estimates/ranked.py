@@ -45,14 +45,14 @@ def placements_by_segment(y, risk, segment, n_segments, order, weight=None):
     before_others = np.concatenate([[0.0], np.cumsum(totals[1])])[:-1]
     before_events = before - before_others
     below = np.cumsum(others) - others / 2 - before_others[level_segment]
-    above = (
-        totals[0][level_segment] - np.cumsum(events) + events / 2 + before_events[level_segment]
-    )
+    above = totals[0][level_segment] - np.cumsum(events) + events / 2 + before_events[level_segment]
     with np.errstate(divide="ignore", invalid="ignore"):
         area = np.bincount(level_segment, events * below, n_segments) / (totals[0] * totals[1])
         level = np.repeat(np.arange(len(first)), np.diff(np.r_[first, len(order)]))
         ranks = np.where(
-            event, (below / totals[1][level_segment])[level], (above / totals[0][level_segment])[level]
+            event,
+            (below / totals[1][level_segment])[level],
+            (above / totals[0][level_segment])[level],
         )
     placement = np.full(len(y), np.nan)
     placement[order] = ranks
@@ -121,11 +121,11 @@ def _delong(rows, codes, value, placement):
             reason[k] = "needs events and non-events"
             continue
         weight = np.ones(len(own)) if rows.weight is None else rows.weight[own]
-        patient = None if rows.patient is None else np.unique(rows.patient[own], return_inverse=True)[1]
-        part = Placements(float(value[k]), placement[own])
-        spread = auroc_spread(
-            rows.y[own], part, weight, patient, frequency=rows.weight is None
+        patient = (
+            None if rows.patient is None else np.unique(rows.patient[own], return_inverse=True)[1]
         )
+        part = Placements(float(value[k]), placement[own])
+        spread = auroc_spread(rows.y[own], part, weight, patient, frequency=rows.weight is None)
         error[k], freedom[k], reason[k] = spread.error, spread.freedom, spread.reason
         kind[k] = LOGIT if spread.scale == "logit" else WALD
         method[k] = spread.method

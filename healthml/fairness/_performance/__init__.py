@@ -1,8 +1,16 @@
-"""group_performance and what it returns."""
+"""group_performance and what it returns, and the checks of what it is given."""
 
+from healthml.fairness._performance.checks import check_rows, check_thresholds
 from healthml.fairness._performance.frame import GroupFrame
 from healthml.fairness._performance.group_performance import group_performance
 from healthml.fairness._performance.release import ReleasedGroups
 from healthml.fairness._performance.result import GroupPerformanceResult
 
-__all__ = ["GroupFrame", "GroupPerformanceResult", "ReleasedGroups", "group_performance"]
+__all__ = [
+    "GroupFrame",
+    "GroupPerformanceResult",
+    "ReleasedGroups",
+    "check_rows",
+    "check_thresholds",
+    "group_performance",
+]

@@ -99,50 +99,58 @@ def table_of(judged, level):
     """Return the table of all measures by group."""
     parts = []
     for part in judged:
-        groups = part.sums.names.astype(object)
-        counts = _all_counts(part)
-        for number, (name, measured) in enumerate(part.measured.items()):
-            own = measured.own
-            lower, upper = own.ends(z_value(level))
-            method = own.kind if own.method is None else own.method
-            columns = {"group": groups, "measure": name, "estimate": own.value}
-            columns |= {"lower": lower, "upper": upper, **counts}
-            columns["method"] = np.where(np.isfinite(lower), method, "")
-            columns |= {"reason": own.reason, "place": np.arange(len(groups)), "number": number}
-            parts.append(pd.DataFrame(part.key | columns))
-        parts[-len(part.measured) :] = [_group_by_group(parts[-len(part.measured) :])]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    return table.reindex(columns=TABLE)
+        names, groups = list(part.measured), part.sums.names.astype(object)
+        found = [_columns_of(measured.own, level) for measured in part.measured.values()]
+        # the measures of a group beside each other
+        columns = {key: np.array([line[key] for line in found]).T.ravel() for key in found[0]}
+        columns |= {"group": np.repeat(groups, len(names)), "measure": names * len(groups)}
+        counts = {key: np.repeat(values, len(names)) for key, values in _all_counts(part).items()}
+        parts.append(part.key | columns | counts)
+    return _one_table(parts, TABLE)
 
 
-def _group_by_group(parts):
-    """Return tables of one measure each as one, the measures of a group beside each other."""
-    return pd.concat(parts).sort_values(["place", "number"], kind="stable")
+def _columns_of(own, level):
+    lower, upper = own.ends(z_value(level))
+    method = np.where(np.isfinite(lower), own.kind if own.method is None else own.method, "")
+    reason = own.reason.astype(object)
+    return {"estimate": own.value, "lower": lower, "upper": upper, "method": method} | {
+        "reason": reason
+    }
 
 
 def gaps_of(judged, level):
     """Return the table of gaps, with ends and p-values that hold for all groups and attributes."""
     tables, families = [], {}
     for part in judged:
-        counts = {name: np.array(values) for name, values in _all_counts(part).items()}
+        counts = _all_counts(part)
+        groups = part.sums.names.astype(object)
         for measured in part.measured.values():
             for block in gap_blocks(measured, part.reference):
-                at = block.places
-                versus = block.versus if block.versus == REST else part.sums.names[part.reference]
-                table = pd.DataFrame(block.columns(z_value(level)))
-                table = table.assign(
-                    **part.key,
-                    group=part.sums.names[at].astype(object),
-                    measure=block.name,
-                    versus=str(versus),
-                    **{name: values[at] for name, values in counts.items()},
-                )
+                at, versus = block.places, block.versus
+                versus = versus if versus == REST else str(groups[part.reference])
+                table = part.key | {"group": groups[at], "measure": block.name, "versus": versus}
+                table |= block.columns(z_value(level))
+                table |= {name: values[at] for name, values in counts.items()}
                 tables.append(table)
                 families.setdefault((block.name, block.versus), []).append((table, block))
     for members in families.values():
         _hold_together(members, level)
-    columns = [table.reindex(columns=GAPS) for table in tables]
-    return pd.concat(columns, ignore_index=True) if columns else pd.DataFrame(columns=GAPS)
+    return _one_table(tables, GAPS)
+
+
+def _one_table(parts, columns):
+    """Return tables, given as dicts of columns or single values, as one."""
+    size = [len(part["group"]) for part in parts]
+    found = {
+        name: np.concatenate(
+            [
+                np.full(n, part[name]) if np.ndim(part[name]) == 0 else part[name]
+                for n, part in zip(size, parts, strict=True)
+            ]
+        )
+        for name in (columns if parts else ())
+    }
+    return pd.DataFrame(found, columns=columns)
 
 
 def _all_counts(part):
@@ -155,9 +163,9 @@ def _hold_together(members, level):
 
     Of two groups each gap to the other is the same gap, and counts once.
     """
-    alone = [len(t) == 2 and block.versus == REST for t, block in members]
+    alone = [len(block.places) == 2 and block.versus == REST for _, block in members]
     p_values = [
-        table["p_value"].to_numpy()[: 1 if twice else None]
+        table["p_value"][: 1 if twice else None]
         for (table, _), twice in zip(members, alone, strict=True)
     ]
     adjusted = holm(np.concatenate(p_values))
@@ -165,7 +173,7 @@ def _hold_together(members, level):
     start = 0
     for (table, block), own in zip(members, p_values, strict=True):
         found = adjusted[start : start + len(own)]
-        table["p_holm"] = np.resize(found, len(table))
+        table["p_holm"] = np.resize(found, len(block.places))
         _, table["lower_simultaneous"], table["upper_simultaneous"] = block.ends(z)
         start += len(own)
 

@@ -103,7 +103,11 @@ def check_measures(measures, threshold, thresholds):
             "or functions of (y_true, y_proba)."
         )
     without = [n for n, f in found.items() if f is None and n in NEED_THRESHOLD]
-    if threshold is None and without and not (without == ["net_benefit"] and thresholds is not None):
+    if (
+        threshold is None
+        and without
+        and not (without == ["net_benefit"] and thresholds is not None)
+    ):
         raise InputError(
             f"{', '.join(without)} need a decision threshold; pass threshold, the risk from which "
             "a patient is flagged."

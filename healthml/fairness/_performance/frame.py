@@ -41,7 +41,7 @@ class GroupFrame:
         return self._reduce((self.by_group - self._overall_rows()).abs(), "max")
 
     def ratio(self, method="between_groups"):
-        """Return min / max, or with "to_overall" the ratio furthest below 1, turned over if above."""
+        """Return min / max, or with "to_overall" the smallest ratio, turned over if above 1."""
         if _checked(method) == "between_groups":
             return self.group_min() / self.group_max()
         against = self.by_group / self._overall_rows()

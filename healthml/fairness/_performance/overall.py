@@ -8,7 +8,16 @@ import pandas as pd
 from healthml._core._intervals import z_value
 from healthml.fairness._estimates import SUMMED, measure_groups
 
-OVERALL = ["control", "measure", "estimate", "lower", "upper", "n_samples", "n_events", "n_patients"]
+OVERALL = [
+    "control",
+    "measure",
+    "estimate",
+    "lower",
+    "upper",
+    "n_samples",
+    "n_events",
+    "n_patients",
+]
 
 
 def overall_table(judged, rows, measures, right, bootstrap, level):
@@ -43,6 +52,7 @@ def _together(sums):
         n_samples=sums.n_samples.sum(keepdims=True),
         n_events=sums.n_events.sum(keepdims=True),
         n_patients=np.array([sums.total_patients]),
+        n_others=np.zeros(1, dtype=np.int64),
     )
 
 

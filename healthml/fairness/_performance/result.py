@@ -84,6 +84,17 @@ class GroupPerformanceResult(Result):
             )
         return found.iloc[0][["estimate", "lower", "upper"]].astype(float)
 
+    def assessable(self):
+        """Return the table of groups that can be judged, and one row without figures of others.
+
+        Those with fewer than 11 patients, or fewer than `min_events` with or without the event.
+        """
+        keys = ["feature", "control", "group"]
+        small = self.claims[self.claims["reason"] != ""]
+        kept = self.table.merge(small[keys], how="left", on=keys, indicator=True)
+        large = self.table[(kept["_merge"] == "left_only").to_numpy()]
+        return pd.concat([large, small.reindex(columns=self.table.columns)], ignore_index=True)
+
     def summary(self):
         """Return the measures by group and the notes as plain text, small counts hidden."""
         columns = [*self.table.columns[:-2], "reason"]

@@ -29,6 +29,8 @@ class GroupSums:
         Whether every row is a patient of its own, without weights: counts are binomial.
     total_patients : int
         Patients in all groups together.
+    n_others : ndarray of int, shape (n_groups,)
+        Patients with rows outside of each group.
     """
 
     names: np.ndarray
@@ -39,6 +41,7 @@ class GroupSums:
     n_patients: np.ndarray
     independent: bool
     total_patients: int
+    n_others: np.ndarray
 
     def rest(self):
         """Return the sums of everybody else, one row for each group."""
@@ -59,8 +62,7 @@ class GroupSums:
     def rest_variance(self, own, rest):
         """Return the variances of everybody else, and their covariances with the group."""
         own, rest = np.nan_to_num(own), np.nan_to_num(rest)
-        others = self.total_patients - self.n_patients
-        factor = _factor(np.maximum(others, 1 if self.gram.ndim == 4 else others))
+        factor = _factor(self.n_others)
         if self.gram.ndim == 3:
             left = self.gram.sum(axis=0) - self.gram
             return np.einsum("kj,kjl,kl->k", rest, left, rest) * factor, np.zeros(len(own))
@@ -110,11 +112,11 @@ def sums_of_rows(names, codes, y, columns, *, weight=None, patient=None):
     n = np.bincount(codes, minlength=rows.n_groups)
     events = np.bincount(codes, y, rows.n_groups).astype(np.int64)
     if patient is None:
-        gram, patients, total = rows.gram(), n, len(codes)
+        gram, patients, others, total = rows.gram(), n, len(codes) - n, len(codes)
     else:
-        gram, patients, total = rows.gram_of_patients(patient)
+        gram, patients, others, total = rows.gram_of_patients(patient)
     independent = weight is None and patient is None
-    return GroupSums(names, rows.sums(), gram, n, events, patients, independent, total)
+    return GroupSums(names, rows.sums(), gram, n, events, patients, independent, total, others)
 
 
 class _Rows:
@@ -155,7 +157,7 @@ class _Rows:
         return found
 
     def gram_of_patients(self, patient):
-        """Return the sums of products of patients' sums, patients by group, and patients."""
+        """Return products of patients' sums, patients inside and outside of groups, and patients."""
         from scipy import sparse
 
         n, size = len(self.codes), self.n_groups * self.n_columns
@@ -172,7 +174,11 @@ class _Rows:
         gram = (table.T @ table).toarray().reshape((self.n_groups, self.n_columns) * 2)
         member = sparse.csr_array((np.ones(n), (patient, self.codes)), (shape[0], self.n_groups))
         patients = np.bincount(member.indices, minlength=self.n_groups)
-        return gram, patients, int((np.diff(member.indptr) > 0).sum())
+        n_of = np.diff(member.indptr)  # groups of each patient
+        total = int((n_of > 0).sum())
+        only = member.indices[np.repeat(n_of, n_of) == 1]
+        others = total - np.bincount(only, minlength=self.n_groups)
+        return gram, patients, others, total
 
     def _by_cell(self, values):
         found = np.bincount(self.joint, values, self.n_groups * _N_CELLS)

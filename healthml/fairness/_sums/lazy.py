@@ -45,7 +45,9 @@ def sums_of_source(source, y, risk, feature, *, threshold=None, missing="missing
     cells.append((1 - flagged) * (1 - event))
     odds = 0.0 if threshold is None else threshold / (1 - threshold)
     columns = [*cells, proba, (event - proba) ** 2, cells[0] - odds * cells[1]]
-    frame = frame.with_columns(*(part.alias(name) for name, part in zip(COLUMNS, columns)))
+    frame = frame.with_columns(
+        *(part.alias(name) for name, part in zip(COLUMNS, columns, strict=True))
+    )
     wanted = [nw.col(name).sum().alias(name) for name in COLUMNS]
     wanted += [
         (nw.col(a) * nw.col(b)).sum().alias(f"{a}*{b}")
@@ -94,4 +96,4 @@ def _of_table(found, missing):
     sums = found[list(COLUMNS)].to_numpy(float)
     n, events = found["__n"].to_numpy(np.int64), (sums[:, 0] + sums[:, 2]).round().astype(np.int64)
     names = found["__group"].to_numpy(str)
-    return GroupSums(names, sums, gram, n, events, n, True, int(n.sum()))
+    return GroupSums(names, sums, gram, n, events, n, True, int(n.sum()), n.sum() - n)

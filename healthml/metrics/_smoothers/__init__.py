@@ -10,7 +10,11 @@ from healthml.metrics._smoothers.local import (
     merged_cells,
     scaled_kernel,
 )
-from healthml.metrics._smoothers.splines import penalised_spline, restricted_cubic
+from healthml.metrics._smoothers.splines import (
+    penalised_spline,
+    restricted_columns,
+    restricted_cubic,
+)
 
 __all__ = [
     "Cells",
@@ -21,6 +25,7 @@ __all__ = [
     "lowess",
     "merged_cells",
     "penalised_spline",
+    "restricted_columns",
     "restricted_cubic",
     "scaled_kernel",
 ]

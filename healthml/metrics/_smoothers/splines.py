@@ -54,14 +54,14 @@ def restricted_cubic(event, proba, weight, n_knots=5):
         )
 
     def basis(at):
-        return np.column_stack([np.ones(len(at)), _restricted_columns(at, knots)])
+        return np.column_stack([np.ones(len(at)), restricted_columns(at, knots)])
 
     fit = fit_terms(basis(logit)[:, 1:], event, weight)
     method = f"logistic model, restricted cubic spline with {n_knots} knots"
     return SplineFit(basis, fit.coef, fit.covariance, method)
 
 
-def _restricted_columns(x, knots):
+def restricted_columns(x, knots):
     """Linear beyond the outer knots (Stone and Koo); cubes divided by the squared knot range."""
     last, before = knots[-1], knots[-2]
     cube = np.maximum(x[:, None] - knots, 0) ** 3

@@ -71,17 +71,22 @@ def _site_as_is(case):
     """Judge a fitted model or a score as it is at every site."""
     risk = case.risk[0]
     found = group_performance(
-        case.y, risk, {"site": case.roles.site}, groups=case.units, thresholds=case.thresholds
+        case.y,
+        risk,
+        {"site": case.roles.site},
+        groups=case.units,
+        thresholds=case.thresholds,
+        measures=_measures(case),
     )
     section = Section(
         "sites",
         "transport",
         "How does it do at each site?",
         "The model as it is, by site; a site that took part in its making is no proof for others.",
-        (("Performance by site", found.table),),
+        (("Performance by site", _shown(found)),),
         (Figure(found.plot, "Observed over expected events by site"),),
     )
-    worst = _worst_gap(case, found.gaps, "oe_ratio", "HM404")
+    worst = _worst_claim(case, found.claims, "oe_ratio", "HM404")
     return Look(() if worst is None else (worst,), (section,))
 
 
@@ -232,6 +237,7 @@ def check_groups_performance(case):
         fold=headline_folds(case),
         groups=case.units,
         thresholds=case.thresholds,
+        measures=_measures(case),
     )
     section = Section(
         "groups",
@@ -242,17 +248,17 @@ def check_groups_performance(case):
         "not in itself a fault of the model, nor is a lower AUC where the risks of a group lie "
         "close together: it is compared with what its own spread of risk allows.",
         (
-            ("Performance by group", found.table),
-            ("Observed over expected events, and AUC allowed minus AUC", found.gaps),
+            ("Performance by group", _shown(found)),
+            ("Observed over expected events, and AUC allowed minus AUC", _claims_shown(found)),
         ),
         (Figure(found.plot, "Observed over expected events by group"),),
     )
     findings = [
         f
         for m, c in (("oe_ratio", "HM501"), ("auroc", "HM502"))
-        if (f := _worst_gap(case, found.gaps, m, c))
+        if (f := _worst_claim(case, found.claims, m, c))
     ]
-    findings += _too_small(found.table)
+    findings += _too_small(found.claims)
     return Look(tuple(findings), (section, *_without_sensitive(case, found)), (_label_bias(),))
 
 
@@ -264,12 +270,17 @@ def _without_sensitive(case, found):
         return ()
     loss, scores, risk = without_columns(case, drop, label="without the sensitive columns")
     other = group_performance(
-        case.y, risk, case.roles.sensitive, fold=case.judge.folds[:1], groups=case.units
-    ).table
+        case.y,
+        risk,
+        case.roles.sensitive,
+        fold=case.judge.folds[:1],
+        groups=case.units,
+        measures=["oe_ratio"],
+    ).assessable()
     columns = ["feature", "group", "estimate", "lower", "upper", "n_samples", "n_events"]
     parts = [
         table[table["measure"] == "oe_ratio"][columns].assign(model=name)
-        for name, table in (("with them", found.table), ("without them", other))
+        for name, table in (("with them", found.assessable()), ("without them", other))
     ]
     names = names_in_words(drop)
     cost = f"{loss[0]:.3f} ({loss[1]:.3f} to {loss[2]:.3f})"
@@ -286,7 +297,25 @@ def _without_sensitive(case, found):
     return (section,)
 
 
-def _worst_gap(case, gaps, measure, code):
+# What a page shows of each group.
+_MEASURES = ("auroc", "brier", "scaled_brier", "oe_ratio", "calibration_slope")
+
+
+def _measures(case):
+    return [*_MEASURES, *(["net_benefit"] if case.thresholds is not None else [])]
+
+
+def _shown(found):
+    """Return the groups that can be judged, without columns that say nothing on a page."""
+    return found.assessable().drop(columns=["control", "method"])
+
+
+def _claims_shown(found):
+    columns = ["control", "p_value", "p_holm", "claim", "reason", "n_patients"]
+    return found.claims[found.claims["reason"] == ""].drop(columns=columns)
+
+
+def _worst_claim(case, claims, measure, code):
     """Return a finding for the group furthest off, or none without groups."""
     cutoff = case.rules[measure]
     meaning = (
@@ -305,7 +334,7 @@ def _worst_gap(case, gaps, measure, code):
             int(r.n_events),
             "Wald, for all groups together",
         )
-        for r in gaps[gaps["measure"] == measure].itertuples()
+        for r in claims[claims["measure"] == measure].itertuples()
     ]
     if not effects:
         return None
