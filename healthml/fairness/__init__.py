@@ -1,6 +1,29 @@
 """For whom it works: performance by sensitive group, each with interval and counts."""
 
 from healthml.fairness._along import AlongResult, performance_along
+from healthml.fairness._causes import (
+    LabelBiasResult,
+    MissingnessByGroupResult,
+    ProxyResult,
+    RepresentationResult,
+    label_bias_audit,
+    missingness_by_group,
+    proxy_audit,
+    representation,
+)
 from healthml.fairness._performance import GroupPerformanceResult, group_performance
 
-__all__ = ["AlongResult", "GroupPerformanceResult", "group_performance", "performance_along"]
+__all__ = [
+    "AlongResult",
+    "GroupPerformanceResult",
+    "LabelBiasResult",
+    "MissingnessByGroupResult",
+    "ProxyResult",
+    "RepresentationResult",
+    "group_performance",
+    "label_bias_audit",
+    "missingness_by_group",
+    "performance_along",
+    "proxy_audit",
+    "representation",
+]

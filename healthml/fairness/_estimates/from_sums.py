@@ -3,8 +3,7 @@
 import numpy as np
 
 from healthml.fairness._estimates.spread import COUNTS, LOG, LOGIT, WALD, WILSON, Estimates
-from healthml.fairness._sums import PROPORTIONS, ratio_of, scaled_brier_of
-from healthml.fairness._sums.ratios import EMPTY
+from healthml.fairness._sums import EMPTY, PROPORTIONS, ratio_of, scaled_brier_of
 
 
 def from_sums(name, sums, variance, n_patients, *, independent, threshold=None):

@@ -92,9 +92,9 @@ def _summed(name, rows, sums):
     covariance = sums.covariance(gradient)
     variance, shared = sums.rest_variance(gradient, rest_gradient)
     several = rows is not None and rows.thresholds is not None and np.size(rows.thresholds) > 1
-    one = rows is None or len(rows.risk) == 1
+    simple = rows is None or len(rows.risk) == 1
     options = {
-        "independent": sums.independent and one,
+        "independent": sums.independent and simple,
         "threshold": None if rows is None or several else rows.threshold,
     }
     own = from_sums(name, sums.sums, np.diag(covariance).copy(), sums.n_patients, **options)

@@ -4,6 +4,7 @@ from healthml.fairness._sums.group_sums import GroupSums, confusion_cells, sums_
 from healthml.fairness._sums.lazy import sums_of_source
 from healthml.fairness._sums.ratios import (
     COUNTED,
+    EMPTY,
     NEED_THRESHOLD,
     PROPORTIONS,
     RATIOS,
@@ -14,6 +15,7 @@ from healthml.fairness._sums.ratios import (
 
 __all__ = [
     "COUNTED",
+    "EMPTY",
     "NEED_THRESHOLD",
     "PROPORTIONS",
     "RATIOS",

@@ -157,7 +157,7 @@ class _Rows:
         return found
 
     def gram_of_patients(self, patient):
-        """Return products of patients' sums, patients inside and outside of groups, and patients."""
+        """Return products of patients' sums, patients inside and outside of groups, and all."""
         from scipy import sparse
 
         n, size = len(self.codes), self.n_groups * self.n_columns

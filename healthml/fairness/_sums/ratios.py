@@ -9,6 +9,7 @@ from healthml.exceptions import InputError
 # What is added up over the rows of a group, in this order.
 COLUMNS = ("tp", "fp", "fn", "tn", "risk", "square", "benefit")
 
+# Below the line of a share of all rows: each row counts once.
 _ALL = {"tp": 1, "fp": 1, "fn": 1, "tn": 1}
 # Measure -> (above the line, below it), as weights of the columns.
 _PARTS = {

@@ -7,6 +7,7 @@ from healthml.imputation._missingness.patterns import (
     missingness_patterns,
 )
 from healthml.imputation._missingness.report import MNAR, MissingnessResult, missingness_report
+from healthml.imputation._missingness.shares import compare_places
 from healthml.imputation._missingness.signal import FEWEST_EVENTS, indicator_auc, patient_folds
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "MissingnessPatternsResult",
     "MissingnessResult",
     "ampute",
+    "compare_places",
     "indicator_auc",
     "little_mcar_test",
     "missingness_patterns",
