@@ -7,7 +7,8 @@ replaced. Every number comes from the JSON of a run. The tables are not part of 
     HEALTHML_SHARED=/path/to/shared python benchmarks/real_tables.py
 
 With ``--work FOLDER`` the reports are kept there, and ``--reuse`` takes those of an earlier run.
-Ends with 1 when a pitfall is neither named nor printed as not assessed.
+Beside every claim above a note stands a plain computation of `plain_checks`. Ends with 1 when a
+pitfall is neither named nor printed as not assessed, or a claim stands without one.
 """
 
 import argparse
@@ -21,6 +22,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from plain_checks import plain_words, read_plain
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "real_tables.md"
@@ -175,6 +178,8 @@ def link(code):
 
 def effect_words(effect):
     """Return an effect with interval and counts, as the report prints it."""
+    if effect["estimate"] is None:
+        return f"{effect['meaning']}: not shown, since it would tell a small count{_counts(effect)}"
     digits = 1 if effect["measure"] == "net_benefit_per_1000" else 3
     low, high = (f"{effect[end]:.{digits}f}" for end in ("lower", "upper"))
     number = f"{effect['estimate']:.{digits}f} ({low} to {high})"
@@ -506,7 +511,7 @@ def _environment():
     return {**os.environ, "PYTHONPATH": path}
 
 
-def figures(name, report, cost):
+def figures(name, report, cost, plain):
     """Return the lines of one table and the pitfalls that the report misses."""
     seconds, memory = cost
     lines = [f"*{report['statement']}* {report['headline']}", ""]
@@ -517,8 +522,14 @@ def figures(name, report, cost):
         "To be settled, by the report:",
         "",
     ]
-    lines += [f"- {_settle(f)}" for f in report["must_settle"]] or ["- nothing above a note"]
     missed = []
+    for finding in report["must_settle"]:
+        words = plain_words(finding, plain)
+        if words is None:
+            missed.append(f"{name}: no plain computation stands beside {finding['code']}")
+        lines.append(f"- {_settle(finding)} {words or ''}".rstrip())
+    if not report["must_settle"]:
+        lines.append("- nothing above a note")
     for pitfall in PITFALLS[name]:
         text, absent = answer(pitfall, report)
         lines += ["", f"**{pitfall.text}**", "", *[f"- {t}" for t in text]]
@@ -562,7 +573,8 @@ def main(argv=None):
     for name in options.only:
         page = PAGE.read_text(encoding="utf-8")
         report, cost = one_table(name, page, work.resolve(), reuse=options.reuse)
-        lines, absent = figures(name, report, cost)
+        plain = read_plain(block(page, "command", name), work.resolve())
+        lines, absent = figures(name, report, cost, plain)
         missed += absent
         body = "\n".join(lines).replace("\\", r"\\")
         pattern = _FIGURES.format(name=re.escape(name))

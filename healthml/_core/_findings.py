@@ -112,6 +112,8 @@ class Effect:
         shown = {"rows": self.n_samples, "events": self.n_events}
         counts = ", ".join(f"{n:,} {word}" for word, n in shown.items() if n is not None)
         counts = counts or "counts not shown"
+        if math.isnan(self.estimate):
+            return f"{self.meaning}: not shown, since it would tell a small count ({counts})"
         level = f"{100 * self.confidence_level:.3g}% interval"
         return f"{self.meaning}: {self.estimate:.{digits}f} ({level} {low} to {high}; {counts})"
 

@@ -211,6 +211,8 @@ def test_an_effect_in_words_has_interval_level_and_counts():
         "net_benefit_per_1000", 5.26, 1.0, 9.0, "gain", 10, 5, confidence_level=0.999
     )
     assert per_thousand.in_words() == "gain: 5.3 (99.9% interval 1.0 to 9.0; 10 rows, 5 events)"
+    hidden = Effect("oe_ratio", math.nan, math.nan, math.nan, "site a", 120, None).in_words()
+    assert hidden == "site a: not shown, since it would tell a small count (120 rows)"
 
 
 @pytest.mark.parametrize(
