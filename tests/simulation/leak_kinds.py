@@ -4,7 +4,10 @@ The protocol stands in docs/guide/leak_kinds.md.
 """
 
 import argparse
+import json
 import warnings
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -211,33 +214,74 @@ def is_named(result, target):
     return set(names) <= columns or (len(names) == 1 and names[0] in words)
 
 
-def judge_kind(name, strong, n, seed=SEED):
-    """Return hits, estimated and true sizes over the cohorts of one kind."""
-    hits, sizes, truths = 0, [], []
-    for k in range(n):
-        X, y, target, size = KINDS[name](seed + k, strong)
-        result = check_leakage(X, y, random_state=k)
-        hits += is_named(result, target)
-        if size is not None and len(result.above_note):
-            sizes.append(result.above_note["estimate"].iloc[0])
-            truths.append(size)
-    return hits, sizes, truths
+def answer(name, strong, seed):
+    """Return whether the kind was named in one table; its size with interval, and the true one."""
+    X, y, target, size = KINDS[name](seed, strong)
+    result = check_leakage(X, y, random_state=seed)
+    above = result.above_note
+    row = above.iloc[0] if size is not None and len(above) else None
+    ends = [None] * 3 if row is None else [float(row[k]) for k in ("estimate", "lower", "upper")]
+    return [bool(is_named(result, target)), *ends, None if size is None else float(size)]
 
 
-def judge_control(name, n, seed=SEED):
-    """Return in how many cohorts anything was above a note, and the codes."""
-    alarms, codes = 0, []
-    for k in range(n):
-        X, y, roles = CONTROLS[name](seed + 50_000 + k)
-        above = check_leakage(X, y, random_state=k, **roles).above_note
-        alarms += bool(len(above))
-        codes += list(above["code"])
-    return alarms, codes
+def alarms_in(name, seed):
+    """Return the codes above a note in one control."""
+    X, y, roles = CONTROLS[name](seed)
+    return list(check_leakage(X, y, random_state=seed, **roles).above_note["code"])
 
 
-def share(hits, n):
+def kind_row(name, strong, answers):
+    """Return one line of the table of kinds."""
+    hits, n = sum(a[0] for a in answers), len(answers)
     low, high = clopper_pearson(hits, n)
-    return f"{hits}/{n} = {hits / n:.2f} ({low:.2f} to {high:.2f})"
+    sizes = [a[1:] for a in answers if a[1] is not None and a[4] is not None]
+    row = {"kind": name, "strength": "strong" if strong else "weak", "n": n, "named": hits}
+    row |= {"share": hits / n, "from": float(low), "to": float(high)}
+    row["Monte-Carlo SE"] = float(np.sqrt(hits / n * (1 - hits / n) / n))
+    if sizes:
+        estimate, lower, upper, truth = np.array(sizes).T
+        inside = int(((lower <= truth) & (truth <= upper)).sum())
+        row["mean size"], row["true size"] = f"{estimate.mean():.3f}", f"{truth.mean():.3f}"
+        row["interval holds the true size"] = f"{inside} of {len(sizes)}"
+    return row
+
+
+def control_row(name, answers):
+    """Return one line of the table of controls."""
+    count, n = sum(bool(codes) for codes in answers), len(answers)
+    low, high = clopper_pearson(count, n)
+    codes = ", ".join(sorted(code for found in answers for code in found)) or "none"
+    share = {"share": count / n, "from": float(low), "to": float(high)}
+    return {"control": name, "n": n, "above a note": count, **share, "codes": codes}
+
+
+def kept_answers(path):
+    """Return the answers of an earlier run by what was asked, so that it can be taken up again."""
+    if path is None or not path.exists():
+        return {}
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {tuple(key): found for key, found in lines}
+
+
+def ask(key, compute, kept, path):
+    """Return a kept answer, or a new one that is kept."""
+    if key not in kept:
+        kept[key] = compute()
+        if path is not None:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([key, kept[key]]) + "\n")
+    return kept[key]
+
+
+def markdown(rows):
+    """Return rows as a table in markdown, shares as percentages."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for row in rows:
+        cells = [row.get(name, "") for name in names]
+        texts = [f"{100 * v:.0f}%" if isinstance(v, float) else str(v) for v in cells]
+        lines.append("| " + " | ".join(texts) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def main():
@@ -246,17 +290,27 @@ def main():
     parser.add_argument("--controls", type=int, default=100)
     parser.add_argument("--seed", type=int, default=SEED, help="another one for pilots")
     parser.add_argument("--only", nargs="*", default=[*KINDS, *CONTROLS])
+    parser.add_argument("--rows", type=Path, default=None, help="keep answers here, and take them")
+    parser.add_argument("--output", type=Path, default=None)
     options = parser.parse_args()
     warnings.simplefilter("error")
-    for name in [k for k in KINDS if k in options.only]:
-        for strong in (True, False):
-            hits, sizes, truths = judge_kind(name, strong, options.cohorts, options.seed)
-            size = f"; size {np.mean(sizes):.3f}, true {np.mean(truths):.3f}" if sizes else ""
-            strength = "strong" if strong else "weak"
-            print(f"{name} {strength}: named {share(hits, options.cohorts)}{size}", flush=True)
+    kept, path, seed = kept_answers(options.rows), options.rows, options.seed
+    kinds, controls = [], []
+    for name, strong in [(k, s) for k in KINDS if k in options.only for s in (True, False)]:
+        seeds = range(seed, seed + options.cohorts)
+        found = [
+            ask((name, strong, k), partial(answer, name, strong, k), kept, path) for k in seeds
+        ]
+        kinds.append(kind_row(name, strong, found))
+        print(kinds[-1], flush=True)
     for name in [k for k in CONTROLS if k in options.only]:
-        alarms, codes = judge_control(name, options.controls, options.seed)
-        print(f"{name}: alarms {share(alarms, options.controls)} {codes}", flush=True)
+        seeds = range(seed + 50_000, seed + 50_000 + options.controls)
+        found = [ask((name, None, k), partial(alarms_in, name, k), kept, path) for k in seeds]
+        controls.append(control_row(name, found))
+        print(controls[-1], flush=True)
+    if options.output is not None:
+        tables = "\n".join(markdown(rows) for rows in (kinds, controls) if rows)
+        options.output.write_text(tables, encoding="utf-8")
 
 
 if __name__ == "__main__":
