@@ -313,7 +313,7 @@ PLAN = [
     ("HM209", "check_missingness", "dirty", {"troponin", "bnp"}, "clean"),
     ("HM210", "check_missingness", "dirty", None, "clean"),
     ("HM211", "check_missingness", "places", {"noise"}, "clean"),
-    ("HM212", "check_redundancy", "dirty", {"temperature"}, "clean"),
+    ("HM212", "check_redundancy", "dirty", {"temperature_f"}, "clean"),
     ("HM213", "check_row_order", "dirty", {"bnp"}, "clean"),
     ("HM214", "check_columns", "dirty", {"urine"}, "clean"),
     ("HM215", "check_units", "wrong", {"creatinine", "glucose", "hemoglobin"}, "clean"),
