@@ -23,7 +23,6 @@ DEFAULT = (
     "oe_ratio",
     "nagelkerke_r2_recalibrated",
 )
-CALIBRATION = ("calibration_slope", "calibration_intercept", "calibration_in_the_large", "oe_ratio")
 DERIVED = {"dxy": ("auroc",), "emax_logistic": ("calibration_intercept", "calibration_slope")}
 _POINTS = (
     21  # thresholds that a range is averaged over, by judgement: net benefit is smooth in them

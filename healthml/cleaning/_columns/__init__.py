@@ -9,7 +9,6 @@ from healthml.cleaning._columns.measures import (
     hull,
     numbers_of,
     outside,
-    read_measures,
     thinned,
 )
 from healthml.cleaning._columns.populations import (
@@ -88,7 +87,6 @@ __all__ = [
     "outside",
     "population_groups",
     "populations_present",
-    "read_measures",
     "template_of",
     "thinned",
     "tidy",

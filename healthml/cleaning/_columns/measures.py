@@ -56,33 +56,6 @@ class Measure:
         return bool(facts) and facts["units"][0][0] == "%" and facts["hard"][1] == 100
 
 
-def read_measures(frame, schema=None, *, populations=("adult",)):
-    """Return {column: Measure} for the columns whose name and values agree on a concept.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The training rows.
-    schema : Schema, default=None
-        Declared concepts, units and limits.
-    populations : sequence of str, default=("adult",)
-        Whose ranges the values may lie in.
-
-    Returns
-    -------
-    dict
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.cleaning._columns.measures import read_measures
-    >>> table = pd.DataFrame({"temp": [36.8, 37.1, 39.0], "ward": ["A", "B", "A"]})
-    >>> {column: measure.unit for column, measure in read_measures(table).items()}
-    {'temp': 'Cel'}
-    """
-    return MeasureReader(frame, schema).read(populations)
-
-
 class MeasureReader:
     """Columns that may hold a measure, read once and judged for any populations.
 

@@ -9,7 +9,6 @@ from pandas.api.types import is_numeric_dtype
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 
-SEVERITIES = ("error", "verify", "note")
 CELL_COLUMNS = ["row", "column", "rule", "old", "new", "action", "severity", "evidence", "proposed"]
 COUNT_COLUMNS = ["column", "rule", "action", "severity", "n_cells"]
 

@@ -24,7 +24,6 @@ WHY = {
 
 RECALIBRATED = ("calibration_slope", "calibration_intercept", "nagelkerke_r2_recalibrated")
 
-_ROW_MEANS = ("brier", "log_loss", "net_benefit")
 
 FAST = (
     "auroc",

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from healthml._core._findings import Effect, Finding, grade
 from healthml.validation._leakage import count_words, interval_words, names_in_words
@@ -96,8 +95,3 @@ def looks_like(case, role):
     """Say in brackets which column looks like a role nobody declared, if any."""
     name = proposed(case, role)
     return f" ({name} looks like one)" if name is not None else ""
-
-
-def z_for(n_comparisons, confidence_level=0.95):
-    """Return the normal quantile for intervals that hold together."""
-    return float(norm.ppf(1 - (1 - confidence_level) / 2 / max(n_comparisons, 1)))

@@ -12,7 +12,6 @@ from healthml._core._recalibration import fit_intercept, fit_slope
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError, OutcomeError
 
-UPDATES = ("original", "intercept", "recalibration", "revision")
 NOT_ASSESSABLE = "not assessable"
 _SAME = 1e-3  # a column this close (of its spread) to a combination of others adds nothing
 

@@ -113,12 +113,6 @@ def no_information(task, risk):
     return {name: values.get(name, np.nan) for name in task.measures}
 
 
-def without_flagged(rule, name, apparent, values, none, flagged):
-    """Return the corrected value from the draws whose fit was not flagged."""
-    kept = {role: drawn[~flagged] for role, drawn in values.items()}
-    return correct(rule, name, apparent, kept, none)[0]
-
-
 def _finite(values):
     return values[np.isfinite(values)]
 
