@@ -43,10 +43,10 @@ class Leaks:
     columns : list of str or None
         Columns of the model above suspicion, on which changes of the table are measured.
     risk : ndarray or None
-        Out-of-sample risks of the model refitted on these columns; None without suspects, or
-        where it could not be refitted.
+        Out-of-sample risks of the model refitted on these columns, in the audit's own splits;
+        None where they are all columns, or nothing is refitted.
     scores : PairedScores or None
-        Of "model" and "variant", the model without the suspects.
+        Of "model" and "variant", the model without the suspects; None without suspects.
     """
 
     answers: object = None

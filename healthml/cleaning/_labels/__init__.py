@@ -1,7 +1,6 @@
 """Labels that the other patients contradict."""
 
 from healthml.cleaning._labels.audit import LabelAudit
-from healthml.cleaning._labels.noise import noise_posterior
-from healthml.cleaning._labels.result import LabelAuditResult, result_of
+from healthml.cleaning._labels.result import LabelAuditResult, judge_labels
 
-__all__ = ["LabelAudit", "LabelAuditResult", "noise_posterior", "result_of"]
+__all__ = ["LabelAudit", "LabelAuditResult", "judge_labels"]

@@ -11,11 +11,8 @@ from healthml._core._checks import check_alignment, check_event, check_groups, c
 from healthml._core._routing import RoutesFit, inner_fit_params
 from healthml._core._tables import check_column_names
 from healthml.cleaning._labels.folds import OutOfFold, deal_folds
-from healthml.cleaning._labels.noise import noise_posterior
-from healthml.cleaning._labels.result import LabelAuditResult, result_of
+from healthml.cleaning._labels.result import LabelAuditResult, judge_labels
 from healthml.exceptions import InputError
-
-_FARTHEST = 1e-5  # of a risk from 0 or 1, before it is taken as log odds
 
 
 class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
@@ -158,10 +155,10 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         self.n_features_in_ = _n_columns(X)
         groups = None if groups is None else check_groups(groups, len(event))
         risk = self._risks(X, event, groups, params)
-        found = noise_posterior(_log_odds(risk), event, groups)
-        self.result_: LabelAuditResult = result_of(
-            found,
-            risk=risk,
+        self.result_: LabelAuditResult = judge_labels(
+            risk,
+            event,
+            groups,
             label=self.classes_[event],
             max_false_discovery=self.max_false_discovery,
             confidence_level=self.confidence_level,
@@ -213,8 +210,3 @@ def _n_columns(X):
             f"X is no table of rows and columns but a {type(X).__name__}; pass a DataFrame or a "
             "2-D array, such as X.reshape(-1, 1) for one feature."
         ) from error
-
-
-def _log_odds(risk):
-    risk = np.clip(risk, _FARTHEST, 1 - _FARTHEST)
-    return np.log(risk) - np.log1p(-risk)

@@ -8,10 +8,12 @@ import pandas as pd
 from scipy.stats import binom
 
 from healthml._core._results import Result, plain
+from healthml.cleaning._labels.noise import noise_posterior
 
 # Chosen by judgement; benchmarks/labels.py prints how often the stated limit holds.
 STATED_AT = 0.9  # flags are chosen where the estimate is favourable, so its upper limit is stated
 ADDED = 0.5  # right labels, added to those expected: no right one among few is little evidence
+_FARTHEST = 1e-5  # of a risk from 0 or 1, before it is taken as log odds
 MOST_FLAGS = 0.5  # share of labels; beyond it the two classes are named the wrong way round
 
 
@@ -107,6 +109,36 @@ class LabelAuditResult(Result):
         ax.set(xlabel="Rank of the label", ylabel="Chance that it is wrong", ylim=(0, 1.02))
         ax.set_title(f"{n_flagged} of {len(ranked):,} flagged", fontsize=10)
         return ax
+
+
+def judge_labels(risk, event, groups=None, *, label=None, max_false_discovery, confidence_level):
+    """Weigh by risks that no label's own patient has shaped which labels are wrong.
+
+    Parameters
+    ----------
+    risk : ndarray of shape (n,)
+        Out-of-fold risks.
+    event : ndarray of shape (n,)
+        Labels as 0/1.
+    groups : ndarray of int of shape (n,), optional
+        Patient of each row.
+    label : ndarray of shape (n,), optional
+        Labels as they are shown; `event` by default.
+    max_false_discovery, confidence_level : float
+        As of `LabelAudit`.
+
+    Returns
+    -------
+    LabelAuditResult
+    """
+    near = np.clip(risk, _FARTHEST, 1 - _FARTHEST)
+    return result_of(
+        noise_posterior(np.log(near) - np.log1p(-near), event, groups),
+        risk=risk,
+        label=event if label is None else label,
+        max_false_discovery=max_false_discovery,
+        confidence_level=confidence_level,
+    )
 
 
 def result_of(found, *, risk, label, max_false_discovery, confidence_level):

@@ -4,11 +4,10 @@ import re
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
 
 from healthml._core._findings import NOTE, Finding
 from healthml.cleaning import DateParser
-from healthml.cleaning._labels import noise_posterior, result_of
+from healthml.cleaning._labels import judge_labels
 from healthml.reporting._checks.look import (
     Look,
     auc_effect,
@@ -25,7 +24,6 @@ _ONCE_TOO_OFTEN = re.compile(r"^(.+)\*([\d.e+-]+)$")  # "kg*0.45359", but not "1
 _SPELLING = ("invisible_characters", "spaces", "case", "synonym", "typo", "smudge", "dependency")
 _SURE_OF_NOISE = 0.95  # chance that there are wrong labels at all, before any is counted
 _FALSE_FLAGS = 0.2  # share of flags that may be wrong; the default of LabelAudit, lower flags fewer
-_FARTHEST = 1e-5  # of a risk from 0 or 1, before it is taken as log odds
 
 
 def check_units(case):
@@ -201,18 +199,11 @@ def check_labels(case):
     risks = base_risk(case)
     rows = np.isfinite(risks).any(axis=0)
     risk = np.nanmean(risks[:, rows], axis=0)
-    odds = logit(np.clip(risk, _FARTHEST, 1 - _FARTHEST))
     units = None if case.units is None else case.units[rows]
-    posterior = noise_posterior(odds, case.y[rows], units)
-    found = result_of(
-        posterior,
-        risk=risk,
-        label=case.y[rows],
-        max_false_discovery=_FALSE_FLAGS,
-        confidence_level=0.95,
-    )
-    flagged = int(found.table["suspected"].sum())
-    if posterior.p_any < _SURE_OF_NOISE or not flagged:
+    options = {"max_false_discovery": _FALSE_FLAGS, "confidence_level": 0.95}
+    labels = judge_labels(risk, case.y[rows], units, **options)
+    flagged = int(labels.table["suspected"].sum())
+    if labels.p_any < _SURE_OF_NOISE or not flagged:
         why = "a model of this strength cannot tell a wrong outcome from a surprising patient"
         return Look(not_assessed=(_read_some(topic, why),))
     finding = Finding(

@@ -21,9 +21,11 @@ def find_leaks(case):
     above = set(answers.case.clean_columns)
     clean = [c for c in case.model_columns if c in above]
     columns = clean or case.model_columns
-    if not answers.suspects or not case.refit or columns == case.model_columns:
+    if not case.refit or columns == case.model_columns:
         return Leaks(answers, columns)
     risk = case.judge.risks(case.model, case.table[columns], label="without the suspect columns")
+    if not answers.suspects:  # columns that number rows are left out, and accused of nothing
+        return Leaks(answers, columns, risk)
     return Leaks(answers, columns, risk, case.judge.score({"model": case.risk, "variant": risk}))
 
 

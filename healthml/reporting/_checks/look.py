@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from healthml._core._findings import Effect, Finding, grade
 from healthml.validation._leakage import count_words, interval_words, names_in_words
 
@@ -45,10 +43,7 @@ def base_columns(case):
 
 def base_risk(case):
     """Return the risks of the model on its base columns."""
-    if case.leaks.risk is not None:
-        return case.leaks.risk
-    same = not case.refit or base_columns(case) == case.model_columns
-    return case.risk if same else case.leaks.answers.case.base_risk
+    return case.risk if case.leaks.risk is None else case.leaks.risk
 
 
 def without_columns(case, drop, *, label):
@@ -58,27 +53,9 @@ def without_columns(case, drop, *, label):
 
 
 def compare_variant(case, table, *, label, max_rows=MANY_ROWS):
-    """Refit on a changed table and compare with the model on its base columns.
-
-    The refits use the first repeat of the audit's own splits, and of a large table only as many
-    folds as hold `max_rows` rows.
-
-    Returns
-    -------
-    difference : tuple of float
-        AUC of the model minus AUC of the variant, with its interval.
-    scores : PairedScores
-        Of "model" and "variant".
-    risk : ndarray
-        Risks of the variant.
-    """
-    folds = case.judge.folds[:1]
-    risk = case.judge.risks(case.model, table, folds=folds, max_rows=max_rows, label=label)
-    both = np.isfinite(risk[0])
-    scores = case.judge.score(
-        {"model": base_risk(case)[:1], "variant": risk}, rows={"model": both, "variant": both}
-    )
-    return scores.difference("model", "variant"), scores, risk
+    """Compare the model on its base columns with itself on a changed table."""
+    risk = base_risk(case)
+    return case.judge.compare_variant(case.model, table, risk, max_rows=max_rows, label=label)
 
 
 def headline_folds(case):

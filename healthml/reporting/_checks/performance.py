@@ -34,7 +34,7 @@ _LARGE = 30_000  # rows above which one fold is enough to rank the columns; chos
 def find_performance(case):
     """Score the judged risks beside everything simple; handed to all checks that word a score."""
     risks = {"model": case.risk}
-    if case.leaks.risk is not None:
+    if case.leaks.scores is not None:
         risks["model without suspects"] = case.leaks.risk
     return stand_beside(
         case.judge,

@@ -150,6 +150,41 @@ class Evaluator:
             risk[r, folds[r] == k] = fit.risk
         return risk
 
+    def compare_variant(self, estimator, X, risk, *, max_rows=None, label="variant"):
+        """Refit on a changed table and compare with the risks on the table as it was.
+
+        The refits use the first repeat of the splits, and of a large table only as many folds as
+        hold `max_rows` rows.
+
+        Parameters
+        ----------
+        estimator : scikit-learn classifier
+            As of `risks`.
+        X : DataFrame of shape (n_samples, n_features)
+            The changed table.
+        risk : ndarray of shape (n_repeats, n_samples)
+            Risks of the model on the table as it was, in the same splits.
+        max_rows : int, optional
+            As of `risks`.
+        label : str, default="variant"
+            Name in progress and errors.
+
+        Returns
+        -------
+        difference : tuple of float
+            AUC of the model minus AUC of the variant, with its interval.
+        scores : PairedScores
+            Of "model" and "variant".
+        risk : ndarray of shape (1, n_samples)
+            Risks of the variant.
+        """
+        changed = self.risks(estimator, X, folds=self.folds[:1], max_rows=max_rows, label=label)
+        both = np.isfinite(changed[0])
+        scores = self.score(
+            {"model": risk[:1], "variant": changed}, rows={"model": both, "variant": both}
+        )
+        return scores.difference("model", "variant"), scores, changed
+
     def score(self, risks, *, folds="own", rows=None, groups="own", confidence_level=None):
         """Score risks by name on the evaluator's rows; see `paired_scores`."""
         own = {name: self.folds[: len(np.atleast_2d(r))] for name, r in risks.items()}
