@@ -79,24 +79,8 @@ NO_RESULT = {"CleaningRecord": "a record", "LabValue": "a value"}
 WITHOUT_OUTCOMES = {"estimate_prevalence", "prevalence_correction"}
 # A model that is fitted already is asked about rows whose outcome it does not need
 FITTED_MODELS = {"explain"}
-UNDONE = {  # a rule that a room does not keep yet: (room, name) -> rules
-    ("cleaning", "parse_lab_value"): {"keyword"},
-}
-
-
-# Rooms whose docstrings do not all have these sections yet.
-UNDONE_SECTIONS = {
-    "Raises": ("reporting", "resampling", "schema"),
-    "See Also": ("reporting", "resampling"),
-}
-# Nothing can go wrong in these: no parameter, or a display that a result makes.
-NEVER_FAIL = {"default_model", "list_measures"}
-
-
-def is_kept(rule, room, name):
-    """Say whether a room promises to keep a rule for a name already."""
-    return rule not in UNDONE.get((room, name), ())
-
+# Nothing can go wrong in these: no parameter, or parts that `Schema.split` hands out.
+NEVER_FAIL = {"Parts", "default_model", "list_measures"}
 
 NAMES = [(room, name) for room in ROOMS for name in public(room)]
 
@@ -129,7 +113,7 @@ def test_roles_have_one_name_everywhere(room, name):
     parameters = set(inspect.signature(thing).parameters)
     wrong = parameters & set(OTHER_NAMES)
     wrong |= {"n_splits"} & parameters if not hasattr(thing, "get_n_splits") else set()
-    assert not (wrong and is_kept("roles", room, name)), wrong
+    assert not wrong, wrong
 
 
 @pytest.mark.parametrize(("room", "name"), NAMES)
@@ -142,7 +126,7 @@ def test_parameters_stand_in_one_order(room, name):
     names = [key for key, value in known.items() if value.kind is not value.VAR_KEYWORD]
     last = [key for key in LAST if key in known]
     kept = names[len(names) - len(last) :] == last
-    assert kept or not is_kept("order", room, name), names
+    assert kept, names
 
 
 @pytest.mark.parametrize(("room", "name"), NAMES)
@@ -156,7 +140,7 @@ def test_options_are_given_by_keyword(room, name):
     first = places[:1] if inspect.isclass(thing) or name.startswith("make_") else []
     options = [key for key, value in known if value.default is not value.empty and key in places]
     wrong = set(options) - POSITIONAL - set(first)
-    assert not (wrong and is_kept("keyword", room, name)), wrong
+    assert not wrong, wrong
 
 
 @pytest.mark.parametrize(("room", "name"), NAMES)
@@ -182,7 +166,7 @@ def test_data_come_first_and_in_one_order(room, name):
 def test_docstring_says_what_is_raised_and_what_is_near(room, name, section):
     thing = public(room)[name]
     made_elsewhere = dataclasses.is_dataclass(thing) and room != "schema"
-    if not is_called(thing) or made_elsewhere or room in UNDONE_SECTIONS[section]:
+    if not is_called(thing) or made_elsewhere:
         return
     if section == "Raises" and name in NEVER_FAIL:
         return
@@ -195,8 +179,7 @@ def test_results_and_pages_end_alike(room, name):
     thing = public(room)[name]
     if "table" not in getattr(thing, "__dataclass_fields__", {}) or name in NO_RESULT:
         return
-    kept = name.endswith("Report" if hasattr(thing, "to_html") else "Result")
-    assert kept or not is_kept("ending", room, name)
+    assert name.endswith("Report" if hasattr(thing, "to_html") else "Result")
 
 
 def test_lists_of_public_names_are_sorted_and_true():

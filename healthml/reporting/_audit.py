@@ -134,6 +134,13 @@ def audit(
     InputError
         If the inputs cannot be used; one sentence with place and remedy.
 
+    See Also
+    --------
+    audit_predictions : Judges risks that exist already.
+    healthml.validation.validate : Performance of a procedure alone, by any resampling.
+    healthml.validation.check_leakage : The questions of leakage alone.
+    healthml.cleaning.quality_report : The look at the table alone.
+
     Examples
     --------
     >>> import healthml
@@ -212,6 +219,20 @@ def audit_predictions(
     Returns
     -------
     AuditReport
+
+    Raises
+    ------
+    InputError
+        If a risk is missing or outside 0 to 1, a role does not fit the rows or carries their labels
+        in another order, or a cell of X is infinite.
+    OutcomeError
+        If the outcome has not two classes, or its event is not named.
+
+    See Also
+    --------
+    audit : Judges a procedure or a fitted model.
+    healthml.validation.external_validate : Performance and recalibration alone.
+    healthml.metrics.performance : The numbers alone.
 
     Examples
     --------

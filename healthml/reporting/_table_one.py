@@ -46,6 +46,12 @@ def table_one(X, y, *, groups=None, max_columns=60):
     InputError
         If the lengths do not fit, the outcome is not 0/1, or a patient is missing.
 
+    See Also
+    --------
+    audit : Prints this table among its pages.
+    healthml.imputation.missingness_report : What the gaps of a table tell.
+    healthml.cleaning.quality_report : What is wrong with its cells.
+
     References
     ----------
     .. [1] Austin PC. Balance diagnostics for comparing the distribution of baseline covariates

@@ -48,10 +48,23 @@ class FirthLogisticRegression(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (2,)
         The labels, the event last.
 
+    Raises
+    ------
+    ValueError
+        If X holds a missing or infinite cell, or something that is no number; from `fit`.
+    OutcomeError
+        If y has not two classes among the rows with a positive weight; from `fit`.
+
     Warns
     -----
     ConvergenceWarning
         If the search ends before the tolerance is reached.
+
+    See Also
+    --------
+    ResampledClassifier : Fits on resampled rows and brings the risks back to the real prevalence.
+    healthml.validation.ShrunkenClassifier : Shrinks the risks of any classifier.
+    sklearn.linear_model.LogisticRegression : Maximum likelihood, and other penalties.
 
     References
     ----------

@@ -148,7 +148,7 @@ def test_numbers_come_back_in_every_writing(whole, places, writing):
 
 def test_unknown_locale_is_refused():
     with pytest.raises(InputError, match="language code"):
-        parse_lab_value("5", "martian")
+        parse_lab_value("5", locale="martian")
     with pytest.raises(InputError, match="as text"):
         parse_lab_value(5)
 

@@ -107,7 +107,7 @@ class LabValue:
     rule: str = ""
 
 
-def parse_lab_value(text, locale=None):
+def parse_lab_value(text, *, locale=None):
     """Read one laboratory result as people and machines write them, without guessing.
 
     Parameters

@@ -39,6 +39,20 @@ class PrevalenceAdjustedClassifier(MetaClassifier):
     classes_ : ndarray of shape (2,)
         The labels, the event last.
 
+    Raises
+    ------
+    InputError
+        If `prevalence` is not between 0 and 1, or the classifier takes no weights that are given;
+        from `fit`. If it has no `predict_proba`; when risks are asked for.
+    OutcomeError
+        If y has not two classes among the rows with a positive weight; from `fit`.
+
+    See Also
+    --------
+    prevalence_correction : The same for risks that exist already.
+    estimate_prevalence : The prevalence of a site without outcomes.
+    healthml.validation.external_validate : Judges and recalibrates where outcomes are known.
+
     Examples
     --------
     >>> import numpy as np

@@ -87,6 +87,11 @@ def estimate_prevalence(
     InputError
         If a risk is missing or outside 0 to 1, or all risks are the same.
 
+    See Also
+    --------
+    prevalence_correction : Moves risks to the prevalence that is estimated here.
+    PrevalenceAdjustedClassifier : Both in one classifier.
+
     Notes
     -----
     The estimate is the maximum-likelihood one that the EM algorithm of Saerens et al. [1]_ climbs

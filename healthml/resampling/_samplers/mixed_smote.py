@@ -49,6 +49,20 @@ class MixedSMOTE(KeepsTable, BaseOverSampler):
     sampling_strategy_ : dict
         Class -> rows to make.
 
+    Raises
+    ------
+    InputError
+        If `site_column` is no column of X, or a patient or site is missing; from `fit_resample`.
+    ValueError
+        If `sampling_strategy` asks for fewer rows than there are; from `fit_resample`.
+
+    See Also
+    --------
+    PatientOverSampler : Repeats patients instead of making rows.
+    ResampledClassifier : Resamples training rows only, and corrects the risks.
+    healthml.validation.compare_imbalance_strategies : Measures whether resampling pays.
+    imblearn.over_sampling.SMOTENC : Numbers and levels without missing values, patients and sites.
+
     References
     ----------
     .. [1] Chawla NV, Bowyer KW, Hall LO, Kegelmeyer WP. SMOTE: synthetic minority over-sampling

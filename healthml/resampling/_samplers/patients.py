@@ -79,6 +79,20 @@ class PatientOverSampler(_WholePatients, BaseOverSampler):
     sampling_strategy_ : dict
         Class -> rows to add.
 
+    Raises
+    ------
+    InputError
+        If the patient of a row is missing, or `groups` has another length than y; from
+        `fit_resample`.
+    ValueError
+        If `sampling_strategy` cannot be reached from these classes; from `fit_resample`.
+
+    See Also
+    --------
+    PatientUnderSampler : Leaves patients out instead.
+    imblearn.over_sampling.RandomOverSampler : The same for rows.
+    ResampledClassifier : Resamples training rows only, and corrects the risks.
+
     Examples
     --------
     >>> from healthml.resampling import PatientOverSampler
@@ -126,6 +140,20 @@ class PatientUnderSampler(_WholePatients, BaseUnderSampler):
         Patient of each row returned.
     sampling_strategy_ : dict
         Class -> rows to keep.
+
+    Raises
+    ------
+    InputError
+        If the patient of a row is missing, or `groups` has another length than y; from
+        `fit_resample`.
+    ValueError
+        If `sampling_strategy` cannot be reached from these classes; from `fit_resample`.
+
+    See Also
+    --------
+    PatientOverSampler : Repeats patients instead.
+    imblearn.under_sampling.RandomUnderSampler : The same for rows.
+    ResampledClassifier : Resamples training rows only, and corrects the risks.
 
     Examples
     --------

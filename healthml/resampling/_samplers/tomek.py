@@ -30,6 +30,17 @@ class TomekLinks(under_sampling.TomekLinks):
     sample_indices_ : ndarray of int, shape (n_samples_new,)
         Positions of the rows kept.
 
+    Raises
+    ------
+    ValueError
+        If X holds a missing cell or something that is no number; from `fit_resample`.
+
+    See Also
+    --------
+    imblearn.under_sampling.TomekLinks : The same rows by a search over all of them.
+    PatientUnderSampler : Leaves out whole patients at random.
+    ResampledClassifier : Resamples training rows only, and corrects the risks.
+
     Examples
     --------
     >>> from healthml.resampling import TomekLinks

@@ -62,6 +62,21 @@ class ClinicalThreshold(MetaClassifier):
     classes_ : ndarray of shape (2,)
         The labels, the event last.
 
+    Raises
+    ------
+    InputError
+        If `rule` or `value` is none of those above, or cannot be met on these rows (fewer alerts
+        than one, too few events to show the sensitivity); if the classifier has no `predict_proba`
+        or `cv` parts the rows of a patient; from `fit`.
+    OutcomeError
+        If y has not two classes; from `fit`.
+
+    See Also
+    --------
+    healthml.metrics.threshold_table : Compare thresholds before one is chosen.
+    healthml.metrics.decision_curve : Show the net benefit over all thresholds.
+    ResampledClassifier : Makes risks of a rare outcome that a threshold can be put on.
+
     Notes
     -----
     The limit of sensitivity is Clopper and Pearson's at the risk of an event, which is exact for a
