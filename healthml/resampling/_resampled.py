@@ -124,8 +124,9 @@ class ResampledClassifier(MetaClassifier):
     ------
     InputError
         If a parameter is none of those above; if rows are resampled for a classifier that holds a
-        search, or a calibration without ``correction``; if ``correction="prior"`` is not valid here; if the
-        classifier has no `predict_proba`, or takes no weights that are given; from `fit`.
+        search, or a calibration without ``correction``; if ``correction="prior"`` is not valid
+        here; if the classifier has no `predict_proba`, or takes no weights that are given; from
+        `fit`.
     OutcomeError
         If y has not two classes among the rows with a positive weight; from `fit`.
 

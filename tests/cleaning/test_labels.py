@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from healthml.cleaning import LabelAudit
-from healthml.cleaning._labels.folds import deal_folds
+from healthml.cleaning._labels.folds import repeated_folds
 from healthml.cleaning._labels.noise import NoisePosterior, noise_posterior
 from healthml.cleaning._labels.result import result_of
 from healthml.exceptions import InputError
@@ -183,7 +183,7 @@ def test_no_patient_is_on_both_sides_and_events_are_spread():
     groups = np.sort(rng.integers(0, 60, 300))
     groups = pd.factorize(groups)[0]
     event = rng.integers(0, 2, 300)
-    (first,), (again,) = (deal_folds(5, event, groups, 1, [seed]) for seed in (3, 3))
+    (first,), (again,) = (repeated_folds(5, event, groups, 1, [seed]) for seed in (3, 3))
     for (train, test), (_, same) in zip(first, again, strict=True):
         assert not set(groups[train]) & set(groups[test])
         assert 40 <= len(test) <= 80

@@ -42,7 +42,8 @@ def test_p_value_is_the_share_of_permutations_that_reach_the_outcomes(risky):
     reached = np.sum(result.null["brier"] <= row["estimate"])
     assert result.p_value == (1 + reached) / 100
     assert row["mcse"] == pytest.approx(np.sqrt(result.p_value * (1 - result.p_value) / 99))
-    # a Brier score with outcomes dealt at random: mean risk**2 - 2 * mean risk * prevalence + prev.
+    # a Brier score with outcomes assigned at random: mean risk**2 - 2 * mean risk * prevalence +
+    # prev.
     chance = np.mean(X**2) - 2 * X.mean() * y.mean() + y.mean()
     assert row["null_mean"] == pytest.approx(
         chance, abs=4 * result.null["brier"].std() / np.sqrt(99)

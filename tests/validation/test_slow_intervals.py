@@ -8,7 +8,7 @@ from sklearn.naive_bayes import GaussianNB
 from healthml.metrics import list_measures
 from healthml.metrics._batched.measures import Block
 from healthml.validation import validate
-from healthml.validation._scoring.block_influence import N_BLOCKS, block_influence, deal_blocks
+from healthml.validation._scoring.block_influence import N_BLOCKS, assign_blocks, block_influence
 from healthml.validation._scoring.intervals import sum_of_squares
 from healthml.validation._scoring.skewed_intervals import (
     above_zero,
@@ -57,10 +57,10 @@ def test_every_measure_has_an_interval_or_says_why_not(method):
 def test_leaving_out_single_patients_is_the_exact_variance_of_a_mean():
     _, y, risk = cohort(50)
     right = (risk >= 0.3) == y
-    moved = block_influence("accuracy@0.3", y, risk, None, deal_blocks(np.arange(50)))
+    moved = block_influence("accuracy@0.3", y, risk, None, assign_blocks(np.arange(50)))
     assert sum_of_squares(moved) == pytest.approx(right.var(ddof=1) / 50)
     log = np.where(y == 1, np.log(risk), np.log(1 - risk))
-    moved = block_influence("log_likelihood", y, risk, None, deal_blocks(np.arange(50)))
+    moved = block_influence("log_likelihood", y, risk, None, assign_blocks(np.arange(50)))
     assert sum_of_squares(moved) == pytest.approx(log.var(ddof=1) * 50)
 
 
@@ -68,13 +68,13 @@ def test_leaving_out_single_patients_is_the_exact_variance_of_a_mean():
 def test_blocks_agree_with_influence_functions(name):
     _, y, risk = cohort(2_000)
     exact = sum_of_squares(Block(y, risk[None]).weigh(None).influence(name)[0])
-    moved = block_influence(name, y, risk, None, deal_blocks(np.arange(2_000)))
+    moved = block_influence(name, y, risk, None, assign_blocks(np.arange(2_000)))
     assert sum_of_squares(moved) == pytest.approx(exact, rel=0.45)  # 50 blocks: error about 20%
 
 
 def test_blocks_hold_whole_patients_whatever_their_order():
     units = np.random.default_rng(0).integers(0, 500, 2_000)
-    block = deal_blocks(units)
+    block = assign_blocks(units)
     assert all(len(set(block[units == one])) == 1 for one in np.unique(units))
     assert len(np.unique(block)) == N_BLOCKS
     doubled = np.repeat(np.arange(300), 2)

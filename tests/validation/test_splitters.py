@@ -58,7 +58,7 @@ def test_rows_without_groups_are_stratified_exactly():
         assert np.bincount(fold, y).tolist() == [4] * 5
 
 
-def test_large_patients_are_dealt_there_and_back():
+def test_large_patients_are_assigned_there_and_back():
     """Patients of 9, 8, .. 2 rows with one event each, in 2 folds: 9+6+5+2 = 8+7+4+3 = 22."""
     groups = np.repeat(np.arange(8), np.arange(9, 1, -1))
     y = np.r_[1, (np.diff(groups) > 0)].astype(int)

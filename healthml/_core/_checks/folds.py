@@ -4,6 +4,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.utils import check_random_state
 
 from healthml._core._checks.identifiers import check_groups
 from healthml.exceptions import InputError
@@ -45,8 +46,8 @@ def check_patient_cv(cv, event, groups):
     return StratifiedGroupKFold(n_splits)
 
 
-def deal_patients(n_events, n_rows, n_splits, rng):
-    """Deal patients into folds that have nearly the same number of patients, rows and events.
+def assign_patients(n_events, n_rows, n_splits, rng):
+    """Assign patients to folds that have nearly the same number of patients, rows and events.
 
     Patients are ordered by how many events and how many rows they own, in random order within
     ties, and go to the folds in turn, there and back again, so that no fold always gets the larger
@@ -70,9 +71,9 @@ def deal_patients(n_events, n_rows, n_splits, rng):
     Examples
     --------
     >>> import numpy as np
-    >>> from healthml._core._checks import deal_patients
+    >>> from healthml._core._checks import assign_patients
     >>> rng = np.random.RandomState(0)
-    >>> sorted(deal_patients(np.array([1, 0, 1, 0]), np.ones(4), 2, rng).tolist())
+    >>> sorted(assign_patients(np.array([1, 0, 1, 0]), np.ones(4), 2, rng).tolist())
     [0, 0, 1, 1]
     """
     order = np.lexsort((rng.random_sample(len(n_rows)), -n_rows, -n_events))
@@ -82,6 +83,45 @@ def deal_patients(n_events, n_rows, n_splits, rng):
     there_and_back = np.where(turn % 2 == 0, place, n_splits - 1 - place)
     fold[order] = (start + there_and_back) % n_splits
     return fold
+
+
+def patient_folds(cv, event, groups, random_state):
+    """Return pairs of training and test rows, each patient in one fold.
+
+    Parameters
+    ----------
+    cv : int or None
+        Number of folds (None is 5); fewer where fewer patients have, or have not, the event.
+    event : ndarray of shape (n_samples,)
+        Outcome as 0/1.
+    groups : ndarray of shape (n_samples,) or None
+        Patient of each row as small integers.
+    random_state : int or RandomState
+        Randomness of the assignment.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+
+    Raises
+    ------
+    InputError
+        If fewer than two folds are asked for, or only one patient has, or has not, the event.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml._core._checks import patient_folds
+    >>> [len(test) for _, test in patient_folds(2, np.array([0, 1, 0, 1]), None, 0)]
+    [2, 2]
+    """
+    n_splits = scarce_folds(cv, event, groups)
+    if n_splits < 2:
+        raise InputError(f"cv is {n_splits}; pass at least 2 folds.")
+    codes = np.arange(len(event)) if groups is None else groups
+    counts = np.bincount(codes, event), np.bincount(codes)
+    fold = assign_patients(*counts, n_splits, check_random_state(random_state))[codes]
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_splits)]
 
 
 def scarce_folds(cv, event, groups=None):

@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_feature_names, _num_features, indexa
 from healthml._core._checks import check_alignment, check_event, check_groups, check_random_seeds
 from healthml._core._routing import RoutesFit, inner_fit_params
 from healthml._core._tables import check_column_names
-from healthml.cleaning._labels.folds import OutOfFold, deal_folds
+from healthml.cleaning._labels.folds import OutOfFold, repeated_folds
 from healthml.cleaning._labels.result import LabelAuditResult, judge_labels
 from healthml.exceptions import InputError
 
@@ -18,8 +18,8 @@ from healthml.exceptions import InputError
 class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
     """Rank the labels that are likely wrong, with the false-discovery rate of those flagged.
 
-    Every row gets a risk from models fitted without its patient, averaged over several deals of
-    patients to folds. A second round leaves rows out of the fits as often as their labels look
+    Every row gets a risk from models fitted without its patient, averaged over several assignments
+    of patients to folds. A second round leaves rows out of the fits as often as their labels look
     wrong, so that wrong labels do not vouch for each other. The score is the chance that a label is
     wrong, given its risk and the rates of wrong labels that best explain the table. Nothing is
     relabelled or left out: flags say which records to read again.
@@ -29,9 +29,9 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
     estimator : scikit-learn classifier or Pipeline
         Has `predict_proba`; two classes. The better it predicts, the more wrong labels are found.
     cv : int, splitter or iterable, default=5
-        Folds. A number deals whole patients anew in every repeat.
+        Folds. A number assigns whole patients to folds at random in every repeat.
     n_repeats : int, default=5
-        Deals in each of the two rounds; ``2 * n_repeats * cv`` fits.
+        Repeats of the folds in each of the two rounds; ``2 * n_repeats * cv`` fits.
     max_false_discovery : float, default=0.2
         Flag as many rows as keep the stated false-discovery rate at or below this.
     confidence_level : float, default=0.95
@@ -195,9 +195,9 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         )
         seeds = np.array(check_random_seeds(self.random_state, 4 * self.n_repeats))
         believed = None
-        for of_deals, of_rows in seeds.reshape(2, 2, self.n_repeats).tolist():
-            deals = deal_folds(self.cv, event, groups, self.n_repeats, of_deals)
-            risk = fits.risks(deals, believed, of_rows)
+        for of_folds, of_rows in seeds.reshape(2, 2, self.n_repeats).tolist():
+            repeats = repeated_folds(self.cv, event, groups, self.n_repeats, of_folds)
+            risk = fits.risks(repeats, believed, of_rows)
             believed = np.where(event == 1, risk, 1 - risk)
         return risk
 

@@ -1,4 +1,4 @@
-"""Risks of rows the model was not fitted on, from several deals of whole patients to folds."""
+"""Risks of rows the model was not fitted on, from repeated folds of whole patients."""
 
 from numbers import Integral
 
@@ -6,29 +6,29 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from healthml._core._checks import check_patient_cv
+from healthml._core._checks import check_patient_cv, patient_folds
 from healthml._core._parallel import run_parallel
 from healthml._core._routing import hiding_cells
 from healthml.exceptions import InputError
 
 
-def deal_folds(cv, event, groups, n_repeats, seeds):
+def repeated_folds(cv, event, groups, n_repeats, seeds):
     """Return pairs of training and test rows for every repeat.
 
     Parameters
     ----------
     cv : int, splitter or iterable
-        A number deals whole patients anew in every repeat, spread by their events and rows; fewer
-        folds where fewer patients have, or have not, the event. Anything else is used as it is,
-        the same in every repeat.
+        A number assigns whole patients to folds at random in every repeat, spread by their events
+        and rows; fewer folds where fewer patients have, or have not, the event. Anything else is
+        used as it is, the same in every repeat.
     event : ndarray of shape (n,)
         Labels, 0/1.
     groups : ndarray of int or None
         Patient of each row.
     n_repeats : int
-        Number of deals.
+        Number of repeats.
     seeds : list of int
-        One for each deal.
+        One for each repeat.
 
     Returns
     -------
@@ -38,27 +38,7 @@ def deal_folds(cv, event, groups, n_repeats, seeds):
         splits = list(check_patient_cv(cv, event, groups).split(event, event, groups))
         _refuse_untested(splits, len(event))
         return [splits] * n_repeats
-    codes = np.arange(len(event)) if groups is None else groups
-    events, rows = np.bincount(codes, event), np.bincount(codes)
-    scarcest = int(min(np.sum(events > 0), np.sum(events < rows)))
-    if scarcest < 2:
-        raise InputError(
-            f"Only {scarcest} patient has (or has not) the event; at least 2 of each are needed "
-            "to predict patients out of fold."
-        )
-    n_splits = min(5 if cv is None else int(cv), scarcest)
-    if n_splits < 2:
-        raise InputError(f"cv is {cv}; pass at least 2 folds.")
-    return [_deal(codes, events, rows, n_splits, seed) for seed in seeds]
-
-
-def _deal(codes, events, rows, n_splits, seed):
-    tie = np.random.RandomState(seed).uniform(size=len(rows))
-    order = np.lexsort((tie, rows, events))
-    fold = np.empty(len(rows), dtype=int)
-    fold[order] = np.arange(len(rows)) % n_splits
-    fold = fold[codes]
-    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_splits)]
+    return [patient_folds(cv, event, groups, seed) for seed in seeds]
 
 
 def _refuse_untested(splits, n):
@@ -100,24 +80,24 @@ class OutOfFold:
         self.estimator, self.X, self.event = estimator, X, event
         self.fit_params, self.n_jobs, self.verbose = fit_params, n_jobs, verbose
 
-    def risks(self, deals, believed, seeds):
-        """Return the mean out-of-fold risk of each row over the deals.
+    def risks(self, repeats, believed, seeds):
+        """Return the mean out-of-fold risk of each row over the repeats.
 
         Parameters
         ----------
-        deals : list of list of (ndarray, ndarray)
-            Training and test rows, deal by deal.
+        repeats : list of list of (ndarray, ndarray)
+            Training and test rows, repeat by repeat.
         believed : ndarray of shape (n,) or None
             Chance with which a row takes part in a fit; None means that all do.
         seeds : list of int
-            One for each deal.
+            One for each repeat.
 
         Returns
         -------
         ndarray of shape (n,)
         """
         tasks = []
-        for splits, seed in zip(deals, seeds, strict=True):
+        for splits, seed in zip(repeats, seeds, strict=True):
             drawn = np.random.RandomState(seed).uniform(size=len(self.event))
             taking_part = np.ones(len(drawn), bool) if believed is None else drawn < believed
             tasks += [(self._training(train, taking_part), test) for train, test in splits]

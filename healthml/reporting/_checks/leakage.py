@@ -11,7 +11,7 @@ from healthml.reporting._report import Figure, NotAssessed, Section
 from healthml.validation._leakage import find_leaks as find_in_table
 from healthml.validation._leakage import make_case
 
-# Rows up to which the engine draws two deals, as `check_leakage` does by itself.
+# Rows up to which the engine draws two repeats, as `check_leakage` does by itself.
 _FEW_ROWS = 1_000
 
 

@@ -5,14 +5,14 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 
-from healthml._core._checks import check_patient_cv, deal_patients, scarce_folds
+from healthml._core._checks import check_patient_cv, patient_folds
 from healthml.exceptions import InputError
 
 
 def fold_pairs(cv, X, event, groups, seed):
     """Return (train, test) positions: shuffled folds of whole patients for a number of folds."""
     if cv is None or isinstance(cv, Integral):
-        return _dealt(scarce_folds(cv, event, groups), event, groups, seed)
+        return patient_folds(cv, event, groups, seed)
     splitter = check_patient_cv(cv, event, groups)
     pairs = [(np.asarray(a), np.asarray(b)) for a, b in splitter.split(X, event, groups)]
     if groups is not None:
@@ -23,15 +23,6 @@ def fold_pairs(cv, X, event, groups, seed):
                     "a splitter that keeps the patients of groups together."
                 )
     return pairs
-
-
-def _dealt(n_splits, event, groups, seed):
-    if n_splits < 2:
-        raise InputError(f"cv is {n_splits}; pass at least 2 folds.")
-    codes = np.arange(len(event)) if groups is None else groups
-    counts = np.bincount(codes, event), np.bincount(codes)
-    fold = deal_patients(*counts, n_splits, check_random_state(seed))[codes]
-    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_splits)]
 
 
 def half_samples(event, groups, n_members, seed):

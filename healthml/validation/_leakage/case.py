@@ -22,7 +22,7 @@ LEAK, ASK, NOTED = "leak", "ask", "note"
 MANY_ROWS = 20_000
 # Rows that are plenty for a forest, whose refits cost more; chosen by judgement, not by simulation.
 SOME_ROWS = 8_000
-FEW_ROWS = 1_000  # below it variants are refitted in two deals, to steady the comparison
+FEW_ROWS = 1_000  # below it variants are refitted in two repeats, to steady the comparison
 
 
 @dataclass(frozen=True)

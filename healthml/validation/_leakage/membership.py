@@ -92,10 +92,11 @@ def membership_inference(
 ) -> MembershipResult:
     """Measure how well a model's confidence tells its training patients from new ones.
 
-    The patients are dealt to two halves, stratified by their events. A model fitted on one half
-    predicts everybody, and each patient's loss (mean log loss over the patient's rows) is taken as
-    evidence of membership [1]_; then the halves change places. A model that gives small losses to
-    the patients it was fitted on has learnt them by heart, and may give away who they are.
+    The patients are divided at random into two halves, stratified by their events. A model fitted
+    on one half predicts everybody, and each patient's loss (mean log loss over the patient's rows)
+    is taken as evidence of membership [1]_; then the halves change places. A model that gives small
+    losses to the patients it was fitted on has learnt them by heart, and may give away who they
+    are.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def membership_inference(
     y : array-like of shape (n_samples,)
         Outcome: 0/1, boolean, or any labels when `event` names the event.
     n_repeats : int, default=5
-        How often the patients are dealt to halves; two refits each.
+        How often the patients are halved at random; two refits each.
     groups : array-like of shape (n_samples,), optional
         Patient of each row: members are patients, not rows.
     sample_weight : array-like of shape (n_samples,), optional
@@ -189,7 +190,7 @@ def membership_inference(
 
 
 def _halves(task, repeats, random_state):
-    """Return two refits for each deal, either half in turn, predicting every row."""
+    """Return two refits for each repeat, either half in turn, predicting every row."""
     task.scarcest()  # refuses what cannot be halved
     seeds = check_random_seeds(random_state, 1 + 2 * repeats)
     splitter = RepeatedStratifiedGroupKFold(2, n_repeats=repeats, random_state=seeds[0])

@@ -13,12 +13,12 @@ N_BLOCKS = 50
 _ON_COUNTS = (*BOUNDED, *RANKED)
 
 
-def deal_blocks(units):
+def assign_blocks(units):
     """Return the block of each row: whole patients at random, up to 50 blocks.
 
     Examples
     --------
-    >>> blocks = deal_blocks(np.arange(200) // 2)
+    >>> blocks = assign_blocks(np.arange(200) // 2)
     >>> np.bincount(blocks).tolist() == [4] * 50, (blocks[0::2] == blocks[1::2]).all().item()
     (True, True)
     """

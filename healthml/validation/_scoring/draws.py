@@ -10,7 +10,7 @@ from healthml._core._inputs import at_limits
 from healthml.exceptions import InputError
 from healthml.metrics._batched import FINE, ONE_CLASS, WHY, Block
 from healthml.validation._refits import batched_refit, interrupted, iterate_refits, recognise
-from healthml.validation._scoring.block_influence import N_BLOCKS, block_influence, deal_blocks
+from healthml.validation._scoring.block_influence import N_BLOCKS, assign_blocks, block_influence
 from healthml.validation._scoring.intervals import draw_variances
 from healthml.validation._task import is_fast, slow_function, to_all_rows
 
@@ -58,7 +58,7 @@ class DrawScores:
         self.moved = {
             name: np.zeros(task.n if is_fast(name) else N_BLOCKS) for name in task.measures
         }
-        self.block = None if all(map(is_fast, task.measures)) else deal_blocks(task.units)
+        self.block = None if all(map(is_fast, task.measures)) else assign_blocks(task.units)
         self.n_moved = dict.fromkeys(self.moved, 0)
         self.spread = {name: np.full(total, np.nan) for name in self.moved}
         self.n_at_limits = 0

@@ -7,7 +7,7 @@ from healthml._core._inputs import at_limits
 from healthml.exceptions import InputError
 from healthml.metrics._batched import FINE, NO_ROWS, WHY, Block
 from healthml.validation._refits import batched_refit, refit
-from healthml.validation._scoring.block_influence import block_influence, deal_blocks
+from healthml.validation._scoring.block_influence import assign_blocks, block_influence
 from healthml.validation._scoring.intervals import between_folds
 from healthml.validation._task import is_fast, slow_function
 
@@ -111,7 +111,7 @@ class FoldScores:
         if not np.isfinite(value):
             self._note(name, "risks or outcomes for which it does not exist", self._n_tested(r))
         elif r < _BLOCKED:
-            block = deal_blocks(self.task.units)[rows]
+            block = assign_blocks(self.task.units)[rows]
             parts = self.task.y[rows], self.risk[r, rows], weight, block
             self._moved_blocks[name].append(block_influence(name, *parts))
 

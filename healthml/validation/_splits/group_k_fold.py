@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
-from healthml._core._checks import check_alignment, check_event, check_groups, deal_patients
+from healthml._core._checks import assign_patients, check_alignment, check_event, check_groups
 from healthml.exceptions import InputError
 
 
@@ -105,7 +105,7 @@ class RepeatedStratifiedGroupKFold(BaseCrossValidator):
         events, rows = np.bincount(codes, event), np.bincount(codes)
         self._check_counts(events, rows)
         rng = check_random_state(self.random_state)
-        folds = (deal_patients(events, rows, self.n_splits, rng) for _ in range(self.n_repeats))
+        folds = (assign_patients(events, rows, self.n_splits, rng) for _ in range(self.n_repeats))
         return np.array([fold[codes] for fold in folds], dtype=np.int64)
 
     def _check_counts(self, events, rows):
