@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 
-from healthml._core._checks import check_patient_cv, patient_folds
+from healthml._core._checks import check_patient_cv, patient_folds, scarce_folds
 from healthml.exceptions import InputError
 
 
