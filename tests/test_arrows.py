@@ -103,10 +103,10 @@ FLOORS = {
         ("_simulate",),
     ),
     "explanation": (
-        ("_displays", "_importance", "_reading"),
+        ("_displays", "_reading"),
         ("_shapley",),
         ("_explain",),
-        ("_report", "_stability"),
+        ("_importance", "_report", "_stability"),
     ),
     "fairness": (
         ("_attributes", "_sums"),

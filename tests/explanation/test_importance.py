@@ -13,7 +13,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from healthml._core._paired import paired_scores
 from healthml.exceptions import InputError
-from healthml.explanation import _importance, permutation_importance
+from healthml.explanation import permutation_importance
+from healthml.explanation._importance import shuffle
 from healthml.validation._reference_models.models import default_model
 
 N = 600
@@ -80,7 +81,7 @@ def test_columns_are_ordered_by_what_is_lost_without_them(found):
     assert set(table["n_samples"]) == {N}
     assert set(table["n_events"]) == {Y.sum()}
     assert table.columns.tolist() == [
-        "column", "estimate", "lower", "upper", "n_samples", "n_events",
+        "column", "measure", "estimate", "lower", "upper", "n_samples", "n_events",
     ]  # fmt: skip
 
 
@@ -177,7 +178,7 @@ def test_folds_without_a_chosen_row_are_passed_over():
 
 
 def test_the_size_of_a_batch_changes_nothing(found, monkeypatch):
-    monkeypatch.setattr(_importance, "_ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(shuffle, "_ROWS_AT_ONCE", 1)
     pd.testing.assert_frame_equal(importance().table, found.table)
 
 

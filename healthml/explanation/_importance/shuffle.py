@@ -1,0 +1,113 @@
+"""Rows left out, predicted as they are and with columns shuffled, freely or among like rows."""
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.tree import DecisionTreeRegressor
+
+from healthml._core._routing import fit_keyword, hiding_cells
+from healthml._core._tables import parse_numbers
+from healthml.validation._scoring import predict_risk
+
+# Rows of shuffled copies that are predicted in one call. By judgement, not by simulation: more take
+# more memory, fewer take more calls; the result is the same.
+_ROWS_AT_ONCE = 50_000
+# Largest number of strata of a conditional shuffle and their fewest rows. By judgement: more strata
+# hold the other columns more closely, and leave less to shuffle.
+_MOST_STRATA, _FEWEST_ROWS = 16, 20
+
+
+def shuffled_risks(task):
+    """Return the risks of the rows left out: as they are, then with each player shuffled.
+
+    Parameters
+    ----------
+    task : tuple
+        (estimator, frame, y, groups, train, rows, seed, player, n_repeats, conditional, fitted).
+
+    Returns
+    -------
+    ndarray of shape (1 + n_repeats * n_players, n_rows)
+        Repeats of the first player first.
+    """
+    estimator, frame, y, groups, train, rows, seed, player, n_repeats, conditional, fitted = task
+    rng = np.random.RandomState(seed)
+    model, test = estimator if fitted else clone(estimator), frame.iloc[rows]
+    if not fitted:
+        with hiding_cells(frame, model):
+            model.fit(frame.iloc[train], y[train], **_fit_params(model, groups, train))
+    n_players = player.max() + 1
+    strata = [_strata(test, player == k) if conditional else None for k in range(n_players)]
+    copies = [(k, strata[k]) for k in range(n_players) for _ in range(n_repeats)]
+    risks = [predict_risk(model, test)]
+    step = max(1, _ROWS_AT_ONCE // max(len(rows), 1))
+    for start in range(0, len(copies), step):
+        block = copies[start : start + step]
+        risk = predict_risk(model, shuffled_copies(test, block, player, rng))
+        risks += list(risk.reshape(len(block), len(rows)))
+    return np.array(risks)
+
+
+def _fit_params(model, groups, train):
+    """Return the patients where the model's `fit` asks for them."""
+    keyword = None if groups is None else fit_keyword(model, "groups")
+    return {} if keyword is None else {keyword: groups[train]}
+
+
+def shuffled_copies(test, block, player, rng):
+    """Return a copy of the rows for each (player, strata) of the block, that player shuffled."""
+    n = len(test)
+    rows = {j: np.tile(np.arange(n), len(block)) for j in range(test.shape[1])}
+    for i, (k, strata) in enumerate(block):
+        order = _permuted(n, strata, rng)
+        for j in np.flatnonzero(player == k):
+            rows[j][i * n : (i + 1) * n] = order
+    columns = [test.iloc[:, j].take(rows[j]).reset_index(drop=True) for j in rows]
+    copies = pd.concat(columns, axis=1)
+    copies.columns = test.columns
+    return copies
+
+
+def _permuted(n, strata, rng):
+    """Return a permutation, within strata where there are any."""
+    if strata is None:
+        return rng.permutation(n)
+    order = np.arange(n)
+    for code in np.unique(strata):
+        own = np.flatnonzero(strata == code)
+        order[own] = own[rng.permutation(len(own))]
+    return order
+
+
+def _strata(test, own):
+    """Return groups of rows in which the other columns tell little of a player any more.
+
+    They are the leaves of a small tree that predicts the player from the other columns [1]_.
+    """
+    others = test.loc[:, ~own]
+    if not others.shape[1]:
+        return None
+    target = np.column_stack([_as_targets(test.iloc[:, j]) for j in np.flatnonzero(own)])
+    known = np.column_stack([_as_codes(others.iloc[:, j]) for j in range(others.shape[1])])
+    tree = DecisionTreeRegressor(
+        max_leaf_nodes=_MOST_STRATA, min_samples_leaf=_FEWEST_ROWS, random_state=0
+    )
+    return tree.fit(known, target).apply(known)
+
+
+def _as_targets(column):
+    """Return a column as ranks between 0 and 1, or as 0/1 columns of its common levels."""
+    values, is_text = parse_numbers(column)
+    if not is_text.any() and values.notna().any():
+        return values.rank(pct=True).fillna(0.5).to_numpy()[:, None]
+    levels = column.astype(object).value_counts().index[:_MOST_STRATA]
+    return np.column_stack([(column == level).fillna(False).to_numpy(float) for level in levels])
+
+
+def _as_codes(column):
+    """Return a column as numbers; gaps are below all."""
+    values, is_text = parse_numbers(column)
+    if is_text.any():
+        return pd.factorize(column, sort=False)[0].astype(float)
+    lowest = values.min() if values.notna().any() else 0.0
+    return values.fillna(lowest - 1).to_numpy()
