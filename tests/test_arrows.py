@@ -106,7 +106,7 @@ FLOORS = {
         ("_displays", "_reading"),
         ("_shapley",),
         ("_explain",),
-        ("_importance", "_report", "_stability"),
+        ("_effects", "_importance", "_report", "_stability"),
     ),
     "fairness": (
         ("_attributes", "_sums"),

@@ -88,6 +88,20 @@ def read_model(estimator, pool):
     return Model(estimator, kind, predict, agreed)
 
 
+def plain_model(estimator, scale=None):
+    """Return a model as a function of rows on a scale, without reading what it is made of.
+
+    Returns
+    -------
+    Model
+    scale : str
+        As asked, or "probability" for a classifier and "prediction" for anything else.
+    """
+    kind, predict = _predictor(estimator)
+    model = Model(estimator, kind, predict, {})
+    return model, model.scale(scale)
+
+
 def _agrees(values, own, scale, tolerance):
     """Whether a form gives the model's numbers."""
     if scale == "log_odds":

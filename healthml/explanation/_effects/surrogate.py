@@ -1,0 +1,186 @@
+"""A small model in place of a large one, and how faithful it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.tree import DecisionTreeRegressor
+from sklearn.utils import check_random_state
+
+from healthml._core._displays import BLUE, new_axes, shorten
+from healthml._core._results import Result, table_text
+from healthml._core._tables import parse_numbers, to_pandas
+from healthml.exceptions import InputError
+from healthml.explanation._explain import plain_model
+
+_SHARE_HELD = 1 / 3  # rows on which fidelity is measured; by judgement
+
+
+@dataclass(frozen=True, repr=False)
+class SurrogateResult(Result):
+    """A small tree that imitates a model, with its fidelity; made by `surrogate`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each leaf: rule, estimate (mean of the model's predictions there), spread (their
+        standard deviation: what the leaf does not tell), n_samples.
+    fidelity : float
+        Share of the variance of the model's predictions that the tree gives, on rows that it was
+        not grown on (R squared).
+    mean_gap : float
+        Mean distance from the model's prediction on these rows.
+    scale : str
+    n_held : int
+        Rows that fidelity is measured on.
+    """
+
+    fidelity: float = np.nan
+    mean_gap: float = np.nan
+    scale: str = "probability"
+    n_held: int = 0
+
+    def summary(self):
+        """Return fidelity in words and the rules."""
+        words = (
+            f"The tree gives {self.fidelity:.0%} of the variance of the model's predictions on "
+            f"{self.n_held} rows that it was not grown on; it is off by {self.mean_gap:.3f} on "
+            f"average. It imitates the model, and says nothing about patients."
+        )
+        return f"{words}\n{table_text(self.table)}"
+
+    def _repr_html_(self):
+        from html import escape
+
+        return f"<pre>{escape(self.summary())}</pre>"
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the leaves' mean predictions, their spread as lines.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw.
+        **kwargs
+            Passed to ``Axes.errorbar``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        rows = self.table.iloc[::-1]
+        ax = new_axes(ax, width=7.4, height=1.2 + 0.34 * len(rows))
+        names = [shorten(rule, 60) for rule in rows["rule"]]
+        options = {"fmt": "o", "color": BLUE} | kwargs
+        ax.errorbar(rows["estimate"], range(len(rows)), xerr=rows["spread"], **options)
+        ax.set_yticks(range(len(rows)), names)
+        ax.set_xlabel(f"Model's prediction, {self.scale}; R\N{SUPERSCRIPT TWO} {self.fidelity:.2f}")
+        return ax
+
+
+def surrogate(estimator, X, *, max_leaves=6, scale=None, min_rows=20, random_state=None):
+    """Imitate a fitted model by a small tree on the raw columns, and say how faithfully.
+
+    Parameters
+    ----------
+    estimator : fitted estimator or function
+        As in `explain`.
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        Rows to imitate it on; their outcome is not needed.
+    max_leaves : int, default=6
+        Leaves of the tree at most; more are more faithful and less readable.
+    scale : {"log_odds", "probability", "prediction"}, optional
+        What is imitated: probability for a classifier, prediction for anything else by default.
+    min_rows : int, default=20
+        Fewest rows of a leaf; 11 or more.
+    random_state : int, RandomState or None, default=None
+        Of the rows that are held out.
+
+    Returns
+    -------
+    SurrogateResult
+
+    Raises
+    ------
+    InputError
+        If there are too few rows, or an option does not fit.
+
+    See Also
+    --------
+    PointsScore : A readable model from the start.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from healthml.explanation import surrogate
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame({"age": rng.normal(60, 10, 600), "sex": rng.choice(["f", "m"], 600)})
+    >>> small = surrogate(lambda t: (t["age"] > 65) * 1.0, X, max_leaves=2, random_state=0)
+    >>> small.table["rule"].str.slice(0, 6).tolist(), small.fidelity > 0.9
+    (['age <=', 'age > '], True)
+    """
+    frame, as_array = to_pandas(X), not hasattr(X, "columns")
+    if min_rows < 11 or max_leaves < 2:
+        raise InputError("min_rows is 11 or more, and max_leaves 2 or more.")
+    if len(frame) < 4 * min_rows:
+        raise InputError(
+            f"X has {len(frame)} rows; pass {4 * min_rows} or more, or fewer min_rows."
+        )
+    model, own = plain_model(estimator, scale)
+    wanted = model.values(frame.to_numpy() if as_array else frame, own)
+    codes, names = _encoded(frame)
+    order = check_random_state(random_state).permutation(len(frame))
+    held, grown = np.split(order, [int(_SHARE_HELD * len(frame))])
+    tree = DecisionTreeRegressor(
+        max_leaf_nodes=max_leaves, min_samples_leaf=min_rows, random_state=0
+    ).fit(codes[grown], wanted[grown])
+    gap = wanted[held] - tree.predict(codes[held])
+    spread = float(np.var(wanted[held]))
+    fidelity = 1 - float(np.mean(gap**2)) / spread if spread > 0 else np.nan
+    leaf, rules = tree.apply(codes), _rules(tree.tree_, names)
+    rows = [
+        (rule, wanted[leaf == node].mean(), wanted[leaf == node].std(), int((leaf == node).sum()))
+        for node, rule in rules.items()
+    ]
+    table = pd.DataFrame(rows, columns=["rule", "estimate", "spread", "n_samples"])
+    table = table.sort_values("estimate", ignore_index=True)
+    return SurrogateResult(table, fidelity, float(np.abs(gap).mean()), own, len(held))
+
+
+def _encoded(frame):
+    """Return numbers as they are and a 0/1 column for each level, with (column, level) names."""
+    columns, names = [], []
+    for name in frame.columns:
+        values, is_text = parse_numbers(frame[name])
+        if not is_text.any():
+            columns.append(values.to_numpy())
+            names.append((name, None))
+            continue
+        for level in frame[name].dropna().unique():
+            columns.append((frame[name] == level).fillna(False).to_numpy(dtype=float))
+            names.append((name, level))
+    return np.column_stack(columns), names
+
+
+def _rules(tree, names):
+    """Return the rule of each leaf in words."""
+    found, todo = {}, [(0, ())]
+    while todo:
+        node, path = todo.pop()
+        left, right = tree.children_left[node], tree.children_right[node]
+        if left < 0:
+            found[node] = " and ".join(path) or "all rows"
+            continue
+        name, level = names[tree.feature[node]]
+        gap = " or missing" if level is None else ""
+        to_left = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count))[node]
+        if level is None:
+            cut = f"{tree.threshold[node]:.4g}"
+            words = f"{name} <= {cut}", f"{name} > {cut}"
+        else:
+            words = f"{name} is not {level}", f"{name} is {level}"
+        sides = (gap if to_left else "", "" if to_left else gap)
+        todo.append((right, (*path, words[1] + sides[1])))
+        todo.append((left, (*path, words[0] + sides[0])))
+    return found
