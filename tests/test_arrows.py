@@ -103,7 +103,7 @@ FLOORS = {
         ("_simulate",),
     ),
     "explanation": (
-        ("_displays", "_reading"),
+        ("_displays", "_domain", "_reading"),
         ("_shapley",),
         ("_explain",),
         ("_effects", "_importance", "_report", "_stability"),

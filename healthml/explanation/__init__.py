@@ -1,5 +1,6 @@
 """Why it says so: in the columns a clinician knows, and how sure the reasons are."""
 
+from healthml.explanation._domain import ApplicabilityDomain, DomainResult
 from healthml.explanation._effects import (
     EffectCurveResult,
     InteractionResult,
@@ -14,6 +15,8 @@ from healthml.explanation._report import PatientReport, patient_report
 from healthml.explanation._stability import StabilityResult, stability
 
 __all__ = [
+    "ApplicabilityDomain",
+    "DomainResult",
     "EffectCurveResult",
     "ExplanationResult",
     "ImportanceResult",
