@@ -19,6 +19,7 @@ from imblearn.pipeline import make_pipeline
 from imblearn.under_sampling import RandomUnderSampler
 from scipy.stats import norm
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
@@ -83,15 +84,19 @@ def classifiers(n):
     """Compare the time of a fit with that of CalibratedClassifierCV on the same pipeline."""
     X, y = table(n)
     X = X.select_dtypes("number").to_numpy()
+    boosting = HistGradientBoostingClassifier(max_iter=50)
     for model, sampler, ensemble, wanted in (
         (LogisticRegression(), RandomOverSampler(), "single", 3),
-        (DecisionTreeClassifier(max_depth=6), RandomUnderSampler(), "bagged", 20),
+        (LogisticRegression(), RandomUnderSampler(), "bagged", 10),
+        (DecisionTreeClassifier(max_depth=6), RandomUnderSampler(), "bagged", 10),
+        (boosting, RandomUnderSampler(), "bagged", 10),
     ):
         own = ResampledClassifier(model, sampler, ensemble=ensemble, random_state=0)
         pipeline = make_pipeline(sampler, model)
         mine, _ = seconds(lambda own=own: own.fit(X, y))
         theirs, _ = seconds(lambda p=pipeline: CalibratedClassifierCV(p, cv=5).fit(X, y))
-        name = f"{type(model).__name__}, {ensemble}: fit / CalibratedClassifierCV"
+        name = f"{type(model).__name__}, {type(sampler).__name__}, {ensemble}"
+        name = f"{name}: fit / CalibratedClassifierCV"
         report(name, mine / theirs, wanted)
         if importlib.util.find_spec("imbcalibrate"):
             from imbcalibrate import PriorCalibratedClassifier
@@ -105,10 +110,13 @@ def main():
     """Print all ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
-    rows = parser.parse_args().rows
-    smote(rows)
-    tomek(min(rows, 20_000))
-    classifiers(min(rows, 20_000))
+    parser.add_argument("--only", choices=["smote", "tomek", "classifiers"])
+    asked = parser.parse_args()
+    few = min(asked.rows, 20_000)
+    parts = {"smote": (smote, asked.rows), "tomek": (tomek, few), "classifiers": (classifiers, few)}
+    for name, (part, rows) in parts.items():
+        if asked.only in (None, name):
+            part(rows)
 
 
 if __name__ == "__main__":
