@@ -27,7 +27,10 @@ from healthml.validation import ShrunkenClassifier
 # estimator name -> how to make it, for those that cannot be made without arguments
 MADE_WITH = {
     "CarriedForward": lambda: CarriedForward("x0", "x1"),
-    "ClinicalThreshold": lambda: ClinicalThreshold(LogisticRegression(), value=0.5, random_state=0),
+    # a harm of 1 is a threshold of 0.5, with which alone `predict` is the likelier class
+    "ClinicalThreshold": lambda: ClinicalThreshold(
+        LogisticRegression(), rule="harm", value=1, random_state=0
+    ),
     "LabelAudit": lambda: LabelAudit(LogisticRegression(), random_state=0),
     "MultiplyImputedClassifier": lambda: MultiplyImputedClassifier(LogisticRegression(), m=2),
     "MultiplyImputedRegressor": lambda: MultiplyImputedRegressor(LinearRegression(), m=2),

@@ -2,7 +2,8 @@
 
 The protocol stands in docs/guide/resampling_simulation.md. ``python
 tests/simulation/resampling_risks.py --sets 25`` prints the table. With ``--keep rows.csv`` the rows
-of a set are kept as soon as it is done, and a run goes on where another stopped.
+of a set are kept as soon as it is done, and a run goes on where another stopped; with ``--kept
+--page table.md`` nothing is run, and the rows kept so far are written as a page.
 """
 
 import argparse
@@ -172,6 +173,25 @@ def failures(table):
     return missed
 
 
+def page(rows):
+    """Return the table as a page of the guide."""
+    table = summarise(rows)
+    events = f"{rows['n_events'].min()} to {rows['n_events'].max()} events a set."
+    missed = failures(table)
+    held = "Every cell holds every line of the protocol." if not missed else "; ".join(missed)
+    lines = [f"{events} {held}", ""]
+    lines += ["| design | learner | sampler | way | sets | gap | slope | AUC | scaled Brier |"]
+    lines += ["|---|---|---|---|---|---|---|---|---|"]
+    for row in table.to_dict("records"):
+        gap = f"{row['gap']:+.3f} ± {row['gap_error']:.3f}"
+        slope = f"{row['slope']:.2f} ± {row['slope_error']:.2f}"
+        names = " | ".join(str(row[key]) for key in ("design", "learner", "sampler", "how", "sets"))
+        lines.append(
+            f"| {names} | {gap} | {slope} | {row['auc']:.3f} | {row['scaled_brier']:.3f} |"
+        )
+    return "\n".join(lines).replace("| auto |", "| `ResampledClassifier` |") + "\n"
+
+
 def run(design, n_sets, names, samplers=tuple(SAMPLERS), start=0):
     """Return the rows of some sets, printing nothing."""
     with warnings.catch_warnings():
@@ -185,11 +205,11 @@ def kept_or_run(design, number, learner, path):
     if path is None or not path.exists():
         known = pd.DataFrame()
     else:
-        known = pd.read_csv(path)
+        known = pd.read_csv(path, keep_default_na=False, na_values=[""])  # a sampler is "none"
         cell = (known["design"] == design) & (known["learner"] == learner)
         known = known[cell & (known["set"] == number)]
     if len(known):
-        return known.assign(sampler=known["sampler"].fillna("none"))
+        return known
     rows = run(design, 1, [learner], start=number)
     if path is not None:
         rows.to_csv(path, mode="a", header=not path.exists(), index=False)
@@ -203,10 +223,17 @@ def main():
     parser.add_argument("--designs", nargs="+", default=list(SEED))
     parser.add_argument("--learners", nargs="+", default=["logistic", "boosting", "forest"])
     parser.add_argument("--keep", type=Path, help="file of rows, continued where it exists")
+    parser.add_argument("--kept", action="store_true", help="run nothing, take what is kept")
+    parser.add_argument("--page", type=Path, help="file for the table as a page of the guide")
     asked = parser.parse_args()
-    cells = product(asked.learners, range(asked.sets), asked.designs)
-    found = [kept_or_run(design, k, learner, asked.keep) for learner, k, design in cells]
-    rows = pd.concat(found)
+    if asked.kept:
+        rows = pd.read_csv(asked.keep, keep_default_na=False, na_values=[""])
+    else:
+        cells = product(asked.learners, range(asked.sets), asked.designs)
+        found = [kept_or_run(design, k, learner, asked.keep) for learner, k, design in cells]
+        rows = pd.concat(found)
+    if asked.page is not None:
+        asked.page.write_text(page(rows))
     table = summarise(rows)
     print(f"events a set: {rows['n_events'].min()} to {rows['n_events'].max()}")
     print(table.round(3).to_string(index=False))

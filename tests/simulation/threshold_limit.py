@@ -43,7 +43,9 @@ def main():
     """Print the share with its Monte-Carlo error."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--choices", type=int, default=2000)
-    held = run(parser.parse_args().choices)
+    parser.add_argument("--start", type=int, default=SEED, help="seed of the first choice")
+    asked = parser.parse_args()
+    held = run(asked.choices, asked.start)
     error = np.sqrt(held.mean() * (1 - held.mean()) / len(held))
     print(f"{held.mean():.3f} of {len(held)} choices (Monte-Carlo error {error:.3f})")
 
