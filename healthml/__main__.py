@@ -302,8 +302,8 @@ def _without(table, options, schema):
 
 def _close(column, known):
     lower = {str(name).lower(): str(name) for name in known}
-    found = [lower[name] for name in get_close_matches(column.lower(), lower, n=3)]
-    return f"did you mean {' or '.join(map(repr, found))}?" if found else "check its name."
+    matches = [lower[name] for name in get_close_matches(column.lower(), lower, n=3)]
+    return f"did you mean {' or '.join(map(repr, matches))}?" if matches else "check its name."
 
 
 def _targets(options, taken):

@@ -53,7 +53,7 @@ def wilson_at(n_events, n, z):
     --------
     >>> lower, upper = wilson_at(np.array([3.0, 3.0]), 20, np.array([1.959963984540054, 1.0]))
     >>> lower.round(4).tolist(), upper.round(4).tolist()
-    ([0.0524, 0.0869], [0.3604, 0.2464])
+    ([0.0524, 0.087], [0.3604, 0.2463])
     """
     x, z2 = n_events, np.square(z)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -209,16 +209,16 @@ def _fit(X, y, weight, max_iter, tol):
 
 def _independent(columns):
     """Return the columns that are no combination of earlier ones (Gram-Schmidt, twice)."""
-    basis, kept = np.empty((len(columns), 0)), []
+    basis, independent = np.empty((len(columns), 0)), []
     for place, column in enumerate(columns.T):
         size, rest = np.linalg.norm(column), column
         for _ in range(2):
             rest = rest - basis @ (basis.T @ rest)
         left = np.linalg.norm(rest)
-        if left > _RANK * size and len(kept) < len(columns) - 1:
+        if left > _RANK * size and len(independent) < len(columns) - 1:
             basis = np.column_stack([basis, rest / left])
-            kept.append(place)
-    return np.array(kept, dtype=int)
+            independent.append(place)
+    return np.array(independent, dtype=int)
 
 
 def _climb(problem, max_iter, tol):

@@ -128,7 +128,7 @@ class _Proposal:
 def _outcome(proposal):
     if "outcome" in proposal.known:
         return
-    found = [
+    candidates = [
         (column, contains_word(column.name, "outcome"))
         for column in proposal.free()
         if contains_word(column.name, "outcome")
@@ -136,13 +136,13 @@ def _outcome(proposal):
         and column.kind in ("boolean", "categorical", "numeric")
         and score_hint(column.name) is None
     ]
-    for column, word in found:
+    for column, word in candidates:
         evidence = f"name has {word!r}; {list_levels(_sorted(column.values))}"
         if column.kind != "boolean":
             evidence += "; the event must be named"
-        if len(found) > 1:
-            evidence += f"; one of {len(found)} candidates, so none is chosen"
-        proposal.add(column, "outcome", evidence, adopt=len(found) == 1)
+        if len(candidates) > 1:
+            evidence += f"; one of {len(candidates)} candidates, so none is chosen"
+        proposal.add(column, "outcome", evidence, adopt=len(candidates) == 1)
 
 
 def _score(proposal):
@@ -209,24 +209,24 @@ def _patient(proposal, repeated):
 
 
 def _site(proposal):
-    found = []
+    candidates = []
     for column in proposal.free():
         word = site_hint(column.name)
         if word and column.n_distinct >= 2 and column.n_distinct * 2 <= column.n:
             rank = _SITES.index(word) if word in _SITES else len(_SITES)
-            found.append((rank, column, word))
-    found.sort(key=lambda item: item[0])
-    for place, (_, column, word) in enumerate(found):
+            candidates.append((rank, column, word))
+    candidates.sort(key=lambda item: item[0])
+    for place, (_, column, word) in enumerate(candidates):
         evidence = f"name has {word!r}; {column.n_distinct} distinct values in {column.n} rows"
         if place:
-            evidence += f"; {found[0][1].name!r} was preferred"
+            evidence += f"; {candidates[0][1].name!r} was preferred"
         if column.n_missing:
             evidence += f"; missing in {column.n_missing} rows"
         proposal.add(column, "site", evidence, adopt=place == 0 and column.n_missing == 0)
 
 
 def _time(proposal):
-    found = []
+    candidates = []
     for column in proposal.free():
         evidence, is_year = _evidence_of_time(column)
         if evidence is None or contains_word(column.name, "birth"):
@@ -237,9 +237,9 @@ def _time(proposal):
         usable = column.kind == "datetime" or is_year
         good = usable and (not later or is_year)
         rank = (not good, bool(later), not contains_word(column.name, "start"))
-        found.append((rank, column, evidence, good))
-    found.sort(key=lambda item: item[0])
-    for place, (_, column, evidence, good) in enumerate(found):
+        candidates.append((rank, column, evidence, good))
+    candidates.sort(key=lambda item: item[0])
+    for place, (_, column, evidence, good) in enumerate(candidates):
         proposal.add(column, "time", evidence, adopt=place == 0 and good)
 
 

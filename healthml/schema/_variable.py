@@ -167,9 +167,9 @@ def close_names(name, known):
     "; did you mean 'readmitted'"
     """
     lower = {str(candidate).lower(): candidate for candidate in known}
-    found = [lower[match] for match in get_close_matches(str(name).lower(), list(lower), n=3)]
-    if found:
-        return "; did you mean " + " or ".join(repr(match) for match in found)
+    matches = [lower[match] for match in get_close_matches(str(name).lower(), list(lower), n=3)]
+    if matches:
+        return "; did you mean " + " or ".join(repr(match) for match in matches)
     shown = ", ".join(repr(candidate) for candidate in list(known)[:10])
     more = f" and {len(known) - 10} more" if len(known) > 10 else ""
     return f"; there are {shown}{more}"

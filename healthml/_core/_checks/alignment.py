@@ -44,15 +44,15 @@ def check_alignment(**aligned):
             indexes.update({k: v.index for k, v in parts.items() if isinstance(v, _LABELLED)})
     if len(indexes) < 2:
         return
-    seen = {}  # one entry for each order of labels, so that many objects cost little
+    orders = {}  # one entry for each order of labels, so that many objects cost little
     for name, index in indexes.items():
-        for other, first in seen.items():
+        for other, first in orders.items():
             if index is first or index.equals(first):
                 break
             if _same_labels(index, first):
                 raise InputError(_other_order(name, other, index.is_unique))
         else:
-            seen[name] = index
+            orders[name] = index
 
 
 def _same_labels(index, other):

@@ -161,11 +161,11 @@ def distinct_units(concept):
     >>> [unit for unit, _, _ in distinct_units("wbc")]
     ['10*3/uL', '/uL']
     """
-    kept = []
+    distinct = []
     for unit in concept_limits(concept)["units"]:
-        if not any(same_size(unit, other) for other in kept):
-            kept.append(unit)
-    return tuple(kept)
+        if not any(same_size(unit, other) for other in distinct):
+            distinct.append(unit)
+    return tuple(distinct)
 
 
 def same_size(unit, other):
@@ -207,20 +207,20 @@ def _spellings():
     """Return {key: code} of units that stand alone, shipped codes included."""
     table = read_facts("unit_spellings")
     table = table[~table["unit"].str.fullmatch(r"10\*\d+")]  # "5 million" is a number, no unit
-    found = {_key(code): code for code in sorted(_shipped_codes(), reverse=True)}
-    return found | {_key(s): u for s, u in zip(table["spelling"], table["unit"], strict=True)}
+    codes = {_key(code): code for code in sorted(_shipped_codes(), reverse=True)}
+    return codes | {_key(s): u for s, u in zip(table["spelling"], table["unit"], strict=True)}
 
 
 @lru_cache
 def _parts():
     """Return {key: code} of units that may stand between slashes."""
     table = read_facts("unit_spellings").query("in_compounds == 'yes'")
-    found = {
+    codes = {
         prefix.strip() + letters: prefix.strip() + code
         for letters, (code, prefixes) in _METRIC.items()
         for prefix in prefixes.split(" ")
     }
-    return found | {_key(s): u for s, u in zip(table["spelling"], table["unit"], strict=True)}
+    return codes | {_key(s): u for s, u in zip(table["spelling"], table["unit"], strict=True)}
 
 
 @lru_cache

@@ -173,14 +173,14 @@ def _header(text, sep, name):
 def _check_delimiter(header, sep, name):
     if len(header) > 1:
         return
-    found = {other: header[0].count(other) for other in DELIMITERS if other in header[0]}
-    found.pop(sep, None)
-    if found:
-        other = max(found, key=found.get)
+    counts = {other: header[0].count(other) for other in DELIMITERS if other in header[0]}
+    counts.pop(sep, None)
+    if counts:
+        other = max(counts, key=counts.get)
         shown = "'\\t'" if other == "\t" else repr(other)
         raise ReadError(
             f"{name} has one column when split at {DELIMITERS.get(sep, 'the given')!s} "
-            f"delimiters, and its first line holds a {DELIMITERS[other]} {found[other]} times; "
+            f"delimiters, and its first line holds a {DELIMITERS[other]} {counts[other]} times; "
             f"pass sep={shown} (--sep {shown})."
         )
 

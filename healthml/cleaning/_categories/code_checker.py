@@ -65,9 +65,9 @@ class CodeColumn:
         if self._is_right(usual):
             return (level, None, None) if usual == level else (usual, CODE_FORMAT, "note")
         readings = self._readings(text)
-        known = [r for r in readings if r in self.known]
+        in_use = [r for r in readings if r in self.known]
         needs_proof = len(readings) > 1 or text[0].isdigit()  # 250.00 is also an ICD-9 code
-        chosen = known if needs_proof and self.system == ICD10 else readings
+        chosen = in_use if needs_proof and self.system == ICD10 else readings
         if self.mixed and text[0].isdigit():
             chosen = []
         if len(chosen) == 1:
@@ -252,8 +252,8 @@ def _as_system(name, texts, counts, system, declared):
         or (system == ICD10 and not hinted and not point)
     ):
         return None
-    known = {t for t, v in zip(cased, typical, strict=True) if v}
-    column = CodeColumn(system, dotted, bool(lower), known=known)
+    codes = {t for t, v in zip(cased, typical, strict=True) if v}
+    column = CodeColumn(system, dotted, bool(lower), known=codes)
     odd = [column.judge(t)[1] in (CODE_SHAPE, LOST_ZEROS) for t in texts]
     column.mixed = bool(system != ICD9 and counts[odd].sum() > MOST_ODD * counts.sum())
     return column

@@ -67,7 +67,7 @@ def learn_dependencies(columns):
         leaves at most half the error of the commonest level.
     """
     usable = [c for c in columns if _is_usable(c)]
-    n, found, screen = len(columns[0].codes) if columns else 0, [], None
+    n, dependencies, screen = len(columns[0].codes) if columns else 0, [], None
     if n > SCREEN_ROWS:
         screen = np.linspace(0, n - 1, SCREEN_ROWS).astype(np.int64)
     for b in usable:
@@ -78,8 +78,8 @@ def learn_dependencies(columns):
                 continue
             dependency = _tabulate(a, b, slice(None))
             if dependency is not None:
-                found.append(dependency)
-    return found
+                dependencies.append(dependency)
+    return dependencies
 
 
 def _is_usable(column):

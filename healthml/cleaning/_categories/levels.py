@@ -199,8 +199,8 @@ def _by_key(way):
 
 
 def _user_moves(counts, synonyms):
-    wanted = {key_of(str(old)): str(new) for old, new in synonyms.items()}
-    moves = {level: wanted[key_of(level)] for level in counts if key_of(level) in wanted}
+    writings = {key_of(str(old)): str(new) for old, new in synonyms.items()}
+    moves = {level: writings[key_of(level)] for level in counts if key_of(level) in writings}
     return {level: new for level, new in moves.items() if level != new}
 
 
@@ -301,7 +301,7 @@ def _typo_moves(counts, usual, vocabulary, concept, real):
 def find_typo(key, usual, n=1, vocabulary=()):
     """Return the established level of which a key is the only possible typing error, or None."""
     template, digits = template_of(key)
-    found = [
+    originals = [
         text
         for other, (n_usual, text) in usual.items()
         if other != template
@@ -310,7 +310,7 @@ def find_typo(key, usual, n=1, vocabulary=()):
         and is_typo(template, other)
         and not (len(template) == len(other) and is_abbreviated(text, template, other))
     ]
-    return fill_template(found[0], digits) if len(found) == 1 else None
+    return fill_template(originals[0], digits) if len(originals) == 1 else None
 
 
 def is_rare(n, n_usual):

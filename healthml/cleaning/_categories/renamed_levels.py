@@ -70,12 +70,12 @@ def renamed_levels(frame, time):
     (('B',), ('W2',))
     """
     when, _ = pd.factorize(pd.Series(np.asarray(time)), sort=True)
-    found = []
+    renames = []
     for column in frame.columns:
         if pd.api.types.is_numeric_dtype(frame[column].dtype):
             continue
-        found += _of_column(frame[column], when)
-    return found
+        renames += _of_column(frame[column], when)
+    return renames
 
 
 def _of_column(series, when):

@@ -39,12 +39,12 @@ class Round:
 
     def _settle_contradictions(self, columns):
         mark = self.smudges.mark
-        found = [
+        repairs = [
             (column, usual, rows)
             for column in columns.values()
             for _, usual, rows in self.contradictions.of(column, columns, mark)
         ]
-        for column, usual, rows in found:
+        for column, usual, rows in repairs:
             column.put(rows, usual, DEPENDENCY)
         if mark is None:
             return
@@ -107,11 +107,11 @@ def learn_round(columns, kinds, *, synonyms, vocabularies, typos, dependencies):
 
 def _borne_out(dependencies):
     """Return {column: levels that some group of another column holds}."""
-    found = {}
+    borne_out = {}
     for dependency in dependencies:
-        levels = found.setdefault(dependency.dependent, set())
+        levels = borne_out.setdefault(dependency.dependent, set())
         levels.update(tidy(level) for level in dependency.usual.values())
-    return found
+    return borne_out
 
 
 def _sure_pairs(step, columns):

@@ -80,9 +80,9 @@ def find_age(measures):
     Examples
     --------
     >>> import pandas as pd
-    >>> from healthml.cleaning._columns.measures import read_measures
+    >>> from healthml.cleaning._columns.measures import MeasureReader
     >>> from healthml.cleaning._columns.populations import find_age
-    >>> find_age(read_measures(pd.DataFrame({"patient_age": [50, 61]})))
+    >>> find_age(MeasureReader(pd.DataFrame({"patient_age": [50, 61]})).read())
     'patient_age'
     """
     ages = [c for c, m in measures.items() if m.concept == "age" and m.factor == 1]

@@ -49,7 +49,7 @@ def find_fields(frame, measures, columns):
     frame : pandas.DataFrame
         The training rows.
     measures : dict
-        Column -> Measure, as `read_measures` gives.
+        Column -> Measure, as `MeasureReader.read` gives.
     columns : mapping or None
         Role -> column, named by the user; goes before what is found.
     """
@@ -122,17 +122,17 @@ def dates_of(series):
 
 def date_columns(frame):
     """Return the columns that hold dates: by dtype, or ISO text in most of the first rows."""
-    found = []
+    dates = []
     for column in frame.columns:
         series = frame[column]
         if types.is_datetime64_any_dtype(series.dtype):
-            found.append(column)
+            dates.append(column)
         elif not types.is_numeric_dtype(series.dtype):
             some = series.dropna().iloc[:200]
             text = some.astype(str)
             if len(some) and text.str.match(r"\s*\d{4}-\d{1,2}-\d{1,2}").mean() > 0.5:
-                found.append(column)
-    return found
+                dates.append(column)
+    return dates
 
 
 def soft_hull(role, populations=POPULATIONS):

@@ -114,16 +114,16 @@ def plain_days(levels):
 
 def thin(levels, counts, plain):
     """Return the levels to learn from, with weights: some of the plain ones, more of the others."""
-    weight, kept = np.array(counts, dtype=float), []
+    weight, sample = np.array(counts, dtype=float), []
     for part, most in ((plain > 0, LEARNT_PLAIN), (plain == 0, LEARNT_OTHER)):
         places = np.flatnonzero(part)
         if len(places) > most:
             some = places[np.linspace(0, len(places) - 1, most).astype(np.int64)]
             weight[some] *= weight[places].sum() / weight[some].sum()
             places = some
-        kept.append(places)
-    kept = np.sort(np.concatenate(kept))
-    return [levels[i] for i in kept], weight[kept]
+        sample.append(places)
+    sample = np.sort(np.concatenate(sample))
+    return [levels[i] for i in sample], weight[sample]
 
 
 class Settled:

@@ -339,15 +339,15 @@ def _of_text(series, levels, facts, variable, mark, *, sure):
 
 def _read_sample(levels, sample, mark):
     """Return {position: what was read} of some levels, when the decimal mark is as given."""
-    column, found = LabColumn(mark=mark), {}
+    column, readings = LabColumn(mark=mark), {}
     for i in map(int, sample):
         level = levels.levels[i]
         is_decided = levels.plain[i] and not (mark == "," and "." in str(level))
         is_number = isinstance(level, int | float | np.number)
         plain = is_decided or (levels.plain[i] and is_number)
         number = LabValue(levels.numbers[i], kind="number") if plain else None
-        found[i] = number or read_level(level, column)
-    return found
+        readings[i] = number or read_level(level, column)
+    return readings
 
 
 def _plain_values(found, counts, *, units=True):

@@ -48,7 +48,7 @@ def judge_code(column, code):
 
 def _judge_column(column):
     """Return {code: (status, reason)} for one column."""
-    judged = {}
+    verdicts = {}
     base = _without(column, column.codes_present[column.codes_present != 0])
     for code in column.codes_present:
         count = int(column.unique[1][np.searchsorted(column.unique[0], code)])
@@ -63,11 +63,11 @@ def _judge_column(column):
         else:
             verdict = _judge_high(column, code, count, base)
         if verdict:
-            judged[float(code)] = verdict
+            verdicts[float(code)] = verdict
     declared = [c for c in column.declared.get("missing_codes", ()) if not isinstance(c, str)]
     for code in np.intersect1d(column.unique[0], np.array(declared, dtype=float)):
-        judged[float(code)] = FOUND, "declared in the schema"
-    return judged
+        verdicts[float(code)] = FOUND, "declared in the schema"
+    return verdicts
 
 
 def _without(column, codes):

@@ -92,16 +92,16 @@ def _is_worth_a_look(name, values, variable):
 
 def _judge(columns, schema):
     """Return views and verdicts; columns are judged again without the codes that were found."""
-    first, found = {}, {}
+    first, verdicts = {}, {}
     for _ in range(ROUNDS if columns else 0):
         table = _view(columns, schema)
         views = dict(zip(columns, table.columns, strict=True))
         first = first or views
         fresh = {}
         for name, judged in judge_numbers(table).items():
-            known = found.setdefault(name, {})
+            known = verdicts.setdefault(name, {})
             fresh[name] = [c for c, (s, _) in judged.items() if s == FOUND and c not in known]
-            found[name] = {**judged, **known}
+            verdicts[name] = {**judged, **known}
         columns = {
             c: np.where(np.isin(v, fresh[str(c)]), np.nan, v)
             for c, v in columns.items()
@@ -109,7 +109,7 @@ def _judge(columns, schema):
         }
         if not columns:
             break
-    return first, found
+    return first, verdicts
 
 
 def _view(columns, schema):

@@ -180,15 +180,15 @@ def _learnt_candidates(column):
     values, counts = values[~known], counts[~known]
     if len(values) < 3 or np.isinf(values).any():
         return []
-    found = []
+    candidates = []
     if values[0] < 0 <= values[1] and counts[0] >= SPIKE:
-        found.append(float(values[0]))
+        candidates.append(float(values[0]))
     top = float(values[-1])
     shaped = bool(_NINES.fullmatch(f"{top:g}")) and len(values) > FEW_DISTINCT
     beyond = column.concept is not None and top == round(top) and _is_beyond(column, top)
     if counts[-1] >= SPIKE and (shaped or beyond):
-        found.append(top)
-    return found
+        candidates.append(top)
+    return candidates
 
 
 def _is_beyond(column, value):

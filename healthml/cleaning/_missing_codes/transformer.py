@@ -82,14 +82,14 @@ class MissingCodes(CellCleaner):
     def _learn(self, frame, y):
         variables = getattr(self.schema, "variables", None) or {}
         self.words_, numbers, rows = {}, {}, []
-        known = {}
+        levels_read = {}
         for name in frame.columns:
             series = frame[name]
             if is_text(series):
                 levels = read_levels(series)
                 if levels is None:
                     continue
-                known[name] = levels
+                levels_read[name] = levels
                 words = self.words_[name] = learn_words(levels, variables.get(name))
                 rows += [(name, *row) for row in table_of_words(levels, words)]
                 if words["context"] == NUMBER:
@@ -98,7 +98,7 @@ class MissingCodes(CellCleaner):
                 numbers[name] = series.to_numpy(dtype=float, na_value=np.nan)
         self.numbers_, more = learn_numbers(numbers, self.schema)
         self.codes_ = pd.DataFrame(rows + more, columns=_CODE_TABLE)
-        return known
+        return levels_read
 
     def _changes(self, frame, prepared=None):
         values, known = {}, prepared or {}

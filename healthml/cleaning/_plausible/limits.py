@@ -173,13 +173,13 @@ def tail_reaches(values, positive, times, n=1):
         return [(least, np.inf)] * len(times)
     scaled = np.log(values) if positive else values
     low, middle, high = np.quantile(scaled, [0.05, 0.5, 0.95])
-    by_chance, found = -ndtri(0.05 / max(n, len(values))), []
+    by_chance, reaches = -ndtri(0.05 / max(n, len(values))), []
     for deviations in times:
         reach = max(deviations, by_chance) / ndtri(0.95)
         ends = (middle - reach * (middle - low), middle + reach * (high - middle))
         ends = [float(np.exp(min(end, 700))) if positive else float(end) for end in ends]
-        found.append((max(ends[0], least), ends[1]))
-    return found
+        reaches.append((max(ends[0], least), ends[1]))
+    return reaches
 
 
 def bulk_of(values, share=0.99):

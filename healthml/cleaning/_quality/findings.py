@@ -164,11 +164,11 @@ def flags_of_steps(steps, view, cleaner):
         The fitted cleaner: why a code was judged as one, and what each column was read as.
     """
     columns = {column.name: column for column in view.columns}
-    found = {}
+    flags = {}
     for step in (change for changes in steps.values() for change in changes):
         if isinstance(step, Change) and str(step.column) in columns:
-            found.setdefault((str(step.column), step.rule), []).append(step)
-    for (name, rule), changes in found.items():
+            flags.setdefault((str(step.column), step.rule), []).append(step)
+    for (name, rule), changes in flags.items():
         yield _flag(columns[name], rule, changes, cleaner)
     if "missing_codes" in steps:
         yield from _kept_codes(columns, cleaner)

@@ -37,7 +37,7 @@ def words_by_site(X, site):
     >>> words_by_site(pd.DataFrame({"sex": sex}), ["a"] * 40 + ["b"] * 40)["kind"].tolist()
     ['other words']
     """
-    site, found = pd.factorize(np.asarray(site, dtype=object))[0], []
+    site, words = pd.factorize(np.asarray(site, dtype=object))[0], []
     for name in X.columns:
         column = X[name]
         if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
@@ -47,8 +47,8 @@ def words_by_site(X, site):
         big = np.flatnonzero(sizes >= _FEWEST_ROWS)
         apart, kind = _apart(column[known].astype(str).str.strip(), site[known], big)
         if len(apart):
-            found.append((str(name), kind, len(apart), len(big), int(sizes[apart].sum())))
-    return pd.DataFrame(found, columns=["column", "kind", "n_sites", "n_compared", "n_samples"])
+            words.append((str(name), kind, len(apart), len(big), int(sizes[apart].sum())))
+    return pd.DataFrame(words, columns=["column", "kind", "n_sites", "n_compared", "n_samples"])
 
 
 def _apart(text, site, big):

@@ -132,15 +132,15 @@ def cost_of_cleaning(record, y, *, sensitive_features=None, groups=None, confide
 
 def _touched(record):
     """Return {(column, rule): rows} where measured values were changed, and all together."""
-    found = {}
+    rows_of = {}
     for (column, rule, action, severity), rows in cells_by_rule(record).items():
         if action == "flagged" or severity != "error" or rule in NO_VALUE:
             continue
-        mask = found.setdefault((column, rule), np.zeros(record.n_rows, dtype=bool))
+        mask = rows_of.setdefault((column, rule), np.zeros(record.n_rows, dtype=bool))
         mask[rows] = True
-    if len(found) > 1:
-        found = {(ANY, ANY): np.logical_or.reduce(list(found.values())), **found}
-    return found
+    if len(rows_of) > 1:
+        rows_of = {(ANY, ANY): np.logical_or.reduce(list(rows_of.values())), **rows_of}
+    return rows_of
 
 
 def _features(sensitive_features, n_rows):

@@ -228,11 +228,11 @@ class CleaningRecord:
         if rules is None:
             return list(self.steps)
         rules = {rules} if isinstance(rules, str) else set(rules)
-        known = {step.rule for step in self.steps}
-        if rules - known:
+        noted = {step.rule for step in self.steps}
+        if rules - noted:
             raise InputError(
-                f"rules={sorted(rules - known)!r} did nothing here; rules that did: "
-                f"{', '.join(sorted(known)) or 'none'}."
+                f"rules={sorted(rules - noted)!r} did nothing here; rules that did: "
+                f"{', '.join(sorted(noted)) or 'none'}."
             )
         return [step for step in self.steps if step.rule in rules]
 

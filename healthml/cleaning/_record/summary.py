@@ -55,12 +55,12 @@ def summarise_record(record, y=None, by=None):
 
 def cells_by_rule(record):
     """Return {(column, rule, action, severity): positions of the rows, each once}."""
-    found = {}
+    positions = {}
     for step in record.steps:
         if isinstance(step, Change):
             key = (str(step.column), step.rule, step.action, step.severity)
-            found.setdefault(key, []).append(step.rows)
-    return {key: np.unique(np.concatenate(parts)) for key, parts in found.items()}
+            positions.setdefault(key, []).append(step.rows)
+    return {key: np.unique(np.concatenate(parts)) for key, parts in positions.items()}
 
 
 def group_codes(by, n_rows):

@@ -221,8 +221,8 @@ def _records(frame, person):
             "link_records needs columns with names and a birth date and did not recognise them; "
             "pass names=[...] and birth_date=..."
         )
-    wanted = [c for c in (*person.names, person.birth_date, person.sex) if c is not None]
-    absent = [name for name in wanted if name not in frame.columns]
+    columns = [c for c in (*person.names, person.birth_date, person.sex) if c is not None]
+    absent = [name for name in columns if name not in frame.columns]
     if absent:
         raise InputError(f"the table has no column {absent}; name columns that it has.")
     records = {f"name{i}": _text(frame[name]) for i, name in enumerate(person.names)}

@@ -27,8 +27,8 @@ def stay_columns(frame, groups, y):
     """
     if groups is None:
         return []
-    found = [hit for name in frame.columns if (hit := _stays(frame[name], groups, y)) is not None]
-    return sorted(found, key=lambda hit: -hit[1])
+    stays = [hit for name in frame.columns if (hit := _stays(frame[name], groups, y)) is not None]
+    return sorted(stays, key=lambda hit: -hit[1])
 
 
 def _stays(column, groups, y):

@@ -290,16 +290,16 @@ class UnitColumn:
     def look(self, frame, x):
         """Return rows in another unit, their units, and rows whose unit is not known."""
         codes, levels = pd.factorize(frame[self.units])
-        found = [_unit(self.concept, str(level), self.target[0]) for level in levels]
+        units = [_unit(self.concept, str(level), self.target[0]) for level in levels]
         other = np.zeros(len(levels) + 1, dtype=bool)  # the last is a missing unit
         unknown = other.copy()
-        for k, unit in enumerate(found):
+        for k, unit in enumerate(units):
             other[k] = unit is not None and not same_size(unit, self.target)
             unknown[k] = unit is None and str(levels[k]).strip() != ""
         present = np.isfinite(x)
         rows = np.flatnonzero(other[codes] & present)
         lost = np.flatnonzero(unknown[codes] & present)
-        return rows, [found[k] for k in codes[rows]], lost
+        return rows, [units[k] for k in codes[rows]], lost
 
 
 def learn_unit_column(frame, values, concept, declared, x, named_units=None):

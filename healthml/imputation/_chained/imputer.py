@@ -376,14 +376,14 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _donor_values(self, frame):
         """Return the observed values that new rows can be given, those of the donors kept."""
-        found = {}
+        donors = {}
         for j in self._on_donors():
             column = self.columns_[j]
             kept = [chain[j].cells for chain in self._chains if hasattr(chain[j], "cells")]
             if column.name in frame and column.support is None and kept:
                 every = observed_support(column, frame[column.name])
-                found[j] = np.unique(as_observed(column, np.unique(np.concatenate(kept)), every))
-        return found
+                donors[j] = np.unique(as_observed(column, np.unique(np.concatenate(kept)), every))
+        return donors
 
     def _completed(self, X, frame, filled, supports=None):
         filled = {j: part for j, part in filled.items() if self.columns_[j].name in frame.columns}

@@ -105,7 +105,7 @@ class NewRows:
 
         A row whose cells have settled is left alone, so that it costs no further sweep.
         """
-        Z, found = self._design(models), {}
+        Z, means = self._design(models), {}
         n_sweeps = n_sweeps if len(self.order) > 1 else min(n_sweeps, 1)
         moving = None
         for _ in range(n_sweeps):
@@ -124,14 +124,14 @@ class NewRows:
                 category = self.plan.columns[j].is_category
                 new = new if category else self._bounded(j, new)
                 if moving is None:
-                    found[j] = new
+                    means[j] = new
                 else:
-                    found[j][part] = new
+                    means[j][part] = new
                 self._put(Z, j, new[:, 1:] if category else new[:, None], rows)
             moving = (np.abs(Z - before) > SETTLED).any(axis=1)
             if not moving.any():
                 break
-        return found
+        return means
 
     def _design(self, fitted):
         """Return the first guess, with the group means that a chain left behind."""
@@ -172,18 +172,18 @@ def mean_models(plan, chains):
     -------
     dict of int to object
     """
-    found = {}
+    models = {}
     for j in chains[0]:
         fitted = [chain[j] for chain in chains]
         if j == plan.group:
-            found[j] = GroupMeans(
+            models[j] = GroupMeans(
                 np.mean([model.table for model in fitted], axis=0),
                 np.mean([model.overall for model in fitted], axis=0),
             )
         else:
             joined = type(fitted[0]).joined(fitted) if hasattr(fitted[0], "joined") else None
-            found[j] = joined or Averaged(fitted)
-    return found
+            models[j] = joined or Averaged(fitted)
+    return models
 
 
 class Averaged:

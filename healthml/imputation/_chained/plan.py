@@ -227,14 +227,14 @@ def _passive(passive, names):
 def _predictors(columns, values, missing, passive, group, asked):
     """Return the columns of the design that predict each column, intercept first."""
     chosen = choose_predictors(columns, values, missing, asked.predictors)
-    found = {}
+    predictors = {}
     for j in range(len(columns)):
         others = set(chosen[j]) - {j, group}
         # what is computed from a column must not predict it
         others -= {k for k, (_, parents) in passive.items() if j in parents}
         cols = [columns[k].cols for k in sorted(others)]
-        found[j] = np.concatenate([[0], *cols]).astype(np.int64)
-    return found
+        predictors[j] = np.concatenate([[0], *cols]).astype(np.int64)
+    return predictors
 
 
 def _sequence(sequence, names, missing, passive):

@@ -96,24 +96,24 @@ def _pairwise(a, seen_a, b, seen_b):
 def _strongest(j, strength, columns, n_seen):
     """Return the strongest predictors that the observed rows can carry, at least one."""
     room = max(1, min(ALL_UP_TO, int(n_seen * MOST_PER_ROW)))
-    kept, used = [], 0
+    strongest, used = [], 0
     for k in np.argsort(-strength, kind="stable"):
         if (
             k == j
-            or (kept and strength[k] < LEAST_CORRELATION)
-            or (kept and used + columns[k].width > room)
+            or (strongest and strength[k] < LEAST_CORRELATION)
+            or (strongest and used + columns[k].width > room)
         ):
             continue
-        kept.append(int(k))
+        strongest.append(int(k))
         used += columns[k].width
-    return sorted(kept)
+    return sorted(strongest)
 
 
 def _declared(asked, names):
-    found = {j: [k for k in range(len(names)) if k != j] for j in range(len(names))}
+    allowed = {j: [k for k in range(len(names)) if k != j] for j in range(len(names))}
     for name, others in asked.items():
         for label in (name, *others):
             if label not in names:
                 raise InputError(f"predictors names the column {label!r}, which X does not have.")
-        found[names.index(name)] = [names.index(label) for label in others if label != name]
-    return found
+        allowed[names.index(name)] = [names.index(label) for label in others if label != name]
+    return allowed

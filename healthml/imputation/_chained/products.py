@@ -118,13 +118,13 @@ def choose_pairs(columns, values, missing, predictors, targets, unit=None):
 
 def _candidates(own, owner, columns):
     """Return products of different columns, and squares of numbers."""
-    found = []
+    products = []
     for place, a in enumerate(own):
         for b in own[place:]:
             same = owner[a] == owner[b]
             if not same or (a == b and not columns[owner[a]].is_category):
-                found.append((int(a), int(b)))
-    return found
+                products.append((int(a), int(b)))
+    return products
 
 
 def _forward(Z, targets, predictors, candidates):
@@ -138,8 +138,8 @@ def _forward(Z, targets, predictors, candidates):
     before = (P**2).sum(axis=0)
     P = _without(base, P)
     price = len(targets) * (np.log(n) + 2 * np.log(len(candidates)))
-    found = []
-    while len(found) < MOST_TERMS:
+    products = []
+    while len(products) < MOST_TERMS:
         size = (P**2).sum(axis=0)
         total = (Y**2).sum(axis=0)
         usable = np.outer(size > 1e-6 * before, total > 1e-9 * n)
@@ -149,10 +149,10 @@ def _forward(Z, targets, predictors, candidates):
         best = int(np.argmax(gain))
         if gain[best] <= price:
             break
-        found.append(candidates[best])
+        products.append(candidates[best])
         unit = P[:, [best]] / np.sqrt(size[best])
         P, Y = _without(unit, P), _without(unit, Y)
-    return found
+    return products
 
 
 def _without(base, Y):
@@ -197,14 +197,14 @@ def choose_squares(columns, values, missing, predictors, targets, unit=None):
     if not targets or not numbers or width > MOST_COLUMNS:
         return {}
     Z = _filled(columns, values, missing, width)
-    found = {}
+    squares = {}
     for j, is_ordered in targets.items():
         inside = [k for k in numbers if columns[k].cols[0] in predictors[j]]
         trial = _Trial(Z, columns, values, missing, j, predictors[j], is_ordered, unit)
         chosen = _forward_squares(inside, trial.gain)
         if chosen:
-            found[j] = [int(columns[k].cols[0]) for k in chosen]
-    return found
+            squares[j] = [int(columns[k].cols[0]) for k in chosen]
+    return squares
 
 
 class _Trial:
@@ -252,13 +252,13 @@ class _Trial:
 
 def _forward_squares(candidates, gain):
     """Return the candidates with a gain over those before them, the best first."""
-    found = []
-    while candidates and len(found) < MOST_TERMS:
-        gains = {k: gain(k, found) for k in candidates}
+    ranked = []
+    while candidates and len(ranked) < MOST_TERMS:
+        gains = {k: gain(k, ranked) for k in candidates}
         candidates = sorted((k for k in candidates if gains[k] > 0), key=lambda k: -gains[k])
-        found += candidates[:1]
+        ranked += candidates[:1]
         candidates = candidates[1:]
-    return found
+    return ranked
 
 
 def _filled(columns, values, missing, width):

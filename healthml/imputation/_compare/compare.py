@@ -258,7 +258,7 @@ def compare_imputers(
     of_splits, of_models, of_signal = check_random_seeds(random_state, 3)
     splits = make_splits(X, task, cv, _repeats(n_repeats, len(frame)), of_splits)
     answers = _answers(strategies, X, task, splits, of_models, n_jobs, verbose)
-    found = {name: gather(part, splits, len(frame)) for name, part in answers.items()}
+    gathered = {name: gather(part, splits, len(frame)) for name, part in answers.items()}
     folds = cv if isinstance(cv, int | np.integer) else 5
     signal = {"reason": "the outcome has not two classes"}
     if task.is_classes:
@@ -270,13 +270,15 @@ def compare_imputers(
         *_indicator_remarks(signal, names),
     )
     scores = [
-        {"imputer": name, "measure": measure, **score_row(task, found[name], measure)}
+        {"imputer": name, "measure": measure, **score_row(task, gathered[name], measure)}
         for name in names
         for measure in task.measures
     ]
-    predictions = pd.DataFrame({name: risks.mean() for name, risks in found.items()}, frame.index)
+    predictions = pd.DataFrame(
+        {name: risks.mean() for name, risks in gathered.items()}, frame.index
+    )
     return ImputerComparisonResult(
-        _differences(task, found, reference),
+        _differences(task, gathered, reference),
         pd.DataFrame(scores).astype({"n_events": "Int64"}),
         predictions,
         remarks,

@@ -64,7 +64,7 @@ def make_splits(X, task, cv, repeats, random_state):
         seeds = check_random_seeds(random_state, repeats)
         parts = [patient_folds(y, task.groups, int(cv), seed) for seed in seeds]
         return [(r, a, b) for r, folds in enumerate(parts) for a, b in folds if len(b)]
-    found, taken = [], []
+    splits, taken = [], []
     for train, test in check_cv(cv, y, classifier=task.is_classes).split(X, y, task.groups):
         train, test = np.asarray(train), np.asarray(test)
         free = [r for r, used in enumerate(taken) if not used[test].any()]
@@ -72,8 +72,8 @@ def make_splits(X, task, cv, repeats, random_state):
             taken.append(np.zeros(len(y), dtype=bool))
         repeat = free[0] if free else len(taken) - 1
         taken[repeat][test] = True
-        found.append((repeat, train, test))
-    return found
+        splits.append((repeat, train, test))
+    return splits
 
 
 def gather(answers, splits, n):

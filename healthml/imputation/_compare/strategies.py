@@ -55,7 +55,7 @@ def named_strategies(estimator, imputers):
     -------
     list of Strategy
     """
-    found = []
+    strategies = []
     for name, imputer in imputers.items():
         if name in SIMPLE:
             raise InputError(f"imputers has the name {name!r} of a simple reference; rename it.")
@@ -64,8 +64,8 @@ def named_strategies(estimator, imputers):
                 f"imputers[{name!r}] has include_outcome=True: it needs the outcome of the rows it "
                 "fills in, which new patients do not have yet; use include_outcome=False."
             )
-        found.append(Strategy(str(name), _as_model(estimator, imputer, name)))
-    return found
+        strategies.append(Strategy(str(name), _as_model(estimator, imputer, name)))
+    return strategies
 
 
 def simple_strategies(wanted, estimator, complete, y, *, is_classes):
@@ -88,16 +88,16 @@ def simple_strategies(wanted, estimator, complete, y, *, is_classes):
     remarks : list of str
     """
     names = _wanted(wanted)
-    found, remarks = [], []
+    strategies, remarks = [], []
     if MEAN in names:
-        found.append(Strategy(MEAN, make_pipeline(SimpleFill(), clone(estimator))))
+        strategies.append(Strategy(MEAN, make_pipeline(SimpleFill(), clone(estimator))))
     if INDICATORS in names:
         model = make_pipeline(SimpleFill(indicators=True), clone(estimator))
-        found.append(Strategy(INDICATORS, model))
+        strategies.append(Strategy(INDICATORS, model))
     if COMPLETE in names:
         share = f"{complete.sum()} of {len(complete)} rows are complete"
         if _are_enough(y[complete], is_classes):
-            found.append(Strategy(COMPLETE, clone(estimator), complete))
+            strategies.append(Strategy(COMPLETE, clone(estimator), complete))
             remarks.append(
                 f"complete cases: {share}; fitted on them, scored and compared on them alone, with "
                 "no prediction for other patients."
@@ -106,10 +106,10 @@ def simple_strategies(wanted, estimator, complete, y, *, is_classes):
             remarks.append(f"complete cases are not compared: {share}, which are too few.")
     if LEFT in names:
         if get_tags(estimator).input_tags.allow_nan:
-            found.append(Strategy(LEFT, clone(estimator)))
+            strategies.append(Strategy(LEFT, clone(estimator)))
         elif wanted is not True:
             raise InputError("the estimator takes no missing values; leave 'left missing' out.")
-    return found, remarks
+    return strategies, remarks
 
 
 def predict_split(task):

@@ -151,7 +151,7 @@ def draw_intercepts(moments, n_rows, counts, sums, rng, before=None):
     else:
         sigma2, tau2, effects = before.sigma**2, before.tau**2, before.drawn_effects
     steps = FIRST_STEPS if before is None else LATER_STEPS
-    kept = []
+    draws = []
     for _ in range(steps):
         middle = solve_root(root, cross - X.T @ effects)
         beta = middle + np.sqrt(sigma2) * spread_noise(root, rng.standard_normal(len(beta)))
@@ -163,8 +163,8 @@ def draw_intercepts(moments, n_rows, counts, sums, rng, before=None):
         left = total - 2 * cross @ beta + beta @ gram @ beta
         left += -2 * effects @ residual + counts @ effects**2
         sigma2 = max(left / rng.chisquare(max(n_rows, 1)), least)
-        kept.append((middle, centre))
-    later = kept[len(kept) // 2 :]
+        draws.append((middle, centre))
+    later = draws[len(draws) // 2 :]
     estimate, expected = (np.mean([pair[part] for pair in later], axis=0) for part in (0, 1))
     return InterceptDraw(
         estimate, beta, expected, effects, float(np.sqrt(sigma2)), float(np.sqrt(tau2))

@@ -127,13 +127,13 @@ class Candidates:
         size, both = flags.sum(axis=0), flags.T @ flags
         differ = size[:, None] + size[None, :] - 2 * both
         differ = np.minimum(differ, len(flags) - differ)  # observed where the other is missing
-        kept = []
+        columns = []
         for place, j in enumerate(candidates):
-            twins = [k for k in kept if differ[place, k] < self.min_rows]
+            twins = [k for k in columns if differ[place, k] < self.min_rows]
             if twins:
                 reasons[j] = f"its gaps are those of {self.names[candidates[twins[0]]]!r}"
             else:
-                kept.append(place)
+                columns.append(place)
 
     def _keep_below_limit(self, reasons, auc, free):
         """Leave out those that tell most, until the others together stay below the limit."""

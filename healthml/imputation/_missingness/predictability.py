@@ -37,16 +37,16 @@ def sample_rows(n, random_state):
 
 def little_in_brief(frame, is_missing):
     """Return Little's test of the columns of numbers as a dict, or the reason why there is none."""
-    kept = [
+    numeric = [
         j
         for j, name in enumerate(frame.columns)
         if column_kind(frame[name].mask(is_missing[:, j])) in ("numeric", "boolean")
     ]
-    if not is_missing[:, kept].any():
+    if not is_missing[:, numeric].any():
         return {"reason": "no column of numbers has a missing cell"}
-    cells = np.column_stack([_numbers(frame.iloc[:, j], is_missing[:, j]) for j in kept])
+    cells = np.column_stack([_numbers(frame.iloc[:, j], is_missing[:, j]) for j in numeric])
     try:
-        result = little_of([str(frame.columns[j]) for j in kept], cells, EM_ROUNDS, 1e-7)
+        result = little_of([str(frame.columns[j]) for j in numeric], cells, EM_ROUNDS, 1e-7)
     except InputError as error:
         return {"reason": str(error)}
     row = result.table.iloc[0]
@@ -54,7 +54,7 @@ def little_in_brief(frame, is_missing):
         return {"reason": f"EM did not settle in {EM_ROUNDS} rounds"}
     whole = {name: int(row[name]) for name in ("df", "n_patterns", "n_samples")}
     numbers = {name: float(row[name]) for name in ("statistic", "p_value")}
-    return numbers | whole | {"n_columns": len(kept)}
+    return numbers | whole | {"n_columns": len(numeric)}
 
 
 def predictability(frame, is_missing, groups, cv, confidence_level, random_state):
@@ -110,15 +110,15 @@ def _as_table(rows):
 
 def _auc_of(is_missing, score, fold, groups, confidence_level):
     y, n_missing = is_missing.astype(int), int(is_missing.sum())
-    found = {"reason": f"fewer than {FEWEST_EVENTS} missing or observed cells"}
+    answer = {"reason": f"fewer than {FEWEST_EVENTS} missing or observed cells"}
     if min(n_missing, len(y) - n_missing) >= FEWEST_EVENTS:
         pieces = []
         for k in np.unique(fold):
             test = np.flatnonzero(fold == k)
             pieces.append((len(fold) - len(test), test, score[test]))
-        found = auc_over_folds(y, pieces, groups, confidence_level)
-    numbers = [found.get(name, np.nan) for name in ("estimate", "lower", "upper")]
-    return (*numbers, len(y), n_missing, found.get("reason", ""))
+        answer = auc_over_folds(y, pieces, groups, confidence_level)
+    numbers = [answer.get(name, np.nan) for name in ("estimate", "lower", "upper")]
+    return (*numbers, len(y), n_missing, answer.get("reason", ""))
 
 
 def _out_of_fold(design, owner, targets, column, fold):

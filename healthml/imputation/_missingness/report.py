@@ -314,8 +314,8 @@ def _words_of_little(little):
 
 def _stack(parts):
     """Put long tables below each other; empty ones would blur the column types."""
-    kept = [part for part in parts if len(part)]
-    return pd.concat(kept, ignore_index=True) if kept else parts[0]
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
 
 def _blocks(is_missing, names):

@@ -130,16 +130,16 @@ def compare_sensitive(features, is_missing, names, groups):
     the number of features.
     """
     nothing = (np.full(len(names), np.nan), pd.DataFrame(columns=SHARE_COLUMNS))
-    found = [
+    comparisons = [
         compare_places("sensitive", codes, labels, is_missing, names, groups)
         for codes, labels in sensitive_codes(features, len(is_missing))
     ]
-    if not found or not names:
+    if not comparisons or not names:
         return [nothing[0]] * 4, [nothing[1]]
-    low, high, v, p_value = np.array([numbers for numbers, _ in found]).swapaxes(0, 1)
+    low, high, v, p_value = np.array([numbers for numbers, _ in comparisons]).swapaxes(0, 1)
     range_and_v = np.fmin.reduce(low), np.fmax.reduce(high), np.fmax.reduce(v)
-    worst = np.minimum(np.fmin.reduce(p_value) * len(found), 1)
-    return [*range_and_v, worst], [shares for _, shares in found]
+    worst = np.minimum(np.fmin.reduce(p_value) * len(comparisons), 1)
+    return [*range_and_v, worst], [shares for _, shares in comparisons]
 
 
 def compare_places(by, codes, labels, is_missing, names, groups):

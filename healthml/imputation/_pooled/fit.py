@@ -163,11 +163,11 @@ def _stacked(parts, what):
 
 def _fits(model, design, outcomes):
     m = len(outcomes)
-    found = [
+    fits = [
         model.fit(X, y, f"table {k} of {m}")
         for k, (X, y) in enumerate(zip(design.tables, outcomes, strict=True))
     ]
-    return np.array([coef for coef, _ in found]), np.array([cov for _, cov in found])
+    return np.array([coef for coef, _ in fits]), np.array([cov for _, cov in fits])
 
 
 def _d1(term, design, Q, U, dfcom):
@@ -192,13 +192,13 @@ def _comparison(model, design, outcomes, Q, U, smaller, dfcom):
     places = np.array([design.names.index(name) for name in names])
     own = _ratio(model, design, small, outcomes, Q, Q0)
     pooled = _ratio(model, design, small, outcomes, *(_repeated(part) for part in (Q, Q0)))
-    found = {
+    tests = {
         "D1": wald_d1(Q[:, places], U[:, places[:, None], places], dfcom),
         "D2": combine_d2(own, len(places)),
         "D3": likelihood_d3(own, pooled, len(places)),
     }
     hypothesis = "without " + ", ".join(str(term) for term in dropped)
-    return [(hypothesis, method, answer, len(Q)) for method, answer in found.items()]
+    return [(hypothesis, method, answer, len(Q)) for method, answer in tests.items()]
 
 
 def _repeated(Q):

@@ -185,10 +185,10 @@ def _level(column, level):
                 "the one whose log-odds are shifted with category."
             )
         return 1 if len(column.levels) == 2 else None
-    found = [number for number, filled in enumerate(column.levels) if filled == level]
-    if not found:
+    places = [number for number, filled in enumerate(column.levels) if filled == level]
+    if not places:
         raise InputError(f"category={level!r} was not observed in column {column.name!r}.")
-    return found[0]
+    return places[0]
 
 
 def _unit(column, series, unit, level):

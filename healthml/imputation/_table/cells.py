@@ -53,25 +53,25 @@ def read_columns(columns, frame):
 def _float_cells(columns, frame):
     """Return {column number: cells} of all columns of plain floats, read at once."""
     dtypes = dict(frame.dtypes)
-    found = [
+    floats = [
         j
         for j, column in enumerate(columns)
         if column.kind in (NUMERIC, INTEGER) and dtypes[column.name] == np.float64
     ]
-    if not found:
+    if not floats:
         return {}
-    names = [columns[j].name for j in found]
+    names = [columns[j].name for j in floats]
     block = (frame if len(names) == frame.shape[1] else frame[names]).to_numpy(
         dtype=float, copy=True
     )
-    for place, j in enumerate(found):
+    for place, j in enumerate(floats):
         if columns[j].unskew is not None:
             block[:, place] = columns[j].unskew.apply(block[:, place])
-    centre = np.array([columns[j].centre for j in found])
-    block = (block - centre) / np.array([columns[j].spread for j in found])
+    centre = np.array([columns[j].centre for j in floats])
+    block = (block - centre) / np.array([columns[j].spread for j in floats])
     for place in np.flatnonzero(np.isinf(block).any(axis=0)):
-        _refuse_infinite(columns[found[place]], block[:, place])
-    return dict(zip(found, np.ascontiguousarray(block.T), strict=True))
+        _refuse_infinite(columns[floats[place]], block[:, place])
+    return dict(zip(floats, np.ascontiguousarray(block.T), strict=True))
 
 
 def _read(column, series):

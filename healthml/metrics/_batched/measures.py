@@ -245,13 +245,13 @@ class _Weighed:
     def ends(self):
         """Lowest and highest log odds of events, then of others, among the rows that count."""
         k, n = self.block.risk.shape
-        found = []
+        extremes = []
         for part in self.in_order:
             some = part > 0
             for place in (some.argmax(axis=1), n - 1 - some[:, ::-1].argmax(axis=1)):
                 row = self.block.order[np.arange(k), place]
-                found.append(self.block.logit[np.arange(k), row])
-        return found
+                extremes.append(self.block.logit[np.arange(k), row])
+        return extremes
 
     def below(self, part):
         """Return the weight of `part` at lower risks plus half of that at equal risks."""

@@ -186,10 +186,10 @@ def _coefficients(name, fit, usable):
     if name == "revision":
         return nothing
     error = np.sqrt(np.diag(fit.covariance))
-    found = {"intercept": fit.coef[0], "se_intercept": error[0]}
+    coefficients = {"intercept": fit.coef[0], "se_intercept": error[0]}
     if name == "recalibration":
-        found |= {"slope": fit.coef[1], "se_slope": error[1]}
-    return {**nothing, "slope": 1.0, **found}
+        coefficients |= {"slope": fit.coef[1], "se_slope": error[1]}
+    return {**nothing, "slope": 1.0, **coefficients}
 
 
 def _likelihood(event, logit):

@@ -36,15 +36,15 @@ def scaled_columns(table):
     -------
     list of str
     """
-    found = []
+    scaled = []
     for name in table.columns:
         values = _floats(table[name])
         if values is None or len(np.unique(values)) < _FEWEST_VALUES:
             continue
         spreads = [values.std(ddof=d) for d in (0, 1)]
         if abs(values.mean()) <= CLOSE and min(abs(s - 1) for s in spreads) <= CLOSE:
-            found.append(name)
-    return found
+            scaled.append(name)
+    return scaled
 
 
 def filled_columns(table, rows=None):
@@ -62,7 +62,7 @@ def filled_columns(table, rows=None):
     dict of str to float
         Column -> the value.
     """
-    found = {}
+    filled = {}
     for name in table.columns:
         values = _floats(table[name])
         if values is None or len(values) < len(table):
@@ -75,8 +75,8 @@ def filled_columns(table, rows=None):
         if counts.max() < enough or len(np.unique(others)) < _FEWEST_VALUES:
             continue
         if abs(others.mean() - spike) <= EXACT_FILL * others.std():
-            found[name] = float(spike)
-    return found
+            filled[name] = float(spike)
+    return filled
 
 
 def _floats(column):

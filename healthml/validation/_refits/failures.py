@@ -121,8 +121,8 @@ class Failures:
         """Return how often a search chose each set of parameters, or None."""
         if inner_search(self.task.estimator) is None:
             return None
-        found = [json.dumps(fit.chosen, default=str) for fit in self.refits if fit.chosen]
-        counts = Counter(found).most_common()
+        choices = [json.dumps(fit.chosen, default=str) for fit in self.refits if fit.chosen]
+        counts = Counter(choices).most_common()
         return pd.DataFrame(counts, columns=["parameters", "n_resamples"])
 
     def warn(self):

@@ -224,9 +224,11 @@ def _nadeau_bengio(scores, name, level):
     count = used.sum()
     if count < 2:
         return Ends()
-    kept = [resample for resample, good in zip(scores.splits.resamples, used, strict=True) if good]
-    ratio = sum(len(resample.predict) for resample in kept) / sum(
-        len(resample.train) for resample in kept
+    resamples = [
+        resample for resample, good in zip(scores.splits.resamples, used, strict=True) if good
+    ]
+    ratio = sum(len(resample.predict) for resample in resamples) / sum(
+        len(resample.train) for resample in resamples
     )
     se = float(np.sqrt((1 / count + ratio) * values[used].var(ddof=1)))
     half, centre = t.ppf(0.5 + level / 2, count - 1) * se, values[used].mean()

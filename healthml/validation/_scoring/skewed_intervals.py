@@ -98,13 +98,13 @@ def largest_change(centre, se, correlation, confidence_level):
     unit = np.stack([np.cos(angle), np.sin(angle)])
     shape = np.linalg.cholesky([[1.0, correlation], [correlation, 1.0]])
     steps = (shape @ unit) * radius
-    found = [
+    changes = [
         emax_logistic(centre[0] + r * se[0] * steps[0], centre[1] + r * se[1] * steps[1])
         for r in part
     ]
     away = np.linalg.solve(shape, (np.array([0.0, 1.0]) - centre) / se)
     inside = away @ away <= radius**2
-    return 0.0 if inside else float(np.min(found)), float(np.max(found))
+    return 0.0 if inside else float(np.min(changes)), float(np.max(changes))
 
 
 def emax_logistic(intercept, slope):

@@ -39,12 +39,12 @@ class EncounterResult(Result):
 
     def get(self, view="encounters", measure="auroc", population="all"):
         """Return one row of the table as a Series."""
-        wanted = {"view": view, "measure": measure, "population": population}
+        filters = {"view": view, "measure": measure, "population": population}
         rows = self.table
-        for column, value in wanted.items():
+        for column, value in filters.items():
             rows = rows[rows[column] == value]
         if rows.empty:
-            raise InputError(f"There is no row with {wanted}.")
+            raise InputError(f"There is no row with {filters}.")
         return rows.iloc[0]
 
     def plot(self, ax=None, *, measure="auroc", **kwargs):

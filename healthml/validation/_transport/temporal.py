@@ -271,6 +271,6 @@ class _Judge:
 
 
 def _line(row, counts, reason):
-    kept = {name: row[name] for name in ("measure", "estimate", "lower", "upper", "method")}
+    figures = {name: row[name] for name in ("measure", "estimate", "lower", "upper", "method")}
     reason = reason if np.isfinite(row["estimate"]) else "does not exist for these rows"
-    return {**kept, **counts, "reason": reason}
+    return {**figures, **counts, "reason": reason}

@@ -281,17 +281,17 @@ def later_result(task, splits, refits, ci, remarks, site):
 
 def _earlier(task, splits, refits):
     """Return the mean apparent value of every measure over the splits' training rows."""
-    found = []
+    means = []
     for split, fit in zip(splits.resamples, refits, strict=True):
         if fit.risk is None:
             continue
         rows = split.train
         weight = None if task.weight is None else task.weight[rows]
         block = Block(task.y[rows], fit.risk[None, rows], task.thresholds).weigh(weight)
-        found.append({name: slow_value(name, block, weight) for name in task.measures})
-    if not found:
+        means.append({name: slow_value(name, block, weight) for name in task.measures})
+    if not means:
         raise InputError(f"{splits.resamples[0].where} cannot be fitted: {refits[0].failure}.")
-    return {name: float(np.mean([values[name] for values in found])) for name in task.measures}
+    return {name: float(np.mean([values[name] for values in means])) for name in task.measures}
 
 
 def _apparent_risk(task, splits, refits):

@@ -46,9 +46,9 @@ def finish_table(task, rows, details, judged, estimand):
     estimand : str
         What is estimated.
     """
-    known = {row["measure"]: row for row in rows}
+    row_of = {row["measure"]: row for row in rows}
     derive = {"dxy": _dxy, "emax_logistic": _emax}
-    rows = [derive[name](task, known) if name in derive else known[name] for name in task.wanted]
+    rows = [derive[name](task, row_of) if name in derive else row_of[name] for name in task.wanted]
     counts = {
         "estimand": estimand,
         "n_samples": int(judged.sum()),

@@ -102,15 +102,15 @@ def date_order_flags(table, columns, parser):
         return [], []
     wrong = {name: _any([c for c, _ in found]) for name, found in broken.items()}
     counted = collect(table.frame.select(*(_sum(c, f"w{k}") for k, c in enumerate(wrong.values()))))
-    flags, kept = [], []
+    flags, flagged = [], []
     for k, (name, found) in enumerate(broken.items()):
         n = counted[f"w{k}"].iloc[0]
         if pd.notna(n) and n:
             detail = "; ".join(dict.fromkeys(words for _, words in found))
             evidence = {"checks": date_checks(detail)}
             flags.append(Flag(name, DATE_ORDER, FOUND, detail, int(n), evidence=evidence))
-            kept.append(wrong[name])
-    return flags, kept
+            flagged.append(wrong[name])
+    return flags, flagged
 
 
 def _any(conditions):

@@ -54,8 +54,8 @@ def count_places(table, flags, conditions, key, label, patient=None):
     pandas.DataFrame
         As `places_table`.
     """
-    kept = [k for k, c in enumerate(conditions) if c is not None]
-    asked = [_total(conditions[k], f"n{k}") for k in kept]
+    present = [k for k, c in enumerate(conditions) if c is not None]
+    asked = [_total(conditions[k], f"n{k}") for k in present]
     rows = table.frame.with_columns(key.alias(_GROUP))
     found = collect(rows.group_by(_GROUP).agg(nw.len().alias(COUNT), *asked))
     if len(found) > MOST_GROUPS:
@@ -66,8 +66,8 @@ def count_places(table, flags, conditions, key, label, patient=None):
     found = found.sort_values(_GROUP, ignore_index=True)
     size = found[COUNT].to_numpy(dtype=int)
     people = size if patient is None else _patients(table, rows, found[_GROUP], patient)
-    counts = found[[f"n{k}" for k in kept]].to_numpy(dtype=int).T
-    names = [(flags[k].column, flags[k].rule) for k in kept]
+    counts = found[[f"n{k}" for k in present]].to_numpy(dtype=int).T
+    names = [(flags[k].column, flags[k].rule) for k in present]
     labels = [places.UNKNOWN if pd.isna(g) else label(g) for g in found[_GROUP]]
     return places.places_table(names, counts, labels, size, people)
 

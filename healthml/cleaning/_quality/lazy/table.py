@@ -80,9 +80,9 @@ class LazyTable:
     @cached_property
     def sample(self):
         """About 50,000 rows as a pandas frame, or all of them where they are fewer."""
-        kept = [name for name, kind in self.kinds.items() if kind in READABLE]
+        readable = [name for name, kind in self.kinds.items() if kind in READABLE]
         rows = nw.from_native(_spread(self.source, self.n))
-        rows = rows.select(*(nw.col(name) for name in kept))
+        rows = rows.select(*(nw.col(name) for name in readable))
         cast = [
             nw.col(c).cast(nw.Float64) for c, d in rows.collect_schema().items() if d == nw.Decimal
         ]

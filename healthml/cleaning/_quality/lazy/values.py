@@ -42,11 +42,11 @@ def flags_of_values(cleaner, steps, columns, sample):
 def judged_by_rows(steps):
     """Return those steps of the record of the sample that need more than the cell's own value."""
     by_rows = _columns_by_rows(steps)
-    kept = {name: list(steps.get(name, ())) for name in ROW_STEPS}
+    by_rows = {name: list(steps.get(name, ())) for name in ROW_STEPS}
     for name in _AFTER_ROWS:
-        kept[name] = [s for s in steps.get(name, ()) if s.column in by_rows or s.rule in _BY_AGE]
-    kept["categories"] = [s for s in steps.get("categories", ()) if s.rule in _OF_ROWS]
-    return kept
+        by_rows[name] = [s for s in steps.get(name, ()) if s.column in by_rows or s.rule in _BY_AGE]
+    by_rows["categories"] = [s for s in steps.get("categories", ()) if s.rule in _OF_ROWS]
+    return by_rows
 
 
 class _View:

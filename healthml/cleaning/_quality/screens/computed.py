@@ -57,8 +57,8 @@ def screen_repeated(table, explained, identifiers):
     numeric = {name: values for name, values in numeric.items() if name not in identifiers}
     rows, partners = sample_rows(table.n), {}
     bands = list(screen_bands(table, numeric))
-    known = {frozenset(names) for names, _ in bands}
-    for (a, b), flag in (*bands, *screen_pairs(table, numeric, rows, known)):
+    copies = {frozenset(names) for names, _ in bands}
+    for (a, b), flag in (*bands, *screen_pairs(table, numeric, rows, copies)):
         yield flag
         partners.setdefault(a, set()).add(b)
         partners.setdefault(b, set()).add(a)
@@ -92,7 +92,7 @@ def screen_computed(table, numeric, partners, rows, confidence_level=0.95):
         if len(np.unique(values[rows][~np.isnan(values[rows])])) > 10
         and (~np.isnan(values[rows])).sum() >= FEWEST_ROWS
     ]
-    named, found = set(), {}
+    named, computed = set(), {}
     with threadpool_limits(limits=1, user_api="blas"):  # small matrices: threads only wait
         for _ in range(MOST_COMPUTED):
             use = ~np.isin(owner, list(named))
@@ -101,22 +101,22 @@ def screen_computed(table, numeric, partners, rows, confidence_level=0.95):
             predicted = _predict_out_of_fold(
                 design[:, use], owner[use], folds, targets, numeric, partners, rows
             )
-            found = {
+            computed = {
                 name: _r_squared(
                     *_seen(numeric[name][rows], predicted[name], groups), confidence_level
                 )
                 for name in targets
             }
-            targets = [name for name in targets if found[name][0] >= WORTH_A_NOTE]
-            sure = [name for name in targets if found[name][1] >= NEARLY_DETERMINED]
+            targets = [name for name in targets if computed[name][0] >= WORTH_A_NOTE]
+            sure = [name for name in targets if computed[name][1] >= NEARLY_DETERMINED]
             if not sure:
                 break
             name = _computed_one(sure, numeric, rows)
-            yield _flag(name, found[name], numeric[name][rows], bool(named))
+            yield _flag(name, computed[name], numeric[name][rows], bool(named))
             named.add(name)
             targets.remove(name)
     for name in targets:
-        yield _flag(name, found[name], numeric[name][rows], bool(named))
+        yield _flag(name, computed[name], numeric[name][rows], bool(named))
 
 
 def _seen(truth, predicted, groups):

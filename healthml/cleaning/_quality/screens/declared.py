@@ -64,8 +64,8 @@ def _vocabulary(column, variable):
     vocabulary = getattr(variable, "vocabulary", ())
     if not vocabulary:
         return
-    known = {_word(w) for w in (*vocabulary, *variable.missing_codes)}
-    outside = [_word(level) not in known and level.strip() != "" for level in column.levels]
+    words = {_word(w) for w in (*vocabulary, *variable.missing_codes)}
+    outside = [_word(level) not in words and level.strip() != "" for level in column.levels]
     if any(outside):
         mask = column.cells_of_levels(outside)
         detail = f"{sum(outside):,} levels that the declared vocabulary does not have"

@@ -47,7 +47,7 @@ def dated_later(X, time):
     moment = as_dates(pd.Series(np.asarray(time)) if time is not None else None)
     if moment is None:
         return {}
-    found = {}
+    later = {}
     for name in X.columns:
         dates = as_dates(X[name].reset_index(drop=True))
         if dates is None:
@@ -55,8 +55,8 @@ def dated_later(X, time):
         both = (dates.notna() & moment.notna()).to_numpy()
         share = float((dates[both] > moment[both]).mean()) if both.any() else 0.0
         if both.sum() >= _FEWEST_DATES and share >= LATER_SHARE:
-            found[name] = (share, int(both.sum()))
-    return found
+            later[name] = (share, int(both.sum()))
+    return later
 
 
 def added(case, columns, meaning, *, base=None):

@@ -209,7 +209,7 @@ def event_free_strata(
     >>> event_free_strata(X, y).table[["level", "kind"]].values.tolist()
     [['died', 'never']]
     """
-    found, looked = [], 0
+    strata, looked = [], 0
     rate = float(np.mean(y))
     for name in X.columns:
         codes, levels = factorize_levels(X[name])
@@ -225,9 +225,9 @@ def event_free_strata(
         chance = np.where(never, binom.cdf(trials, patients, rate), rate**patients)
         for k in np.flatnonzero(never | always):
             kind = "always" if always[k] else "never" if events[k] == 0 else "almost never"
-            found.append((name, k, levels[k], kind, n[k], patients[k], events[k], chance[k]))
+            strata.append((name, k, levels[k], kind, n[k], patients[k], events[k], chance[k]))
     names = ["column", "position", "level", "kind", "n_samples", "n_patients", "n_events"]
-    table = pd.DataFrame(found, columns=[*names, "p_value"])
+    table = pd.DataFrame(strata, columns=[*names, "p_value"])
     table["expected"] = table["n_samples"] * rate
     table["p_value"] = np.minimum(1.0, table["p_value"].astype(float) * max(looked, 1))
     table = table[table["p_value"] < 1 - confidence_level].sort_values("n_samples", ascending=False)

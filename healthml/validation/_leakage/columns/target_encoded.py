@@ -57,17 +57,17 @@ def encoded_columns(table, y, groups=None):
             numbers[name] = values
     if groups is not None:
         levels["the patient"] = groups
-    found = {}
+    encoded = {}
     for name, values in numbers.items():
         if follows_own_levels(values, y):
-            found[name] = "the rows that share its value"
+            encoded[name] = "the rows that share its value"
             continue
         over = next(
             (k for k, codes in levels.items() if follows_without_row(values, codes, y)), None
         )
         if over is not None:
-            found[name] = f"the other rows of the same level of {over}"
-    return found
+            encoded[name] = f"the other rows of the same level of {over}"
+    return encoded
 
 
 def follows_own_levels(values, y):
