@@ -113,7 +113,7 @@ FLOORS = {
         ("_estimates",),
         ("_contrasts",),
         ("_performance",),
-        ("_along", "_causes"),
+        ("_along", "_causes", "_mitigation"),
     ),
 }
 MOST_ENTRIES = {"_core": 18}  # what all rooms share stands here once; 15 elsewhere

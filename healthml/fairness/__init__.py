@@ -11,15 +11,27 @@ from healthml.fairness._causes import (
     proxy_audit,
     representation,
 )
+from healthml.fairness._mitigation import (
+    FairlearnClassifier,
+    GroupChangeResult,
+    GroupRecalibratedClassifier,
+    GroupThreshold,
+    ReweighedClassifier,
+)
 from healthml.fairness._performance import GroupPerformanceResult, group_performance
 
 __all__ = [
     "AlongResult",
+    "FairlearnClassifier",
+    "GroupChangeResult",
     "GroupPerformanceResult",
+    "GroupRecalibratedClassifier",
+    "GroupThreshold",
     "LabelBiasResult",
     "MissingnessByGroupResult",
     "ProxyResult",
     "RepresentationResult",
+    "ReweighedClassifier",
     "group_performance",
     "label_bias_audit",
     "missingness_by_group",

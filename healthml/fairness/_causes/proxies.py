@@ -6,12 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from healthml._core._checks import (
-    check_alignment,
-    check_groups,
-    check_patient_cv,
-    check_random_seeds,
-)
+from healthml._core._checks import check_alignment, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level, z_value
 from healthml._core._parallel import run_parallel, seeded
 from healthml._core._release import MIN_COUNT
@@ -20,6 +15,7 @@ from healthml._core._routing import hiding_cells
 from healthml._core._tables import to_pandas
 from healthml.fairness._attributes import find_partitions
 from healthml.fairness._estimates import Rows, auroc_of_groups
+from healthml.resampling._learner import fold_pairs
 from healthml.validation import default_model
 from healthml.validation._leakage import screen_columns
 
@@ -172,9 +168,9 @@ def _tell(task):
     if min(sizes) < max(_FEWEST, MIN_COUNT) or not task.X.shape[1]:
         reason = f"fewer than {_FEWEST} patients inside or outside of the group"
         return base | gap | counts | {"reason": reason}, pd.DataFrame()
-    splitter = check_patient_cv(task.cv, event, task.patient, random_state=task.seeds[0])
+    pairs = fold_pairs(task.cv, task.X, event, task.patient, task.seeds[0])
     risk, fold = np.full(len(event), np.nan), np.full(len(event), -1)
-    for number, (train, test) in enumerate(splitter.split(task.X, event, task.patient)):
+    for number, (train, test) in enumerate(pairs):
         model = seeded(clone(task.model), task.seeds[1])
         with hiding_cells(task.X, model):
             model.fit(task.X.iloc[train], event[train])
