@@ -204,7 +204,7 @@ class FairlearnClassifier(GroupClassifier):
         options = dict(self.options or {})
         with hiding_cells(X, self), warnings.catch_warnings():
             # fairlearn's own way of filling tables, of which a user can do nothing
-            warnings.filterwarnings("ignore", message="Setting a value on a")
+            warnings.filterwarnings("ignore", message="Setting an? (value|item)")
             if self.method == "threshold_optimizer":
                 mitigator = self._optimizer(estimator, X, y, options)
             else:
