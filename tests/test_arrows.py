@@ -103,10 +103,10 @@ FLOORS = {
         ("_simulate",),
     ),
     "explanation": (
-        ("_displays", "_domain", "_reading"),
+        ("_displays", "_domain", "_points", "_reading"),
         ("_shapley",),
         ("_explain",),
-        ("_effects", "_importance", "_report", "_stability"),
+        ("_counterfactual", "_effects", "_importance", "_report", "_stability"),
     ),
     "fairness": (
         ("_attributes", "_sums"),

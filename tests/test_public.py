@@ -78,7 +78,7 @@ NO_RESULT = {"CleaningRecord": "a record", "LabValue": "a value"}
 # Risks are moved to another prevalence, of which no outcome is known
 WITHOUT_OUTCOMES = {"estimate_prevalence", "prevalence_correction"}
 # A model that is fitted already is asked about rows whose outcome it does not need
-FITTED_MODELS = {"effect_curve", "explain", "interaction_strength", "surrogate"}
+FITTED_MODELS = {"counterfactual", "effect_curve", "explain", "interaction_strength", "surrogate"}
 # Nothing can go wrong in these: no parameter, or parts that `Schema.split` hands out.
 NEVER_FAIL = {"Parts", "default_model", "list_measures"}
 

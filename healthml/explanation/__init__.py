@@ -1,5 +1,6 @@
 """Why it says so: in the columns a clinician knows, and how sure the reasons are."""
 
+from healthml.explanation._counterfactual import CounterfactualResult, counterfactual
 from healthml.explanation._domain import ApplicabilityDomain, DomainResult
 from healthml.explanation._effects import (
     EffectCurveResult,
@@ -11,19 +12,24 @@ from healthml.explanation._effects import (
 )
 from healthml.explanation._explain import ExplanationResult, explain
 from healthml.explanation._importance import ImportanceResult, permutation_importance
+from healthml.explanation._points import PointsResult, PointsScore
 from healthml.explanation._report import PatientReport, patient_report
 from healthml.explanation._stability import StabilityResult, stability
 
 __all__ = [
     "ApplicabilityDomain",
+    "CounterfactualResult",
     "DomainResult",
     "EffectCurveResult",
     "ExplanationResult",
     "ImportanceResult",
     "InteractionResult",
     "PatientReport",
+    "PointsResult",
+    "PointsScore",
     "StabilityResult",
     "SurrogateResult",
+    "counterfactual",
     "effect_curve",
     "explain",
     "interaction_strength",
