@@ -148,9 +148,8 @@ def counterfactual(
     if most_columns not in (1, 2):
         raise InputError(f"most_columns is {most_columns!r}; pass 1 or 2, more nobody can follow.")
     columns = list(as_tuple(actionable))
-    tried = {
-        c: _allowed(frame, c, ranges, monotone or {}) for c in _checked(columns, frame, ranges)
-    }
+    _check_declared(columns, frame, ranges)
+    tried = {name: _allowed(frame, name, ranges, monotone or {}) for name in columns}
     model, own = plain_model(estimator, scale)
     changes = [
         dict(zip(chosen, cells, strict=True))
