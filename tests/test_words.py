@@ -1,4 +1,8 @@
-"""Names and constants that the next reader understands: no prose for variables, no bare numbers."""
+"""Names, words and constants that the next reader understands.
+
+No prose for variables, no riddles in texts, no file that its neighbours must explain, and no bare
+numbers.
+"""
 
 import ast
 import re
@@ -11,6 +15,23 @@ import healthml
 PACKAGE = Path(healthml.__file__).parent
 # Words of a sentence, not names of things; a variable is named by what it holds
 PROSE = {"gone", "mine", "one", "ours", "said", "theirs", "told", "who", "whom"}
+# A collection that starts empty says what it will hold, not that it will hold something
+VAGUE = {"found", "kept", "known", "stuff", "things"}
+# Riddles that stood in docstrings and on pages once; each had a plain word beside it
+RIDDLE = re.compile(
+    r"counted and said|dealt anew|deals? [a-z ]*anew|are dealt|slip of the pen|coin[- ]toss|"
+    r"toss of a coin",
+    re.IGNORECASE,
+)
+# File names that say nothing without their neighbours, and those that were renamed for it
+NAMELESS = {
+    *("auto", "bend", "body", "common", "exchange", "extra", "fast", "helper", "helpers"),
+    *("leak_again", "main", "misc", "mishaps", "more", "other", "others", "part", "parts"),
+    *("quickpred", "settings", "slow_intervals", "stuff", "things", "tools", "two_level"),
+    *("util", "utils", "various"),
+}
+TEST_NAMES = re.compile(r"test_.*|.*_test")  # looks like a file of tests
+PUBLIC_TESTS = {"permutation_test"}  # the public function of that name
 CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
 
 
@@ -19,6 +40,48 @@ def files():
 
 
 FILES = files()
+
+
+def pages():
+    """Return every text that a user reads: sources, pages, notebooks, templates."""
+    root = PACKAGE.parent
+    places = [PACKAGE, *(root / name for name in ("docs", "notebooks", "benchmarks"))]
+    kinds = ("*.py", "*.md", "*.rst", "*.ipynb", "*.html")
+    found = [path for place in places for kind in kinds for path in place.rglob(kind)]
+    return [*found, *root.glob("*.md")]
+
+
+def riddles(text):
+    """Return the riddles in a text, line breaks aside."""
+    return RIDDLE.findall(" ".join(text.split()))
+
+
+def vague_collections(source):
+    """Return (name, line) of collections that start empty under a name that says nothing."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Assign):
+            target, value = node.targets[0], node.value
+            both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+            pairs = zip(target.elts, value.elts, strict=True) if both else [(target, value)]
+            found += [
+                (name.id, node.lineno)
+                for name, made in pairs
+                if isinstance(name, ast.Name) and name.id in VAGUE and _is_empty(made)
+            ]
+    return found
+
+
+def _is_empty(node):
+    if isinstance(node, ast.Call):
+        return getattr(node.func, "id", "") in {"set", "dict", "list"} and not node.args
+    return not getattr(node, "elts" if isinstance(node, ast.List) else "keys", [node])
+
+
+def is_nameless(stem):
+    """Say whether a file's name says nothing, or looks like a file of tests."""
+    stem = stem.strip("_")
+    return stem in NAMELESS or bool(TEST_NAMES.fullmatch(stem) and stem not in PUBLIC_TESTS)
 
 
 def prose_names(source):
@@ -59,6 +122,21 @@ def test_variables_are_named_by_what_they_hold(name):
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_a_collection_says_what_it_holds(name):
+    assert vague_collections(FILES[name].read_text(encoding="utf-8")) == []
+
+
+def test_no_page_speaks_in_riddles():
+    texts = {path.name: riddles(path.read_text(encoding="utf-8")) for path in pages()}
+    assert {name: words for name, words in texts.items() if words} == {}
+
+
+def test_every_file_is_named_by_what_it_holds():
+    stems = {part.removesuffix(".py") for name in FILES for part in Path(name).parts}
+    assert [stem for stem in stems - {"__init__", "__main__"} if is_nameless(stem)] == []
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_a_constant_says_what_it_is(name):
     assert bare_constants(FILES[name].read_text(encoding="utf-8")) == []
 
@@ -72,3 +150,13 @@ def test_prose_and_bare_numbers_are_found():
     assert bare_constants("A = 3\n\n# because\nB = 4\nC = 5  # why\nD = 6\n'''Why.'''") == [
         ("A", 1)
     ]
+    assert vague_collections("found = []\nrows, kept = [], {}\nknown = f()\nseen = [1]") == [
+        ("found", 1),
+        ("kept", 2),
+    ]
+    assert riddles("Failures are counted\nand said; folds are dealt anew.") == [
+        "counted and said",
+        "are dealt",
+    ]
+    assert all(map(is_nameless, ("_mishaps", "utils", "closed_test")))
+    assert not any(map(is_nameless, ("suspects", "permutation_test")))

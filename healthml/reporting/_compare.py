@@ -164,7 +164,7 @@ def _differences(first, second):
     folds = None if first.folds is None else dict.fromkeys(risks, first.folds)
     options = {"folds": folds, "groups": first.groups, "thresholds": first.thresholds}
     scores = paired_scores(first.y, risks, **options)
-    found = {}
+    gaps = {}
     for measure, scale in _PAIRED.items():
         if measure == "net_benefit_per_1000" and tuple(first.thresholds) != tuple(
             second.thresholds
@@ -173,8 +173,8 @@ def _differences(first, second):
         own = measure.removesuffix("_per_1000")
         if all((name, own) in scores.values for name in risks):
             difference = scores.difference("second", "first", own)
-            found[measure] = tuple(float(scale * value) for value in difference)
-    return found
+            gaps[measure] = tuple(float(scale * value) for value in difference)
+    return gaps
 
 
 def _estimate(report, measure):

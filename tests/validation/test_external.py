@@ -19,7 +19,7 @@ from healthml.validation._external.case_mix import (
     membership,
     read_development,
 )
-from healthml.validation._external.closed_test import (
+from healthml.validation._external.closed_test_update import (
     NOT_ASSESSABLE,
     added_columns,
     closed_test,

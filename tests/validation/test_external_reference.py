@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit
 
 from healthml.validation import external_validate
-from healthml.validation._external.closed_test import closed_test, numeric_covariates
+from healthml.validation._external.closed_test_update import closed_test, numeric_covariates
 
 # R 4.2, rms: tests/reference/external_reference.R
 R = json.loads((Path(__file__).parent.parent / "reference/external_reference.json").read_text())

@@ -294,12 +294,12 @@ def _winner(tally):
 
 def share_orders(columns):
     """Give styles that a column cannot decide the order that all deciding columns agree on."""
-    found = {}
+    orders_of = {}
     for column in columns:
         for style, order in column.orders.items():
-            found.setdefault(style, set()).add(order)
+            orders_of.setdefault(style, set()).add(order)
     for column in columns:
-        for style, orders in found.items():
+        for style, orders in orders_of.items():
             if len(orders) == 1:
                 column.orders.setdefault(style, next(iter(orders)))
 

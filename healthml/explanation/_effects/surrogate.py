@@ -165,12 +165,12 @@ def _encoded(frame):
 
 def _rules(tree, names):
     """Return the rule of each leaf in words."""
-    found, todo = {}, [(0, ())]
+    rules, todo = {}, [(0, ())]
     while todo:
         node, path = todo.pop()
         left, right = tree.children_left[node], tree.children_right[node]
         if left < 0:
-            found[node] = " and ".join(path) or "all rows"
+            rules[node] = " and ".join(path) or "all rows"
             continue
         name, level = names[tree.feature[node]]
         gap = " or missing" if level is None else ""
@@ -183,4 +183,4 @@ def _rules(tree, names):
         sides = (gap if to_left else "", "" if to_left else gap)
         todo.append((right, (*path, words[1] + sides[1])))
         todo.append((left, (*path, words[0] + sides[0])))
-    return found
+    return rules

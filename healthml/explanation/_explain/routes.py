@@ -137,15 +137,15 @@ def _read_terms(model, pool, scale, random):
     if model.kind == "classifier":
         usable += [s for s in ("log_odds", "probability") if s in model.forms and s != scale]
     for own in usable:
-        matrices, found = [], []
+        matrices, owned = [], []
         for term in model.forms[own].terms:
             matrix, owner = owners(pool, term.encode, random)
             if owner is None:
                 break
             matrices.append(matrix)
-            found.append(owner)
+            owned.append(owner)
         else:
-            return own, tuple(matrices), tuple(found)
+            return own, tuple(matrices), tuple(owned)
     return None
 
 

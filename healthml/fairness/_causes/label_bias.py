@@ -185,7 +185,7 @@ def _ranges(recorded_share, known):
             f"recorded_share names {unknown[0]!r}, which is no group; name some of the groups of "
             "sensitive_features."
         )
-    found = {}
+    ranges = {}
     for name, ends in by_group.items():
         low, high = (float(end) for end in np.broadcast_to(ends, (2,)))
         if not 0 < low <= high <= 1:
@@ -193,8 +193,8 @@ def _ranges(recorded_share, known):
                 f"recorded_share has ({low:g}, {high:g}); pass (low, high) with shares above 0 "
                 "and up to 1."
             )
-        found[str(name)] = (low, high)
-    return found
+        ranges[str(name)] = (low, high)
+    return ranges
 
 
 def _verdicts(part, rows, ranges, level):

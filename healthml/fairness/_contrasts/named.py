@@ -110,12 +110,12 @@ def _pair_ends(own, level):
 
     first, second = np.triu_indices(len(own.value), 1)
     z, zero = sidak(level, len(first)), np.zeros(len(first))
-    found = []
+    both_ends = []
     for on_log in (False, True):
         scaled = replace(own, on_log=on_log)
         _, low, high = gap_ends(scaled.take(first), scaled.take(second), zero, z)
         low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
         smallest = max(np.maximum(np.maximum(low, -high), 0).max(), 0.0)
-        found.append((float(smallest), float(np.maximum(high, -low).max())))
-    (low, high), (near, far) = found
+        both_ends.append((float(smallest), float(np.maximum(high, -low).max())))
+    (low, high), (near, far) = both_ends
     return (low, high), (float(np.exp(-far)), float(np.exp(-near)))

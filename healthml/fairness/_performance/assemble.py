@@ -190,11 +190,11 @@ def claims_of(judged, claims, level, min_events):
     for part, k, own, reason in groups:
         base = part.key | {"group": str(part.sums.names[k])}
         counts = dict(zip(("n_samples", "n_events", "n_patients"), claims.counts(own), strict=True))
-        found = {}
+        tested = {}
         if not reason:
-            found = {"oe_ratio": claims.wrong_risks(own, strict)}
-            found["auroc"] = claims.ranked_worse(own, strict)
-        for measure, numbers in found.items():
+            tested = {"oe_ratio": claims.wrong_risks(own, strict)}
+            tested["auroc"] = claims.ranked_worse(own, strict)
+        for measure, numbers in tested.items():
             if numbers is not None:
                 names = ("estimate", "lower", "upper", "p_value")
                 line = dict(zip(names, numbers, strict=True))

@@ -33,24 +33,24 @@ def _pooled(partitions):
 
 
 def _undefined(judged):
-    found = []
+    notes = []
     for part in judged:
         without = [
             np.count_nonzero(counts == 0)
             for counts in (part.sums.n_events, part.sums.n_samples - part.sums.n_events)
         ]
         if any(without):
-            found.append(
+            notes.append(
                 f"{part.feature}{_inside(part)}: {without[0]} groups have no event and "
                 f"{without[1]} nothing but events, so that some measures do not exist there; "
                 "named metrics leave such groups out."
             )
-    return found
+    return notes
 
 
 def _impossible(judged, tests, level):
     """Say where equal predictive values and equal error rates cannot hold together."""
-    found = []
+    notes = []
     for part in judged:
         if not set(_COMPATIBLE) <= set(part.measured):
             continue
@@ -59,11 +59,11 @@ def _impossible(judged, tests, level):
         errors = [part.measured[name].own.value for name in ("sensitivity", "specificity")]
         perfect = all(np.nanmin(value, initial=1.0) == 1 for value in errors)
         if len(rates) and rates["p_value"].iloc[0] < 1 - level and not perfect:
-            found.append(
+            notes.append(
                 f"{part.feature}{_inside(part)}: event rates differ between the groups and the "
                 "decisions are not perfect, so equal predictive values (ppv) and equal error "
                 "rates (sensitivity and specificity) cannot all hold, whatever the model or the "
                 "thresholds (Chouldechova 2017; Kleinberg 2017). Which of them matters is a "
                 "question of what a false alarm and a miss cost."
             )
-    return found
+    return notes

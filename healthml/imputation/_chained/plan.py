@@ -212,7 +212,7 @@ def _refuse_level_method(column, wanted):
 
 
 def _passive(passive, names):
-    found = {}
+    formulas = {}
     for name, rule in (passive or {}).items():
         if not isinstance(rule, tuple) or len(rule) != 2 or not callable(rule[0]):
             raise InputError(
@@ -220,8 +220,8 @@ def _passive(passive, names):
                 "{'bmi': (lambda w, h: w / h**2, ['weight', 'height'])}."
             )
         parents = tuple(place_of(parent, names, "passive") for parent in rule[1])
-        found[place_of(name, names, "passive")] = (rule[0], parents)
-    return found
+        formulas[place_of(name, names, "passive")] = (rule[0], parents)
+    return formulas
 
 
 def _predictors(columns, values, missing, passive, group, asked):
@@ -261,7 +261,7 @@ def _sequence(sequence, names, missing, passive):
 
 
 def _bounds(bounds, columns, names):
-    found = {}
+    pairs = {}
     for name, pair in (bounds or {}).items():
         column = columns[place_of(name, names, "bounds")]
         if column.is_category:
@@ -272,8 +272,8 @@ def _bounds(bounds, columns, names):
         )
         if low > high:
             raise InputError(f"bounds of {name!r} have their minimum above their maximum.")
-        found[names.index(name)] = (
+        pairs[names.index(name)] = (
             float(column.design(np.float64(low))) if np.isfinite(low) else low,
             float(column.design(np.float64(high))) if np.isfinite(high) else high,
         )
-    return found
+    return pairs

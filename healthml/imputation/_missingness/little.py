@@ -245,15 +245,15 @@ class GappyTable:
         """Return parts of equal numbers of gaps: patterns, where their gaps are, their rows."""
         count, order = self.patterns.sum(axis=1), np.argsort(self.row, kind="stable")
         starts = np.searchsorted(self.row[order], np.arange(len(self.patterns) + 1))
-        found = []
+        equal_parts = []
         for m in np.unique(count[count > 0]):
             same = np.flatnonzero(count == m)
             for some in np.array_split(same, 1 + len(same) * m * m // CELLS_AT_ONCE):
                 rows = np.concatenate([order[starts[k] : starts[k + 1]] for k in some])
                 place = np.repeat(np.arange(len(some)), starts[some + 1] - starts[some])
                 gaps = np.nonzero(self.patterns[some])[1].reshape(len(some), m)
-                found.append((some, gaps, rows, place))
-        return found
+                equal_parts.append((some, gaps, rows, place))
+        return equal_parts
 
 
 def fit_normal(table, max_iter, tol, names):

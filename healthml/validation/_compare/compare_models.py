@@ -252,7 +252,7 @@ def compare_models(
 
 def _differences(refits, pairs, names):
     """Return the table of differences and their number."""
-    rows, found = [], []
+    rows, gaps = [], []
     for name, other in pairs:
         first, second = refits.scores(name, other), refits.scores(other, name)
         for measure in names:
@@ -263,13 +263,13 @@ def _differences(refits, pairs, names):
             row |= {"value": values[0], "reference_value": values[1]}
             row["direction"] = MEASURES[measure.split("@")[0]].direction
             rows.append(row | refits.counts(first))
-            found.append(difference(first, second, measure))
+            gaps.append(difference(first, second, measure))
     if not rows:
         raise InputError("There is nothing to compare with; pass two models, or a reference.")
     table, tail = pd.DataFrame(rows), (1 - refits.task.confidence_level) / 2
-    table["estimate"] = [gap.estimate for gap in found]
-    for suffix, share in (("", tail), ("_adjusted", tail / len(found))):
-        ends = np.array([gap.ends(share) for gap in found])
+    table["estimate"] = [gap.estimate for gap in gaps]
+    for suffix, share in (("", tail), ("_adjusted", tail / len(gaps))):
+        ends = np.array([gap.ends(share) for gap in gaps])
         table[f"lower{suffix}"], table[f"upper{suffix}"] = ends.T
     table["method"] = METHOD
     order = ["model", "reference", "measure", "estimate", "lower", "upper"]

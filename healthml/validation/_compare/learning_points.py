@@ -66,7 +66,7 @@ def check_sizes(sizes, orders, task):
     has_event = np.bincount(task.units, task.y) > 0
     most = min(len(order) for order in orders)
     given = _SHARES if sizes is None else list(np.atleast_1d(np.asarray(sizes, dtype=object)))
-    kept = []
+    usable = []
     for size in given:
         share = isinstance(size, float | np.floating) and 0 < size <= 1
         whole = isinstance(size, int | np.integer) and 1 < size <= most
@@ -79,15 +79,15 @@ def check_sizes(sizes, orders, task):
         events = [has_event[_first(order, count)] for order in orders]
         scarcest = min(int(min(e.sum(), (~e).sum())) for e in events)
         if scarcest >= (_DEFAULT_FEWEST if sizes is None else _FEWEST):
-            kept.append(count)
+            usable.append(count)
         elif sizes is not None:
             raise InputError(
                 f"sizes has {size!r}, which leaves {scarcest} patients with, or without, the event "
                 f"to fit on; pass sizes with at least {_FEWEST} of each."
             )
-    if not kept:
+    if not usable:
         raise InputError("There are too few patients with, or without, the event for a curve.")
-    return sorted(kept, key=lambda count: len(_first(orders[0], count)))
+    return sorted(usable, key=lambda count: len(_first(orders[0], count)))
 
 
 def _first(order, count):

@@ -56,13 +56,13 @@ def age_and_sex(X, demographics=None):
 
 
 def _found(columns):
-    found = {}
+    column_of = {}
     for column in columns:
         words = str(column).lower().replace("_", " ").replace(".", " ").split()
         for role, names in _NAMES.items():
-            if role not in found and any(name in words for name in names):
-                found[role] = column
-    return list(found.values())
+            if role not in column_of and any(name in words for name in names):
+                column_of[role] = column
+    return list(column_of.values())
 
 
 def read_score(score, y):

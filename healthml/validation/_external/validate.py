@@ -14,7 +14,7 @@ from healthml._core._sample import make_sample
 from healthml.exceptions import InputError
 from healthml.metrics import CalibrationResult, calibration_curve, performance
 from healthml.validation._external.case_mix import case_mix, membership, read_development
-from healthml.validation._external.closed_test import (
+from healthml.validation._external.closed_test_update import (
     NOT_ASSESSABLE,
     closed_test,
     numeric_covariates,

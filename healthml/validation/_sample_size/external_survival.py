@@ -42,13 +42,13 @@ def survival_sizes(
         raise InputError(f"n_simulations is {n_simulations!r}; at least 10 are needed.")
     rng = check_random_state(random_state)
     level = _level(predictor, risk)
-    found = []
+    errors = []
     for _ in range(n_simulations):
         lp = level + _draw(predictor, rng)
         time, event = _follow(lp, horizon, shape, censoring_rate, rng)
         pseudo, se_log_risk = pseudo_risk(time, event, horizon)
-        found.append((se_log_risk, _slope_se(lp, pseudo)))
-    se = np.array(found)
+        errors.append((se_log_risk, _slope_se(lp, pseudo)))
+    se = np.array(errors)
     targets = (np.arcsinh(widths["oe"] / 2) / Z_95, widths["slope"] / (2 * Z_95))
     names, shown = ("observed / expected", "calibration slope"), (widths["oe"], widths["slope"])
     rows = []

@@ -254,16 +254,16 @@ class DrawScores:
 
     def reasons(self, name, roles):
         """Return {reason: number of draws} for missing values of a measure in some roles."""
-        found = {}
+        counts = {}
         for fit in self.refits:
             if fit.failure:
-                found[fit.failure] = found.get(fit.failure, 0) + 1
+                counts[fit.failure] = counts.get(fit.failure, 0) + 1
         where = {"train": "in training", "test": "on all rows", "out": "out of bag"}
         for role in roles:
             codes = self.codes[role, name]
             for code in np.unique(codes[codes > FINE]):
-                found[f"{_WHY[code]} {where[role]}"] = int(np.sum(codes == code))
-        return found
+                counts[f"{_WHY[code]} {where[role]}"] = int(np.sum(codes == code))
+        return counts
 
 
 def _noted(resamples, waiting):

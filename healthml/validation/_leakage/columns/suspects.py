@@ -108,12 +108,12 @@ def _named_that_add(case, columns, alone):
     plain, harm = case.refitted(case.table[rest]), case.rules["auroc"].harm
     if _gain(case, [*rest, *named], plain)[1] <= harm:
         return {}
-    found = {}
+    suspects = {}
     for name in named[:_MOST_NAMED]:
         if _gain(case, [*rest, name], plain)[0] > harm / 4:
             words = f"{_hint_words(table.loc[name])}, and it adds to all the others"
-            found[name] = Suspect(words, _risk_alone(case, name), "named", sure=False)
-    return found
+            suspects[name] = Suspect(words, _risk_alone(case, name), "named", sure=False)
+    return suspects
 
 
 def _gain(case, columns, plain):
@@ -149,13 +149,13 @@ def _auc(case, risk):
 
 
 def _jumps(case, columns):
-    found = {}
+    suspects = {}
     for name in columns:
         values = _numbers(case, name)
         jump = None if values is None else find_jump(values, case.y)
         if jump is not None and _stands_by_patient(case, jump.rows):
-            found[name] = Suspect(_jump_words(case, jump), _risk_alone(case, name), "jump")
-    return found
+            suspects[name] = Suspect(_jump_words(case, jump), _risk_alone(case, name), "jump")
+    return suspects
 
 
 def _jump_words(case, jump):
@@ -194,20 +194,20 @@ def _always(case, columns):
         return {}
     rest = [c for c in columns if c not in {name for name, *_ in levels}]
     risk = case.refitted(case.table[rest])[0] if rest and case.refits else None
-    found = {}
+    suspects = {}
     for name, what, rows in levels:
         expected = _expected(case, risk, rows)
         events = case.y[rows]
         score = events.sum() * np.log(ALWAYS_RATE) + (1 - events).sum() * np.log(1 - ALWAYS_RATE)
         score -= (events * np.log(expected) + (1 - events) * np.log1p(-expected)).sum()
         score *= len(np.unique(case.units[rows])) / rows.sum()
-        if score >= ALWAYS and name not in found:
+        if score >= ALWAYS and name not in suspects:
             words = (
                 f"{events.mean():.0%} of the {int(rows.sum()):,} rows {what} have the event, where "
                 f"the other columns let {expected.mean():.0%} be expected"
             )
-            found[name] = Suspect(words, _risk_alone(case, name), "always")
-    return found
+            suspects[name] = Suspect(words, _risk_alone(case, name), "always")
+    return suspects
 
 
 def _expected(case, risk, rows):
@@ -242,15 +242,15 @@ def _strong(case, columns, alone):
         return {}
     rest = [c for c in columns if c not in strong and c not in named]
     others = others_together(case, rest)
-    found = {}
+    suspects = {}
     for name in [*strong, *named]:
         risk = _risk_alone(case, name)
         if beyond(case, risk, others)[1] > 0:
             row = strength.loc[name]
             kind = "strong" if name in strong else "named"
             sure = row["lower"] > HONEST_ALONE + case.rules["auroc"].harm
-            found[name] = Suspect(_strength_words(row, kind), risk, kind, sure)
-    return found
+            suspects[name] = Suspect(_strength_words(row, kind), risk, kind, sure)
+    return suspects
 
 
 def nearly_strong(case, columns, alone):
@@ -375,11 +375,11 @@ def beyond(case, risk, others):
 def _differences(case, columns, alone):
     """Find the later of two columns (dates, ages, times) whose difference gives the answer."""
     numbers = {c: v for c in columns if (v := _numbers(case, c)) is not None and _many(v)}
-    table, found = alone.set_index("column")["estimate"], {}
+    table, suspects = alone.set_index("column")["estimate"], {}
     for first, second in _pairs_alike(numbers):
         gap = numbers[first] - numbers[second]
         later = first if np.nanmean(gap) > 0 else second
-        if later in found or np.nanmin(gap) == np.nanmax(gap):
+        if later in suspects or np.nanmin(gap) == np.nanmax(gap):
             continue
         risk = _risk_alone(case, later, pd.Series(gap))
         estimate, lower, _ = _auc(case, risk)
@@ -390,8 +390,8 @@ def _differences(case, columns, alone):
             continue
         other = second if later == first else first
         words = f"its difference from {other} alone has AUC {estimate:.3f}"
-        found[later] = Suspect(words, risk, "difference")
-    return found
+        suspects[later] = Suspect(words, risk, "difference")
+    return suspects
 
 
 def is_level_column(column):

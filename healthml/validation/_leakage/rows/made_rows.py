@@ -26,7 +26,7 @@ _FEWEST_VALUES = 20  # different values of a continuous column
 # judgement: without them 57% of simulated visits, and 4 of 6 clean tables of whole numbers, were
 # called made; higher shares miss tables with few made rows.
 _OWN_VALUES = 0.05
-_STEPS = 50
+_STEPS = 50  # of a standard deviation; see above
 _SAME = 1e-9  # of the standard deviation: closer values are one, apart by the computer's rounding
 # Rows of a class looked at first; where none of them is made, the others are not looked at.
 # A share of 5% would escape 400 rows once in a thousand million tables.

@@ -33,12 +33,12 @@ _MOST_SITES = 50
 def number_columns(case):
     """Return the columns that number rows or count a patient's, and flags of the row order."""
     view = TableView(case.X, y=case.y, groups=case.groups)
-    found = {}
+    rule_of = {}
     for flag in (*screen_identifiers(view), *screen_future_counts(view)):
         if flag.rule in (ROW_NUMBER, IDENTIFIER, UNIQUE_TEXT, FUTURE_COUNT):
-            found[flag.column] = (flag.rule, flag.detail)
+            rule_of[flag.column] = (flag.rule, flag.detail)
     names = {str(c): c for c in case.X.columns}
-    numbered = {names[c]: rule for c, rule in found.items() if c in names}
+    numbered = {names[c]: rule for c, rule in rule_of.items() if c in names}
     return numbered, tuple(screen_row_order(view, {}))
 
 
