@@ -171,8 +171,10 @@ def test_rules_are_words_that_hold():
     gaps = X.assign(c=X["c"].where(np.arange(len(X)) % 5 > 0))
     table = surrogate(model, gaps, max_leaves=2, random_state=0).table
     low, high = table["rule"]
-    assert low.startswith("c <= 0.3")
-    assert low.endswith("or missing") and high.startswith("c > 0.3")  # noqa: PT018
+    assert low.startswith("(c <= 0.3")
+    assert low.endswith("or missing)")
+    assert high.startswith("c > 0.3")
+    assert "missing" not in surrogate(model, X, max_leaves=2, random_state=0).table["rule"].sum()
     with pytest.raises(InputError, match="has 30 rows"):
         surrogate(model, gaps[:30])
     with pytest.raises(InputError, match="min_rows"):

@@ -8,7 +8,7 @@ Aim: coverage of the 95% intervals of `permutation_importance`, by number of shu
 Data: 400 or 1,000 patients with an event rate of about 0.3; four normal columns, the first two
 correlated 0.6, log odds 1.2, 0.6, 0.4 and 0 for a unit of each.
 Estimand: the mean over the models of the five folds of the AUC that each loses in the population
-when a column is shuffled, from 40,000 fresh patients ("fitted"); and its mean over training sets
+when a column is shuffled, from 10,000 fresh patients ("fitted"); and its mean over training sets
 of this size ("procedure"), from all simulated sets.
 Methods: five folds; logistic regression and boosted trees; 1 or 5 shuffles of each column.
 Measures: share of intervals that hold the estimand, over all columns but the one without effect,
@@ -56,7 +56,7 @@ def population_loss(model, X, y, rng):
 def simulate(name, n, n_repeats, n_simulations, seed):
     """Return the intervals and both estimands of each simulated set."""
     rng = np.random.default_rng([seed, n])
-    fresh = patients(40_000, np.random.default_rng([seed, 9]))
+    fresh = patients(10_000, np.random.default_rng([seed, 9]))
     found, fitted = [], []
     for k in range(n_simulations):
         X, y = patients(n, rng)

@@ -138,7 +138,8 @@ def surrogate(estimator, X, *, max_leaves=6, scale=None, min_rows=20, random_sta
     gap = wanted[held] - tree.predict(codes[held])
     spread = float(np.var(wanted[held]))
     fidelity = 1 - float(np.mean(gap**2)) / spread if spread > 0 else np.nan
-    leaf, rules = tree.apply(codes), _rules(tree.tree_, names)
+    gaps = {name for name in frame.columns if frame[name].isna().any()}
+    leaf, rules = tree.apply(codes), _rules(tree.tree_, names, gaps)
     rows = [
         (rule, wanted[leaf == node].mean(), wanted[leaf == node].std(), int((leaf == node).sum()))
         for node, rule in rules.items()
@@ -163,7 +164,7 @@ def _encoded(frame):
     return np.column_stack(columns), names
 
 
-def _rules(tree, names):
+def _rules(tree, names, gaps):
     """Return the rule of each leaf in words."""
     rules, todo = {}, [(0, ())]
     while todo:
@@ -173,14 +174,14 @@ def _rules(tree, names):
             rules[node] = " and ".join(path) or "all rows"
             continue
         name, level = names[tree.feature[node]]
-        gap = " or missing" if level is None else ""
+        has_gap = level is None and name in gaps
         to_left = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count))[node]
         if level is None:
             cut = f"{tree.threshold[node]:.4g}"
             words = f"{name} <= {cut}", f"{name} > {cut}"
         else:
             words = f"{name} is not {level}", f"{name} is {level}"
-        sides = (gap if to_left else "", "" if to_left else gap)
-        todo.append((right, (*path, words[1] + sides[1])))
-        todo.append((left, (*path, words[0] + sides[0])))
+        with_gap = [f"({word} or missing)" for word in words]
+        todo.append((right, (*path, with_gap[1] if has_gap and not to_left else words[1])))
+        todo.append((left, (*path, with_gap[0] if has_gap and to_left else words[0])))
     return rules

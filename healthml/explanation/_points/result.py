@@ -83,7 +83,7 @@ def _draw_column(ax, rows, place, **kwargs):
         names = ", ".join(map(str, rows.loc[rows["points"] == value, "level"]))
         up = k % 2 == 0
         ax.annotate(
-            shorten(names, 24), (value, place), xytext=(0, 5 if up else -5),
+            shorten(names, 40), (value, place), xytext=(0, 5 if up else -5),
             textcoords="offset points", ha="center", va="bottom" if up else "top",
             fontsize=7.5, color=INK,
         )  # fmt: skip
