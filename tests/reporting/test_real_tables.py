@@ -133,13 +133,15 @@ def support2(fifth):
 
 
 def test_support2_leaks_stand_beside_the_headline(support2):
-    leak = next(f for f in support2.all("HM301") if f.severity == "serious")
-    assert {"d.time", "sfdm2", "death", "dnr"} <= set(leak.columns) <= LEAKS
-    assert leak.effect.lower > 0.02
+    leaks = [f for c in ("HM301", "HM302") for f in support2.all(c) if f.severity != "note"]
+    columns = {c for leak in leaks for c in leak.columns}
+    assert {"d.time", "sfdm2", "death", "dnr"} <= columns <= LEAKS
+    assert all(leak.effect.lower > 0.02 for leak in leaks)
+    assert "serious" in {f.severity for f in support2.all("HM301")}
     with_them, without = [float(part.split()[-4]) for part in _parts(support2.report.headline)]
     assert with_them > 0.97
     assert 0.85 < without < 0.93
-    assert f"without the {len(leak.columns)} suspect columns" in support2.report.headline
+    assert f"without the {len(columns)} suspect columns" in support2.report.headline
     # averaged over later days, and not named so: it drives the risk, and when it is known is asked
     assert "avtisst" in support2.columns("HM407")
     assert "Which columns become known only after the prediction?" in support2.topics()

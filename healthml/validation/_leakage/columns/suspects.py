@@ -248,7 +248,7 @@ def _strong(case, columns, alone):
         if beyond(case, risk, others)[1] > 0:
             row = strength.loc[name]
             kind = "strong" if name in strong else "named"
-            sure = row["lower"] > HONEST_ALONE + case.rules["auroc"].harm
+            sure = kind == "strong" and row["lower"] > HONEST_ALONE + case.rules["auroc"].harm
             suspects[name] = Suspect(_strength_words(row, kind), risk, kind, sure)
     return suspects
 
