@@ -162,7 +162,7 @@ def make_answer():
 def make_later():
     """A column named for a later time, and one declared as known after."""
     cohort = make_ehr_cohort(
-        700, prevalence=0.3, defects={"leak_noisy": 0.97, "leak_time": 0.95}, random_state=5
+        700, prevalence=0.3, defects={"leak_noisy": 0.97, "leak_time": 0.87}, random_state=5
     )
     X = cohort.X[[*FEW, "alert_score", "hosp_los_hours"]]
     return audited(None, X, cohort.y, known_after=["alert_score"])
