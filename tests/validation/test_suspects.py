@@ -362,3 +362,19 @@ def test_counts_are_suspected_by_what_they_add_or_listed_as_not_assessed():
     assert "n_visits is named as" in unknown.reason
     before = find_leaks(make_case(X.assign(prior_visits=grown), y, seed=0))
     assert not [u for u in before.unknown if u.code == "HM306"]
+
+
+def test_whole_numbers_lie_on_lines_by_chance_and_are_not_called_made():
+    rng = np.random.default_rng(2)
+    n = 1000
+    spread = {"age": (62, 12), "sodium": (139, 3), "pressure": (130, 18), "pulse": (80, 14)}
+    X = pd.DataFrame({c: rng.normal(m, s, n).round() for c, (m, s) in spread.items()})
+    y = (rng.random(n) < expit(0.05 * (X["age"] - 62) - 2)).astype(int).to_numpy()
+    standard = (X - X.mean()) / X.std()
+    for table in (X, standard):
+        assert find_made_rows(table, y, np.arange(n)) is None
+        filled, outcome = SMOTE(random_state=0).fit_resample(table, y)
+        made = find_made_rows(filled, outcome, np.arange(len(filled)))
+        assert made.event == 1
+        assert made.rows[n:].mean() > 0.6
+        assert made.rows[:n].mean() < 0.1
