@@ -45,11 +45,14 @@ class Plain:
         Outcome as 0/1.
     roles : Namespace
         What the command line names.
+    suspects : frozenset of str
+        Columns that the report suspects; each claim about some is made beside the others only.
     """
 
     frame: pd.DataFrame
     y: np.ndarray
     roles: argparse.Namespace
+    suspects: frozenset = frozenset()
 
     @cached_property
     def groups(self):
@@ -150,7 +153,7 @@ def read_plain(command, work):
 def with_and_without(finding, plain):
     """Return the AUC of boosted trees with and without the columns that a finding names."""
     named = [c for c in plain.features if str(c) in set(finding["columns"])]
-    rest = [c for c in plain.features if c not in named]
+    rest = [c for c in plain.features if c not in named and str(c) not in plain.suspects]
     both, without = plain.auc([*rest, *named]), plain.auc(rest)
     return f"boosted trees reach an AUC of {both:.3f} with {_some(named)} and {without:.3f} without"
 
