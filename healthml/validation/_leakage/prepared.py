@@ -12,11 +12,17 @@ from healthml.validation._leakage.refitted_steps import PreparedAgain
 from healthml.validation._leakage.split import risks_of, split_from_folds
 from healthml.validation._leakage.words import names_in_words
 
-CLOSE = 1e-4  # of the SD: no column has this mean and SD by chance
+# How close, in SDs, mean and SD are to 0 and 1 in a column scaled over these rows. By judgement,
+# not by simulation: of columns of 1,000 rows scaled elsewhere, chance brings one in 100,000 this
+# near to both (normal theory). Larger accuses columns scaled elsewhere, smaller misses rounded
+# cells.
+CLOSE = 1e-4
 # Share and number of equal cells from which a mean or median may have been filled in. By judgement,
 # not by simulation; the lower, the more chance ties are called fill-ins.
 FILLED_SHARE, FEWEST_FILLED = 0.02, 5
-EXACT_FILL = 1e-6  # of the SD
+# How close, in SDs, a value is to the mean of the others to be their fill-in. By judgement, not by
+# simulation: the rounding of floats is far below it; larger accuses values that lie near the mean.
+EXACT_FILL = 1e-6
 # Distinct values below which a column is a scale or a flag, whose mean and ties say nothing. By
 # judgement, not by simulation; lower, and such columns are accused.
 _FEWEST_VALUES = 10

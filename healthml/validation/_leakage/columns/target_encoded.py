@@ -12,16 +12,23 @@ from healthml.validation._reference_models import TableEncoder, numbers_of
 # Rows of prior that target encoders commonly add (0: plain means). A weight between two of them is
 # followed less closely. By judgement, not by simulation; more weights cost time.
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0, 300.0)
-FEWEST_LEVELS = 5  # levels with events and non-events, for a column that fits them exactly
-ENOUGH_LEVELS = 12  # for one that fits them far better than chance lets it
+# Levels with events and non-events, for a column that fits them exactly. By judgement, not by
+# simulation; with fewer, a scale and a weight can be found that fit any values.
+FEWEST_LEVELS = 5
+# The same for one that fits them far better than chance lets it. By judgement, not by simulation;
+# with fewer, small scatter is not rare, with more, encodings of short vocabularies are missed.
+ENOUGH_LEVELS = 12
 # Difference, relative to the values, that rounding of floats explains. By judgement, not by
 # simulation; larger, and values that are merely close pass as exact.
 EXACT = 1e-6
-FAR_BELOW = 0.05  # of the scatter that chance gives around any honest risk
+# Share of the scatter that chance gives around any honest risk, below which a column is called
+# computed. By judgement, not by simulation; higher accuses smooth honest columns, lower misses
+# encodings that were rounded or made on most of the rows.
+FAR_BELOW = 0.05
 # Simulated outcomes that show what scatter chance gives, and random handfuls that are tried. By
 # judgement, not by simulation; fewer make the answer less sure, more cost time.
 _DRAWS = 200
-_HANDFUL = 6  # levels to solve four unknowns from, two to spare
+_HANDFUL = 6  # levels to solve four unknowns from; the two to spare tell whether the answer fits
 
 
 def encoded_columns(table, y, groups=None):
