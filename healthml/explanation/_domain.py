@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from healthml._core._displays import BLUE, GREY, VERMILION, new_axes
+from healthml._core._release import count_text
 from healthml._core._results import Result, table_text
 from healthml._core._tables import parse_numbers, read_table, write_table
 from healthml.exceptions import DataQualityWarning, InputError
@@ -39,8 +40,10 @@ class DomainResult(Result):
         outside = int(self.table["outside"].sum())
         names = pd.Series([n for cell in self.table["beyond"] for n in cell]).value_counts()
         counts = names.rename_axis("column").reset_index(name="n_rows")
-        head = pd.DataFrame({"n_samples": [len(self.table)], "n_outside": [outside]})
-        text = f"Rows outside the training rows' domain:\n{table_text(head)}"
+        text = (
+            f"{count_text(outside)} of {count_text(len(self.table))} rows are outside the training "
+            "rows' domain."
+        )
         return text if counts.empty else f"{text}\nBeyond by column:\n{table_text(counts)}"
 
     def _repr_html_(self):

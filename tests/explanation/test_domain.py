@@ -119,7 +119,8 @@ def test_parameters_and_results():
     wide = ApplicabilityDomain(limit=0, margin=0.5).fit(X)
     found = wide.assess(row(height=205.0))
     assert not found.table["outside"][0]
-    assert "outside the training rows" in repr(wide.assess(row(height=400.0)))
+    far = repr(wide.assess(pd.concat([row(height=400.0)] * 3 + [row()] * 20)))
+    assert "<11 of 23 rows are outside the training rows" in far
     import matplotlib.pyplot as plt
 
     assert "distance" in found.plot().get_ylabel()

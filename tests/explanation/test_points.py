@@ -99,6 +99,8 @@ def test_patients_and_labels_and_estimators():
     assert set(score.predict(X)) == {"alive", "z died"}
     with pytest.raises(InputError, match="no coefficients"):
         PointsScore(GaussianNB()).fit(X, Y)
+    with pytest.raises(InputError, match="in another order"):
+        PointsScore().fit(X, pd.Series(Y, index=X.index).sample(frac=1, random_state=0))
     with pytest.raises(InputError, match="n_bins is 1"):
         PointsScore(n_bins=1).fit(X, Y)
 

@@ -9,7 +9,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted, indexable
 
-from healthml._core._checks import check_event, check_groups, check_patient_cv, scarce_folds
+from healthml._core._checks import (
+    check_alignment,
+    check_event,
+    check_groups,
+    check_patient_cv,
+    scarce_folds,
+)
 from healthml._core._paired import paired_scores
 from healthml._core._recalibration import fit_recalibration
 from healthml._core._tables import read_table
@@ -107,6 +113,7 @@ class PointsScore(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 2:
                 raise InputError(f"{name} is {value!r}; pass a whole number of 2 or more.")
+        check_alignment(X=X, y=y, groups=groups)
         frame = read_table(self, X, reset=True)
         self.classes_, event = check_event(y, any_two_classes=True)
         frame, event = indexable(frame, event)
