@@ -23,6 +23,7 @@ exclude_patterns = [
     "_build",
     "_templates",
     "guide/audit_operating_characteristics_table.md",  # each included by its page
+    "guide/resampling_simulation_table.md",
     "guide/validation_intervals_choice.md",
     "guide/validation_intervals_table.md",
     "guide/leakage_operating_characteristics_table.md",
