@@ -39,6 +39,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from healthml.exceptions import InputError
+from healthml.explanation import permutation_importance
 from healthml.validation import (
     PatientTimeSplit,
     RepeatedStratifiedGroupKFold,
@@ -46,6 +47,9 @@ from healthml.validation import (
     bootstrap_shrinkage,
     compare_models,
     internal_external,
+    learning_curve,
+    membership_inference,
+    permutation_test,
     prediction_instability,
     temporal_performance,
     validate,
@@ -342,3 +346,39 @@ def test_every_function_that_refits_keeps_patients_together_and_says_so():
     assert "whole patients were split instead" in " ".join(compared.remarks)
     assert "whole patients were split instead" in sites.estimand
     assert "whole patients were split instead" in later.estimand
+
+
+def importance(model, X, y, groups):
+    return permutation_importance(model, pd.DataFrame(X), y, groups=groups, cv=3, random_state=0)
+
+
+REFITTING = {
+    "learning_curve": lambda *a, groups: learning_curve(
+        *a, groups=groups, sizes=[0.6, 1.0], cv=2, n_repeats=1, random_state=0
+    ),
+    "permutation_test": lambda *a, groups: permutation_test(
+        *a, groups=groups, cv=2, n_permutations=5, random_state=0
+    ),
+    "membership_inference": lambda *a, groups: membership_inference(
+        *a, groups=groups, n_repeats=1, random_state=0
+    ),
+    "permutation_importance": lambda *a, groups: importance(*a, groups),
+}
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("name", REFITTING)
+def test_the_others_that_refit_say_it_too_and_hand_the_judged_procedure_back(name, routing):
+    X, y = table()
+    patient = np.arange(200) // 2
+    model = GridSearchCV(Watch(), GRID, cv=GroupKFold(3), scoring="roc_auc")
+    with warnings.catch_warnings(), config_context(enable_metadata_routing=routing):
+        warnings.simplefilter("ignore")
+        REFITTING[name](model, X, y, groups=patient)  # a splitter of groups works
+        SEEN.clear()
+        found = REFITTING[name](model.set_params(cv=3), X, y, groups=patient)
+        assert shared(patient) == 0
+        assert "whole patients were split instead" in found.summary()
+        SEEN.clear()
+        found.estimator.fit(X, y)
+    assert shared(patient) == 0

@@ -15,12 +15,13 @@ from healthml._core._checks import check_alignment, check_event, check_groups, c
 from healthml._core._displays import BLUE, GREY, new_axes, shorten
 from healthml._core._numerics import cluster_variance
 from healthml._core._parallel import run_parallel
-from healthml._core._results import Result
+from healthml._core._results import Result, table_text
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 from healthml.explanation._explain import name_players
 from healthml.explanation._importance.measures import check_measures
 from healthml.explanation._importance.shuffle import shuffled_risks
+from healthml.validation._refits import as_judged
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,7 +34,18 @@ class ImportanceResult(Result):
         column (or group of columns), measure, estimate (how much worse: AUC or net benefit lost,
         Brier score or log loss gained), lower, upper, n_samples, n_events; largest first, measure
         by measure.
+    remarks : tuple of str
+        What of the procedure was replaced, such as inner splits by rows where patients are given.
+    estimator : estimator
+        The procedure as it was judged, unfitted: fit that one on these rows, and deploy it.
     """
+
+    remarks: tuple = ()
+    estimator: object = None
+
+    def summary(self):
+        """Return the table, and what of the procedure was replaced."""
+        return "\n".join([table_text(self.table), *self.remarks])
 
     def plot(self, ax=None, *, measure=None, most=15, **kwargs):
         """Draw the columns that matter most, with their intervals.
@@ -54,7 +66,8 @@ class ImportanceResult(Result):
         matplotlib.axes.Axes
         """
         measure = self.table["measure"].iloc[0] if measure is None else measure
-        rows = self.table[self.table["measure"] == measure].head(most).iloc[::-1]
+        table = self._drawn()
+        rows = table[table["measure"] == measure].head(most).iloc[::-1]
         ax = new_axes(ax, width=6.0, height=1.2 + 0.32 * len(rows))
         spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().to_numpy().T
         names = [shorten(str(name)) for name in rows["column"]]
@@ -198,7 +211,9 @@ def permutation_importance(
         _losses(measure, names, y, rows, fold, risks, groups, confidence_level)
         for measure in wanted
     ]
-    return ImportanceResult(pd.concat(tables, ignore_index=True))
+    table = pd.concat(tables, ignore_index=True)
+    judged, words = as_judged(estimator, frame, y, groups) if refit else (None, ())
+    return ImportanceResult(table, words, judged)
 
 
 def _models_and_folds(estimator, cv, refit, n):

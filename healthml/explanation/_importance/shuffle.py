@@ -2,16 +2,18 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from sklearn.tree import DecisionTreeRegressor
 
-from healthml._core._routing import fit_keyword, hiding_cells
+from healthml._core._routing import failure_reason
 from healthml._core._tables import parse_numbers
+from healthml.exceptions import InputError
+from healthml.validation._refits import Procedure, Resample
 from healthml.validation._scoring import predict_risk
 
 # Rows of shuffled copies that are predicted in one call. By judgement, not by simulation: more take
 # more memory, fewer take more calls; the result is the same.
 _ROWS_AT_ONCE = 50_000
+_CELLS_AT_ONCE = 10_000_000  # the same for a wide table: 80 megabytes of numbers
 # Largest number of strata of a conditional shuffle and their fewest rows. By judgement: more strata
 # hold the other columns more closely, and leave less to shuffle.
 _MOST_STRATA, _FEWEST_ROWS = 16, 20
@@ -32,15 +34,13 @@ def shuffled_risks(task):
     """
     estimator, frame, y, groups, train, rows, seed, player, n_repeats, conditional, fitted = task
     rng = np.random.RandomState(seed)
-    model, test = estimator if fitted else clone(estimator), frame.iloc[rows]
-    if not fitted:
-        with hiding_cells(frame, model):
-            model.fit(frame.iloc[train], y[train], **_fit_params(model, groups, train))
+    test = frame.iloc[rows]
+    model = estimator if fitted else _refitted(estimator, frame, y, groups, train, rows, seed)
     n_players = player.max() + 1
     strata = [_strata(test, player == k) if conditional else None for k in range(n_players)]
     copies = [(k, strata[k]) for k in range(n_players) for _ in range(n_repeats)]
     risks = [predict_risk(model, test)]
-    step = max(1, _ROWS_AT_ONCE // max(len(rows), 1))
+    step = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // test.shape[1]) // max(len(rows), 1))
     for start in range(0, len(copies), step):
         block = copies[start : start + step]
         risk = predict_risk(model, shuffled_copies(test, block, player, rng))
@@ -48,15 +48,30 @@ def shuffled_risks(task):
     return np.array(risks)
 
 
-def _fit_params(model, groups, train):
-    """Return the patients where the model's `fit` asks for them."""
-    keyword = None if groups is None else fit_keyword(model, "groups")
-    return {} if keyword is None else {keyword: groups[train]}
+def _refitted(estimator, frame, y, groups, train, rows, seed):
+    """Return the procedure fitted on some rows, its patients together in its own splits too."""
+    if y[train].min() == y[train].max():
+        raise InputError(
+            "cv leaves out a fold whose training rows hold one class only; pass a number of folds, "
+            "or splits with patients of both outcomes on each side."
+        )
+    procedure, inside = Procedure(estimator, groups), frame.iloc[train]
+    model = procedure.make(Resample(train, rows, 0, seed))
+    try:
+        extra = procedure.fit_params(model, inside, y[train], train, seed)
+        return model.fit(inside, y[train], **extra)
+    except InputError:
+        raise
+    except Exception as error:  # its words may hold a cell
+        reason = failure_reason(error, inside)
+        raise InputError(f"{type(model).__name__} could not be refitted: {reason}.") from None
 
 
 def shuffled_copies(test, block, player, rng):
     """Return a copy of the rows for each (player, strata) of the block, that player shuffled."""
-    n = len(test)
+    n, dtypes = len(test), list(test.dtypes)
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in dtypes):
+        return _copies_of_numbers(test, dtypes, block, player, rng)
     rows = {j: np.tile(np.arange(n), len(block)) for j in range(test.shape[1])}
     for i, (k, strata) in enumerate(block):
         order = _permuted(n, strata, rng)
@@ -64,6 +79,24 @@ def shuffled_copies(test, block, player, rng):
             rows[j][i * n : (i + 1) * n] = order
     columns = [test.iloc[:, j].take(rows[j]).reset_index(drop=True) for j in rows]
     copies = pd.concat(columns, axis=1)
+    copies.columns = test.columns
+    return copies
+
+
+def _copies_of_numbers(test, dtypes, block, player, rng):
+    """Make the copies of a table of plain numbers, one matrix for each dtype."""
+    n, parts, places = len(test), [], []
+    orders = [_permuted(n, strata, rng) for _, strata in block]
+    for dtype in dict.fromkeys(dtypes):
+        own = np.array([j for j, kind in enumerate(dtypes) if kind == dtype])
+        given = test.iloc[:, own].to_numpy()
+        copies = np.tile(given, (len(block), 1))
+        for i, ((k, _), order) in enumerate(zip(block, orders, strict=True)):
+            for at in np.flatnonzero(player[own] == k):
+                copies[i * n : (i + 1) * n, at] = given[order, at]
+        parts.append(pd.DataFrame(copies, columns=own))
+        places += own.tolist()
+    copies = parts[0] if len(parts) == 1 else pd.concat(parts, axis=1)[sorted(places)]
     copies.columns = test.columns
     return copies
 

@@ -208,9 +208,10 @@ class _Fit:
         procedure = Procedure(self.models[name], self.groups)
         model = procedure.make(resample)
         train = resample.train
-        groups = None if self.groups is None else self.groups[train]
+        rows, y = _safe_indexing(self.X, train), self.y[train]
         try:
-            model.fit(_safe_indexing(self.X, train), self.y[train], groups=groups)
+            extra = procedure.fit_params(model, rows, y, train, resample.seed)
+            model.fit(rows, y, **extra)
         except InputError as error:
             raise InputError(f"{name} could not be fitted in {resample.where}: {error}") from None
         rows = _safe_indexing(self.X, resample.predict)

@@ -11,7 +11,7 @@ from healthml._core._results import Result, table_text
 from healthml.exceptions import InputError
 from healthml.metrics._measures import MEASURES, get_measure
 from healthml.validation._compare.learning_points import check_sizes, fit_point, patient_orders
-from healthml.validation._refits import folds, given_splits
+from healthml.validation._refits import as_judged, folds, given_splits
 from healthml.validation._scoring import default_repeats, difference
 from healthml.validation._task import is_fast, make_task
 
@@ -32,10 +32,16 @@ class LearningCurveResult(Result):
         patients changed), lower, upper, direction.
     confidence_level : float
         Coverage of each interval.
+    remarks : tuple of str
+        What of the procedure was replaced, such as inner splits by rows where patients are given.
+    estimator : estimator
+        The procedure as it was judged, unfitted: fit that one on these rows, and deploy it.
     """
 
     gains: pd.DataFrame = None
     confidence_level: float = 0.95
+    remarks: tuple = ()
+    estimator: object = None
 
     def summary(self):
         """Return the curve and what the last patients brought."""
@@ -44,7 +50,7 @@ class LearningCurveResult(Result):
         last = self.gains.groupby("measure", sort=False).tail(1)
         lines += [_in_words(row) for _, row in last.iterrows()]
         lines.append("Procedure refitted on nested sets of patients; judged on patients not seen.")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.remarks])
 
     def plot(self, ax=None, *, measure=None, **kwargs):
         """Draw out-of-sample and apparent values by number of patients; returns the axes."""
@@ -190,7 +196,8 @@ def learning_curve(
     points = [fit_point(task, splits, orders, count, options) for count in counts]
     table = pd.DataFrame([row for point in points for row in point.rows(names)])
     gains = pd.DataFrame(list(_gains(task, points, names)), columns=_GAIN_COLUMNS)
-    return LearningCurveResult(table, gains, task.confidence_level)
+    judged, words = as_judged(estimator, task.X, task.y, task.groups)
+    return LearningCurveResult(table, gains, task.confidence_level, words, judged)
 
 
 def _splits(task, cv, n_repeats, seed):

@@ -13,7 +13,7 @@ from healthml._core._parallel import run_parallel
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.metrics._measures import get_measure
-from healthml.validation._refits import folds, given_splits
+from healthml.validation._refits import as_judged, folds, given_splits
 from healthml.validation._scoring import score_splits
 from healthml.validation._task import is_fast, make_task
 
@@ -33,10 +33,16 @@ class PermutationResult(Result):
         Value of each measure (a column) in every permutation (a row); missing where it had none.
     confidence_level : float
         Share of the permuted values between null_lower and null_upper.
+    remarks : tuple of str
+        What of the procedure was replaced, such as inner splits by rows where patients are given.
+    estimator : estimator
+        The procedure as it was judged, unfitted: fit that one on these rows, and deploy it.
     """
 
     null: pd.DataFrame = None
     confidence_level: float = 0.95
+    remarks: tuple = ()
+    estimator: object = None
 
     @property
     def p_value(self):
@@ -48,7 +54,7 @@ class PermutationResult(Result):
         return (
             "".join(self._in_words(row) for _, row in self.table.iterrows())
             + "A small p says that there is some signal, not that there is enough of it to be "
-            "useful."
+            "useful." + "".join(f"\n{remark}" for remark in self.remarks)
         )
 
     def _in_words(self, row):
@@ -207,7 +213,8 @@ def permutation_test(
     null = pd.DataFrame(null, columns=names)
     rows = [_row(task, name, observed[name], null[name], best[name], exchange) for name in names]
     table = pd.DataFrame(rows)
-    return PermutationResult(table, null, task.confidence_level)
+    judged, words = as_judged(estimator, task.X, task.y, task.groups)
+    return PermutationResult(table, null, task.confidence_level, words, judged)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from healthml._core._inputs import log_odds
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import auroc_influence
 from healthml._core._results import Result
-from healthml.validation._refits import Resample
+from healthml.validation._refits import Resample, as_judged
 from healthml.validation._scoring import refit_many
 from healthml.validation._splits import RepeatedStratifiedGroupKFold
 from healthml.validation._task import make_task
@@ -38,10 +38,16 @@ class MembershipResult(Result):
         Coverage of the intervals.
     losses : pandas.DataFrame
         Quantiles of the loss per patient, for the picture: share, members, new.
+    remarks : tuple of str
+        What of the procedure was replaced, such as inner splits by rows where patients are given.
+    estimator : estimator
+        The procedure as it was judged, unfitted: fit that one on these rows, and deploy it.
     """
 
     confidence_level: float = 0.95
     losses: pd.DataFrame = None
+    remarks: tuple = ()
+    estimator: object = None
 
     def summary(self):
         """Return the table and what it means, in plain words."""
@@ -57,6 +63,7 @@ class MembershipResult(Result):
             f"and one who was not, the right one is named in {row['estimate']:.0%}{span} of the "
             "cases, where guessing gives 50%.\n"
             "Models fitted on half of the patients; a cleverer attack can find more, never less."
+            + "".join(f"\n{remark}" for remark in self.remarks)
         )
 
     def plot(self, ax=None, **kwargs):
@@ -186,7 +193,9 @@ def membership_inference(
         "members": np.quantile(losses[member], share),
         "new": np.quantile(losses[~member], share),
     }
-    return MembershipResult(table, task.confidence_level, pd.DataFrame(ends))
+    judged, words = as_judged(estimator, task.X, task.y, task.groups)
+    losses = pd.DataFrame(ends)
+    return MembershipResult(table, task.confidence_level, losses, words, judged)
 
 
 def _halves(task, repeats, random_state):
