@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sklearn.base import clone
 
+from healthml._core._routing import clear_errors
 from healthml.cleaning._categories import CategoryNormalizer, CodeChecker
 from healthml.cleaning._cross_field import CrossFieldCheck
 from healthml.cleaning._dates import DateParser
@@ -36,6 +37,7 @@ ORDER = (
 )
 
 
+@clear_errors
 class ClinicalCleaner(CellCleaner):
     """Clean a clinical table in the order in which the mistakes lie on top of each other.
 

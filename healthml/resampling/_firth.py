@@ -12,12 +12,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from healthml._core._checks import check_event
 from healthml._core._numerics import expit, fit_logistic
+from healthml._core._routing import clear_errors
 from healthml.exceptions import ConvergenceWarning, OutcomeError
 
 _LONGEST = 5.0  # largest step, in log odds a standard deviation, as in R's logistf
 _RANK = 1e-7  # share of a column left beside earlier ones, below which it is their combination
 
 
+@clear_errors
 class FirthLogisticRegression(ClassifierMixin, BaseEstimator):
     """Logistic regression with Firth's penalty, its intercept corrected for prediction (FLIC).
 

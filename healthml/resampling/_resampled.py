@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from healthml._core._checks import check_random_seeds
 from healthml._core._numerics import logit
 from healthml._core._parallel import run_parallel
-from healthml._core._routing import MetaClassifier, inner_fit_params
+from healthml._core._routing import MetaClassifier, clear_errors, inner_fit_params
 from healthml.exceptions import InputError
 from healthml.resampling._correction import (
     CORRECTIONS,
@@ -59,6 +59,7 @@ _WHY_PLATT = (
 )
 
 
+@clear_errors
 class ResampledClassifier(MetaClassifier):
     """Classifier fitted on resampled rows, its risks brought back to the real prevalence.
 

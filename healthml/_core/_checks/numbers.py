@@ -35,9 +35,10 @@ def as_numbers(values, name):
     """
     if isinstance(values, pd.Series | pd.api.extensions.ExtensionArray):
         values = np.asarray(values, dtype=object) if values.dtype.kind not in "biuf" else values
+    _refuse_complex(values, name)
     try:
         return np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     try:
         cells = np.asarray(values, dtype=object)
@@ -51,6 +52,12 @@ def as_numbers(values, name):
             f"{name} has {wrong.size} values that are no numbers{where}; pass numbers."
         )
     return numbers.to_numpy(dtype=float).reshape(cells.shape)
+
+
+def _refuse_complex(values, name):
+    """Refuse complex numbers, of which numpy would drop a part."""
+    if getattr(getattr(values, "dtype", None), "kind", "") == "c":
+        raise InputError(f"{name} holds complex numbers; pass numbers.")
 
 
 def check_proba(y_proba, n=None, name="y_proba"):
@@ -81,7 +88,11 @@ def check_proba(y_proba, n=None, name="y_proba"):
     >>> check_proba([0.1, 0.9], n=2)
     array([0.1, 0.9])
     """
-    shape = np.shape(y_proba)
+    _refuse_complex(y_proba, name)
+    try:
+        shape = np.shape(y_proba)
+    except ValueError:
+        raise InputError(f"{name} has rows of different lengths; pass one risk each.") from None
     if len(shape) == 2 and shape[1] == 2:
         raise InputError(f"{name} has two columns; pass the event's, predict_proba(X)[:, 1].")
     if len(shape) == 2 and shape[1] == 1:

@@ -116,8 +116,8 @@ def _outcome_values(y, name):
         raise OutcomeError("this requires y to be passed, but the target y is None; pass it.")
     if not hasattr(y, "__len__"):
         y = np.asarray(y)
-    if len(np.shape(y)) != 1:
-        y = column_or_1d(y, warn=True)
+    if len(_shape(y)) != 1:
+        y = _one_column(y, name)
     values = as_series(y)
     if not len(values):
         raise OutcomeError(f"{name} is empty; pass one outcome for each row.")
@@ -137,8 +137,33 @@ def _outcome_values(y, name):
     return values
 
 
+def _shape(y):
+    """Return the shape of an outcome, or none where its parts differ in length."""
+    try:
+        return np.shape(y)
+    except ValueError:
+        return ()
+
+
+def _one_column(y, name):
+    """Return the only column of an outcome."""
+    try:
+        return column_or_1d(y, warn=True)
+    except (ValueError, TypeError):
+        shape = _shape(y)
+        raise OutcomeError(
+            f"{name} should be a 1d array, got an array of shape {shape} instead; pass one outcome "
+            "for each row."
+        ) from None
+
+
 def _sorted_levels(values):
-    levels = list(values.unique())
+    try:
+        levels = list(values.unique())
+    except TypeError:
+        raise OutcomeError(
+            "The outcome holds lists, sets or the like; pass one number or text for each row."
+        ) from None
     try:
         return sorted(levels)
     except TypeError:
@@ -152,7 +177,8 @@ def _is_zero_one(levels):
 
 
 def _is_number(level):
-    return isinstance(level, int | float | np.number) and not isinstance(level, bool)
+    known = isinstance(level, int | float | np.number) and not isinstance(level, bool)
+    return known and not isinstance(level, np.complexfloating)
 
 
 def _named_event(values, levels, event, name, groups=None):
@@ -224,6 +250,7 @@ def _held_levels(values, levels, groups=None):
     rows = pd.DataFrame({"level": values.to_numpy(dtype=object)})
     rows["patient"] = np.arange(len(rows)) if groups is None else np.asarray(groups, dtype=object)
     counts = rows.drop_duplicates()["level"].value_counts()
+    counts = dict(zip(counts.index, counts, strict=True))
     held = [level for level in levels if counts.get(level, 0) >= SMALLEST_SHOWN]
     if not held:
         return f"{what}, none of them with {SMALLEST_SHOWN} patients or more"

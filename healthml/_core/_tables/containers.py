@@ -1,7 +1,9 @@
 """Tables through transformers: any library in, the same library out, what was not touched kept."""
 
 import narwhals.stable.v1 as nw
+import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.utils.validation import check_array, validate_data
 
 from healthml._core._tables.frames import check_column_names, to_pandas
@@ -32,12 +34,28 @@ def read_table(estimator, X, *, reset):
     """
     check_column_names(X)
     if backend_of(X) is None:
+        _refuse_other_shapes(X)
         X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
         return X.infer_objects()
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     return to_pandas(X, nullable=True)
+
+
+def _refuse_other_shapes(X):
+    """Refuse what is no table; scikit-learn's own sentence would print the cells."""
+    if sparse.issparse(X):
+        return
+    try:
+        n_dimensions = np.ndim(X)
+    except ValueError:
+        raise InputError("X has rows of different lengths; pass a table.") from None
+    if n_dimensions != 2:
+        raise InputError(
+            f"Expected 2D array, got {n_dimensions} dimensions instead. Reshape your data: X is a "
+            "table with one row for each patient or visit, X.reshape(-1, 1) of a single column."
+        )
 
 
 def write_table(frame, original, touched):

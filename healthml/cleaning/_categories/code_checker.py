@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from healthml._core._knowledge import name_words
+from healthml._core._routing import clear_errors
 from healthml.cleaning._categories.code_shapes import (
     ATC,
     ICD9,
@@ -95,6 +96,7 @@ class CodeColumn:
         return [plain] if is_valid(plain, self.system) else []
 
 
+@clear_errors
 class CodeChecker(CellCleaner):
     """Check the shape of clinical codes; repair a code where exactly one fits.
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from healthml._core._checks import as_tuple
+from healthml._core._routing import clear_errors
 from healthml.cleaning._categories.columns import (
     TextColumn,
     is_wide,
@@ -42,6 +43,7 @@ _WHY = {
 }
 
 
+@clear_errors
 class CategoryNormalizer(CellCleaner):
     """Write each level of a category one way, and repair typing errors only on strong evidence.
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from healthml._core._routing import clear_errors
 from healthml.cleaning._columns import MeasureReader, find_age, populations_present, thinned
 from healthml.cleaning._cross_field.age import AgeRule
 from healthml.cleaning._cross_field.body_size import BodyRule
@@ -21,6 +22,7 @@ from healthml.exceptions import InputError
 COMA = ("gcs_eye", "gcs_verbal", "gcs_motor", "gcs_total")
 
 
+@clear_errors
 class CrossFieldCheck(CellCleaner):
     """Compare columns that must agree, and say which cell is wrong.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from healthml._core._routing import clear_errors
 from healthml.cleaning._columns import tidy
 from healthml.cleaning._dates.cells import (
     Settled,
@@ -59,6 +60,7 @@ _WHY = {
 }
 
 
+@clear_errors
 class DateParser(CellCleaner):
     """Read columns of dates; settle what the column can tell, list what it cannot.
 

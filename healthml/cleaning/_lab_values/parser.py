@@ -5,6 +5,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._knowledge import find_unit, same_size, unit_code
+from healthml._core._routing import clear_errors
 from healthml.cleaning._columns import is_text
 from healthml.cleaning._lab_values.column import (
     NUMBERS,
@@ -54,6 +55,7 @@ _OPTIONS = ("blank", "keep")
 _TWO_OR_NONE = ("pair", "missing")  # what may stand in a column of two numbers
 
 
+@clear_errors
 class LabValueParser(CellCleaner):
     """Read numbers out of text by one grammar, the same in training and in prediction.
 

@@ -8,13 +8,14 @@ from sklearn.utils import ClassifierTags, get_tags
 from sklearn.utils.validation import _check_feature_names, _num_features, indexable
 
 from healthml._core._checks import check_alignment, check_event, check_groups, check_random_seeds
-from healthml._core._routing import RoutesFit, inner_fit_params
+from healthml._core._routing import RoutesFit, clear_errors, inner_fit_params
 from healthml._core._tables import check_column_names
 from healthml.cleaning._labels.folds import OutOfFold, repeated_folds
 from healthml.cleaning._labels.result import LabelAuditResult, judge_labels
 from healthml.exceptions import InputError
 
 
+@clear_errors
 class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
     """Rank the labels that are likely wrong, with the false-discovery rate of those flagged.
 

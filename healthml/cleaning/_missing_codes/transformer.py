@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from healthml._core._routing import clear_errors
 from healthml.cleaning._columns import is_text
 from healthml.cleaning._lab_values import read_levels
 from healthml.cleaning._missing_codes.levels import NUMBER
@@ -26,6 +27,7 @@ CODE = "missing_code_number"
 _CODE_TABLE = ["column", "code", "decision", "reason", "n_cells"]
 
 
+@clear_errors
 class MissingCodes(CellCleaner):
     """Set codes for missing values to missing: words, numbers such as -99 or 999, some zeros.
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from healthml._core._routing import clear_errors
 from healthml.cleaning._columns import (
     GROUPS,
     MeasureReader,
@@ -29,6 +30,7 @@ from healthml.exceptions import InputError
 SLIP, ALIKE, POSSIBLE = "decimal_slip", "decimal_shift_alike", "decimal_slip_possible"
 
 
+@clear_errors
 class DecimalSlips(CellCleaner):
     """Find values ten or a hundred times too large or small.
 

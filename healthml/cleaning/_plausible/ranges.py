@@ -6,6 +6,7 @@ import numpy as np
 from pandas.api import types
 
 from healthml._core._knowledge import column_concept
+from healthml._core._routing import clear_errors
 from healthml.cleaning._columns import (
     GROUPS,
     POPULATIONS,
@@ -25,6 +26,7 @@ from healthml.exceptions import InputError
 INFINITE, TOP_CODE = "infinite", "age_top_coded"
 
 
+@clear_errors
 class PlausibleRange(CellCleaner):
     """Mark what no living person has, and real patients whose values a person should verify.
 

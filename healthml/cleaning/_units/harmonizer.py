@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._knowledge import site_hint
+from healthml._core._routing import clear_errors
 from healthml.cleaning._record import CellCleaner, Change
 from healthml.cleaning._units.table import TableUnits
 from healthml.exceptions import InputError
@@ -32,6 +33,7 @@ PROPOSAL_COLUMNS = [
 ]
 
 
+@clear_errors
 class UnitHarmonizer(CellCleaner):
     """Find values in another unit than the rest of their column, and convert those that are sure.
 

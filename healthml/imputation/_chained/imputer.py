@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from healthml._core._checks import check_alignment
 from healthml._core._parallel import run_parallel
+from healthml._core._routing import clear_errors
 from healthml._core._tables import read_table, write_table
 from healthml.exceptions import ImputationWarning, InputError
 from healthml.imputation._chained.chain import Chain
@@ -27,6 +28,7 @@ from healthml.imputation._table import (
 OUTCOME = "__outcome__"
 
 
+@clear_errors
 class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fill in missing cells, each column drawn from a model of the others, `m` times.
 

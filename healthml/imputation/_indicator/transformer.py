@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 
 from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._intervals import check_confidence_level
+from healthml._core._routing import clear_errors
 from healthml._core._tables import read_table, write_table
 from healthml.exceptions import InputError, MissingIndicatorWarning
 from healthml.imputation._indicator.rule import Candidates
@@ -22,6 +23,7 @@ from healthml.imputation._indicator.rule import Candidates
 SUFFIX = "_missing"
 
 
+@clear_errors
 class MissingIndicators(TransformerMixin, BaseEstimator):
     """Add a column that says whether a value is missing, where the rule allows it.
 

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from healthml._core._routing import clear_errors
 from healthml.exceptions import InputError
 from healthml.imputation._longitudinal.base import Fill, WithinPatient, new_column
 from healthml.imputation._table import write_filled
 
 
+@clear_errors
 class CarriedForward(WithinPatient):
     """Carry a patient's last measurement forward to later rows, and say how old it is.
 
@@ -146,6 +148,7 @@ class CarriedForward(WithinPatient):
         return native[np.where(fill.rows, fill.sources[0], np.arange(len(series))).tolist()]
 
 
+@clear_errors
 class TimeInterpolation(WithinPatient):
     """Fill gaps between two measurements of a patient by the line between them in time.
 

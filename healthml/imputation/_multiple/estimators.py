@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, inde
 from healthml._core._checks import as_numbers, check_alignment, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
 from healthml._core._parallel import run_parallel, seeded
-from healthml._core._routing import RoutesFit, hiding_cells, inner_fit_params
+from healthml._core._routing import RoutesFit, clear_errors, hiding_cells, inner_fit_params
 from healthml.exceptions import InputError
 from healthml.imputation._chained import ChainedImputer
 from healthml.imputation._multiple.spread import coef_table, spread_table
@@ -119,6 +119,7 @@ class _MultiplyImputed(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         return np.stack([np.asarray(getattr(model, method)(table)) for model, table in pairs])
 
 
+@clear_errors
 class MultiplyImputedClassifier(ClassifierMixin, _MultiplyImputed):
     """Classifier fitted to m imputed tables, whose risks are the mean over the m.
 
@@ -273,6 +274,7 @@ class MultiplyImputedClassifier(ClassifierMixin, _MultiplyImputed):
         return tags
 
 
+@clear_errors
 class MultiplyImputedRegressor(RegressorMixin, _MultiplyImputed):
     """Regressor fitted to m imputed tables, whose predictions are the mean over the m.
 

@@ -6,12 +6,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from healthml._core._routing import MetaClassifier, hiding_cells, inner_fit_params
+from healthml._core._routing import MetaClassifier, clear_errors, hiding_cells, inner_fit_params
 from healthml.resampling._learner import event_risk
 from healthml.resampling._prevalence.correction import check_prevalence, prevalence_correction
 from healthml.resampling._prevalence.estimate import estimate_prevalence
 
 
+@clear_errors
 class PrevalenceAdjustedClassifier(MetaClassifier):
     """Classifier whose risks are moved from the training prevalence to that of another site.
 

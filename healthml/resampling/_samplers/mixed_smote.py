@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
+from healthml._core._routing import clear_errors
 from healthml._core._tables import backend_of, to_pandas
 from healthml.exceptions import InputError
 from healthml.resampling._samplers.columns import between, distance_columns
@@ -17,6 +18,7 @@ from healthml.resampling._samplers.tables import KeepsTable, as_frame, codes_of
 _CHUNK = 64  # rows of a patient beyond which more neighbours are not looked for
 
 
+@clear_errors
 class MixedSMOTE(KeepsTable, BaseOverSampler):
     """Make rows between neighbours of a class that could have been measured.
 

@@ -6,6 +6,7 @@ from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.under_sampling.base import BaseUnderSampler
 from sklearn.utils import _safe_indexing, check_random_state
 
+from healthml._core._routing import clear_errors
 from healthml._core._tables import backend_of
 from healthml.resampling._samplers.tables import KeepsTable, codes_of
 
@@ -56,6 +57,7 @@ class _WholePatients(KeepsTable):
         return tags
 
 
+@clear_errors
 class PatientOverSampler(_WholePatients, BaseOverSampler):
     """Repeat whole patients who have the rare class, until it is as frequent as asked.
 
@@ -118,6 +120,7 @@ class PatientOverSampler(_WholePatients, BaseOverSampler):
         return np.concatenate(added)
 
 
+@clear_errors
 class PatientUnderSampler(_WholePatients, BaseUnderSampler):
     """Leave out whole patients who have the frequent class only, until it is as rare as asked.
 

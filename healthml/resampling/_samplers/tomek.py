@@ -7,11 +7,14 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import _safe_indexing
 
+from healthml._core._routing import clear_errors
+
 _BLOCK = 100  # rows whose distances to all others are held at once; only memory depends on it
 
 _MANY = 8  # columns from which plain distances are quicker; only speed depends on it
 
 
+@clear_errors
 class TomekLinks(under_sampling.TomekLinks):
     """Remove rows that are each other's nearest neighbour and of different classes.
 

@@ -5,7 +5,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from healthml._core._checks import check_random_seeds
 from healthml._core._parallel import run_parallel
-from healthml._core._routing import MetaClassifier, inner_fit_params
+from healthml._core._routing import MetaClassifier, clear_errors, inner_fit_params
 from healthml.resampling._learner import Learner, Task, event_risk, fold_pairs
 from healthml.resampling._threshold.result import threshold_choice
 from healthml.resampling._threshold.rules import (
@@ -16,6 +16,7 @@ from healthml.resampling._threshold.rules import (
 )
 
 
+@clear_errors
 class ClinicalThreshold(MetaClassifier):
     """Classifier with a decision threshold from harms, net benefit, capacity or sensitivity.
 

@@ -5,6 +5,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from healthml._core._routing import clear_errors
 from healthml._core._tables import check_column_names, to_pandas
 from healthml.exceptions import InputError
 from healthml.validation._reference_models.columns import (
@@ -15,6 +16,7 @@ from healthml.validation._reference_models.columns import (
 )
 
 
+@clear_errors
 class TableEncoder(TransformerMixin, BaseEstimator):
     """Turn a mixed table into a standardised numeric matrix, learning from training rows only.
 

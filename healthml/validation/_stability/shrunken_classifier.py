@@ -13,10 +13,11 @@ from healthml._core._checks import (
 )
 from healthml._core._inputs import log_odds
 from healthml._core._recalibration import Recalibration, fit_recalibration
-from healthml._core._routing import MetaClassifier, hiding_cells
+from healthml._core._routing import MetaClassifier, clear_errors, hiding_cells
 from healthml.validation._refits import Procedure, predict_risk
 
 
+@clear_errors
 class ShrunkenClassifier(MetaClassifier):
     """Classifier whose risks are shrunk by its own out-of-fold calibration slope.
 
