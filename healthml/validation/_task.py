@@ -97,6 +97,8 @@ def make_task(
     """Check what was handed in and read the names of the measures."""
     check_alignment(X=X, y=y, groups=groups, sample_weight=sample_weight)
     y = check_event(y, event=event)[1]
+    if (not hasattr(X, "shape") and not hasattr(X, "__len__")) or getattr(X, "shape", None) == ():
+        raise InputError("X is a single value; pass a table with one row for each outcome.")
     if _num_samples(X) != len(y):
         raise InputError(f"X has {_num_samples(X)} rows and y has {len(y)}; pass the same rows.")
     groups = None if groups is None else check_groups(groups, len(y))

@@ -244,7 +244,7 @@ def bare_nan(result):
     if not isinstance(table, pd.DataFrame) or "estimate" not in table.columns:
         return False
     empty = table["estimate"].isna()
-    for name in ("reason", "remark", "method"):
+    for name in ("reason", "remark", "method", "detail"):
         if name in table.columns:
             empty &= table[name].fillna("").astype(str).eq("")
     notes = [getattr(result, name, "") for name in ("note", "notes", "remarks", "reason")]

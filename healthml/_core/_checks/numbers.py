@@ -56,7 +56,10 @@ def as_numbers(values, name):
 
 def _refuse_complex(values, name):
     """Refuse complex numbers, of which numpy would drop a part."""
-    if getattr(getattr(values, "dtype", None), "kind", "") == "c":
+    kind = getattr(getattr(values, "dtype", None), "kind", "O")
+    listed = kind == "O" and isinstance(values, list | tuple | np.ndarray | pd.Series)
+    cells = values if kind == "O" and listed else ()
+    if kind == "c" or any(isinstance(cell, complex) for cell in cells):
         raise InputError(f"{name} holds complex numbers; pass numbers.")
 
 

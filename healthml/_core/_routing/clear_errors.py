@@ -3,7 +3,8 @@
 import functools
 import inspect
 
-from healthml._core._routing.failure_reasons import failure_reason
+from scipy import sparse
+
 from healthml._core._routing.hidden_cells import words_without_cells
 from healthml.exceptions import InputError
 
@@ -77,22 +78,16 @@ def _in_own_words(estimator, error, given):
 
 
 def _sentence(estimator, error, given):
-    text = str(error)
-    known = isinstance(error, ValueError | TypeError) and len(text) > 10
+    words = str(error) if isinstance(error, ValueError | TypeError) else ""
     try:
-        words = text if known else ""
         for value in given:
-            words = words_without_cells(words, value) if words else ""
+            if value is not None and not sparse.issparse(value):
+                words = words_without_cells(words, value)
     except Exception:  # what was given cannot be read, so that nothing of it can be left out
         words = ""
+    words = words if len(words) <= _LONGEST else words.partition("\n")[0]
     words = " ".join(words.split())
-    if not words or len(words) > _LONGEST:
-        return f"{type(estimator).__name__} cannot use what it was given ({_reason(error, given)})."
+    if not 10 < len(words) <= _LONGEST:
+        name, kind = type(estimator).__name__, type(error).__name__
+        return f"{name} cannot use what it was given ({kind}); pass a table, and one outcome a row."
     return words
-
-
-def _reason(error, given):
-    try:
-        return failure_reason(error, given[0])
-    except Exception:
-        return type(error).__name__

@@ -6,7 +6,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import check_array, validate_data
 
-from healthml._core._tables.frames import check_column_names, to_pandas
+from healthml._core._tables.frames import check_column_names, refuse_complex, to_pandas
 from healthml.exceptions import InputError
 
 
@@ -40,7 +40,9 @@ def read_table(estimator, X, *, reset):
         X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
         return X.infer_objects()
     validate_data(estimator, X, reset=reset, skip_check_array=True)
-    return to_pandas(X, nullable=True)
+    frame = to_pandas(X, nullable=True)
+    refuse_complex(frame)
+    return frame
 
 
 def _refuse_other_shapes(X):

@@ -5,6 +5,7 @@ nullable, datetime and string columns pass through as they are.
 """
 
 import re
+import sys
 
 import narwhals.stable.v1 as nw
 import numpy as np
@@ -149,6 +150,16 @@ def refuse_infinite(frame, name="table", error=InputError):
             )
 
 
+def refuse_complex(frame, name="X"):
+    """Raise InputError when a column holds complex numbers."""
+    for column, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if dtype.kind == "c":
+            raise InputError(
+                f"Complex data not supported: column {str(column)!r} of {name} holds complex "
+                "numbers; keep their real part, or leave the column out."
+            )
+
+
 def refuse_nested(frame, name="X"):
     """Raise InputError when a cell holds a list, a mapping, a set or an array: which and where.
 
@@ -168,6 +179,7 @@ def refuse_nested(frame, name="X"):
         ...
     healthml.exceptions.InputError: column 'codes' of X has 2 cells that hold several values ...
     """
+    refuse_complex(frame, name)
     for position, dtype in enumerate(frame.dtypes):
         if not types.is_object_dtype(dtype):
             continue
@@ -373,8 +385,22 @@ def _distinct(values):
         return pd.Series(values.astype(str).unique())
 
 
+def _small_enough(cell):
+    return np.nan if isinstance(cell, int) and abs(cell) > sys.float_info.max else cell
+
+
+def _no_complex(cell):
+    return np.nan if isinstance(cell, complex) else cell
+
+
 def _numbers_of_text(series):
-    number = pd.to_numeric(series, errors="coerce").to_numpy(dtype=float, na_value=np.nan).copy()
+    try:
+        number = pd.to_numeric(series, errors="coerce")
+    except OverflowError:  # a whole number of more than 308 digits is no measurement
+        number = pd.to_numeric(series.map(_small_enough), errors="coerce")
+    if number.dtype.kind == "c":  # no measurement either; numpy would drop a part of it
+        number = pd.to_numeric(series.map(_no_complex), errors="coerce")
+    number = number.to_numpy(dtype=float, na_value=np.nan).copy()
     number[np.isinf(number)] = np.nan
     text = np.isnan(number) & series.notna().to_numpy()
     doubtful = np.flatnonzero(text)

@@ -140,7 +140,12 @@ def read_periods(values, n, name="time"):
         keys = calendar_keys(stamps, unit)
         codes, levels = pd.factorize(keys, sort=True)
         return codes, [calendar_label(key, unit) for key in levels]
-    codes, levels = pd.factorize(series, sort=True)
+    try:
+        codes, levels = pd.factorize(series, sort=True)
+    except TypeError:
+        raise InputError(
+            f"{name} holds cells of several kinds; pass dates (year-month-day), years, or numbers."
+        ) from None
     if len(levels) <= MOST_PERIODS:
         return codes, [group_name(level) for level in levels]
     if not types.is_numeric_dtype(series.dtype):

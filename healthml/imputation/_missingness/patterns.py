@@ -111,9 +111,16 @@ def missingness_patterns(X, *, missing=None):
     return describe_patterns([str(c) for c in frame.columns], missing_cells(frame, missing))
 
 
+def _as_flags(missing):
+    try:
+        return np.asarray(missing, dtype=bool)
+    except (TypeError, ValueError):
+        raise InputError("missing holds cells that are neither True nor False.") from None
+
+
 def missing_cells(frame, missing=None):
     """Return which cells count as missing, as an array of the table's shape."""
-    is_missing = frame.isna().to_numpy() if missing is None else np.asarray(missing, dtype=bool)
+    is_missing = frame.isna().to_numpy() if missing is None else _as_flags(missing)
     if is_missing.shape != frame.shape:
         raise InputError(
             f"missing has shape {is_missing.shape}, the table {frame.shape}; pass one flag for "

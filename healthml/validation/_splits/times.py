@@ -26,6 +26,8 @@ def time_values(time):
     InputError
         If a text is neither a number nor an ISO date.
     """
+    if not isinstance(time, pd.Series) and np.ndim(time) != 1:
+        raise InputError("time must be one value for each row, in one dimension.")
     values = pd.Series(np.asarray(time)) if not isinstance(time, pd.Series) else time
     values = values.reset_index(drop=True)
     if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):

@@ -181,7 +181,7 @@ def joint_code(codes):
     """
     joint = codes[0]
     for code in codes[1:]:
-        joint = np.unique(joint * (int(code.max()) + 1) + code, return_inverse=True)[1]
+        joint = np.unique(joint * (int(code.max(initial=0)) + 1) + code, return_inverse=True)[1]
     return joint
 
 
