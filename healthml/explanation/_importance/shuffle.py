@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeRegressor
 
-from healthml._core._routing import failure_reason
+from healthml._core._routing import failure_reason, fit_keyword
 from healthml._core._tables import parse_numbers
 from healthml.exceptions import InputError
 from healthml.validation._refits import Procedure, Resample
@@ -59,6 +59,8 @@ def _refitted(estimator, frame, y, groups, train, rows, seed):
     model = procedure.make(Resample(train, rows, 0, seed))
     try:
         extra = procedure.fit_params(model, inside, y[train], train, seed)
+        if groups is not None and (keyword := fit_keyword(model, "groups")) is not None:
+            extra.setdefault(keyword, groups[train])
         return model.fit(inside, y[train], **extra)
     except InputError:
         raise
