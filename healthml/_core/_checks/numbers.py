@@ -58,7 +58,8 @@ def _refuse_complex(values, name):
     """Refuse complex numbers, of which numpy would drop a part."""
     kind = getattr(getattr(values, "dtype", None), "kind", "O")
     listed = kind == "O" and isinstance(values, list | tuple | np.ndarray | pd.Series)
-    cells = values if kind == "O" and listed else ()
+    cells = np.atleast_1d(values) if isinstance(values, np.ndarray) else values
+    cells = cells if listed else ()
     if kind == "c" or any(isinstance(cell, complex) for cell in cells):
         raise InputError(f"{name} holds complex numbers; pass numbers.")
 

@@ -50,7 +50,7 @@ def _refuse_other_shapes(X):
     if sparse.issparse(X):
         return
     try:
-        n_dimensions = np.ndim(X)
+        n_dimensions = X.ndim if hasattr(X, "ndim") else np.asarray(X, dtype=object).ndim
     except ValueError:
         raise InputError("X has rows of different lengths; pass a table.") from None
     if n_dimensions != 2:
