@@ -416,9 +416,10 @@ def _columns_line(case, what):
     if what == "model":
         used = list(getattr(case.model, "feature_names_in_", used))
     later = () if case.roles.known_after is None else case.roles.known_after.columns
-    left = dict(case.roles.named) | dict.fromkeys(later, "known only after the prediction")
-    left |= {c: "not a column of the fitted model" for c in case.X.columns if c not in used}
-    left |= case.left_out
+    left = {**case.roles.named, **case.left_out}
+    left |= dict.fromkeys(later, "known only after the prediction")
+    absent = [c for c in case.X.columns if c not in used and c not in left]
+    left |= dict.fromkeys(absent, "not a column of the fitted model")
     text = f"Columns used ({len(used)}): {names_in_words(used, _MOST_NAMED)}."
     if not left:
         return text + " Left out: none."

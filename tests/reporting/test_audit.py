@@ -303,7 +303,8 @@ def test_predictions_alone():
     assert "HM307" not in report.codes()  # the score itself is no suspicious column
     assert report.about["n_columns"] == 0
     topics = [m.topic for m in report.not_assessed]
-    assert topics[0] == "What is in the columns, and does one hold the answer?"
+    assert topics[0] == "Does the same patient stand twice?"  # whose rows they are comes first
+    assert topics[1] == "What is in the columns, and does one hold the answer?"
     assert "Is it better than age and sex?" in topics
     assert "</html>" in report.to_html()
 
