@@ -1,5 +1,7 @@
 """Columns are suspected by what they do; honest strong ones and names alone are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +10,11 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from healthml.validation._leakage import find_leaks, make_case
+from healthml.validation._leakage.case import Screening
 from healthml.validation._leakage.check import screen
 from healthml.validation._leakage.columns.jumps import find_jump
+from healthml.validation._leakage.columns.suspects import Suspect
+from healthml.validation._leakage.rows import made_rows
 from healthml.validation._leakage.rows.alike_rows import acts_as_identifier, rows_alike
 from healthml.validation._leakage.rows.made_rows import find_made_rows
 from healthml.validation._leakage.rows.patient_numbers import look_at_numbers
@@ -378,3 +383,14 @@ def test_whole_numbers_lie_on_lines_by_chance_and_are_not_called_made():
         assert made.event == 1
         assert made.rows[n:].mean() > 0.6
         assert made.rows[:n].mean() < 0.1
+
+
+def test_made_rows_are_sought_in_suspects_too(monkeypatch):
+    """An age of 61.37 among whole ones is suspected for just what shows the made rows."""
+    X, y, _ = honest(0)
+    tables = []
+    monkeypatch.setattr(made_rows, "find_made_rows", lambda table, *_: tables.append(list(table)))
+    case = make_case(X, y, seed=0)
+    age = Screening(suspects={"age": Suspect("a stretch", None, "jump")})
+    assert list(made_rows.look_at_made_rows(replace(case, screening=age))) == []
+    assert tables == [["age", "lab"]]

@@ -131,7 +131,9 @@ def _between(values, rows, looked, units):
 
 def look_at_made_rows(case):
     """Name rows made by interpolation, with what they add to the AUC."""
-    made = find_made_rows(case.X[case.base_columns], case.y, case.units)
+    # suspects too: a whole number that made rows leave (an age of 61.37) is a suspect for just that
+    columns = [c for c in case.X.columns if c not in case.known_after]
+    made = find_made_rows(case.X[columns], case.y, case.units)
     if made is None:
         return
     effect, words = _without(case, made.rows)
