@@ -71,7 +71,7 @@ def band_codes(column):
         values = parse_numbers(column)[0].to_numpy()
         cuts = np.unique(np.nanquantile(values, _QUARTERS))
         return _cut(values, cuts, [f"quarter {k + 1}" for k in range(len(cuts) - 1)])
-    if not isinstance(column.dtype, pd.CategoricalDtype):
+    if not isinstance(column.dtype, pd.CategoricalDtype | pd.StringDtype):
         column = column.astype(object)
     codes, levels = pd.factorize(column)
     return _in_order([*map(_level_name, levels), MISSING], codes)

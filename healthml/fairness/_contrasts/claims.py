@@ -1,5 +1,7 @@
 """What may be claimed of a group: that its risks are wrong, or that it is ranked worse."""
 
+from functools import cached_property
+
 import numpy as np
 from scipy.stats import norm, poisson_binom
 
@@ -25,8 +27,14 @@ class Claims:
     def __init__(self, rows):
         self.rows = rows
         self.patient = rows.patients
-        self.n_patients = len(np.unique(self.patient[rows.used]))
         self._right = None
+
+    @cached_property
+    def n_patients(self):
+        """Patients with a row that is used."""
+        if self.rows.patient is None:
+            return int(self.rows.used.sum())
+        return len(np.unique(self.patient[self.rows.used]))
 
     def counts(self, own):
         """Return rows, rows with the event, and patients; of the rows used."""

@@ -1,6 +1,7 @@
 """AUC of every group from one sort of all rows, and what its spread of risk allows."""
 
 import numpy as np
+import pandas as pd
 
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import expected_auroc_influence
@@ -121,9 +122,7 @@ def _delong(rows, codes, value, placement):
             reason[k] = "needs events and non-events"
             continue
         weight = np.ones(len(own)) if rows.weight is None else rows.weight[own]
-        patient = (
-            None if rows.patient is None else np.unique(rows.patient[own], return_inverse=True)[1]
-        )
+        patient = None if rows.patient is None else pd.factorize(rows.patient[own])[0]
         part = Placements(float(value[k]), placement[own])
         spread = auroc_spread(rows.y[own], part, weight, patient, frequency=rows.weight is None)
         error[k], freedom[k], reason[k] = spread.error, spread.freedom, spread.reason
