@@ -44,7 +44,7 @@ MADE_WITH = {
         LogisticRegression(), sensitive_feature=0, random_state=0
     ),
     "GroupThreshold": lambda: GroupThreshold(
-        LogisticRegression(), sensitive_feature=0, value=0.5, random_state=0
+        LogisticRegression(), sensitive_feature=0, rule="common", value=0.5, random_state=0
     ),
     "LabelAudit": lambda: LabelAudit(LogisticRegression(), random_state=0),
     "MultiplyImputedClassifier": lambda: MultiplyImputedClassifier(LogisticRegression(), m=2),
