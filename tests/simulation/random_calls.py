@@ -190,6 +190,8 @@ def make_call(seed):
     others = {key: OTHERS[key] for key in needed if key in OTHERS}
     if "background" in needed:
         others["background"] = given["X"]
+    if "attribute" in needed:
+        others["attribute"] = given["time"]
     others |= {key: count for key, count in QUICK.items() if key in has and key not in others}
     for key in rng.choice(list(known), min(rng.integers(1, 4), len(known)), replace=False):
         known[key] = odd(known[key], rng)

@@ -1,0 +1,17 @@
+"""Some of the random calls of `random_calls.py`; the script makes ten thousand."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from random_calls import judge
+
+SEEDS = range(20_000, 20_120)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_random_call_gives_an_answer_or_one_clear_sentence(seed):
+    assert judge(seed)[1] == []
