@@ -143,8 +143,8 @@ def test_json_is_strict_and_whole():
     report = hand_made(sections=(gap, drawn))
     body = json.loads(report.to_json(), parse_constant=refuse)
     assert list(body) == [
-        "statement", "columns", "headline", "exit_code", "about", "must_settle", "findings",
-        "not_assessed", "next_evidence", "checks", "sections",
+        "format", "statement", "columns", "headline", "exit_code", "about", "declared",
+        "must_settle", "findings", "not_assessed", "next_evidence", "checks", "sections",
     ]  # fmt: skip
     assert [f["code"] for f in body["findings"]] == report.codes()
     assert [f["code"] for f in body["must_settle"]] == ["HM301", "HM302", "HM401"]
@@ -232,10 +232,11 @@ def test_a_stored_report_holds_no_row_and_reads_back():
     report = healthml.audit(
         None, X, y, site=site, time=np.arange(N), sensitive_features=["sex"], random_state=0
     )
-    assert pickle.loads(pickle.dumps(report)).to_html() == report.to_html()
+    stored = pickle.loads(pickle.dumps(report))
+    assert stored.to_html() == report.to_html()
     sizes = [
         value.size if isinstance(value, np.ndarray) else len(value)
-        for value in parts_of(report, {})
+        for value in parts_of(stored, {})
         if isinstance(value, np.ndarray | pd.DataFrame | pd.Series)
     ]
     assert len(sizes) > 10
