@@ -26,7 +26,7 @@ _SPEC = importlib.util.spec_from_file_location(
 risks = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(risks)
 
-SEED, THRESHOLD, N_REPEATS = 900_000, 0.1, 1
+SEED, THRESHOLD, N_REPEATS = 900_000, 0.1, 2
 
 
 def learners():
