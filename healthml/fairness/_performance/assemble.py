@@ -230,7 +230,7 @@ def why_not(claims, own, min_events):
     return ""
 
 
-def tests_of(judged, level, *, simple):
+def homogeneity_rows(judged, level, *, simple):
     """Return one test of homogeneity for each measure of each partition."""
     lines = []
     for part in judged:
