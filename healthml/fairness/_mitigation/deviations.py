@@ -106,17 +106,17 @@ class _Rows:
 
     def deviations(self, offset, x):
         """Return deviations averaged over their spread tau, and the mean of tau."""
-        found, heights = [], []
+        deviations, heights = [], []
         start = np.zeros(self.n_groups)
         for tau in _TAUS:
             deviation, height = self._most_likely(offset, x, tau, start)
-            found.append(deviation)
+            deviations.append(deviation)
             heights.append(height)
             start = deviation
         height = np.array(heights) - (_TAUS / SPREAD) ** 2 / 2
         weight = np.exp(height - height.max()) * np.gradient(_TAUS)
         weight /= weight.sum()
-        return weight @ np.array(found), float(weight @ _TAUS)
+        return weight @ np.array(deviations), float(weight @ _TAUS)
 
     def _most_likely(self, offset, x, tau, start):
         """Return the deviations given tau and the log of Laplace's marginal likelihood."""
