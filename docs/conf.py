@@ -27,6 +27,8 @@ exclude_patterns = [
     "guide/validation_intervals_choice.md",
     "guide/validation_intervals_table.md",
     "guide/leakage_operating_characteristics_table.md",
+    "guide/leak_kinds_table.md",
+    "guide/true_risk_alarms_table.md",
 ]
 templates_path = ["_templates"]
 myst_heading_anchors = 3

@@ -93,7 +93,7 @@ STRINGS = [
 
 @pytest.mark.parametrize(("raw", "locale", "kind", "value", "operator", "unit"), STRINGS)
 def test_strings(raw, locale, kind, value, operator, unit):
-    found = parse_lab_value(raw, locale)
+    found = parse_lab_value(raw, locale=locale)
     assert (found.kind, found.operator, found.unit) == (kind, operator, unit)
     if isinstance(value, float | int):
         assert found.value == pytest.approx(value, rel=1e-12)
@@ -108,7 +108,7 @@ def test_shared_strings():
     rows = json.loads(path.read_text())["rows"]
     right = 0
     for raw, locale, kind, value, operator, unit, _ in rows:
-        found = parse_lab_value(raw, locale)
+        found = parse_lab_value(raw, locale=locale)
         read = list(found.value) if isinstance(found.value, tuple) else found.value
         agrees = (found.kind, found.operator, found.unit, read) == (kind, operator, unit, value)
         right += agrees
@@ -143,7 +143,7 @@ def test_numbers_come_back_in_every_writing(whole, places, writing):
     english = f"{number:,.{places}f}"
     german = english.translate(str.maketrans(",.", ".,"))
     for text, locale in ((english, "en"), (german, "de")):
-        assert parse_lab_value(writing.format(text), locale).value == pytest.approx(number)
+        assert parse_lab_value(writing.format(text), locale=locale).value == pytest.approx(number)
 
 
 def test_unknown_locale_is_refused():
