@@ -188,7 +188,8 @@ def _n_rows(X):
 def _check_aligned(values, X, n, name):
     if values is None:
         return
-    if not hasattr(values, "__len__") and not hasattr(values, "shape"):
+    single = getattr(values, "shape", None) == ()
+    if single or (not hasattr(values, "__len__") and not hasattr(values, "shape")):
         raise InputError(f"{name} is a {type(values).__name__}; pass one value for each row.")
     length = values.shape[0] if hasattr(values, "shape") else len(values)
     if length != n:

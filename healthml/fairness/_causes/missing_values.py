@@ -106,7 +106,7 @@ def missingness_by_group(
     lines, tests = [], []
     for part in find_partitions(sensitive_features, len(frame), patient=patient):
         labels = [str(name) for name in part.names]
-        found, _ = compare_places("sensitive", part.codes, labels, mask[:, chosen], names, groups)
+        found, _ = compare_places("sensitive", part.codes, labels, mask[:, chosen], names, patient)
         tests += [
             {"feature": part.feature, "column": name, "cramers_v": v, "p_value": p}
             for name, v, p in zip(names, found[2], found[3], strict=True)

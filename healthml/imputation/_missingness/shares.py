@@ -84,7 +84,12 @@ def _site_codes(values):
 
 def _time_codes(values):
     series = pd.Series(values).reset_index(drop=True)
-    codes, levels = pd.factorize(series, sort=True)
+    try:
+        codes, levels = pd.factorize(series, sort=True)
+    except TypeError:
+        raise InputError(
+            "time mixes numbers, dates or texts, which have no common order; convert it first."
+        ) from None
     if len(levels) <= PERIODS:
         return codes, [str(level) for level in levels]
     return _equal_parts(codes, PERIODS), [f"period {k + 1} of {PERIODS}" for k in range(PERIODS)]

@@ -250,6 +250,8 @@ def _with_outcome(frame, y, outcome):
     """Return the table with the outcome in it, and the outcome's name."""
     if y is None:
         return frame, outcome
+    if np.ndim(y) != 1:
+        raise InputError(f"y has {np.ndim(y)} dimensions; pass one outcome for each row.")
     if len(y) != len(frame):
         raise InputError(f"y has {len(y)} values for {len(frame)} rows; pass one for each row.")
     name = getattr(y, "name", None) or outcome or "outcome"
