@@ -125,7 +125,7 @@ def proxy_audit(
     """
     level = check_confidence_level(confidence_level)
     frame = to_pandas(X)
-    check_alignment(X=X, sensitive_features=sensitive_features)
+    check_alignment(X=X, sensitive_features=sensitive_features, groups=groups)
     patient = None if groups is None else check_groups(groups, len(frame))
     model = default_model() if estimator is None else estimator
     seeds = check_random_seeds(random_state, 2)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, chi2
 
-from healthml._core._checks import check_groups
+from healthml._core._checks import check_alignment, check_groups
 from healthml._core._intervals import check_confidence_level, wilson
 from healthml._core._results import Result
 from healthml._core._tables import sensitive_frame
@@ -96,6 +96,7 @@ def representation(
     [0.59, 1.43]
     """
     level = check_confidence_level(confidence_level)
+    check_alignment(sensitive_features=sensitive_features, groups=groups)
     n = (
         len(next(iter(sensitive_features.values())))
         if isinstance(sensitive_features, dict)

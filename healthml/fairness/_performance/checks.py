@@ -27,7 +27,7 @@ there are repeats half of them or more; risks in coarse steps repeat in both. By
 
 def check_rows(y_true, y_proba, *, fold, groups, event, sample_weight, weight_type, options):
     """Return the rows, and the place of each among those given (repeated by frequency weights)."""
-    check_alignment(y_true=y_true, groups=groups, sample_weight=sample_weight)
+    check_alignment(y_true=y_true, y_proba=y_proba, groups=groups, sample_weight=sample_weight)
     y = check_event(y_true, event=event, name="y_true")[1]
     risk, fold = repeats_of(y_proba, fold, len(y))
     patient = None if groups is None else check_groups(groups, len(y))
