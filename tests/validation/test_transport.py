@@ -330,6 +330,6 @@ def test_picture(sites):
     ax = sites.plot(measure="auroc")
     drawn = ax.containers[0].lines[0].get_xdata().astype(float)
     expected = sites.table.loc[sites.table["measure"] == "auroc", "estimate"]
-    np.testing.assert_allclose(drawn, expected.iloc[::-1])
+    np.testing.assert_allclose(drawn, expected.iloc[::-1].round(3))  # as it may leave
     assert ax.get_xlabel() == "AUC"
     assert [label.get_text() for label in ax.get_yticklabels()][-1] == "all sites, each left out"

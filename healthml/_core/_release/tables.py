@@ -332,8 +332,11 @@ def _digits(measure, digits, counts, has_hidden):
 
     `digits` are those that the attack allows for what follows from the counts alone. A share of m
     people lies 1 / m from the next one, so with at most log10(m) digits every count that rounds
-    like m has a share that prints the same. Other measures do not tell their denominators.
+    like m has a share that prints the same. Other measures do not tell their denominators, so that
+    a group none of whose counts is hidden keeps them even where its ratio cannot be written.
     """
+    if digits is None and counts and not has_hidden and measure in _NO_SHARES:
+        return 3
     if digits is None or not counts or has_hidden:
         return digits if counts else None
     if measure in _NO_SHARES:
