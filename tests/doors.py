@@ -23,7 +23,8 @@ VALUES = {
     "X": X, "y": Y, "y_true": Y, "y_proba": RISK, "proba": RISK, "y_proba_1": RISK,
     "y_proba_2": RISK, "groups": PATIENT, "site": SITE, "time": TIME, "score": RISK,
     "sample_weight": pd.Series(1.0, index=LABELS), "sensitive_features": SITE.to_frame("site"),
-    "by": SITE, "attribute": X["age"], "demographics": X[["age"]], "where": HOLES.isna(), "missing": HOLES.isna(),
+    "by": SITE, "attribute": X["age"], "demographics": X[["age"]],
+    "where": HOLES.isna(), "missing": HOLES.isna(),
 }  # fmt: skip
 MODEL = LogisticRegression()
 OTHERS = {
@@ -32,7 +33,8 @@ OTHERS = {
     "threshold": 0.3, "reasons": {"none": [0]}, "columns": ["age"],
     "splitter": validation.PatientTimeSplit(np.arange(N)), "analysis": "logit", "column": "lab",
     "cv": validation.PatientTimeSplit(np.arange(N)), "deltas": [0.0], "path": None,
-    "reference": {"site": {"a": 0.3, "b": 0.3, "c": 0.4}}, "true_positive": 1, "false_positive": 1, "max_fpr": 0.5, "min_sensitivity": 0.5,
+    "reference": {"site": {"a": 0.3, "b": 0.3, "c": 0.4}},
+    "true_positive": 1, "false_positive": 1, "max_fpr": 0.5, "min_sensitivity": 0.5,
 }  # fmt: skip
 BECOME_PRIVATE = ("screen_columns", "event_free_strata")  # they serve check_leakage alone
 

@@ -42,17 +42,15 @@ def test_a_spoilt_report_is_refused_by_the_schema(body, spoil):
         jsonschema.validate(spoilt, json_schema())
 
 
-def test_a_file_is_read_back_whole(report, tmp_path):
+def test_a_file_is_read_back_whole(report, body, tmp_path):
     path = tmp_path / "report.json"
-    text = report.to_json(path)
-    for source in (path, str(path), text):
+    path.write_text(json.dumps(body), encoding="utf-8")
+    for source in (path, str(path), json.dumps(body)):
         read = AuditReport.from_json(source)
-        assert read.summary() == report.summary()
         assert read.codes() == report.codes()
         assert read.next_evidence == report.next_evidence
         assert read.exit_code == report.exit_code
-    again = json.loads(read.to_json())
-    assert again == json.loads(text)
+    assert json.loads(read.to_json()) == body
 
 
 def test_a_report_that_was_read_fills_the_same_items_and_makes_a_page(report):

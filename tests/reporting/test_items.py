@@ -116,9 +116,8 @@ def test_every_item_has_evidence_and_its_place_or_somebody_who_must_supply_it(re
 
 def test_numbers_of_the_evidence_stand_in_the_report(report):
     """A number that the report does not hold would have been invented."""
-    said = report.to_json() + repr(report.released(as_text=True).declared) + report.summary()
-    said += "".join(section.lead for section in report.released(as_text=True).sections)
-    said += report.statement + report.headline + report.columns
+    said = report.to_json() + repr(report.declared)
+    said += "".join(section.lead for section in report.sections)
     known = set(re.findall(r"\d+(?:\.\d+)?", said.replace(",", "")))
     rows = by_item(report.to_tripod())["evidence"]
     for item in ("1", "4", "5b", "6a", "8a", "10", "12a", "12d", "20a", "21", "23b"):

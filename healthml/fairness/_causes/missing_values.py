@@ -98,9 +98,7 @@ def missingness_by_group(
     """
     level = check_confidence_level(confidence_level)
     frame = to_pandas(X)
-    check_alignment(
-        X=X, sensitive_features=sensitive_features, missing=missing, groups=groups
-    )
+    check_alignment(X=X, sensitive_features=sensitive_features, missing=missing, groups=groups)
     mask = frame.isna().to_numpy() if missing is None else np.asarray(missing, dtype=bool)
     patient = None if groups is None else check_groups(groups, len(frame))
     chosen = np.flatnonzero(mask.any(axis=0))
