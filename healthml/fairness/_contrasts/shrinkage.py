@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, gammaln, logit, ndtr
-from scipy.stats import gamma
+from scipy.special import expit, gammainc, gammaincinv, gammaln, logit, ndtr
 
 from healthml.fairness._sums import PROPORTIONS, ratio_of
 
@@ -175,10 +174,10 @@ def _gamma_grid(observed, expected):
 
 def _gamma_quantiles(weight, shape, rate, p):
     low = np.zeros(shape.shape[1])
-    high = gamma.ppf(1 - 1e-9, shape, scale=1 / rate).max(axis=0)
+    high = (gammaincinv(shape, 1 - 1e-9) / rate).max(axis=0)
     for _ in range(_HALVINGS):
         half = (low + high) / 2
-        below = weight @ gamma.cdf(half, shape, scale=1 / rate) < p
+        below = weight @ gammainc(shape, half * rate) < p
         low, high = np.where(below, half, low), np.where(below, high, half)
     return half
 

@@ -163,16 +163,21 @@ def role_columns(frame, site, time):
     list of str
     """
     roles = [values for values in (site, time) if values is not None]
-    return [c for c in frame.columns if any(same_values(frame[c], values) for values in roles)]
+    declared = [_declared_levels(values) for values in roles]
+    return [c for c in frame.columns if any(_same_values(frame[c], levels) for levels in declared)]
 
 
-def same_values(column, array):
+def _declared_levels(array):
+    """Return the level of each row of a role (-1 if missing) and the levels."""
+    role = pd.Series(np.asarray(array, dtype=object))
+    return pd.factorize(role.where(role.ne("missing") & role.notna()))
+
+
+def _same_values(column, declared):
     """Say whether a column holds the values of a role, missing ones included."""
     codes, levels = pd.factorize(column)
-    role = pd.Series(np.asarray(array, dtype=object))
-    role_codes, role_levels = pd.factorize(role.where(role.ne("missing") & role.notna()))
-    same = np.array_equal(codes, role_codes)
-    return same and [*map(_label, levels)] == [*map(_label, role_levels)]
+    same = np.array_equal(codes, declared[0])
+    return same and [*map(_label, levels)] == [*map(_label, declared[1])]
 
 
 def _label(value):

@@ -158,19 +158,28 @@ def meets_exactly(level, size, events):
     if len(small) < _HANDFUL:
         return False
     needed = max(ENOUGH_LEVELS, 0.3 * n_pairs)
+    handfuls = np.array([rng.choice(small, _HANDFUL, replace=False) for _ in range(_DRAWS)])
     for form in forms:
-        for _ in range(_DRAWS):
-            some = rng.choice(small, _HANDFUL, replace=False)
-            inside = np.flatnonzero(_on_plane(form, v * n, some))
+        for solved in _solutions(form, v * n, handfuls):
+            inside = np.flatnonzero(_on_plane(form, v * n, solved))
             met = inside[np.unique(pair[inside], return_index=True)[1]]
             if len(met) >= needed and np.bincount(n[met].astype(int)).max() <= 0.6 * len(met):
                 return True
     return False
 
 
-def _on_plane(form, target, rows):
-    """Return which levels meet the equation that the given ones solve."""
-    solved = np.linalg.lstsq(form[rows], target[rows], rcond=1e-10)[0]
+def _solutions(form, target, handfuls):
+    """Return the solutions of the handfuls that meet their own equations, all solved at once.
+
+    A handful that its own least-squares solution does not meet holds a level off the plane.
+    """
+    solved = np.linalg.pinv(form[handfuls], rcond=1e-10) @ target[handfuls][:, :, None]
+    off = np.abs(form[handfuls] @ solved - target[handfuls][:, :, None]).max(axis=(1, 2))
+    return solved[off <= EXACT * np.abs(target).max(), :, 0]
+
+
+def _on_plane(form, target, solved):
+    """Return which levels meet the equation."""
     return np.abs(form @ solved - target) <= EXACT * np.abs(target).max()
 
 
