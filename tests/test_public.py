@@ -71,7 +71,8 @@ OTHER_NAMES = {
     "risk": "y_proba",
 }
 LAST = ("n_jobs", "verbose", "random_state")
-POSITIONAL = {"y", "schema"}  # data that may be left out, and what describes the data
+# Data that may be left out, what describes the data, and which patient of a result is meant
+POSITIONAL = {"y", "schema", "row"}
 # Wrappers of two parts: (estimator, imputer), (estimator, sampler).
 PLACES = {"MultiplyImputedClassifier", "MultiplyImputedRegressor", "ResampledClassifier"}
 NO_RESULT = {"CleaningRecord": "a record", "LabValue": "a value"}

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from healthml.exceptions import InputError
-from healthml.reporting import AuditReport
-from healthml.reporting._format import VERSION, json_schema
+from healthml.reporting import AuditReport, json_schema
+from healthml.reporting._format import VERSION
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_a_later_version_is_refused(body):
     with pytest.raises(InputError, match="install a newer one"):
         AuditReport.from_json(json.dumps(later))
     with pytest.raises(InputError, match="no version"):
-        json_schema(VERSION + 1)
+        json_schema(version=VERSION + 1)
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path):

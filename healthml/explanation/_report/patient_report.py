@@ -92,7 +92,7 @@ class PatientReport(Result):
         return self.to_html()
 
 
-def patient_report(result, *, row=0, most=5, language="en"):
+def patient_report(result, row=0, *, most=5, language="en"):
     """Say in words, numbers and a picture why one patient has this prediction.
 
     A reason's direction is stated only where it holds in at least 90% of the refits and is stable

@@ -9,13 +9,17 @@ FORMAT = "healthml audit report"
 VERSION = 1  # raised whenever a key goes, changes its meaning, or becomes required
 
 
-def json_schema(version=VERSION):
-    """Return the JSON Schema (2020-12) of a version of the format.
+def json_schema(*, version=VERSION):
+    """Return the JSON Schema of what `AuditReport.to_json` writes.
+
+    With it another program can check a report before it reads it, in any language that has a
+    validator for JSON Schema 2020-12. Old versions stay in the package.
 
     Parameters
     ----------
-    version : int, default=VERSION
-        Version of the format; files say theirs under ``format``.
+    version : int, default=1
+        Version of the format, the newest unless an old file is meant; files say theirs under
+        ``format``.
 
     Returns
     -------
@@ -25,6 +29,17 @@ def json_schema(version=VERSION):
     ------
     InputError
         If there is no such version.
+
+    See Also
+    --------
+    AuditReport.to_json : Writes what the schema describes.
+    AuditReport.from_json : Reads it back, also where an earlier version wrote it.
+
+    Examples
+    --------
+    >>> from healthml.reporting import json_schema
+    >>> json_schema()["$schema"]
+    'https://json-schema.org/draft/2020-12/schema'
     """
     if version not in range(1, VERSION + 1):
         raise InputError(
