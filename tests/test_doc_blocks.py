@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from healthml import __main__ as command_line
+from healthml._command_line import parser
 from healthml.exceptions import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,9 +73,9 @@ def commands():
 
 @pytest.mark.parametrize("arguments", commands())
 def test_a_printed_command_is_one_that_the_command_line_reads(arguments):
-    assert command_line._parser().parse_args(arguments)
+    assert parser().parse_args(arguments)
 
 
 def test_a_broken_command_would_be_seen():
     with pytest.raises(InputError, match="unrecognized arguments: --outcom"):
-        command_line._parser().parse_args(["audit", "table.csv", "--outcom", "died"])
+        parser().parse_args(["audit", "table.csv", "--outcom", "died"])

@@ -42,11 +42,11 @@ def write_file(path, text):
 
 
 def write_files(texts):
-    """Write several text files, all of them or none.
+    """Write several files, all of them or none.
 
     Parameters
     ----------
-    texts : mapping of path-like to str
+    texts : mapping of path-like to str or bytes
         Each written as by `write_file`; none takes its place before all are on the disk.
 
     Raises
@@ -54,7 +54,10 @@ def write_files(texts):
     OSError
         If one cannot be written; all old files are then unchanged.
     """
-    contents = {Path(path): text.encode("utf-8") for path, text in texts.items()}
+    contents = {
+        Path(path): text.encode("utf-8") if isinstance(text, str) else text
+        for path, text in texts.items()
+    }
     parts = {}
     try:
         for target, content in contents.items():

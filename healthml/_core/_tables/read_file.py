@@ -289,7 +289,8 @@ def _read_parquet(path):
         return pd.read_parquet(path)
     except ImportError as error:
         raise ReadError(
-            f"reading {path.name} needs pyarrow; pip install pyarrow, or export it as CSV."
+            f"reading {path.name} needs pyarrow: pip install 'healthml[files]', or export it as "
+            "CSV."
         ) from error
     except Exception as error:
         raise ReadError(f"{path.name} is not a parquet file; export it again.") from error
@@ -303,7 +304,8 @@ def _sheet_as_text(path):
         )
     except ImportError as error:
         raise ReadError(
-            f"reading {path.name} needs openpyxl; pip install openpyxl, or export it as CSV."
+            f"reading {path.name} needs openpyxl: pip install 'healthml[files]', or export it as "
+            "CSV."
         ) from error
     except Exception as error:
         raise ReadError(f"{path.name} is not an xlsx workbook; export it again.") from error
