@@ -99,7 +99,7 @@ FLOORS = {
         ("_audit",),
     ),
     "datasets": (
-        ("_draft", "_encounters", "_strengths", "_truth"),
+        ("_draft", "_encounters", "_fetch", "_strengths", "_truth"),
         ("_defects_text", "_defects_values", "_risk"),
         ("_defects", "_outcome"),
         ("_simulate",),
