@@ -12,7 +12,8 @@ import healthml
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 ROOMS = healthml._SUBMODULES
-HANDED = {"Cohort", "Parts", "Truth"}  # results without a table, shown by their function's example
+# Results without a table, shown by their function's example
+HANDED = {"Cohort", "Parts", "PublicTable", "Truth"}
 
 
 def public(room):

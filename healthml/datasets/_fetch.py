@@ -107,15 +107,15 @@ class PublicTable:
 
     Parameters
     ----------
-    table : pandas.DataFrame
+    frame : pandas.DataFrame
         The rows as they were published; missing cells are missing, nothing else is changed.
     schema : Schema
-        What is known of the columns: ``healthml.audit(None, x.table, schema=x.schema)``.
+        What is known of the columns: ``healthml.audit(None, x.frame, schema=x.schema)``.
     citation, licence, source : str
         Whom to cite, on which terms, and where it came from.
     """
 
-    table: pd.DataFrame
+    frame: pd.DataFrame
     schema: Schema
     citation: str
     licence: str
@@ -123,10 +123,10 @@ class PublicTable:
 
     def to_frame(self):
         """Return a copy of the table."""
-        return self.table.copy()
+        return self.frame.copy()
 
     def __repr__(self):
-        rows, columns = self.table.shape
+        rows, columns = self.frame.shape
         return (
             f"PublicTable of {rows:,} rows and {columns} columns, outcome "
             f"{self.schema.outcome!r}. Cite: {self.citation} {self.licence}, {self.source}"
@@ -153,7 +153,7 @@ def fetch_support2(*, data_home=None, mirror=None, download=True):
     Returns
     -------
     PublicTable
-        With `table` and `schema`.
+        With `frame` and `schema`.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def fetch_support2(*, data_home=None, mirror=None, download=True):
     ...     print(str(error).partition(",")[0])
     support2.csv is not in 'an empty folder'
 
-    With a network, ``fetch_support2().table`` is the table.
+    With a network, ``fetch_support2().frame`` is the table.
     """
     (path,) = _files("support2", data_home, mirror, download)
     schema = Schema(
@@ -225,7 +225,7 @@ def fetch_diabetes130(*, data_home=None, mirror=None, download=True):
     Returns
     -------
     PublicTable
-        With `table` and `schema`.
+        With `frame` and `schema`.
 
     Raises
     ------
@@ -295,7 +295,7 @@ def fetch_heart_disease(*, data_home=None, mirror=None, download=True):
     Returns
     -------
     PublicTable
-        With `table` and `schema`.
+        With `frame` and `schema`.
 
     Raises
     ------

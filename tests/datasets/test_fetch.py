@@ -85,27 +85,27 @@ def test_a_table_is_fetched_once_and_its_schema_fits(name, server, tmp_path, cap
     asked = len(server.asked)
     again = FETCH[name](data_home=home, mirror=server.url)
     kept = FETCH[name](data_home=home, download=False)
-    pd.testing.assert_frame_equal(first.table, again.table)
-    pd.testing.assert_frame_equal(first.table, kept.table)
+    pd.testing.assert_frame_equal(first.frame, again.frame)
+    pd.testing.assert_frame_equal(first.frame, kept.frame)
     assert asked == len(server.asked) == len(_fetch.FILES[name])
-    parts = first.schema.split(first.table)
-    assert len(parts.y) == len(first.table)
+    parts = first.schema.split(first.frame)
+    assert len(parts.y) == len(first.frame)
     assert capfd.readouterr() == ("", "")
-    assert f"{len(first.table)} rows" in repr(first)
+    assert f"{len(first.frame)} rows" in repr(first)
 
 
 def test_what_was_published_is_neither_lost_nor_guessed(server, tmp_path):
     options = {"data_home": tmp_path / "home", "mirror": server.url}
-    stays = fetch_diabetes130(**options).table
+    stays = fetch_diabetes130(**options).frame
     assert stays["A1Cresult"].tolist() == ["None", ">8"]
     assert stays["race"].isna().tolist() == [True, False]
     heart = fetch_heart_disease(**options)
-    assert heart.table["site"].tolist() == ["cleveland", "hungarian", "switzerland", "va"]
-    assert heart.table["chol"].tolist() == [0, 0, 0, 0]
-    assert heart.table[["fbs", "thalach"]].isna().all(axis=None)
-    assert heart.schema.split(heart.table).y.tolist() == [0, 1, 1, 1]
+    assert heart.frame["site"].tolist() == ["cleveland", "hungarian", "switzerland", "va"]
+    assert heart.frame["chol"].tolist() == [0, 0, 0, 0]
+    assert heart.frame[["fbs", "thalach"]].isna().all(axis=None)
+    assert heart.schema.split(heart.frame).y.tolist() == [0, 1, 1, 1]
     support = fetch_support2(**options)
-    assert support.schema.split(support.table).X.columns.tolist() == ["sex", "race", "age"]
+    assert support.schema.split(support.frame).X.columns.tolist() == ["sex", "race", "age"]
 
 
 @pytest.mark.parametrize("name", FETCH)
@@ -124,9 +124,9 @@ def test_other_bytes_are_refused(name, server, tmp_path):
 
 def test_a_file_that_was_damaged_is_fetched_again(server, tmp_path):
     home = tmp_path / "home"
-    whole = fetch_support2(data_home=home, mirror=server.url).table
+    whole = fetch_support2(data_home=home, mirror=server.url).frame
     (home / "support2.csv").write_bytes(b"id\n1\n")
-    again = fetch_support2(data_home=home, mirror=server.url).table
+    again = fetch_support2(data_home=home, mirror=server.url).frame
     pd.testing.assert_frame_equal(whole, again)
 
 
