@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from healthml._core._release import release_table
+from healthml._core._release import is_rounded, release_table
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,7 +78,24 @@ def table_html(table, columns=None, *, linked=(), digits=3, **options):
 
 def _written(table, columns, linked, digits):
     table = release_table(table, linked=linked, as_text=True)
-    return (table if columns is None else table[list(columns)]).round(digits)
+    columns = list(table.columns if columns is None else columns)
+    if is_rounded(table):
+        return written_figures(table, columns, digits)
+    return table[columns].round(digits)
+
+
+def written_figures(table, columns, digits=3):
+    """Return a table with each figure in its own digits, so that 0.3 does not look like 0.300."""
+    table = table[columns].copy()
+    for name in table.columns[[pd.api.types.is_float_dtype(kind) for kind in table.dtypes]]:
+        table[name] = [_figure(value, digits) for value in table[name].round(digits)]
+    return table
+
+
+def _figure(value, digits):
+    if not np.isfinite(value):
+        return value
+    return np.format_float_positional(value + 0.0, precision=digits, trim="0")
 
 
 def plain(value, linked=()):

@@ -161,7 +161,7 @@ def _counted(codes, names, y, patient):
 
 def _level_words(name, k, counts, shares, protection, is_few):
     """Return the cells of one level: counts by their states, shares with the digits allowed."""
-    digits = None if is_few else protection.row_digits(k)
+    digits = None if is_few else protection.level(k).shares
     pair = shares.figures(k, counts.sum()[None], counts[1:])[0]
     states = (protection.others[k], protection.events[k])
     words = [

@@ -69,6 +69,7 @@ def base(rng):
         "y": y, "y_true": y, "groups": pd.Series(np.arange(N) // 2), "site": site,
         "time": pd.Series(np.arange(N)), "sample_weight": pd.Series(1.0, index=range(N)),
         "sensitive_features": site.to_frame("site"), "by": site, "demographics": X[["age"]],
+        "attribute": X["age"],
         "where": numbers.isna(), "missing": numbers.isna(),
     }  # fmt: skip
 
@@ -190,8 +191,6 @@ def make_call(seed):
     others = {key: OTHERS[key] for key in needed if key in OTHERS}
     if "background" in needed:
         others["background"] = given["X"]
-    if "attribute" in needed:
-        others["attribute"] = given["time"]
     others |= {key: count for key, count in QUICK.items() if key in has and key not in others}
     for key in rng.choice(list(known), min(rng.integers(1, 4), len(known)), replace=False):
         known[key] = odd(known[key], rng)

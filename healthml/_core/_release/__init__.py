@@ -1,26 +1,25 @@
 """What leaves the session: small counts hidden, files written whole."""
 
+from healthml._core._release.columns import is_rounded
+from healthml._core._release.crosstab import release_crosstab
+from healthml._core._release.digits import figure_digits
+from healthml._core._release.figures import Level, OutcomeShares, Rate, RatioInterval
+from healthml._core._release.flow import left_out_words
+from healthml._core._release.histogram import released_histogram, wider_bins
 from healthml._core._release.suppression import (
     MIN_COUNT,
-    OutcomeShares,
     Protection,
-    Rate,
-    RatioInterval,
     is_small,
     protect,
     round_count,
 )
-from healthml._core._release.tables import (
+from healthml._core._release.table import release_table
+from healthml._core._release.words import (
     NOT_SHOWN,
     SMALL_GROUPS,
     count_number,
     count_text,
-    left_out_words,
-    release_crosstab,
-    release_table,
-    released_histogram,
     size_words,
-    wider_bins,
 )
 from healthml._core._release.write_file import write_file, write_files
 
@@ -28,12 +27,15 @@ __all__ = [
     "MIN_COUNT",
     "NOT_SHOWN",
     "SMALL_GROUPS",
+    "Level",
     "OutcomeShares",
     "Protection",
     "Rate",
     "RatioInterval",
     "count_number",
     "count_text",
+    "figure_digits",
+    "is_rounded",
     "is_small",
     "left_out_words",
     "protect",

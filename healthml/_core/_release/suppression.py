@@ -19,6 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from healthml._core._release.attack import REACH, balanced
+from healthml._core._release.figures import FINEST, HIDDEN_LEVELS, LEVELS, NOTHING
+
 MIN_COUNT = 11
 """Smallest count shown: the cell size policy of the US Centers for Medicare & Medicaid Services."""
 BASE = 10
@@ -28,94 +31,7 @@ FEWEST = 5
 ten that a count below `MIN_COUNT` can have. More of them hide more second counts."""
 _AROUND = BASE - 1
 """How far from the truth the attack tries each count: as far as a rounded one can be."""
-_REACH = 21
-"""How far from the truth sums of groups are followed in the attack. Fewer possible values are then
-found than there are, so a smaller reach hides more and never less."""
 SHOWN, ROUNDED, HIDDEN, SECOND = "shown", "rounded", "hidden", "second"
-_DIGITS = (3, 2, 1, None)  # a rate without a digit would be written as 0 or 1, which is false
-# The same for groups with a hidden count; None leaves the rate out.
-_HIDDEN_DIGITS = (1, None)
-
-
-@dataclass(frozen=True)
-class Rate:
-    """Figures printed for each group that follow from its people and events.
-
-    Parameters
-    ----------
-    function : callable
-        ``function(n, events)`` on arrays, returning one figure or a tuple of figures.
-    """
-
-    function: object
-
-    def alike(self, row, truth, people, events, digits):
-        """Say which pairs print the same figures as the true pair of a group."""
-        figures = self._prints(people, events, digits)
-        true = self._prints([truth[0]], [truth[1]], digits)
-        return ((figures == true) | (np.isnan(figures) & np.isnan(true))).all(axis=1)
-
-    def _prints(self, n, events, digits):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            figures = self.function(np.asarray(n, float), np.asarray(events, float))
-        figures = figures if isinstance(figures, tuple) else (figures,)
-        return np.column_stack([np.round(np.asarray(part, float), digits) for part in figures])
-
-
-@dataclass(frozen=True)
-class OutcomeShares:
-    """Shares of a level among those without and with the event.
-
-    Parameters
-    ----------
-    without, having : ndarray of shape (n_groups,)
-        People without and with the event that the shares of each level are of.
-    """
-
-    without: np.ndarray
-    having: np.ndarray
-
-    def figures(self, row, people, events):
-        """Return both shares, as columns."""
-        return np.column_stack([(people - events) / self.without[row], events / self.having[row]])
-
-    def alike(self, row, truth, people, events, digits):
-        """Say which pairs print the same figures as the true pair of a level."""
-        figures = np.round(self.figures(row, people, events), digits)
-        true = np.round(self.figures(row, *(np.array([count], float) for count in truth)), digits)
-        return (figures == true).all(axis=1)
-
-
-@dataclass(frozen=True)
-class RatioInterval:
-    """Observed over expected events with its interval, whose width tells the number of events.
-
-    The expected events are not known to the attacker, so a pair is possible where some ratio
-    prints all three figures.
-
-    Parameters
-    ----------
-    figures : ndarray of shape (n_groups, 3)
-        Ratio and the ends of its interval, one row per group; missing where not printed.
-    quantile : float
-        Normal quantile of the interval: log(upper / ratio) = quantile * sqrt((1 - e / n) / e).
-    """
-
-    figures: np.ndarray
-    quantile: float = 1.959963984540054
-
-    def alike(self, row, truth, people, events, digits):
-        """Say for which pairs some ratio prints the same three figures."""
-        printed = np.round(self.figures[row], digits)
-        if not np.isfinite(printed).all():
-            return np.ones(len(people), dtype=bool)
-        half = 0.5 * 10.0**-digits
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factor = np.exp(self.quantile * np.sqrt((1 - events / people) / events))
-        scale = np.stack([np.ones(len(people)), factor, 1 / factor])
-        least = ((np.maximum(printed - half, 0))[:, None] * scale).max(axis=0)
-        most = ((printed + half)[:, None] * scale).min(axis=0)
-        return least <= most
 
 
 @dataclass(frozen=True)
@@ -127,9 +43,8 @@ class Protection:
     n, events, others : ndarray of str, or None
         State of each group's people, of those with the event and of those without: "shown",
         "rounded", "hidden" (1 to 10) or "second" (hidden to protect another).
-    digits, hidden_digits : int or None
-        Digits of rates and intervals of groups whose counts are written, and of groups with a
-        hidden count; None: they are not written.
+    levels : tuple of Level
+        How finely the figures of each group are written.
     has_hidden : ndarray of bool
         Groups of which some count is small: people, those with the event, or those without.
     min_count : int
@@ -139,28 +54,23 @@ class Protection:
     n: np.ndarray
     events: np.ndarray | None
     others: np.ndarray | None
-    digits: int | None
-    hidden_digits: int | None
+    levels: tuple
     has_hidden: np.ndarray
     min_count: int = MIN_COUNT
 
     @property
     def is_open(self):
         """Whether nothing had to be hidden."""
-        return bool((self.n == SHOWN).all() and self.digits == _DIGITS[0])
+        return bool((self.n == SHOWN).all() and all(k == FINEST for k in self.levels))
 
     @property
     def small(self):
         """Groups whose size is hidden because it is small; their names are not listed."""
         return self.n == HIDDEN
 
-    def row_digits(self, row):
-        """Return the digits of the figures of one group, None where they are not written."""
-        if self.is_open:
-            return self.digits
-        if self.n[row] == HIDDEN:
-            return None
-        return self.hidden_digits if self.has_hidden[row] else self.digits
+    def level(self, row):
+        """Return how finely the figures of one group are written."""
+        return NOTHING if self.n[row] == HIDDEN else self.levels[row]
 
 
 def is_small(counts, min_count=MIN_COUNT):
@@ -199,9 +109,9 @@ def protect(n, events=None, *, rates=(), hide=None, min_count=MIN_COUNT):
     hide = np.zeros(len(n), bool) if hide is None else np.asarray(hide, bool)
     table = _Table(n, whole, events is not None, hide, min_count)
     if not table.has_small:
-        return table.protection(_DIGITS[0], _DIGITS[0])
+        return table.protection([FINEST] * len(n))
     table.hide_seconds()
-    return table.protection(*table.choose_digits(rates))
+    return table.protection(table.choose_levels(rates))
 
 
 class _Table:
@@ -220,7 +130,7 @@ class _Table:
         for state in (self.state_n, self.state_events, self.state_others):
             state[hide & (state != HIDDEN)] = SECOND
         self.fewest = min(FEWEST, max(min_count - 1, 1))
-        self.totals_known = True
+        self.totals_known, self._known_pairs = True, {}
 
     def _state(self, counts, hidden):
         if not self.has_small:
@@ -229,11 +139,9 @@ class _Table:
         state[hidden] = HIDDEN
         return state
 
-    def protection(self, digits, hidden_digits):
+    def protection(self, levels):
         pair = (self.state_events, self.state_others) if self.has_events else (None, None)
-        return Protection(
-            self.state_n, *pair, digits, hidden_digits, self.has_hidden, self.min_count
-        )
+        return Protection(self.state_n, *pair, tuple(levels), self.has_hidden, self.min_count)
 
     def hide_seconds(self):
         """Hide one more count, the smallest that is written, until the hidden ones are safe."""
@@ -253,24 +161,29 @@ class _Table:
             _, order, row = min(candidates)
             columns[order][1][row] = SECOND
 
-    def choose_digits(self, rates):
-        """Return the most digits of rates, of open groups first, that keep hidden counts safe."""
-        for digits in _DIGITS:
-            for few in _HIDDEN_DIGITS:
-                if self.is_safe(rates, digits, few):
-                    return digits, few
-        return None, None
+    def choose_levels(self, rates):
+        """Return for each group the finest level of its figures that keeps hidden counts safe.
 
-    def is_safe(self, rates=(), digits=None, few=None):
+        Groups without a hidden count have one level, so that a column has one number of digits.
+        """
+        for level in LEVELS:
+            for few in HIDDEN_LEVELS:
+                levels = [few if is_hidden else level for is_hidden in self.has_hidden]
+                if self.is_safe(rates, levels):
+                    return levels
+        return [NOTHING if is_hidden else LEVELS[-1] for is_hidden in self.has_hidden]
+
+    def is_safe(self, rates=(), levels=None):
         """Say whether each hidden count keeps enough possible values."""
-        pairs = [self._pairs(row, rates, digits, few) for row in range(len(self.n))]
-        balanced = _balanced(pairs, self._possible_totals())
-        return all(self._enough(row, balanced[row]) for row in range(len(self.n)))
+        levels = levels or [NOTHING] * len(self.n)
+        pairs = [self._pairs(row, rates, level) for row, level in enumerate(levels)]
+        balanced_pairs = balanced(pairs, self._possible_totals())
+        return all(self._enough(row, balanced_pairs[row]) for row in range(len(self.n)))
 
     def _possible_totals(self):
         """Return the offsets that the totals may have, as a grid: one where they are known."""
         people, events = int(self.n.sum()), int(self.events.sum())
-        around = np.arange(-_REACH, _REACH + 1)
+        around = np.arange(-REACH, REACH + 1)
         small = is_small([people, events, people - events], self.min_count)
         known = around == 0
         as_written = [round_count(t + around) == round_count(t) for t in (people, events)]
@@ -279,8 +192,14 @@ class _Table:
         columns = np.ones_like(known) if self.has_events and small[1:].any() else columns
         return np.outer(rows, columns)
 
-    def _pairs(self, row, rates, digits, few):
+    def _pairs(self, row, rates, level):
         """List the offsets from the truth of the pairs that print like those of a group."""
+        key = row, level, self.state_n[row], self.state_events[row], self.state_others[row]
+        if key not in self._known_pairs:
+            self._known_pairs[key] = self._listed_pairs(row, rates, level)
+        return self._known_pairs[key]
+
+    def _listed_pairs(self, row, rates, level):
         n, events = int(self.n[row]), int(self.events[row])
         people = n + np.arange(-_AROUND, _AROUND + 1)
         having = events + np.arange(-_AROUND, _AROUND + 1) if self.has_events else np.zeros(1, int)
@@ -290,7 +209,7 @@ class _Table:
         if self.has_events and self.state_n[row] != HIDDEN:
             possible &= self._like(having, events, self.state_events[row])
             possible &= self._like(people - having, n - events, self.state_others[row])
-        possible &= self._prints_alike(row, people, having, possible, rates, digits, few)
+        possible &= self._prints_alike(row, people, having, possible, rates, level)
         return np.column_stack([people - n, having - events])[possible]
 
     def _like(self, counts, truth, state):
@@ -301,16 +220,13 @@ class _Table:
             return (round_count(counts) == round_count(truth)) & ~small
         return small if state == HIDDEN else ~small & (counts > 0)
 
-    def _prints_alike(self, row, people, having, possible, rates, digits, few):
-        if self.state_n[row] == HIDDEN:
-            return possible
-        used = few if self.has_hidden[row] else digits
-        if used is None or not rates:
+    def _prints_alike(self, row, people, having, possible, rates, level):
+        if self.state_n[row] == HIDDEN or level == NOTHING:
             return possible
         alike, kept = possible.copy(), np.flatnonzero(possible)
         truth = self.n[row], self.events[row]
         for rate in rates:
-            same = rate.alike(row, truth, people[kept], having[kept], used)
+            same = rate.alike(row, truth, people[kept], having[kept], level)
             alike[kept[~same]] = False
         return alike
 
@@ -323,34 +239,3 @@ class _Table:
         if self.small_others[row]:
             wanted.append(offsets[:, 0] - offsets[:, 1])
         return all(len(np.unique(values)) >= self.fewest for values in wanted)
-
-
-def _balanced(pairs, totals):
-    """Keep of each group's offsets those that the other groups can bring back to the totals.
-
-    Sums of offsets are sets on a grid; the sums of two groups are a convolution.
-    """
-    grids = [_grid(offsets) for offsets in pairs]
-    before = [totals[::-1, ::-1]]
-    for grid in grids[:-1]:
-        before.append(_sums(before[-1], grid))
-    kept, after = [None] * len(pairs), None
-    for row in range(len(pairs) - 1, -1, -1):
-        others = before[row] if after is None else _sums(before[row], after)
-        kept[row] = pairs[row][others[tuple((_REACH - pairs[row]).T)]]
-        after = grids[row] if after is None else _sums(after, grids[row])
-    return kept
-
-
-def _grid(offsets):
-    grid = np.zeros((2 * _REACH + 1,) * 2, dtype=bool)
-    grid[tuple((offsets + _REACH).T)] = True
-    return grid
-
-
-def _sums(first, second):
-    """Return the sums of two sets of offsets, as far as they stay within reach."""
-    size = 3 * _REACH + 1  # sums beyond reach wrap around to places that are cut off below
-    product = np.fft.rfft2(first, (size, size)) * np.fft.rfft2(second, (size, size))
-    full = np.fft.irfft2(product, (size, size)) > 0.5
-    return full[_REACH : 3 * _REACH + 1, _REACH : 3 * _REACH + 1]

@@ -8,20 +8,24 @@ import pandas as pd
 from healthml._core._intervals import wilson
 from healthml._core._release import (
     MIN_COUNT,
+    NOT_SHOWN,
     SMALL_GROUPS,
     RatioInterval,
     count_number,
+    count_text,
+    figure_digits,
     is_small,
     protect,
     round_count,
 )
-from healthml._core._results import Result, table_text
+from healthml._core._results import Result, written_figures
 from healthml.fairness._sums import PROPORTIONS, ratio_of
 
 _AROUND = 9  # how far from the truth each cell is tried; fewer possible values hide more, not less
 _FEWEST = 5  # possible values of a hidden cell, as everywhere else (see _core._release)
 _CELLS = ("tp", "fp", "fn", "tn")
 _NUMBERS = ("estimate", "lower", "upper")
+_NO_DIGITS = "any digit of it would tell a count of 1 to 10 in another group"
 _NO_FIGURES = "a count of 1 to 10 is hidden here or beside it: no figures"
 
 
@@ -39,6 +43,8 @@ class ReleasedGroups(Result):
         What was left out.
     confidence_level : float
         Of the intervals.
+    rounded : tuple of (str, str)
+        Features, with their control, whose counts are rounded to 10.
     """
 
     gaps: pd.DataFrame = None
@@ -49,10 +55,29 @@ class ReleasedGroups(Result):
     overall: pd.DataFrame = None
     notes: tuple = ()
     confidence_level: float = 0.95
+    rounded: tuple = ()
 
     def summary(self):
         """Return the table and the notes as plain text."""
-        return "\n".join([table_text(self.table, na_rep=""), *self.notes])
+        columns = [name for name in self.table.columns if name not in ("control", "method")]
+        if self.table["control"].any():
+            columns.insert(1, "control")
+        text = written_figures(self._with_words(), columns).to_string(index=False, na_rep="")
+        return "\n".join([text, *self.notes])
+
+    def _repr_html_(self):
+        text = written_figures(self._with_words(), list(self.table.columns))
+        return text.to_html(index=False, border=0, na_rep="")
+
+    def _with_words(self):
+        """Return the table with counts in words: "~220" where they are rounded."""
+        table, counts = self.table.copy(), ["n_samples", "n_events", "n_patients"]
+        keys = zip(table["feature"], table["control"], strict=True)
+        states = ["rounded" if key in self.rounded else "shown" for key in keys]
+        for name in counts:
+            values = zip(table[name], states, strict=True)
+            table[name] = [count_text(value, state) or NOT_SHOWN for value, state in values]
+        return table
 
     def plot(self, ax=None, *, measure="oe_ratio", **kwargs):
         """Draw one measure by group with its intervals; returns the matplotlib axes."""
@@ -89,6 +114,7 @@ def release(result, *, strict=False, min_count=MIN_COUNT):
         overall=overall,
         notes=(*result.notes, *notes),
         confidence_level=result.confidence_level,
+        rounded=tuple(key for key in result.sums if key not in open_keys),
     )
 
 
@@ -140,14 +166,27 @@ class _Whole:
         if nameless:
             counts = dict.fromkeys(counts, np.nan)
         states = (state.n[k], state.events[k], state.others[k])
-        digits = None if state.has_hidden[k] or not _written(states) else state.row_digits(k)
-        if digits is None or nameless or self.closed_cells[k]:
+        if state.has_hidden[k] or not _written(states) or nameless or self.closed_cells[k]:
             rows = rows.iloc[:1].assign(measure="all", method="", reason=_NO_FIGURES)
             rows = rows.assign(**dict.fromkeys(_NUMBERS, np.nan))
         else:
-            rows[list(_NUMBERS)] = rows[list(_NUMBERS)].round(digits)
+            rows = _rounded(rows, state.level(k), [v for v in counts.values() if v > 0])
         rows["group"] = SMALL_GROUPS if nameless else name
         return rows.assign(**counts)
+
+
+def _rounded(rows, level, counts):
+    """Return the rows of a group, each figure with the digits of a level."""
+    rows = rows.reset_index(drop=True)
+    before = rows["estimate"].notna()
+    for row, measure in enumerate(rows["measure"]):
+        for name in _NUMBERS:
+            digits = figure_digits(name, measure, rows.columns, level, counts, False)
+            digits = level.shares if measure in PROPORTIONS else digits
+            value = rows.at[row, name]
+            rows.at[row, name] = np.nan if digits is None else np.round(value, digits)
+    rows.loc[before & rows["estimate"].isna(), "reason"] = _NO_DIGITS
+    return rows
 
 
 def _written(states):
@@ -159,11 +198,14 @@ def _names_of(rows):
 
 
 def _ratio_figures(rows, sums):
-    """Return O:E with its interval, whose width tells the number of events."""
-    of = rows[rows["measure"] == "oe_ratio"].set_index("group")
-    if of.empty:
+    """Return O:E with its interval and the mean risk, which together tell the events."""
+    ratio, risk = (
+        rows[rows["measure"] == name].set_index("group").reindex(sums.names)[list(_NUMBERS)]
+        for name in ("oe_ratio", "mean_risk")
+    )
+    if ratio["estimate"].isna().all():
         return []
-    return [RatioInterval(of.loc[list(sums.names), list(_NUMBERS)].to_numpy(float))]
+    return [RatioInterval(ratio.to_numpy(float), mean_risk=risk["estimate"].to_numpy(float))]
 
 
 class _CellFigures:
@@ -176,8 +218,10 @@ class _CellFigures:
     def __init__(self, cells, names):
         self.cells, self.ratios = cells, [ratio_of(name) for name in names]
 
-    def alike(self, row, truth, people, events, digits):
+    def alike(self, row, truth, people, events, level):
         """Say which pairs print the same figures as the true pair of a group."""
+        if level.shares is None:
+            return np.ones(len(people), dtype=bool)
         tp, fp = (int(count) for count in self.cells[row, :2])
         around = np.arange(-_AROUND, _AROUND + 1)
         pair, tps, fps = (
@@ -189,7 +233,7 @@ class _CellFigures:
         cells, pair = cells[possible], pair[possible]
         true = np.array([[tp, fp, truth[1] - tp, truth[0] - truth[1] - fp]])
         for ratio in self.ratios:
-            same = _prints_like(ratio, cells, true, digits)
+            same = _prints_like(ratio, cells, true, level.shares)
             cells, pair = cells[same], pair[same]
         return np.isin(np.arange(len(people)), pair)
 

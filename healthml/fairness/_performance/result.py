@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from healthml._core._results import Result, plain, table_text
+from healthml._core._results import Result, plain
 from healthml.exceptions import InputError
 from healthml.fairness._performance.draws import bootstrap_table
 from healthml.fairness._performance.frame import GroupFrame, group_frame
@@ -96,11 +96,11 @@ class GroupPerformanceResult(Result):
         return pd.concat([large, small.reindex(columns=self.table.columns)], ignore_index=True)
 
     def summary(self):
-        """Return the measures by group and the notes as plain text, small counts hidden."""
-        columns = [*self.table.columns[:-2], "reason"]
-        if not self.table["control"].any():
-            columns.remove("control")
-        return "\n".join([table_text(self.table, columns, na_rep=""), *self.notes])
+        """Return the measures by group and the notes as they may leave (`to_release`)."""
+        return self.to_release().summary()
+
+    def _repr_html_(self):
+        return self.to_release()._repr_html_()
 
     def to_release(self, *, strict=False, min_count=11) -> ReleasedGroups:
         """Return the tables as they may leave the session: small cells cannot be worked out.

@@ -1,0 +1,58 @@
+"""Counts in words and numbers, as they may leave."""
+
+import numpy as np
+import pandas as pd
+
+from healthml._core._release.suppression import (
+    HIDDEN,
+    MIN_COUNT,
+    ROUNDED,
+    SHOWN,
+    is_small,
+    protect,
+    round_count,
+)
+
+SMALL_GROUPS = "(small groups)"
+NOT_SHOWN = "not shown"
+
+
+def count_text(value, state=None, min_count=MIN_COUNT):
+    """Return a count in words: "217", "~220", "<11" or "not shown".
+
+    Examples
+    --------
+    >>> from healthml._core._release import count_text
+    >>> count_text(1217), count_text(217, "rounded"), count_text(7), count_text(0)
+    ('1,217', '~220', '<11', '0')
+    """
+    if pd.isna(value):
+        return ""
+    if state is None:
+        state = HIDDEN if is_small(value, min_count) else SHOWN
+    if state in (SHOWN, ROUNDED):
+        exact = state == SHOWN or value == 0
+        return f"{value:,.0f}" if exact else f"~{round_count(value):,.0f}"
+    return f"<{min_count}" if state == HIDDEN else NOT_SHOWN
+
+
+def count_number(value, state, min_count=MIN_COUNT):
+    """Return a count as a number, missing where it is hidden."""
+    if pd.isna(value) or state not in (SHOWN, ROUNDED):
+        return np.nan
+    return value if state == SHOWN else float(round_count(value))
+
+
+def size_words(n_samples, n_events, min_count=MIN_COUNT):
+    """Return rows and events in words, as they may leave.
+
+    Examples
+    --------
+    >>> from healthml._core._release import size_words
+    >>> size_words(1234, 160), size_words(123, 7)
+    ('1,234 rows, 160 events', '~120 rows, <11 events')
+    """
+    protection = protect([int(n_samples)], [int(n_events)], min_count=min_count)
+    rows = count_text(n_samples, protection.n[0], min_count)
+    events = count_text(n_events, protection.events[0], min_count)
+    return f"{rows} rows, {events} events"
