@@ -15,6 +15,7 @@ from scipy.stats import beta
 from healthml._core._checks import check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
 from healthml._core._parallel import run_parallel
+from healthml._core._results import table_text
 from healthml.exceptions import DegenerateResampleWarning, InputError
 
 METHODS = ("percentile", "basic")
@@ -105,7 +106,7 @@ class BootstrapResult:
 
     def __repr__(self):
         """Return the table as plain text."""
-        return f"{type(self).__name__}\n{self.to_frame().round(4).to_string(index=False)}"
+        return f"{type(self).__name__}\n{table_text(self.to_frame(), digits=4)}"
 
     def _row(self, name):
         lower, upper = self.interval(name)

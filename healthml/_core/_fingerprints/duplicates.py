@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from healthml._core._fingerprints.cells import READINGS, comparable, encode
 from healthml._core._fingerprints.judge import Judge
 from healthml._core._fingerprints.pairs import exact_clusters
+from healthml._core._release import count_text
 from healthml.exceptions import InputError
 
 
@@ -74,7 +75,8 @@ class DuplicateRows:
 
     def __repr__(self):
         """Return the counts as one line."""
-        counts = f"n_exact={self.n_exact}, n_near={self.n_near}, assessable={self.assessable}"
+        exact, near = count_text(self.n_exact), count_text(self.n_near)
+        counts = f"n_exact={exact}, n_near={near}, assessable={self.assessable}"
         return f"DuplicateRows({len(self.exact_id)} rows, {counts})"
 
 

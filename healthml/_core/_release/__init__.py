@@ -19,6 +19,7 @@ from healthml._core._release.words import (
     SMALL_GROUPS,
     count_number,
     count_text,
+    release_words,
     size_words,
 )
 from healthml._core._release.write_file import write_file, write_files
@@ -41,6 +42,7 @@ __all__ = [
     "protect",
     "release_crosstab",
     "release_table",
+    "release_words",
     "released_histogram",
     "round_count",
     "size_words",

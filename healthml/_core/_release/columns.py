@@ -19,13 +19,25 @@ ROWS = (
     "n_new_patients",
     "n_not_trained",
     "n_assessed",
+    "n_pairs",
+    "n_clusters",
 )
-EVENTS = ("n_events", "n_train_events")
+EVENTS = ("n_events", "n_train_events", "n_cells")
 """Columns that count people, their rows or their events; the first of each is what is attacked."""
 GROUPS = ("group", "site", "place", "level", "period", "window", "stratum", "subgroup", "curve")
 GROUPS += ("columns",)
 """Columns whose values name the groups of a whole; the others tell several wholes apart."""
-WHOLES = ("feature", "control", "column", "model", "estimand", "comparison", "attribute", "kind")
+WHOLES = (
+    "feature",
+    "control",
+    "column",
+    "rule",
+    "model",
+    "estimand",
+    "comparison",
+    "attribute",
+    "kind",
+)
 """Columns that tell wholes apart."""
 TOTALS = ("pooled", "a new site", "all", "overall", "everyone", "prediction", "total")
 """Names of rows that hold sums or means of the groups."""

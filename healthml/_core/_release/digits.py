@@ -31,6 +31,8 @@ def figure_digits(name, measure, columns, level, counts, has_hidden):
     """
     if measure == "oe_ratio" and name in ("estimate", *_ENDS):
         return level.ratio if level.ends or name == "estimate" else None
+    if name == "share":
+        return None if has_hidden else level.shares
     if name in _attacked(measure, columns):
         return level.shares
     return _digits(measure, level.shares, counts, has_hidden)
@@ -39,7 +41,7 @@ def figure_digits(name, measure, columns, level, counts, has_hidden):
 def _attacked(measure, columns):
     """Return the shares of a row that follow from its counts alone, as the attack took them."""
     if measure:
-        return ("estimate", *_ENDS) if measure in RATES else ()
+        return ("estimate", *_ENDS) if measure in (*RATES, "mean_risk") else ()
     rates = [name for name in RATES if name in columns]
     return (*rates, *_ENDS) if rates and "estimate" not in columns else rates
 

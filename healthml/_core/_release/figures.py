@@ -24,7 +24,10 @@ class Level(NamedTuple):
     ends: bool
 
 
-FINEST, NOTHING = Level(3, 3, True), Level(None, None, False)
+FINEST = Level(3, 3, True)
+"""Three digits: what results print where nothing has to be hidden."""
+NOTHING = Level(None, None, False)
+"""No figure is written."""
 # A rate without a digit would be written as 0 or 1, which is false. A ratio without its interval
 # tells no count as long as the expected events are unknown, so that it keeps two digits.
 LEVELS = (

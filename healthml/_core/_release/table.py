@@ -212,6 +212,8 @@ def _figures(part, unit, inside, n_groups):
     if set(RATES) & columns:
         has_ends = {"lower", "upper"} <= columns and "estimate" not in columns
         figures.append(Rate(_rate_and_ends if has_ends else _rate))
+    elif {"share", "n_cells", "n_samples"} <= columns:
+        figures.append(Rate(_rate))
     if not {"measure", "n_events", "estimate"} <= columns:
         return figures
     found = {name: _of_measure(part, name, unit, inside, n_groups) for name in _OF_COUNTS}

@@ -1,5 +1,7 @@
 """Counts in words and numbers, as they may leave."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -15,6 +17,11 @@ from healthml._core._release.suppression import (
 
 SMALL_GROUPS = "(small groups)"
 NOT_SHOWN = "not shown"
+# A whole number before what is counted, or before "of" and a total.
+_COUNTED = re.compile(
+    r"(?<![\w.,:/<~+-])(?<![<~-] )[\d,]*\d(?= (?:of(?: the)? [\d,]+\b|(?:other |new |such |more )?"
+    r"(?:cells|rows|patients|people|events|labels|pairs|encounters|visits|values|cell|row|patient)\b))"
+)
 
 
 def count_text(value, state=None, min_count=MIN_COUNT):
@@ -41,6 +48,22 @@ def count_number(value, state, min_count=MIN_COUNT):
     if pd.isna(value) or state not in (SHOWN, ROUNDED):
         return np.nan
     return value if state == SHOWN else float(round_count(value))
+
+
+def release_words(text, min_count=MIN_COUNT):
+    """Return a sentence in which no count of people, rows or cells is small.
+
+    Examples
+    --------
+    >>> from healthml._core._release import release_words
+    >>> release_words("8 rows equal an earlier row; 21 of 403 cells are empty, 3 of 403 are -99")
+    '<11 rows equal an earlier row; 21 of 403 cells are empty, <11 of 403 are -99'
+    """
+    return _COUNTED.sub(lambda found: _counted(found.group(), min_count), text)
+
+
+def _counted(text, min_count):
+    return f"<{min_count}" if is_small(int(text.replace(",", "")), min_count) else text
 
 
 def size_words(n_samples, n_events, min_count=MIN_COUNT):

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-from healthml._core._results import Result, plain
+from healthml._core._release import count_text
+from healthml._core._results import Result, plain, table_html
 from healthml.cleaning._labels.noise import noise_posterior
 
 # Chosen by judgement; benchmarks/labels.py prints how often the stated limit holds.
@@ -75,8 +76,9 @@ class LabelAuditResult(Result):
         ]
         if flagged:
             lines.append(
-                f"{flagged:,} flagged to be read again, of which at most {false['estimate']:.0%} "
-                f"({false['lower']:.0%} to {false['upper']:.0%}) should turn out to be right."
+                f"{count_text(flagged)} flagged to be read again, of which at most "
+                f"{false['estimate']:.0%} ({false['lower']:.0%} to {false['upper']:.0%}) should "
+                "turn out to be right."
             )
         else:
             lines.append("None is flagged: no set of labels is wrong often enough to say so.")
@@ -94,7 +96,7 @@ class LabelAuditResult(Result):
         return json.dumps(plain(shown), indent=indent)
 
     def _repr_html_(self):
-        return self.rates.round(3).to_html(index=False, border=0)
+        return table_html(self.rates)
 
     def plot(self, ax=None, **kwargs):
         """Draw the scores from the most suspect label on; returns the matplotlib axes."""
@@ -107,7 +109,7 @@ class LabelAuditResult(Result):
         colours = np.where(shown["suspected"], VERMILION, GREY)
         ax.scatter(shown["rank"], shown["score"], **{"c": colours, "s": 14, **kwargs})
         ax.set(xlabel="Rank of the label", ylabel="Chance that it is wrong", ylim=(0, 1.02))
-        ax.set_title(f"{n_flagged} of {len(ranked):,} flagged", fontsize=10)
+        ax.set_title(f"{count_text(n_flagged)} of {len(ranked):,} flagged", fontsize=10)
         return ax
 
 

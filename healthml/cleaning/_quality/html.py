@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._displays import figure_svg, new_figure
-from healthml._core._release import write_file
+from healthml._core._release import release_table, release_words, write_file
 from healthml._core._results import table_html
 from healthml.exceptions import InputError
 
@@ -95,7 +95,15 @@ def _folded(title, table):
 
 
 def _html(table):
-    return table_html(table, na_rep="", escape=True)
+    return table_html(released(table, as_text=True), na_rep="", escape=True)
+
+
+def released(table, *, as_text=False):
+    """Return a table of a report as it may leave: in its sentences, too, no count is small."""
+    written = release_table(table, as_text=as_text, keep_rows=True)
+    if "detail" not in written.columns:
+        return written
+    return written.assign(detail=written["detail"].map(release_words))
 
 
 # Most columns, groups and lines of a plot, so that labels stay legible; looks only, by judgement.
@@ -113,6 +121,7 @@ def plot_report(report, kind="rules", ax=None):
         import matplotlib.pyplot as plt
 
         ax = plt.subplots(figsize=(8, figure_height(report, kind)), layout="constrained")[1]
+    table = released(table)
     {"rules": _draw_rules, "site": _draw_groups, "time": _draw_periods}[kind](table, ax)
     return ax
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from healthml._core._release import is_small, release_table
 from healthml.exceptions import InputError
 
-SMALLEST = 11  # patients in a group whose counts may be shown
 MOST_PERIODS = 24  # values of a time that are shown one by one; more become intervals
 MOSTLY_DATES = 0.9  # share of cells that must be dates before a time is cut by the calendar
 YEAR_MONTH = r"^\s*((?:1[5-9]|2[0-2])\d{2}-(?:0[1-9]|1[0-2]))"
@@ -56,7 +56,7 @@ def count_by_group(flags, codes, labels, patients=None):
 
 
 def places_table(names, counts, labels, size, n_patients):
-    """Return one row per rule and group; counts of small groups are left out.
+    """Return one row per rule and group; a small group is hidden and the counts beside it rounded.
 
     Parameters
     ----------
@@ -75,42 +75,26 @@ def places_table(names, counts, labels, size, n_patients):
         ``column``, ``rule``, ``group``, ``n_samples``, ``n_cells``, ``share``, and ``hidden``
         where the group is too small to be shown.
     """
-    hidden = hide_groups(np.asarray(n_patients))
+    small = is_small(n_patients)
     rows = [
-        (column, rule, label, *((None, None, np.nan) if h else (int(s), int(c), c / s)), bool(h))
+        (column, rule, label, int(s), int(c), c / s, bool(is_hidden), int(n))
         for (column, rule), of_rule in zip(names, counts, strict=True)
-        for label, s, c, h in zip(labels, size, of_rule, hidden, strict=True)
+        for label, s, c, is_hidden, n in zip(labels, size, of_rule, small, n_patients, strict=True)
         if s
     ]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "n_patients"])
+    if small.any():
+        written = release_table(table, keep_rows=True)
+        names = ["n_samples", "n_cells", "share"]
+        table[names] = written[names].to_numpy()
     for name in ("n_samples", "n_cells"):
-        table[name] = pd.array(table[name].tolist(), dtype="Int64")
-    return table.astype(COLUMNS)
+        table[name] = pd.array(table[name].tolist(), dtype="Float64").astype("Int64")
+    return table.drop(columns="n_patients").astype(COLUMNS)
 
 
 def no_places():
     """Return the empty table of a report without sites or times."""
     return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
-
-
-def hide_groups(n_patients, smallest=SMALLEST):
-    """Say which groups are hidden: the small ones, and larger ones until the hidden are many.
-
-    What is hidden could else be had as the total less what is shown.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._quality.places import hide_groups
-    >>> hide_groups(np.array([3, 40, 15])).tolist(), hide_groups(np.array([40, 15])).tolist()
-    ([True, False, True], [False, False])
-    """
-    hidden = (n_patients > 0) & (n_patients < smallest)
-    for position in np.argsort(n_patients, kind="stable"):
-        if not hidden.any() or n_patients[hidden].sum() >= smallest:
-            break
-        hidden[position] = n_patients[position] > 0
-    return hidden
 
 
 def _patients_by_group(codes, patients, n_groups):

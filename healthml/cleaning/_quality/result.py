@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from healthml._core._results import Result, plain
+from healthml._core._release import is_small
+from healthml._core._results import Result, plain, table_text
 from healthml._core._tables import to_pandas
 from healthml.cleaning._cleaner import CleanerLook
 from healthml.cleaning._quality.findings import (
@@ -15,7 +16,7 @@ from healthml.cleaning._quality.findings import (
     is_number_code,
     rule_of,
 )
-from healthml.cleaning._quality.html import plot_report, report_fragment, report_page
+from healthml.cleaning._quality.html import plot_report, released, report_fragment, report_page
 from healthml.cleaning._quality.places import no_places
 from healthml.cleaning._quality.screens.emptiness import ALL_MISSING, MISSING
 from healthml.cleaning._quality.table import nothing_left_out
@@ -58,6 +59,10 @@ class QualityReport(Result):
     not_assessed: pd.DataFrame = field(default_factory=nothing_left_out)
     look: CleanerLook | None = None
 
+    def summary(self):
+        """Return the table as plain text, small counts hidden."""
+        return table_text(released(self.table, as_text=True), na_rep="")
+
     def to_json(self, *, indent=None):
         """Return the table and the evidence as JSON text; the cells themselves stay out."""
         evidence = [
@@ -65,8 +70,8 @@ class QualityReport(Result):
             for (column, rule), found in self.evidence.items()
         ]
         parts = {
-            "table": self.table,
-            "evidence": evidence,
+            "table": released(self.table),
+            "evidence": [_released_evidence(found) for found in evidence],
             "by_site": self.by_site,
             "by_time": self.by_time,
             "not_assessed": self.not_assessed,
@@ -252,3 +257,15 @@ class QualityReport(Result):
 
     def _repr_html_(self):
         return report_fragment(self)
+
+
+def _released_evidence(found, *, are_counts=False):
+    """Return the facts of a rule without small counts: n_... and the values of "codes"."""
+    if not isinstance(found, dict):
+        return found
+    out = {}
+    for key, value in found.items():
+        is_count = are_counts or str(key).startswith("n_")
+        is_hidden = is_count and isinstance(value, int) and is_small(value)
+        out[key] = None if is_hidden else _released_evidence(value, are_counts=key == "codes")
+    return out

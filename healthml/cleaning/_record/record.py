@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from healthml._core._release import count_text, is_small
+from healthml._core._results import table_html, table_text
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 
@@ -257,14 +259,15 @@ class CleaningRecord:
 
     def __repr__(self):
         """Return the counts; no cell is shown."""
-        table = self.counts()
+        table, n_cells = self.counts(), self.counts()["n_cells"]
+        state = "rounded" if is_small(n_cells).any() and n_cells.sum() > 10 else None
         return (
             f"CleaningRecord of {self.n_rows:,} rows, "
-            f"{int(table['n_cells'].sum()):,} cells\n{table.round(4).to_string(index=False)}"
+            f"{count_text(n_cells.sum(), state)} cells\n{table_text(table, digits=4, na_rep='')}"
         )
 
     def _repr_html_(self):
-        return self.counts().round(4).to_html(index=False, border=0)
+        return table_html(self.counts(), digits=4, na_rep="")
 
     def __getstate__(self):
         """Leave the cells behind: a model that travels must not carry patients' values."""

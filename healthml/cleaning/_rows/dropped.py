@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from healthml._core._release import NOT_SHOWN, release_table
 from healthml._core._results import Result, plain
@@ -111,7 +112,7 @@ def _in_words(step, ending=""):
     for name, unit in _UNITS.items():
         column = name + ending if ending and name != "n_samples" else name
         column = "n_left_out" if ending and name == "n_samples" else column
-        if step[column] != "":
+        if step[column] != "" and not pd.isna(step[column]):
             closed = step[column] == NOT_SHOWN
             parts.append(f"{unit} {NOT_SHOWN}" if closed else f"{step[column]} {unit}")
     return ", ".join(parts)

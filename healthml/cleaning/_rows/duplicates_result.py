@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from healthml._core._release import count_text
 from healthml._core._results import Result, plain
 from healthml.exceptions import InputError
 
@@ -101,7 +102,8 @@ class DuplicatesResult(Result):
         lines = [f"{self.n_samples:,} rows; pairs are proposed, nothing is merged."]
         for _, row in found.iterrows():
             where = f" ({row['columns']})" if row["columns"] else ""
-            lines.append(f"  {row['kind']}: {row['n_rows']:,} rows, {row['meaning']}{where}")
+            rows = f"{count_text(row['n_rows'])} rows"
+            lines.append(f"  {row['kind']}: {rows}, {row['meaning']}{where}")
         if found.empty:
             lines.append("  no row repeats another on the evidence looked at")
         return "\n".join([*lines, *([self.reason] if self.reason else [])])

@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from healthml._core._checks import check_alignment, check_groups
-from healthml._core._release import released_histogram
+from healthml._core._release import count_text, released_histogram
 from healthml._core._results import Result, plain, table_text
 from healthml._core._tables import to_pandas
 from healthml.cleaning._rows.persons import REPEATED, check_match_probability, person_columns
@@ -80,7 +80,7 @@ class LinkageResult(Result):
         """Return the counts in plain words."""
         wrong = self.table["n_expected_wrong"].sum()
         return (
-            f"{len(self.pairs):,} pairs of {self.n_samples:,} rows may be of one person "
+            f"{count_text(len(self.pairs))} pairs of {self.n_samples:,} rows may be of one person "
             f"(probability of at least {self.match_probability:g}, by {', '.join(self.columns)}); "
             f"about {wrong:.1f} of them are expected to be wrong. Nothing is merged.\n"
             f"{table_text(self.table)}"

@@ -4,6 +4,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from healthml._core._release import MIN_COUNT
 from healthml.cleaning._quality import places
 from healthml.cleaning._quality.lazy.table import COUNT, KEY, collect
 from healthml.exceptions import InputError
@@ -81,7 +82,7 @@ def _patients(table, rows, groups, patient):
     column = nw.col(patient)
     bucket = column % _BUCKETS if patient in table.whole else column.cast(nw.String).str.tail(2)
     at_least = _distinct_by_group(rows, groups, bucket)
-    small = at_least < places.SMALLEST
+    small = at_least < MIN_COUNT
     if not small.any():
         return at_least
     names = groups[small].dropna().tolist()
