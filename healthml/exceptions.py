@@ -21,6 +21,7 @@ __all__ = [
     "ResampledRowsWarning",
     "SchemaError",
     "SingleImputationWarning",
+    "TimeBudgetWarning",
     "UnseenGroupWarning",
 ]
 
@@ -91,3 +92,7 @@ class ConvergenceWarning(HealthMLWarning):
 
 class OverfittingWarning(HealthMLWarning):
     """An estimate corrects too little for overfitting; ask for another method."""
+
+
+class TimeBudgetWarning(HealthMLWarning):
+    """The time allowed is less than the least that is needed; the least is done, and takes it."""

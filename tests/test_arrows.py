@@ -96,6 +96,7 @@ FLOORS = {
         ("_case", "_declared", "_format", "_items", "_judged", "_page", "_table_one"),
         ("_report",),
         ("_checks", "_compare"),
+        ("_plan",),
         ("_audit",),
     ),
     "datasets": (

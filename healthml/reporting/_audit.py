@@ -15,6 +15,7 @@ from healthml.reporting._case import Roles, build_case, take_roles
 from healthml.reporting._checks import (
     CHECKS,
     Look,
+    ask_for_leaks,
     find_leaks,
     find_performance,
     interval_words,
@@ -22,6 +23,7 @@ from healthml.reporting._checks import (
 )
 from healthml.reporting._declared import declared_facts
 from healthml.reporting._judged import judged_rows
+from healthml.reporting._plan import Clock, take_selection
 from healthml.reporting._report import AuditReport, NotAssessed, findings_table, sort_findings
 from healthml.validation._scoring import predict_risk
 
@@ -68,6 +70,10 @@ def audit(
     known_after=None,
     severity_rules=None,
     n_repeats=None,
+    only=None,
+    skip=None,
+    deep=False,
+    time_budget=None,
     show_values=False,
     n_jobs=None,
     verbose=0,
@@ -115,12 +121,22 @@ def audit(
         Other cut-offs of harm, such as ``{"auroc": 0.05}``; see the table of severities.
     n_repeats : int, optional
         Repeats of the 5-fold cross-validation; by default by size (5, 3, 2, 1).
+    only, skip : str or list of str, optional
+        Codes of findings ("HM301") or names of checks ("leaks", "sites") that are asked, or left
+        out. The report says so, and is a part of an audit.
+    deep : bool, default=False
+        Also refit in bootstrap samples (would another sample have given the patients other risks?)
+        and compare ways to deal with a rare outcome: many times the work.
+    time_budget : float, optional
+        Seconds that the audit may take: it then makes as many repeats of the splits as fit, says
+        how many, and gives no two runs the same number. What is needed at least is said (`verbose`)
+        before the long work, and is done even where it takes longer, with a `TimeBudgetWarning`.
     show_values : bool, default=False
         Allow values of cells in the report.
     n_jobs : int, optional
         Parallel refits, as in joblib; the answer does not depend on it.
     verbose : int, default=0
-        Progress on standard error.
+        Progress on standard error, with the steps that are left.
     random_state : int or None, default=None
         Randomness of the splits and shuffles.
 
@@ -157,12 +173,17 @@ def audit(
         raise InputError("estimator must be a classifier such as LogisticRegression(), or None.")
     if estimator is None and not refit:
         raise InputError("refit=False needs a fitted model; pass one, or judge the table alone.")
+    selection = take_selection(only, skip, deep=deep)
+    clock = Clock(time_budget, verbose)
+    clock.steps = 2 + selection.needs_leaks + len(selection.names)
+    clock.step("Splits, and the model refitted in them" if refit else "Risks of the fitted model")
     X, y, roles, extra = _inputs(
         X, y, groups, sensitive_features, site, time, schema, score, known_after
     )
     seed = _seed(random_state)
     options = {
         **extra,
+        "clock": clock,
         "schema": schema,
         "threshold_range": threshold_range or getattr(schema, "threshold_range", None),
         "severity_rules": severity_rules,
@@ -180,7 +201,7 @@ def audit(
     case = build_case(
         X, y, roles, model=estimator, refit=refit, event=event, options={**options, "risk": risk}
     )
-    return _report(case, "model" if not refit else "procedure")
+    return _report(case, "model" if not refit else "procedure", selection)
 
 
 def audit_predictions(
@@ -196,6 +217,8 @@ def audit_predictions(
     event=None,
     threshold_range=None,
     severity_rules=None,
+    only=None,
+    skip=None,
     show_values=False,
     n_jobs=None,
     verbose=0,
@@ -213,7 +236,7 @@ def audit_predictions(
         Columns for Table 1, data quality and the age-and-sex reference, which is refitted.
     groups, sensitive_features, site, time, score, event, threshold_range : optional
         As in `audit`.
-    severity_rules, show_values, n_jobs, verbose, random_state : optional
+    severity_rules, only, skip, show_values, n_jobs, verbose, random_state : optional
         As in `audit`.
 
     Returns
@@ -244,6 +267,7 @@ def audit_predictions(
     >>> audit_predictions(outcome, risk, random_state=0).exit_code
     0
     """
+    selection, clock = take_selection(only, skip), Clock(None, verbose)
     risk = check_proba(y_proba, len(y_true))
     columns_given = X is not None
     if not columns_given:  # its rows are those of the outcome, whatever their labels
@@ -266,10 +290,13 @@ def audit_predictions(
         "n_jobs": n_jobs,
         "seed": _seed(random_state),
         "risk": risk,
+        "clock": clock,
         "columns_given": columns_given,
     }
     case = build_case(X, y, roles, model=None, refit=False, event=event, options=options)
-    return _report(case, "score")
+    asked = [c for c in CHECKS if selection.runs(c) and (columns_given or not c.needs_columns)]
+    clock.steps = 1 + (columns_given and selection.needs_leaks) + len(asked)
+    return _report(case, "score", selection)
 
 
 def _inputs(X, y, groups, sensitive_features, site, time, schema, score, known_after):
@@ -431,16 +458,19 @@ _MOST_NAMED = 30  # columns named one by one at the head of the report; chosen b
 _ROLE_WORDS = {"score": "existing score", "known_after": "known only after the prediction"}
 
 
-def _report(case, what):
-    case = _measured(case)
-    looks, ran = [] if case.columns_given else [Look(not_assessed=(_NO_COLUMNS,))], []
+def _report(case, what, selection=None):
+    selection = take_selection() if selection is None else selection
+    case = _measured(case, selection)
+    looks = [] if case.columns_given else [Look(not_assessed=(_NO_COLUMNS,))]
+    ran = []
     for check in CHECKS:
-        look = None
-        if case.columns_given or not check.needs_columns:
-            case.say(check.question)
-            look = check.look(case)
+        look, reason = None, _why_not(case, check, selection)
+        if not reason:
+            case.clock.step(check.question)
+            look = _selected(check.look(case), selection)
             looks.append(look)
-        ran.append((check.question, ", ".join(check.codes), _found(look)))
+        ran.append((check.question, ", ".join(check.codes), reason or _found(look)))
+    looks.append(Look(not_assessed=tuple(selection.left_out())))
     findings = sort_findings(_mark_close(case, f) for look in looks for f in look.findings)
     missing = [m for look in looks for m in look.not_assessed] + list(_BEYOND_THE_TABLE)
     missing.sort(key=lambda question: question.code != "HM304")  # whose rows they are comes first
@@ -453,7 +483,7 @@ def _report(case, what):
         findings=findings,
         not_assessed=tuple(missing),
         sections=tuple(s for look in looks for s in look.sections),
-        about=_about(case),
+        about=_about(case, selection),
         declared=declared_facts(case, what),
         judged=judged_rows(case),
     )
@@ -492,10 +522,24 @@ _CLOSE_ONCE = (
 _NEVER_GRADED = ("HM303", "HM407")
 
 
+def _why_not(case, check, selection):
+    """Return why a check is not asked, or "" where it is."""
+    if not case.columns_given and check.needs_columns:
+        return "not asked: only risks were given"
+    if not selection.runs(check):
+        return "not asked: only with deep=True" if check.deep else "not asked: left out on request"
+    return ""
+
+
+def _selected(look, selection):
+    """Return the look without findings and open questions of codes that were left out."""
+    findings = tuple(f for f in look.findings if selection.keeps(f.code))
+    missing = tuple(n for n in look.not_assessed if selection.keeps(n.code))
+    return replace(look, findings=findings, not_assessed=missing)
+
+
 def _found(look):
     """Say in a few words what a check found, so that silence can be told from not looking."""
-    if look is None:
-        return "not asked: only risks were given"
     words = [f"{f.code} ({f.severity})" for f in look.findings]
     open_ = len(look.not_assessed)
     if open_:
@@ -503,10 +547,20 @@ def _found(look):
     return ", ".join(words) or "nothing"
 
 
-def _measured(case):
+def _measured(case, selection):
     """Return the case with what several checks word: the leaks and the scores."""
-    if case.columns_given:
-        case = replace(case, leaks=find_leaks(case))
+    in_time = case.clock.budget is not None
+    if in_time:
+        case.clock.state_least(case)
+    answers = None
+    if case.columns_given and selection.needs_leaks:
+        case.clock.step("Screening for leaks, the longest step")
+        answers = ask_for_leaks(case)
+    if in_time and case.refit:
+        case = case.clock.more_repeats(case)
+    if answers is not None:
+        case = replace(case, leaks=find_leaks(case, answers))
+    case.clock.step("Comparison with simple references")
     return replace(case, performance=find_performance(case))
 
 
@@ -525,6 +579,8 @@ def _headline(case):
         )
     elif n:
         text += "; suspect columns could not be taken out"
+    elif case.columns_given and case.leaks.answers is None:
+        text += "; columns were not screened for leaks, which was left out on request"
     elif not case.columns_given:
         text += "; no column was given that could be screened for leaks"
     else:
@@ -532,7 +588,7 @@ def _headline(case):
     return text + "."
 
 
-def _about(case):
+def _about(case, selection):
     groups = case.roles.groups
     return {
         "version": __version__,
@@ -549,4 +605,6 @@ def _about(case):
         "thresholds_declared": case.thresholds_declared,
         "judged_rows": int(np.isfinite(case.risk).all(axis=0).sum()),
         "severity_rules": case.rules,
+        **({"selection": selection.words()} if selection.asked else {}),
+        **case.clock.facts(case),
     }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from time import monotonic
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from healthml.exceptions import InputError
 from healthml.schema import Schema
 from healthml.validation._leakage import join_units, role_columns, row_copies
 from healthml.validation._reference_models import as_read, default_model
-from healthml.validation._scoring import Evaluator
+from healthml.validation._scoring import Evaluator, default_repeats
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,12 @@ class Case:
         What stands in the columns.
     risk : ndarray of shape (n_repeats, n_samples)
         Out-of-sample risks of the judged model; one line for risks that are judged as they are.
+    clock : Clock or None
+        Says how far the audit has come.
+    seconds : dict
+        Of one refit of the model, and of the look at the columns.
+    wanted_repeats : int
+        Repeats of the splits without a time budget.
     leaks : Leaks
         What the screening for leaks found.
     performance : Standing or None
@@ -121,6 +128,9 @@ class Case:
     seed: int = 0
     quality: object = None
     risk: np.ndarray | None = None
+    clock: object = None
+    seconds: dict = field(default_factory=dict)
+    wanted_repeats: int = 1
     leaks: Leaks = field(default_factory=Leaks)
     performance: object = None
 
@@ -273,16 +283,19 @@ def build_case(X, y, roles, *, model, refit, event, options):
     duplicates = row_copies(X)
     units = join_units(roles.groups, duplicates)
     thresholds, declared = threshold_grid(options.get("threshold_range"), float(y01.mean()))
+    clock = options.get("clock")
+    in_time = refit and getattr(clock, "budget", None) is not None
     judge = Evaluator(
         y01,
         groups=units,
-        n_repeats=options.get("n_repeats"),
+        n_repeats=1 if in_time else options.get("n_repeats"),
         thresholds=thresholds,
         n_jobs=options.get("n_jobs"),
         verbose=options.get("verbose", 0),
         random_state=int(rng.randint(2**31 - 1)),
     )
     own = model is None and refit
+    started = monotonic()
     looks = quality_report(
         X,
         y=y01,
@@ -291,6 +304,7 @@ def build_case(X, y, roles, *, model, refit, event, options):
         time=roles.time,
         schema=options.get("schema"),
     )
+    seconds = {"columns": monotonic() - started, "refit": 0.0}
     codes = looks.select("looks_like_code", status="suspected")["column"]
     table = as_read(X, categories=[c for c in X.columns if str(c) in set(codes)]) if own else X
     is_default, model = model is None, default_model() if own else model
@@ -298,7 +312,10 @@ def build_case(X, y, roles, *, model, refit, event, options):
     columns = [c for c in X.columns if c not in left_out]
     risk = options.get("risk")
     if refit:
+        started = monotonic()
         risk = judge.risks(model, table[columns], label="the model")
+        n_refits = len(judge.folds) * len(np.unique(judge.folds[0]))
+        seconds["refit"] = (monotonic() - started) / n_refits
     else:
         risk = np.asarray(risk)[None, known]
     return Case(
@@ -328,6 +345,9 @@ def build_case(X, y, roles, *, model, refit, event, options):
         n_jobs=options.get("n_jobs"),
         seed=options.get("seed", 0),
         quality=looks,
+        clock=clock,
+        seconds=seconds,
+        wanted_repeats=options.get("n_repeats") or default_repeats(len(y01)),
     )
 
 

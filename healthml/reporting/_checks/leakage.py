@@ -15,9 +15,13 @@ from healthml.validation._leakage import make_case
 _FEW_ROWS = 1_000
 
 
-def find_leaks(case):
-    """Ask `check_leakage` about the columns of the model, and refit without its suspects."""
-    answers = find_in_table(_leak_case(case))
+def ask_for_leaks(case):
+    """Ask `check_leakage` about the columns of the model."""
+    return find_in_table(_leak_case(case))
+
+
+def find_leaks(case, answers):
+    """Refit without the suspects that `ask_for_leaks` found."""
     above = set(answers.case.clean_columns)
     clean = [c for c in case.model_columns if c in above]
     columns = clean or case.model_columns

@@ -53,12 +53,46 @@ class Check:
         Codes of the findings that it can report.
     needs_columns : bool
         Whether it needs more columns than the risk itself.
+    deep : bool
+        Whether it refits many more models, and runs only when asked for.
+    name : str
+        Its short name, by which it is asked for or left out; by default from its function.
+    needs_leaks : bool
+        Whether it builds on the screening for leaks; by default all but a few do.
     """
 
     question: str
     look: Callable
     codes: tuple
     needs_columns: bool = False
+    deep: bool = False
+    name: str = ""
+    needs_leaks: bool = True
+
+    def __post_init__(self):
+        if not self.name:
+            function = self.look.__name__.removeprefix("check_")
+            object.__setattr__(self, "name", _SHORT_NAMES.get(function, function))
+            object.__setattr__(self, "needs_leaks", self.look not in _WITHOUT_LEAKS)
+
+
+_SHORT_NAMES = {
+    "rows_against_patients": "patients",
+    "not_features": "other_risks",
+    "redundancy": "copies",
+    "groups_performance": "groups",
+}
+# these look at columns, or at the judged risks, as they are
+_WITHOUT_LEAKS = (
+    check_flow,
+    check_task,
+    check_outcome_by_site,
+    check_site_words,
+    check_shared_outcome,
+    check_columns,
+    check_redundancy,
+    check_text_dates,
+)
 
 
 # in the order of the report

@@ -1,6 +1,6 @@
 """What would make a performance look better than it is."""
 
-from healthml.validation._leakage.case import join_units
+from healthml.validation._leakage.case import join_units, memory_probe
 from healthml.validation._leakage.check import LeakageResult, LeakAnswers, check_leakage, find_leaks
 from healthml.validation._leakage.columns.screen_columns import screen_columns
 from healthml.validation._leakage.inputs import make_case, role_columns, row_copies
@@ -18,6 +18,7 @@ __all__ = [
     "join_units",
     "make_case",
     "membership_inference",
+    "memory_probe",
     "names_in_words",
     "role_columns",
     "row_copies",

@@ -1,6 +1,7 @@
 """Refit a procedure in every split of the patients and score it on those left out."""
 
 import sys
+from copy import copy
 
 import numpy as np
 from sklearn.utils.validation import _num_samples
@@ -92,6 +93,13 @@ class Evaluator:
             random_state=self.random_state,
         )
         return splitter.fold_ids(self.y, groups)
+
+    def repeated(self, n_repeats):
+        """Return the same evaluator with another number of repeats; those both have are equal."""
+        other = copy(self)
+        other.n_repeats = n_repeats
+        other.folds = other.make_folds(self.groups)
+        return other
 
     def _fold_count(self, groups):
         codes = np.arange(len(self.y)) if groups is None else check_groups(groups, len(self.y))
