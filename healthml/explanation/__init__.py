@@ -1,7 +1,11 @@
 """Why it says so: in the columns a clinician knows, and how sure the reasons are."""
 
 from healthml.explanation._counterfactual import CounterfactualResult, counterfactual
-from healthml.explanation._domain import ApplicabilityDomain, DomainResult
+from healthml.explanation._domain import (
+    AbstainingClassifier,
+    ApplicabilityDomain,
+    DomainResult,
+)
 from healthml.explanation._effects import (
     EffectCurveResult,
     InteractionResult,
@@ -17,6 +21,7 @@ from healthml.explanation._report import PatientReport, patient_report
 from healthml.explanation._stability import StabilityResult, stability
 
 __all__ = [
+    "AbstainingClassifier",
     "ApplicabilityDomain",
     "CounterfactualResult",
     "DomainResult",

@@ -193,14 +193,11 @@ def audit(
         "n_jobs": n_jobs,
         "seed": seed,
     }
-    risk = None
     if not refit:
-        label = event if event is not None else getattr(schema, "event", None)
-        risk = _fitted_risk(estimator, X, _event_label(label))
+        label = _event_label(event if event is not None else getattr(schema, "event", None))
+        options |= {"risk": _fitted_risk(estimator, X, label), "model_event": label}
     event = event if schema is None or extra.get("split") is None else None
-    case = build_case(
-        X, y, roles, model=estimator, refit=refit, event=event, options={**options, "risk": risk}
-    )
+    case = build_case(X, y, roles, model=estimator, refit=refit, event=event, options=options)
     return _report(case, "model" if not refit else "procedure", selection)
 
 

@@ -76,6 +76,8 @@ class Case:
         Outcome as 0/1.
     model : scikit-learn classifier or None
         The procedure (refit) or fitted model; None when risks are judged as they are.
+    model_event : object
+        The event as a fitted model names it.
     model_columns : list
         Columns of X that the model is given.
     left_out : dict
@@ -120,6 +122,7 @@ class Case:
     flow: pd.DataFrame | None = None
     raw_outcome: pd.Series | None = None
     event_label: str = "1"
+    model_event: object = 1
     left_out: dict = field(default_factory=dict)
     columns_given: bool = True
     show_values: bool = False
@@ -338,6 +341,7 @@ def build_case(X, y, roles, *, model, refit, event, options):
         flow=flow,
         raw_outcome=raw if options.get("raw_outcome") is None else options["raw_outcome"],
         event_label=str(classes[1]),
+        model_event=options.get("model_event", 1),
         risk=risk,
         columns_given=options.get("columns_given", True),
         show_values=options.get("show_values", False),

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from healthml.exceptions import DataQualityWarning, InputError
-from healthml.explanation import ApplicabilityDomain
+from healthml.explanation import AbstainingClassifier, ApplicabilityDomain, explain
 
 
 def training(n=500, seed=0):
@@ -92,7 +92,8 @@ def test_rows_are_flagged_warned_of_refused_or_emptied():
     with pytest.raises(InputError, match="1 of 2 rows") as error:
         ApplicabilityDomain("refuse").fit(X).transform(far)
     assert "250" not in str(error.value)
-    emptied = ApplicabilityDomain("abstain").fit(X).transform(far)
+    with pytest.warns(DataQualityWarning, match="cells were emptied"):
+        emptied = ApplicabilityDomain("abstain").fit(X).transform(far)
     assert emptied.iloc[1].isna().all()
     assert emptied.iloc[0].notna().all()
 
@@ -104,10 +105,12 @@ def test_training_rows_pass_a_pipeline_and_one_row_is_judged_as_in_a_batch():
         ApplicabilityDomain("abstain", limit=0.05), SimpleImputer(), LogisticRegression()
     ).fit(numbers, y)
     far = numbers.iloc[:3].assign(height=[400.0, 170.0, 171.0])
-    risk = model.predict_proba(far)[:, 1]
+    with pytest.warns(DataQualityWarning, match="cells were emptied"):
+        risk = model.predict_proba(far)[:, 1]
     nothing = model[1:].predict_proba(pd.DataFrame(np.nan, range(1), numbers.columns))[0, 1]
     assert risk[0] == pytest.approx(nothing)
-    alone = [model.predict_proba(far.iloc[[k]])[0, 1] for k in range(3)]
+    with pytest.warns(DataQualityWarning):
+        alone = [model.predict_proba(far.iloc[[k]])[0, 1] for k in range(3)]
     np.testing.assert_allclose(alone, risk)
 
 
@@ -125,3 +128,45 @@ def test_parameters_and_results():
 
     assert "distance" in found.plot().get_ylabel()
     plt.close("all")
+
+
+def test_a_row_outside_has_no_risk_and_a_reason():
+    numbers = X[["height", "weight", "crp"]]
+    y = np.where(numbers["weight"] > 62, "heavy", "light")
+    inner = make_pipeline(SimpleImputer(), LogisticRegression())
+    model = AbstainingClassifier(inner).fit(numbers, y)
+    assert not np.isnan(model.predict_proba(numbers)).any()
+    new = numbers.iloc[:3].assign(height=[400.0, 170.0, 171.0])
+    risk = model.predict_proba(new)
+    assert np.isnan(risk).all(axis=1).tolist() == [True, False, False]
+    np.testing.assert_array_equal(risk[1:], model.estimator_.predict_proba(new)[1:])
+    assert model.assess(new).table["reason"].tolist() == [
+        "beyond the training rows: height",
+        "",
+        "",
+    ]
+    assert model.predict(new.iloc[1:]).tolist() == inner.fit(numbers, y).predict(new[1:]).tolist()
+    with pytest.raises(InputError, match=r"1 of 3 rows are unlike .* position 0") as error:
+        model.predict(new)
+    assert "400" not in str(error.value)
+
+
+def test_what_abstains_is_explained_by_the_model_inside():
+    numbers, y = X[["height", "weight"]], (X["weight"] > 62).astype(int)
+    domain = ApplicabilityDomain(limit=0.1)
+    model = AbstainingClassifier(LogisticRegression(), domain=domain).fit(numbers, y)
+    found, plain = (
+        explain(m, numbers[:5], background=numbers, random_state=0)
+        for m in (model, model.estimator_)
+    )
+    assert found.route == "closed form"
+    np.testing.assert_array_equal(found.values, plain.values)
+    far = numbers.iloc[:50].assign(height=lambda t: t["height"] + 15)
+    assert "far from the training rows as a whole" in set(model.assess(far).table["reason"])
+
+
+def test_a_domain_is_wanted():
+    with pytest.raises(InputError, match="domain is a SimpleImputer"):
+        AbstainingClassifier(LogisticRegression(), domain=SimpleImputer()).fit(
+            X[["height"]], [0, 1]
+        )

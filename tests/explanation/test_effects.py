@@ -179,3 +179,29 @@ def test_rules_are_words_that_hold():
         surrogate(model, gaps[:30])
     with pytest.raises(InputError, match="min_rows"):
         surrogate(model, gaps, min_rows=3)
+
+
+def test_points_imitate_a_model_and_say_how_faithfully():
+    table = X[["a", "c"]].assign(sex=np.where(np.arange(len(X)) % 3, "f", "m"))
+    additive = lambda t: 1 / (1 + np.exp(-t["a"] - 2 * (t["sex"] == "m")))  # noqa: E731
+    card = surrogate(additive, table, kind="points", n_bins=6, random_state=0)
+    assert card.fidelity > 0.9
+    points = {name: rows["points"].tolist() for name, rows in card.table.groupby("column")}
+    assert points["a"] == sorted(points["a"])
+    assert max(points["a"]) >= 8
+    assert max(points["c"]) <= 1
+    assert points["sex"][0] == 0 < points["sex"][1]
+    assert (np.diff(card.points.chart["estimate"]) > 0).all()
+    parity = surrogate(lambda t: ((t["a"] > 0) ^ (t["c"] > 0)) * 1.0, table, kind="points")
+    assert parity.fidelity < 0.2
+    assert "card of points" in repr(card)
+    assert card.plot() is not None
+
+
+def test_points_are_for_risks():
+    with pytest.raises(InputError, match="not within 0 to 1"):
+        surrogate(lambda t: t["a"] * 2, X, kind="points")
+    with pytest.raises(InputError, match="leave scale out"):
+        surrogate(lambda t: t["a"] * 0 + 0.5, X, kind="points", scale="log_odds")
+    with pytest.raises(InputError, match="kind is 'card'"):
+        surrogate(lambda t: t["a"] * 2, X, kind="card")

@@ -34,7 +34,7 @@ FOLD = np.random.default_rng(9).permutation(N) % 5
 def importance(model=None, X=X, y=Y, fold=FOLD, **options):
     model = LogisticRegression() if model is None else model
     return permutation_importance(
-        model, X, y, cv=PredefinedSplit(fold), **{"random_state": 0, **options}
+        model, X, y, cv=PredefinedSplit(fold), **{"random_state": 0, "n_halvings": 0, **options}
     )
 
 
@@ -240,7 +240,9 @@ def test_fold_numbers_are_pointed_to_a_predefined_split(cv):
 def test_a_splitter_and_ready_made_splits_give_what_their_folds_give(found):
     splits = list(PredefinedSplit(FOLD).split())
     for cv in (splits, iter(splits)):
-        same = permutation_importance(LogisticRegression(), X, Y, cv=cv, random_state=0)
+        same = permutation_importance(
+            LogisticRegression(), X, Y, cv=cv, n_halvings=0, random_state=0
+        )
         pd.testing.assert_frame_equal(same.table, found.table)
     three = permutation_importance(LogisticRegression(), X, Y, cv=KFold(3), random_state=0)
     assert three.table["column"].iloc[0] == "strong"
@@ -250,7 +252,7 @@ def test_a_splitter_and_ready_made_splits_give_what_their_folds_give(found):
 
 def test_a_number_of_folds_keeps_patients_on_one_side(asks):
     patient = np.arange(N) // 4
-    permutation_importance(asks, X, Y, cv=4, groups=patient, random_state=0)
+    permutation_importance(asks, X, Y, cv=4, groups=patient, n_halvings=0, random_state=0)
     assert len(asks.fitted) == 4
     for train in asks.fitted:
         left_out = np.setdiff1d(X.index, train.index)
@@ -274,7 +276,7 @@ def test_another_event_is_named_and_progress_shown(found, capsys):
     text = np.where(Y == 1, "died", "alive")
     same = permutation_importance(
         LogisticRegression(), X, text, cv=PredefinedSplit(FOLD), event="died", verbose=1,
-        random_state=0,
+        n_halvings=0, random_state=0,
     )  # fmt: skip
     pd.testing.assert_frame_equal(same.table, found.table)
     assert "folds: 5 of 5" in capsys.readouterr().err
@@ -284,3 +286,44 @@ def test_it_can_be_drawn(found):
     ax = found.plot(most=2)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["weak", "strong"]
     assert ax.get_xlabel() == "AUC lost when the column is shuffled"
+
+
+# --- what another training sample would change ---------------------------------------------------
+
+
+def test_halves_widen_the_interval_and_leave_the_estimate(found):
+    fitted = found.table.set_index("column")
+    refitted = importance(n_halvings=10)
+    table = refitted.table.set_index("column").loc[fitted.index]
+    pd.testing.assert_series_equal(table["estimate"], fitted["estimate"])
+    width = (table["upper"] - table["lower"]) / (fitted["upper"] - fitted["lower"])
+    assert (width >= 1).all()
+    assert width["weak"] > 1.1
+    assert "another sample of this size (10 of 10" in repr(refitted)
+    assert "these fitted models" in repr(found)
+    pd.testing.assert_frame_equal(importance(n_halvings=10, n_jobs=2).table, refitted.table)
+
+
+def test_a_model_that_learns_nothing_gains_no_width(found, asks):
+    """Its halves are the same model, so that nothing is added."""
+    pd.testing.assert_frame_equal(importance(asks, n_halvings=4).table, importance(asks).table)
+
+
+def test_halves_are_of_whole_patients_with_as_many_events(asks):
+    many = np.repeat(np.arange(N), 2)
+    table, y, fold = X.iloc[many].reset_index(drop=True), Y[many], FOLD[many]
+    importance(asks, X=table, y=y, fold=fold, groups=many, n_halvings=5)
+    parts = [set(many[t.index]) for t in Asks.fitted]
+    assert len(parts) == 15  # each fold's model and its two halves
+    for whole, first, second in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        assert not first & second
+        assert first | second <= whole
+        assert len(whole) - len(first | second) <= 2
+        assert Y[list(first)].sum() == Y[list(second)].sum()
+
+
+def test_halves_that_cannot_be_fitted_are_counted():
+    fewer = np.flatnonzero((Y == 0) | (np.cumsum(Y) <= 3))
+    fold = np.where(Y[fewer] == 1, np.arange(len(fewer)) % 2, FOLD[fewer] % 2)
+    found = importance(X=X.iloc[fewer], y=Y[fewer], fold=fold, n_halvings=4)
+    assert "halvings" in repr(found) or "no half" in repr(found)

@@ -21,6 +21,7 @@ from healthml import audit, audit_predictions
 from healthml._core import _tables
 from healthml.datasets import make_ehr_cohort
 from healthml.exceptions import InputError
+from healthml.explanation import permutation_importance
 from healthml.schema import Schema
 
 ONCE = {"n_repeats": 1, "random_state": 0}
@@ -247,8 +248,16 @@ def test_a_fitted_model_is_judged_as_it_is():
     risk = model.predict_proba(X)[:, 1]
     auc = (risk[Y == 1][:, None] > risk[Y == 0]).mean()
     assert f"AUC {auc:.3f}" in report.headline
-    asked = {m.topic for m in report.not_assessed}
-    assert "Which columns drive the risk?" in asked
+    drivers = report.section("drivers")
+    assert "by the fitted model on these rows" in drivers.lead
+    table = drivers.tables[0][1].set_index("column")
+    expected = permutation_importance(
+        model, X, Y, refit=False, groups=GROUPS, random_state=0
+    ).table.set_index("column")
+    assert set(table.index) == set(X.columns)
+    np.testing.assert_allclose(table["estimate"], expected.loc[table.index, "estimate"], atol=0.02)
+    score = audit_predictions(Y, risk, X=X, **{"random_state": 0})
+    assert "Which columns drive the risk?" in {m.topic for m in score.not_assessed}
     assert report.section("sites").title == "How does it do at each site?"
 
 

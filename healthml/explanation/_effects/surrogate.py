@@ -12,42 +12,53 @@ from healthml._core._results import Result, table_text
 from healthml._core._tables import parse_numbers, to_pandas
 from healthml.exceptions import InputError
 from healthml.explanation._explain import plain_model
+from healthml.explanation._points import PointsResult, card_of_risks
 
 _SHARE_HELD = 1 / 3  # rows on which fidelity is measured; by judgement
 
 
 @dataclass(frozen=True, repr=False)
 class SurrogateResult(Result):
-    """A small tree that imitates a model, with its fidelity; made by `surrogate`.
+    """A small tree or a card of points that imitates a model; made by `surrogate`.
 
     Parameters
     ----------
     table : DataFrame
         A row for each leaf: rule, estimate (mean of the model's predictions there), spread (their
-        standard deviation: what the leaf does not tell), n_samples.
+        standard deviation: what the leaf does not tell), n_samples. For points the card: column,
+        level, points, log_odds, n_samples.
     fidelity : float
-        Share of the variance of the model's predictions that the tree gives, on rows that it was
-        not grown on (R squared).
+        Share of the variance of the model's predictions that it gives, on rows that it was not
+        made from (R squared).
     mean_gap : float
         Mean distance from the model's prediction on these rows.
     scale : str
     n_held : int
         Rows that fidelity is measured on.
+    points : PointsResult or None
+        Card and chart, the risk of each total, where points were asked for.
     """
 
     fidelity: float = np.nan
     mean_gap: float = np.nan
     scale: str = "probability"
     n_held: int = 0
+    points: PointsResult | None = None
 
     def summary(self):
-        """Return fidelity in words and the rules."""
+        """Return fidelity in words, and the rules or the card."""
+        kind = "tree" if self.points is None else "card of points"
+        share = "none" if not self.fidelity > 0 else f"{self.fidelity:.0%}"
         words = (
-            f"The tree gives {self.fidelity:.0%} of the variance of the model's predictions on "
-            f"{self.n_held} rows that it was not grown on; it is off by {self.mean_gap:.3f} on "
+            f"The {kind} gives {share} of the variance of the model's predictions on "
+            f"{self.n_held} rows that it was not made from; it is off by {self.mean_gap:.3f} on "
             f"average. It imitates the model, and says nothing about patients."
         )
-        return f"{words}\n{table_text(self.table)}"
+        if self.points is None:
+            return f"{words}\n{table_text(self.table)}"
+        card = table_text(self.table, ["column", "level", "points"])
+        chart = table_text(self.points.chart, ["points", "estimate"])
+        return f"{words}\n{card}\nThe model's risk by total:\n{chart}"
 
     def _repr_html_(self):
         from html import escape
@@ -55,19 +66,21 @@ class SurrogateResult(Result):
         return f"<pre>{escape(self.summary())}</pre>"
 
     def plot(self, ax=None, **kwargs):
-        """Draw the leaves' mean predictions, their spread as lines.
+        """Draw the leaves' mean predictions, their spread as lines; or the card's nomogram.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
             Where to draw.
         **kwargs
-            Passed to ``Axes.errorbar``.
+            Passed to ``Axes.errorbar``, or to the points of the nomogram.
 
         Returns
         -------
         matplotlib.axes.Axes
         """
+        if self.points is not None:
+            return self.points.plot(ax, **kwargs)
         rows = self.table.iloc[::-1]
         ax = new_axes(ax, width=7.4, height=1.2 + 0.34 * len(rows))
         names = [shorten(rule, 60) for rule in rows["rule"]]
@@ -78,8 +91,21 @@ class SurrogateResult(Result):
         return ax
 
 
-def surrogate(estimator, X, *, max_leaves=6, scale=None, min_rows=20, random_state=None):
-    """Imitate a fitted model by a small tree on the raw columns, and say how faithfully.
+def surrogate(
+    estimator,
+    X,
+    *,
+    kind="tree",
+    max_leaves=6,
+    n_bins=4,
+    max_points=10,
+    scale=None,
+    min_rows=20,
+    random_state=None,
+):
+    """Imitate a fitted model by a small tree or a card of points on the raw columns.
+
+    How faithfully is measured on a third of the rows that it is not made from.
 
     Parameters
     ----------
@@ -87,10 +113,16 @@ def surrogate(estimator, X, *, max_leaves=6, scale=None, min_rows=20, random_sta
         As in `explain`.
     X : DataFrame or array-like of shape (n_samples, n_features)
         Rows to imitate it on; their outcome is not needed.
+    kind : {"tree", "points"}, default="tree"
+        Rules, or whole points for levels of each column that are added up, as `PointsScore` has
+        them; points are for risks.
     max_leaves : int, default=6
         Leaves of the tree at most; more are more faithful and less readable.
+    n_bins, max_points : int, default=4 and 10
+        Ranges of a number, and points of the column with the widest span, at most.
     scale : {"log_odds", "probability", "prediction"}, optional
-        What is imitated: probability for a classifier, prediction for anything else by default.
+        What a tree imitates: probability for a classifier, prediction for anything else by
+        default.
     min_rows : int, default=20
         Fewest rows of a leaf; 11 or more.
     random_state : int, RandomState or None, default=None
@@ -121,23 +153,55 @@ def surrogate(estimator, X, *, max_leaves=6, scale=None, min_rows=20, random_sta
     (['age <=', 'age > '], True)
     """
     frame, as_array = to_pandas(X), not hasattr(X, "columns")
-    if min_rows < 11 or max_leaves < 2:
-        raise InputError("min_rows is 11 or more, and max_leaves 2 or more.")
+    _check_options(kind, scale, min_rows, max_leaves, n_bins, max_points)
     if len(frame) < 4 * min_rows:
         raise InputError(
             f"X has {len(frame)} rows; pass {4 * min_rows} or more, or fewer min_rows."
         )
     model, own = plain_model(estimator, scale)
     wanted = model.values(frame.to_numpy() if as_array else frame, own)
-    codes, names = _encoded(frame)
     order = check_random_state(random_state).permutation(len(frame))
-    held, grown = np.split(order, [int(_SHARE_HELD * len(frame))])
+    parts = np.split(order, [int(_SHARE_HELD * len(frame))])
+    if kind == "points":
+        return _as_points(frame, wanted, parts, n_bins, max_points)
+    return _as_tree(frame, wanted, parts, own, max_leaves, min_rows)
+
+
+def _check_options(kind, scale, min_rows, max_leaves, n_bins, max_points):
+    if kind not in ("tree", "points"):
+        raise InputError(f"kind is {kind!r}; pass 'tree' or 'points'.")
+    if min_rows < 11 or max_leaves < 2:
+        raise InputError("min_rows is 11 or more, and max_leaves 2 or more.")
+    if n_bins < 2 or max_points < 2:
+        raise InputError("n_bins and max_points are 2 or more.")
+    if kind == "points" and scale == "log_odds":
+        raise InputError("kind='points' imitates risks; leave scale out.")
+
+
+def _fidelity(wanted, imitated):
+    """Return R squared and the mean distance."""
+    gap, spread = wanted - imitated, float(np.var(wanted))
+    fidelity = 1 - float(np.mean(gap**2)) / spread if spread > 0 else np.nan
+    return fidelity, float(np.abs(gap).mean())
+
+
+def _as_points(frame, wanted, parts, n_bins, max_points):
+    held, used = parts
+    if not ((wanted >= 0) & (wanted <= 1)).all():
+        raise InputError("kind='points' imitates risks, and the predictions are not within 0 to 1.")
+    card = card_of_risks(frame.iloc[used], wanted[used], n_bins, max_points)
+    fidelity = _fidelity(wanted[held], card.risk(card.totals(frame.iloc[held])))
+    points = PointsResult(card.table(), card.chart(card.totals(frame)))
+    return SurrogateResult(points.table, *fidelity, "probability", len(held), points)
+
+
+def _as_tree(frame, wanted, parts, scale, max_leaves, min_rows):
+    held, grown = parts
+    codes, names = _encoded(frame)
     tree = DecisionTreeRegressor(
         max_leaf_nodes=max_leaves, min_samples_leaf=min_rows, random_state=0
     ).fit(codes[grown], wanted[grown])
-    gap = wanted[held] - tree.predict(codes[held])
-    spread = float(np.var(wanted[held]))
-    fidelity = 1 - float(np.mean(gap**2)) / spread if spread > 0 else np.nan
+    fidelity = _fidelity(wanted[held], tree.predict(codes[held]))
     gaps = {name for name in frame.columns if frame[name].isna().any()}
     leaf, rules = tree.apply(codes), _rules(tree.tree_, names, gaps)
     rows = [
@@ -146,7 +210,7 @@ def surrogate(estimator, X, *, max_leaves=6, scale=None, min_rows=20, random_sta
     ]
     table = pd.DataFrame(rows, columns=["rule", "estimate", "spread", "n_samples"])
     table = table.sort_values("estimate", ignore_index=True)
-    return SurrogateResult(table, fidelity, float(np.abs(gap).mean()), own, len(held))
+    return SurrogateResult(table, *fidelity, scale, len(held))
 
 
 def _encoded(frame):

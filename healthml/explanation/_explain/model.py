@@ -112,7 +112,9 @@ def _agrees(values, own, scale, tolerance):
 
 
 def _predictor(estimator):
-    """Return the kind of an estimator and how it predicts."""
+    """Return the kind of an estimator and how it predicts; what abstains is asked inside."""
+    if hasattr(estimator, "domain_") and hasattr(estimator, "estimator_"):
+        estimator = estimator.estimator_
     if hasattr(estimator, "predict_proba"):
         classes = getattr(estimator, "classes_", None)
         if classes is None:

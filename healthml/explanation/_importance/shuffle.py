@@ -1,5 +1,7 @@
 """Rows left out, predicted as they are and with columns shuffled, freely or among like rows."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeRegressor
@@ -7,6 +9,7 @@ from sklearn.tree import DecisionTreeRegressor
 from healthml._core._routing import failure_reason, fit_keyword
 from healthml._core._tables import parse_numbers
 from healthml.exceptions import InputError
+from healthml.explanation._importance.halves import Half, halved
 from healthml.validation._refits import Procedure, Resample
 from healthml.validation._scoring import predict_risk
 
@@ -19,44 +22,89 @@ _CELLS_AT_ONCE = 10_000_000  # the same for a wide table: 80 megabytes of number
 _MOST_STRATA, _FEWEST_ROWS = 16, 20
 
 
+class Task(NamedTuple):
+    """A fold: the models (fitted where `fitted`), the rows, and how they are shuffled."""
+
+    estimator: object
+    frame: pd.DataFrame
+    y: np.ndarray
+    groups: np.ndarray | None
+    unit: np.ndarray
+    train: np.ndarray
+    rows: np.ndarray
+    seed: int
+    player: np.ndarray
+    n_repeats: int
+    conditional: bool
+    fitted: bool
+    n_halvings: int
+
+
 def shuffled_risks(task):
     """Return the risks of the rows left out: as they are, then with each player shuffled.
 
     Parameters
     ----------
-    task : tuple
-        (estimator, frame, y, groups, train, rows, seed, player, n_repeats, conditional, fitted).
+    task : Task
+        Of one fold.
 
     Returns
     -------
-    ndarray of shape (1 + n_repeats * n_players, n_rows)
+    risks : ndarray of shape (1 + n_repeats * n_players, n_rows)
         Repeats of the first player first.
+    halves : list of Half
+        The same by models fitted on halves of the training rows; a half that cannot be fitted is
+        left out.
     """
-    estimator, frame, y, groups, train, rows, seed, player, n_repeats, conditional, fitted = task
-    rng = np.random.RandomState(seed)
-    test = frame.iloc[rows]
-    model = estimator if fitted else _refitted(estimator, frame, y, groups, train, rows, seed)
-    n_players = player.max() + 1
-    strata = [_strata(test, player == k) if conditional else None for k in range(n_players)]
-    copies = [(k, strata[k]) for k in range(n_players) for _ in range(n_repeats)]
-    risks = [predict_risk(model, test)]
-    step = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // test.shape[1]) // max(len(rows), 1))
+    rng = np.random.RandomState(task.seed)
+    test = task.frame.iloc[task.rows]
+    whole = task.estimator if task.fitted else _refitted(task, task.train)
+    sides, models = _fitted_halves(task)
+    models = [whole, *models]
+    n_players = task.player.max() + 1
+    strata = [
+        _strata(test, task.player == k) if task.conditional else None for k in range(n_players)
+    ]
+    copies = [(k, strata[k]) for k in range(n_players) for _ in range(task.n_repeats)]
+    risks = [[predict_risk(model, test)] for model in models]
+    step = max(1, min(_ROWS_AT_ONCE, _CELLS_AT_ONCE // test.shape[1]) // max(len(test), 1))
     for start in range(0, len(copies), step):
         block = copies[start : start + step]
-        risk = predict_risk(model, shuffled_copies(test, block, player, rng))
-        risks += list(risk.reshape(len(block), len(rows)))
-    return np.array(risks)
+        copied = shuffled_copies(test, block, task.player, rng)
+        for own, model in zip(risks, models, strict=True):
+            own += list(predict_risk(model, copied).reshape(len(block), len(test)))
+    risks = [np.array(own) for own in risks]
+    pairs = zip(sides, risks[1::2], risks[2::2], strict=True)
+    return risks[0], [Half(*pair) for pair in pairs]
 
 
-def _refitted(estimator, frame, y, groups, train, rows, seed):
+def _fitted_halves(task):
+    """Return the sides of the halvings that could be fitted, and their models, two for each."""
+    rng = np.random.RandomState([task.seed, 1])  # the shuffles do not depend on the halves
+    unit = task.unit[task.train]
+    sides, models = [], []
+    for _ in range(task.n_halvings):
+        side = halved(unit, task.y[task.train], rng)
+        parts = [task.train[side[unit] == kind] for kind in (1, -1)]
+        try:
+            fitted = [_refitted(task, part) for part in parts]
+        except InputError:  # too few patients for this procedure
+            continue
+        sides.append(side)
+        models += fitted
+    return sides, models
+
+
+def _refitted(task, train):
     """Return the procedure fitted on some rows, its patients together in its own splits too."""
-    if y[train].min() == y[train].max():
+    y, groups, seed = task.y, task.groups, task.seed
+    if not len(train) or y[train].min() == y[train].max():
         raise InputError(
             "cv leaves out a fold whose training rows hold one class only; pass a number of folds, "
             "or splits with patients of both outcomes on each side."
         )
-    procedure, inside = Procedure(estimator, groups), frame.iloc[train]
-    model = procedure.make(Resample(train, rows, 0, seed))
+    procedure, inside = Procedure(task.estimator, groups), task.frame.iloc[train]
+    model = procedure.make(Resample(train, task.rows, 0, seed))
     try:
         extra = procedure.fit_params(model, inside, y[train], train, seed)
         if groups is not None and (keyword := fit_keyword(model, "groups")) is not None:

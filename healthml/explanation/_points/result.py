@@ -33,7 +33,8 @@ class PointsResult(Result):
         columns = ["column", "level", "points"]
         parts = [table_text(self.table, columns), "Risk by total:"]
         parts.append(table_text(self.chart, ["points", "estimate"]))
-        parts += ["What whole points cost, out of fold:", table_text(self.loss)]
+        if len(self.loss):
+            parts += ["What whole points cost, out of fold:", table_text(self.loss)]
         return "\n".join(parts)
 
     def _repr_html_(self):

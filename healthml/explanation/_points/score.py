@@ -1,5 +1,6 @@
 """A bedside score of whole points from a logistic model."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -64,7 +65,7 @@ class PointsScore(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     See Also
     --------
-    surrogate : A small tree in place of any model.
+    surrogate : A small tree, or points, in place of any model.
 
     References
     ----------
@@ -193,7 +194,8 @@ class PointsScore(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             raise InputError(
                 f"{type(model).__name__} has no coefficients; pass a linear classifier."
             )
-        return _Card(bins, codes, model, self.max_points, event)
+        curve = partial(fit_recalibration, event=event)
+        return _Card(bins, codes, model, self.max_points, curve)
 
     def _loss(self, frame, event, groups):
         """Return what points cost beside the model unrounded, on rows left out."""
@@ -242,10 +244,33 @@ def _indicators(bins, codes):
     )
 
 
+def card_of_risks(frame, risk, n_bins, max_points):
+    """Return the points that imitate given risks, their totals calibrated to these risks.
+
+    Each row counts as an event by its risk, and as none by the rest.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows.
+    risk : ndarray of shape (n_samples,)
+        Between 0 and 1.
+    n_bins, max_points : int
+        As in `PointsScore`.
+    """
+    bins = [learn_bins(frame[name], n_bins) for name in frame.columns]
+    codes = [b.codes(frame[b.column]) for b in bins]
+    event, weight = np.repeat([1, 0], len(risk)), np.concatenate([risk, 1 - risk])
+    model = LogisticRegression()
+    model.fit(np.tile(_indicators(bins, codes), (2, 1)), event, sample_weight=weight)
+    curve = lambda logit: fit_recalibration(np.tile(logit, 2), event, weight)  # noqa: E731
+    return _Card(bins, codes, model, max_points, curve)
+
+
 class _Card:
     """Levels, points and the risk of a total, learnt from some rows."""
 
-    def __init__(self, bins, codes, model, max_points, event):
+    def __init__(self, bins, codes, model, max_points, fit_curve):
         self.bins, self.model = bins, model
         sizes = [len(b.levels) for b in bins]
         parts = np.split(np.ravel(model.coef_), np.cumsum(sizes)[:-1])
@@ -259,7 +284,7 @@ class _Card:
         self.unit = widest / max_points if widest > 0 else 1.0
         self.points = [np.rint(odds / self.unit).astype(int) for odds in self.odds]
         totals = self._sum(codes)
-        self.curve = fit_recalibration(totals * self.unit, event)
+        self.curve = fit_curve(totals * self.unit)
 
     def _sum(self, codes):
         return sum(p[c] for p, c in zip(self.points, codes, strict=True))

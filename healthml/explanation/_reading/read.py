@@ -6,6 +6,7 @@ and a form that does not give the model's own numbers is not used.
 
 import numpy as np
 
+from healthml.explanation._reading.additive import explainable_boosting
 from healthml.explanation._reading.forms import Encoder, Form, Linear, Term, as_matrix, weighted_sum
 from healthml.explanation._reading.trees import (
     bag_of_trees,
@@ -28,6 +29,7 @@ _WRAPPERS = {
     "TunedThresholdClassifierCV": "estimator_",
     "ClinicalThreshold": "estimator_",
     "FrozenEstimator": "estimator",
+    "AbstainingClassifier": "estimator_",
 }
 
 
@@ -189,6 +191,16 @@ def _xgboost_score(model, table):
     return model.predict(table, output_margin=True)
 
 
+def _read_additive(model, probe):
+    form = explainable_boosting(model)
+    if form is None:
+        return {}
+    if not _is_classifier(model):
+        return {"prediction": form} if model.link_ == "identity" else {}
+    own = {"decision": form} if hasattr(model, "decision_function") else {}
+    return {"log_odds": form, **own} if model.link_ == "logit" else {}
+
+
 def _read_calibrated(model, probe):
     if len(model.calibrated_classifiers_) != 1:
         return {}  # the mean of several risks is no sum on any scale
@@ -281,6 +293,7 @@ _KINDS = (
     (_named("PrevalenceAdjustedClassifier"), _read_adjusted),
     (_named("VotingClassifier", "VotingRegressor"), _read_voting),
     (_named("StackingClassifier", "StackingRegressor"), _read_stacking),
+    (_named("EBMModel"), _read_additive),
     (_named("LGBMModel"), _read_boosted(lightgbm_trees, _lightgbm_score)),
     (_named("XGBModel"), _read_boosted(xgboost_trees, _xgboost_score)),
     (_named("BaseHistGradientBoosting"), _read_boosted(histogram_boosting, _sklearn_score)),

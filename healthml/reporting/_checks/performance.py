@@ -25,6 +25,7 @@ from healthml.validation._compare import (
     resampling_effect,
     stand_beside,
 )
+from healthml.validation._scoring import predict_risk
 
 # events per candidate parameter below which overfitting is expected (Peduzzi 1996; no sharp border)
 _FEW_EVENTS_PER_PARAMETER = 10
@@ -356,18 +357,18 @@ def _calibration_alt(standing):
 
 
 def check_drivers(case):
-    """Ask which columns drive the risk, on patients left out."""
-    if not case.refit:
+    """Ask which columns drive the risk, on patients left out or of a fitted model on these rows."""
+    if not case.refit and case.model is None:
         missing = NotAssessed(
             "Which columns drive the risk?",
-            "a fitted model or a score is judged as it is",
-            "Run the audit with refit=True and the training procedure.",
+            "a score is judged without its model",
+            "Run the audit with the fitted model and refit=False, or with the training procedure.",
             "HM407",
         )
         return Look(not_assessed=(missing,))
     case.say("columns that drive the risk")
     views = [("All columns", case.model_columns)]
-    if case.leaks.suspects:
+    if case.refit and case.leaks.suspects:
         views.append(("Without the suspect columns", base_columns(case)))
     found = [(caption, _importance(case, columns)) for caption, columns in views]
     tables = tuple((caption, result.table.head(15)) for caption, result in found)
@@ -375,32 +376,74 @@ def check_drivers(case):
         Figure(result.plot, f"{caption}: AUC lost when a column is shuffled")
         for caption, result in found
     )
+    where, scope = _SCOPES[case.refit]
     section = Section(
         "drivers",
         "performance",
         "Which columns drive the risk?",
-        "AUC lost on patients left out when a column is shuffled. Columns that go together share "
-        "their loss, so a small one does not prove that a column is not used.",
+        f"AUC lost {where} when a column is shuffled. Columns that go together share their loss, "
+        f"so a small one does not prove that a column is not used. {scope}",
         tables,
         figures,
     )
-    return Look(_leans_on(case, found[-1][1].table), (section,))
+    return Look(_leans_on(case, found[-1][1].table, where), (section,))
+
+
+_SCOPES = {
+    True: (
+        "on patients left out",
+        "The intervals are those of the models fitted here on other patients; "
+        "permutation_importance gives those of the procedure, with what another training sample "
+        "would change.",
+    ),
+    False: (
+        "by the fitted model on these rows",
+        "The intervals are those of this model on other patients; where it was fitted on these "
+        "rows, what it merely memorised counts too.",
+    ),
+}
 
 
 def _importance(case, columns):
+    options = {"groups": case.units, "n_jobs": case.n_jobs, "random_state": case.seed}
+    if not case.refit:
+        model = _FittedModel(case.model, case.model_event)
+        return permutation_importance(
+            model, case.X[model.columns(case.X)], case.y, refit=False, **options
+        )
     return permutation_importance(
         case.model,
         case.table[columns],
         case.y,
         cv=PredefinedSplit(case.judge.folds[0]),
-        groups=case.units,
         max_folds=5 if len(case.y) <= _LARGE else 1,
-        n_jobs=case.n_jobs,
-        random_state=case.seed,
+        n_halvings=0,  # the models of this audit; a refit for each half would double its time
+        **options,
     )
 
 
-def _leans_on(case, table):
+class _FittedModel:
+    """A fitted model that is asked with the columns, and for the event, that it was fitted with."""
+
+    classes_ = (0, 1)
+
+    def __init__(self, model, event_label):
+        self.model, self.event_label = model, event_label
+        self.names = getattr(model, "feature_names_in_", None)
+
+    def columns(self, X):
+        """Return the columns of a table that the model reads."""
+        return list(X.columns if self.names is None else self.names)
+
+    def predict_proba(self, X):
+        """Return the risks of rows without and with the event."""
+        as_array = self.names is None and hasattr(self.model, "n_features_in_")
+        table = X.to_numpy() if as_array else X
+        risk = predict_risk(self.model, table, event_label=self.event_label)
+        return np.column_stack([1 - risk, risk])
+
+
+def _leans_on(case, table, where):
     """Return a note that names the columns whose loss was shown, five at most; none without."""
     shown = table[table["lower"] > 0].head(5)
     if shown.empty:
@@ -411,7 +454,7 @@ def _leans_on(case, table):
         row["estimate"],
         row["lower"],
         row["upper"],
-        f"AUC lost when {row['column']} is shuffled among patients left out",
+        f"AUC lost {where} when {row['column']} is shuffled",
     )
     return (
         Finding(

@@ -28,7 +28,8 @@ class DomainResult(Result):
     table : DataFrame
         A row for each row: row (position), distance (robust; 1 is the training rows' own limit),
         share_further (share of training rows at least as far), n_beyond (columns whose cell is
-        beyond the training rows' support), beyond (their names), n_missing, outside.
+        beyond the training rows' support), beyond (their names), n_missing, outside, reason (in
+        words, "" inside).
     limit : float
         Share of training rows that lie outside by their distance.
     """
@@ -96,8 +97,10 @@ class ApplicabilityDomain(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     ----------
     action : {"flag", "warn", "refuse", "abstain"}, default="flag"
         What `transform` does with rows outside: note them in `assessment_`; warn as well; raise an
-        error; or hand out rows without any cell, so that an imputing model falls back to what it
-        predicts of a patient of whom nothing is known. In a pipeline's `fit` rows always pass.
+        error; or empty them and warn. A model after it that reads gaps then gives its risk for a
+        patient of whom nothing is known, and another one refuses the gaps: a step cannot keep a
+        model from predicting. For a missing risk put the model into `AbstainingClassifier`. In a
+        pipeline's `fit` rows always pass.
     limit : float, default=0.01
         Share of training rows that count as too far by their distance. 0 only looks at single
         cells.
@@ -122,6 +125,7 @@ class ApplicabilityDomain(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
     See Also
     --------
+    AbstainingClassifier : No risk for such rows.
     explain : Marks reasons whose value is beyond the background.
     healthml.validation.external_validate : Whether a model holds elsewhere.
 
@@ -224,7 +228,7 @@ class ApplicabilityDomain(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         table = self._assessed(frame)
         outside = table["outside"].to_numpy()
         self._last_.result = DomainResult(table, self.limit)
-        if outside.any() and self.action in ("warn", "refuse"):
+        if outside.any() and self.action != "flag":
             self._speak(table, outside)
         if self.action == "abstain" and outside.any():
             emptied = frame.copy()
@@ -267,6 +271,8 @@ class ApplicabilityDomain(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         )
         if self.action == "refuse":
             raise InputError(text)
+        if self.action == "abstain":
+            text += " Their cells were emptied: a model after this step knows nothing of them."
         warnings.warn(text, DataQualityWarning, stacklevel=3)
 
     def _assessed(self, frame):
@@ -279,16 +285,19 @@ class ApplicabilityDomain(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         distance = self._distance(frame)
         rank = np.searchsorted(self.distances_, distance, side="left")
         names = np.array(self.support_["column"], dtype=object)
+        far = distance > self.cut_
         unit = self.cut_ if np.isfinite(self.cut_) and self.cut_ > 0 else self.distances_[-1] or 1.0
+        listed = [tuple(names[flags]) for flags in beyond]
         return pd.DataFrame(
             {
                 "row": np.arange(len(frame)),
                 "distance": distance / unit,
                 "share_further": 1 - rank / len(self.distances_),
                 "n_beyond": beyond.sum(axis=1),
-                "beyond": [tuple(names[flags]) for flags in beyond],
+                "beyond": listed,
                 "n_missing": frame.isna().to_numpy().sum(axis=1),
-                "outside": beyond.any(axis=1) | (distance > self.cut_),
+                "outside": beyond.any(axis=1) | far,
+                "reason": [_reason(*row) for row in zip(listed, far, strict=True)],
             }
         )
 
@@ -343,6 +352,12 @@ _SHRUNK = 0.1
 _SHARES = np.linspace(0, 1, 201)  # quantiles kept of each column; by judgement
 _TAIL = 0.001  # share beyond which the tail of a column is one; the range is looked at apart
 _FEWEST_PAIRS = 10  # rows with both cells below which two columns count as independent
+
+
+def _reason(beyond, far):
+    """Return in words why a row is outside; it names columns, and no cell."""
+    parts = [f"beyond the training rows: {', '.join(map(str, beyond))}"] if beyond else []
+    return "; ".join([*parts, *(["far from the training rows as a whole"] if far else [])])
 
 
 def _support(column):
