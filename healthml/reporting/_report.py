@@ -407,12 +407,12 @@ def _released_finding(finding, linked):
         names = ["n_samples", "n_events", "estimate", "lower", "upper"]
         if not set(names) <= set(table.columns):
             continue
-        out = release_table(table, linked=linked, keep_rows=True)
-        if out is table:
-            continue
         same = (table["n_samples"] == effect.n_samples) & (table["n_events"] == effect.n_events)
         same &= (table["estimate"] - effect.estimate).abs() < 1e-12
-        if same.any():
+        if not same.any():
+            continue
+        out = release_table(table, linked=linked, keep_rows=True)
+        if out is not table:
             row = out.loc[same.to_numpy()].iloc[0]
             ends = {name: float(row[name]) for name in names[2:]}
             counts = {k: None if pd.isna(row[k]) else int(row[k]) for k in names[:2]}
