@@ -90,3 +90,38 @@ def test_units_in_cells_of_text_are_read_without_a_parser():
     out = UnitHarmonizer(mode="apply").fit_transform(pd.DataFrame({"glucose": cells}))["glucose"]
     assert out.iloc[3:6].tolist() == ["450.39", "109.895", "1,060 mmol/L"]
     assert out.drop([3, 4, 5]).tolist() == [cells[i] for i in range(150) if i not in (3, 4, 5)]
+
+
+def wide_table(factor, *, share=1.0, seed=0, digits=1):
+    """Return C-reactive protein at five sites of other case mix; `factor` times as much at one."""
+    rng = np.random.default_rng(seed)
+    site = rng.choice(list("ABCDE"), 1200)
+    level = 3.2 + pd.Series(site).map(dict(zip("ABCDE", rng.normal(0, 0.15, 5), strict=True)))
+    crp = np.exp(rng.normal(level, 1.2)).round(1)
+    mixed = (site == "C") & (rng.random(1200) < share)
+    return pd.DataFrame({"site": site, "crp": np.where(mixed, (crp * factor).round(digits), crp)})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_site_ten_times_as_high_is_named_where_single_cells_overlap(seed):
+    frame = wide_table(10, seed=seed)
+    out, harmonizer = cleaned(frame)
+    assert harmonizer.proposals_["group"].tolist() == ["C"]
+    medians = np.log(out.groupby("site")["crp"].median())
+    assert np.ptp(medians) < 0.7  # it was 2.3 and more
+
+
+@pytest.mark.parametrize(("factor", "share"), [(10, 0.5), (6, 1.0), (3, 1.0)])
+def test_a_sicker_site_or_one_mixed_in_itself_is_not_taken_for_a_whole_one(factor, share):
+    """Six or three times as high is no factor of a unit; half a site is no whole one."""
+    for seed in range(3):
+        kinds = cleaned(wide_table(factor, share=share, seed=seed))[1].proposals_["kinds"]
+        assert not kinds.str.contains("level").any(), seed
+
+
+def test_a_ratio_alone_is_no_unit():
+    """Ten times as ill and written alike, within what is possible: not to be told."""
+    rng = np.random.default_rng(0)
+    site = np.repeat(list("ABCDE"), 200)
+    crp = np.exp(rng.normal(np.where(site == "C", 1.6 + np.log(10), 1.6), 0.9)).round(1)
+    assert cleaned(pd.DataFrame({"site": site, "crp": crp}))[1].proposals_.empty

@@ -47,6 +47,8 @@ class UnitHarmonizer(CellCleaner):
     - ``group``: the cells belong to some groups (sites), elsewhere there are none;
     - ``gap``: hardly a cell lies between them and the others;
     - ``digits``: they have other decimals than cells of the same size;
+    - ``level``: a whole site lies a unit's factor from at least two others, which are alike
+      (beside ``range`` or ``digits``; for measures that spread too widely for single cells);
     - ``paired``: a second column (BMI, height against weight, the same measure twice) agrees with
       the converted value only.
 
@@ -94,7 +96,7 @@ class UnitHarmonizer(CellCleaner):
     -----
     A group is compared with its own usual values where it has enough, so that sick patients of one
     site hide nothing in another. Units that lie closer to each other than patients spread (2.5
-    standard deviations of the logarithms; 4 for factors below four) are never told by values: the
+    standard deviations of the logarithms; 4 for factors below four) are not told cell by cell: the
     urea of a kidney unit is not urea nitrogen of a ward. Values that look like codes (88.8) are
     left.
 

@@ -19,6 +19,7 @@ from healthml.cleaning._units.body_size import BodyUnits
 from healthml.cleaning._units.column import six_digits
 from healthml.cleaning._units.decide import learn_column, settle
 from healthml.cleaning._units.pairs import PairUnits
+from healthml.cleaning._units.whole_sites import SiteUnits
 
 BODY = ("height", "weight")
 
@@ -85,6 +86,7 @@ class TableUnits:
                     if verdict.kind == "sure":
                         _put(numbers, column, verdict.rows, verdict.values)
         self._learn_pairs(numbers, groups, n_groups)
+        self._learn_sites(numbers, groups, n_groups)
         self._learn_bodies(numbers)
         return self
 
@@ -101,7 +103,7 @@ class TableUnits:
                 for verdict in self._by_column(column, numbers[column], groups):
                     _keep(verdict, found, sure)
         for look in (*self.pairs, *self.bodies):
-            given = (numbers, groups) if isinstance(look, PairUnits) else (numbers,)
+            given = (numbers,) if isinstance(look, BodyUnits) else (numbers, groups)
             if not look.columns <= set(numbers):
                 continue
             parts = list(look.verdicts(*given))
@@ -196,6 +198,18 @@ class TableUnits:
                 look = PairUnits(first, second, concept).learn(numbers, groups, n_groups, scale)
                 if look is not None and look.found:
                     self.pairs.append(look)
+
+    def _learn_sites(self, numbers, groups, n_groups):
+        for column, concept in self.concepts.items():
+            if n_groups < 3 or column not in numbers or concept in BODY:
+                continue
+            learnt = self.columns.get(column)
+            decided = {g for g, _ in learnt.decisions} if learnt else set()
+            if -1 in decided:
+                continue
+            look = SiteUnits(column, concept, self._home(column))
+            if look.learn(numbers, groups, n_groups, decided).found:
+                self.pairs.append(look)
 
     def _learn_bodies(self, numbers):
         height, bmi = self._first(numbers, "height"), self._first(numbers, "bmi")

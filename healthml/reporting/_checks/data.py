@@ -17,6 +17,9 @@ from healthml.reporting._checks.look import (
 from healthml.reporting._report import Figure, NotAssessed, Section
 
 _TO_VERIFY = ("impossible_value", "verify_value", "unit_suspected", "new_unit_suspected")
+# Lower end of the R squared from which a column is called largely determined by the others. By
+# judgement: from 0.7 on, an age that follows from four diagnoses was named beside copies.
+_LARGELY = 0.8
 _SINGULAR = {"count": "counts", "hold": "holds", "say": "says", "look": "looks", "are": "is"}
 
 
@@ -191,8 +194,10 @@ def check_redundancy(case):
         "nested_levels",
         "computed_from_others",
     )
+    rows = case.quality.select(*rules)
+    related = (rows["rule"] == "computed_from_others") & ~(rows["lower"] >= _LARGELY)
     note = _counted(
-        case.quality.select(*rules),
+        rows[~related],
         "HM212",
         "are copies or bands of, or largely determined by, other columns",
         "Find out how each was computed, and keep one side; a filled-in copy belongs inside the "

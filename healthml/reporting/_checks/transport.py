@@ -321,7 +321,7 @@ def _worst_claim(case, claims, measure, code):
     meaning = (
         "Observed over expected events in {feature}: {group}"
         if measure == "oe_ratio"
-        else "AUC of the others minus AUC in {feature}: {group}"
+        else "AUC that its spread of risk allows minus its AUC, {feature}: {group}"
     )
     effects = [
         Effect(

@@ -1,5 +1,7 @@
 """Columns computed from others: what the rest of the table predicts out of fold."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.stats import norm
 from threadpoolctl import threadpool_limits
@@ -13,6 +15,7 @@ from healthml.cleaning._quality.screens.redundant import (
     numeric_columns,
     sample_rows,
     screen_pairs,
+    unit_of,
 )
 
 COMPUTED = "computed_from_others"
@@ -92,7 +95,7 @@ def screen_computed(table, numeric, partners, rows, confidence_level=0.95):
         if len(np.unique(values[rows][~np.isnan(values[rows])])) > 10
         and (~np.isnan(values[rows])).sum() >= FEWEST_ROWS
     ]
-    named, computed = set(), {}
+    named, computed, relations = set(), {}, _Relations(numeric, rows, partners)
     with threadpool_limits(limits=1, user_api="blas"):  # small matrices: threads only wait
         for _ in range(MOST_COMPUTED):
             use = ~np.isin(owner, list(named))
@@ -108,11 +111,16 @@ def screen_computed(table, numeric, partners, rows, confidence_level=0.95):
                 for name in targets
             }
             targets = [name for name in targets if computed[name][0] >= WORTH_A_NOTE]
-            sure = [name for name in targets if computed[name][1] >= NEARLY_DETERMINED]
+            sure = [
+                name
+                for name in targets
+                if computed[name][1] >= NEARLY_DETERMINED or relations.of(name, named).exact
+            ]
             if not sure:
                 break
-            name = _computed_one(sure, numeric, rows)
-            yield _flag(name, computed[name], numeric[name][rows], bool(named))
+            name = _computed_one(sure, relations)
+            exact = relations.of(name).exact
+            yield _flag(name, computed[name], numeric[name][rows], bool(named), exact)
             named.add(name)
             targets.remove(name)
     for name in targets:
@@ -124,48 +132,74 @@ def _seen(truth, predicted, groups):
     return truth[seen], predicted[seen], groups[seen]
 
 
-def _flag(name, found, truth, is_later):
+def _flag(name, found, truth, is_later, exact=False):
     r2, lower, upper = found
     others = "the columns that were not computed themselves" if is_later else "the other columns"
     detail = f"{others} give R2 {r2:.3f} ({lower:.3f} to {upper:.3f}), out of fold"
-    status = FOUND if lower >= NEARLY_DETERMINED else NOTE
+    if exact:
+        detail += "; a sum or product of few of them gives it to its rounding"
+    status = FOUND if exact or lower >= NEARLY_DETERMINED else NOTE
     n = int((~np.isnan(truth)).sum())
     return Flag(name, COMPUTED, status, detail, n, estimate=r2, lower=lower, upper=upper)
 
 
-def _computed_one(sure, numeric, rows):
+def _computed_one(sure, relations):
     """Return the column that was computed, of some that follow from each other.
 
     Of a rounded mean pressure the rest is smaller than its rounding; of the pressures that it was
-    made from it is larger. Where that does not tell, the last column is taken: what is computed
-    usually stands behind its sources.
+    made from it is larger. One that was not rounded has more decimals than what it was made from.
+    Where neither tells, the last column is taken: what is computed usually stands behind its
+    sources.
     """
-    place = {name: k for k, name in enumerate(numeric)}
-    return max(sure, key=lambda name: (is_rounded_sum(name, numeric, rows), place[name]))
+    place = {name: k for k, name in enumerate(relations.values)}
+
+    def rank(name):
+        return relations.of(name).rounded, -relations.units[name], place[name]
+
+    return max(sure, key=rank)
 
 
-def is_rounded_sum(name, numeric, rows):
-    """Say whether a column is a rounded sum, or product of powers, of few others.
+@dataclass(frozen=True)
+class _Relation:
+    """Whether few others give a column to its rounding, and whether it was rounded from them."""
+
+    exact: bool = False
+    rounded: bool = False
+
+
+class _Relations:
+    """What is a sum, or product of powers, of few others; each column is tried once.
 
     Parameters
     ----------
-    name : str
-        The column.
     numeric : dict of str to ndarray
         All columns of numbers.
     rows : ndarray of int
         Rows to look at.
-
-    Returns
-    -------
-    bool
+    partners : dict of str to set of str
+        Copies of a column, which do not count as others.
     """
-    values = {c: v[rows] for c, v in numeric.items()}
-    unit = _unit(values[name])
-    return any(
-        _rest_within(values, name, unit, scale, back)
-        for scale, back in ((np.asarray, np.asarray), (_log, np.exp))
-    )
+
+    def __init__(self, numeric, rows, partners):
+        self.partners = partners
+        self.values = {c: v[rows] for c, v in numeric.items()}
+        self.units = {c: unit_of(v) for c, v in self.values.items()}
+        self._found = {}
+
+    def of(self, name, without=frozenset()):
+        """Return the relation of a column; those found earlier are taken, whatever is left out."""
+        if name not in self._found or (without and self._found[name].exact):
+            self._found[name] = self._try(name, without)
+        return self._found[name]
+
+    def _try(self, name, without):
+        out = {*without, *self.partners.get(name, ())}
+        values = {c: v for c, v in self.values.items() if c not in out}
+        best = _Relation()
+        for scale, back in ((np.asarray, np.asarray), (_log, np.exp)):
+            found = _rest_within(values, name, self.units[name], scale, back)
+            best = _Relation(best.exact or found.exact, best.rounded or found.rounded)
+        return best
 
 
 def _log(values):
@@ -173,15 +207,8 @@ def _log(values):
         return np.where(values > 0, np.log(values), np.nan)
 
 
-def _unit(values):
-    """Return the step to which values are rounded: 1, 0.1, ..., or 1e-6 at least."""
-    seen = values[~np.isnan(values)]
-    steps = 10.0 ** -np.arange(7)
-    return next((s for s in steps if np.abs(seen / s - np.round(seen / s)).max() < 1e-6), steps[-1])
-
-
 def _rest_within(values, name, unit, scale, back):
-    """Say whether few others give the column to its rounding, on a scale."""
+    """Return whether few others give the column to its rounding, on a scale."""
     scaled = {c: scale(v) for c, v in values.items()}
     target, chosen = scaled[name], []
     seen = ~np.isnan(target)
@@ -189,19 +216,19 @@ def _rest_within(values, name, unit, scale, back):
     for _ in range(MOST_PARTS):
         best = _most_correlated(rest, scaled, {name, *chosen})
         if best is None:
-            return False
+            return _Relation()
         chosen.append(best)
         design = np.column_stack([np.ones(len(target)), *(scaled[c] for c in chosen)])
         use = ~np.isnan(target) & ~np.isnan(design).any(axis=1)
         if use.sum() < FEWEST_ROWS:
-            return False
+            return _Relation()
         fitted = design @ np.linalg.lstsq(design[use], target[use], rcond=None)[0]
         rest = np.where(use, target - fitted, np.nan)
         off = np.abs(back(fitted[use]) - values[name][use])
         if (off <= (0.5 + ROUNDED) * unit).mean() >= EXACT_SHARE:
             low, high = (bound * unit / np.sqrt(12) for bound in FULL_ROUNDING)
-            return bool(low <= np.sqrt((off**2).mean()) <= high)
-    return False
+            return _Relation(True, bool(low <= np.sqrt((off**2).mean()) <= high))
+    return _Relation()
 
 
 def _most_correlated(rest, scaled, used):

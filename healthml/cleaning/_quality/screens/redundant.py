@@ -15,6 +15,9 @@ NEAR, NESTED = "near_copy", "nested_levels"
 # calls related measurements copies; a straight line must bear rounding to a decimal and nothing
 # more.
 ALMOST_EQUAL_RANKS, LINEAR_R = 0.98, 0.99995
+# Share of the other column's values below which a column is the coarser one. By judgement:
+# conversion and rounding to as many digits change the count by a few per cent.
+COARSER = 0.8
 MINORITY = 20  # rows outside the most frequent value, so that equality says something
 MOST_ROWS = 5000  # on which candidates are looked for; each is then judged on all rows
 MOST_LEVELS = 50  # with more levels a column is a list of names, which follow from any key
@@ -65,10 +68,30 @@ def _numeric_pairs(numeric, rows):
     sample = np.column_stack([numeric[name][rows] for name in names])
     rho = _pairwise_rank_correlation(sample)
     for i, j in np.argwhere(np.triu(np.abs(rho) > ALMOST_EQUAL_RANKS, 1)):
-        # the later column is named: what is computed usually stands behind its source
-        flag = _compare(names[j], numeric[names[j]], names[i], numeric[names[i]], rho[i, j])
+        a, b = _derived_first(names[i], names[j], sample[:, [i, j]])
+        flag = _compare(a, numeric[a], b, numeric[b], rho[i, j])
         if flag:
             yield (names[i], names[j]), flag
+
+
+def _derived_first(earlier, later, values):
+    """Return two columns, first the one that was made from the other.
+
+    Rounding and ranking take values away, so that the coarser one was made, and arithmetic makes
+    decimals; of two alike the later one, since what is computed usually stands behind its source.
+    """
+    both = values[~np.isnan(values).any(axis=1)]
+    first, second = (len(np.unique(column)) for column in both.T)
+    if min(first, second) >= COARSER * max(first, second):
+        first, second = (unit_of(column) for column in both.T)
+    return (earlier, later) if first < second else (later, earlier)
+
+
+def unit_of(values):
+    """Return the step to which values are rounded: 1, 0.1, ..., or 1e-6 at least."""
+    seen = values[~np.isnan(values)]
+    steps = 10.0 ** -np.arange(7)
+    return next((s for s in steps if np.abs(seen / s - np.round(seen / s)).max() < 1e-6), steps[-1])
 
 
 def _pairwise_rank_correlation(sample):
