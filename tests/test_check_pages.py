@@ -31,7 +31,8 @@ CONSTANTS = {
     },
     "HM103": {
         ("validation._leakage.columns.event_free", "ALPHA"): "that chance is below {}. It must",
-        ("validation._leakage.columns.event_free", "STEP_DOWN"): "rate divided by {}. ## What",
+        ("validation._leakage.columns.event_free", "STEP_DOWN"): "rate divided by {}. A level",
+        ("validation._leakage.columns.event_free", "SICKER"): "columns, at {} times the",
         (
             "validation._leakage.columns.screen_columns",
             "event_free_strata(max_levels)",
@@ -141,6 +142,9 @@ CONSTANTS = {
         ("_core._fingerprints.judge", "LEAST_SHARE"): "with at least {} of the",
     },
     "HM309": {
+        ("validation._leakage.rows.close_rows", "NEAR"): "outcome of their {} nearest",
+        ("validation._leakage.rows.close_rows", "EXCESS"): "expected, by at least {} and",
+        ("validation._leakage.rows.close_rows", "SURE"): "and {} standard errors",
         ("validation._leakage.rows.made_rows", "NEIGHBOURS"): "two of their {} nearest",
         ("validation._leakage.rows.made_rows", "SHARE"): "in at least {} of the rows of one",
         ("validation._leakage.rows.made_rows", "ONE_SIDED"): "{} times the share of the",

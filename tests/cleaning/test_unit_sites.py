@@ -111,9 +111,9 @@ def test_a_site_ten_times_as_high_is_named_where_single_cells_overlap(seed):
     assert np.ptp(medians) < 0.7  # it was 2.3 and more
 
 
-@pytest.mark.parametrize(("factor", "share"), [(10, 0.5), (6, 1.0), (3, 1.0)])
+@pytest.mark.parametrize(("factor", "share"), [(10, 0.5), (4, 1.0), (3, 1.0)])
 def test_a_sicker_site_or_one_mixed_in_itself_is_not_taken_for_a_whole_one(factor, share):
-    """Six or three times as high is no factor of a unit; half a site is no whole one."""
+    """Four or three times as high is no factor of a unit; half a site is no whole one."""
     for seed in range(3):
         kinds = cleaned(wide_table(factor, share=share, seed=seed))[1].proposals_["kinds"]
         assert not kinds.str.contains("level").any(), seed

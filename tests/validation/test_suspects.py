@@ -394,3 +394,28 @@ def test_made_rows_are_sought_in_suspects_too(monkeypatch):
     age = Screening(suspects={"age": Suspect("a stretch", None, "jump")})
     assert list(made_rows.look_at_made_rows(replace(case, screening=age))) == []
     assert tables == [["age", "lab"]]
+
+
+def sick_scale(X):
+    return (0.05 * (X["age"] - 65) + X["lab"] - 1).to_numpy()
+
+
+@pytest.mark.parametrize("share", [0.12, 0.06])
+def test_a_level_of_the_sick_without_events_is_asked_about_above_a_note(share):
+    """Moved there by their risk: the AUC owes little to six per cent of the rows."""
+    X, y, rng = honest(3)
+    key = sick_scale(X) + rng.normal(size=len(y))
+    off = key > np.quantile(key, 1 - share)
+    unit = np.where(off, "annex", rng.choice(["east", "west"], len(y)))
+    found = find_leaks(make_case(X.assign(unit=unit), np.where(off, 0, y), seed=0)).findings
+    (finding,) = [f for f in found if f.code == "HM103"]
+    assert finding.severity in ("moderate", "serious")
+    assert finding.columns == ("unit",)
+    assert f"0 events in {off.sum()} rows" in finding.evidence
+
+
+def test_a_reference_level_without_events_leaves_nobody_out():
+    X, y, rng = honest(4)
+    support = np.where(rng.random(len(y)) < 0.4, "none", rng.choice(["low", "high"], len(y)))
+    found = find_leaks(make_case(X.assign(support=support), y * (support != "none"), seed=0))
+    assert "HM103" not in {f.code for f in found.findings}

@@ -19,6 +19,12 @@ ALPHA = 0.001  # chance of no event at all at the risks that the other columns g
 # next step without being a question: New York classes or tumour stages fall by two to five from
 # step to step. Chosen by judgement; a higher value asks less often.
 STEP_DOWN = 3
+# How many times the risk of all that the other columns must give a level without events, so that it
+# is asked about whatever the AUC owes to it. By judgement; at 1, a predictor independent of all
+# others that rules the event out is asked about in half of the tables.
+SICKER = 1.25
+# Names of a level that is the reference: nobody is left out for it.
+_REFERENCE = frozenset({"none", "no", "absent", "negative", "normal", "nil", "never", "neg", "n"})
 _LARGE_LEVEL = 30  # rows from which the rate of another level says something
 MOST_LISTED = 50  # values of a column above which its levels are not shown in a report
 INDICATORS_TELL = 0.55  # AUC below which indicators say little; by judgement
@@ -95,10 +101,10 @@ def _chance(p, share):
 def stands_apart(case, row, masks, risk):
     """Say whether a level without events is more than the lowest step of a strong predictor.
 
-    A level that most rows have is the reference (no vasopressor, no finding), and the end of a
-    scale of numbers is its lowest step (a calcium score of zero). Of any other, no event must be
-    unlikely even at a `STEP_DOWN`th of the lowest rate among the other levels, each against what
-    the other columns let expect.
+    A level that most rows have, or that is named as one, is the reference (no vasopressor), and the
+    end of a scale of numbers is its lowest step (a calcium score of zero). Of any other, no event
+    must be unlikely even at a `STEP_DOWN`th of the lowest rate among the other levels, each against
+    what the other columns let expect; of a level of the sick, even at the lowest rate itself.
 
     Parameters
     ----------
@@ -116,7 +122,7 @@ def stands_apart(case, row, masks, risk):
     bool
     """
     rows, column = masks[row.column, row.position], case.X[row.column]
-    if rows.mean() > 0.5:
+    if rows.mean() > 0.5 or str(row.level).strip().lower() in _REFERENCE:
         return False
     if pd.api.types.is_numeric_dtype(column.dtype) and row.level in (column.min(), column.max()):
         return False
@@ -128,13 +134,15 @@ def stands_apart(case, row, masks, risk):
     large = size >= _LARGE_LEVEL
     lowest = min(1.0, (events / np.maximum(expected, 1e-9))[large].min(initial=1.0))
     share = row.n_patients / row.n_samples
-    return _chance(np.clip(risk[rows] * lowest / STEP_DOWN, 0, 1 - 1e-9), share) < ALPHA
+    down = 1 if _is_sick(risk, rows) else STEP_DOWN
+    return _chance(np.clip(risk[rows] * lowest / down, 0, 1 - 1e-9), share) < ALPHA
 
 
 def _stratum(case, table, masks, risk):
     rows = np.zeros(len(case.y), dtype=bool)
     for row in table.itertuples():
         rows |= masks[row.column, row.position]
+    sick = any(_is_sick(risk, masks[row.column, row.position]) for row in table.itertuples())
     columns = list(dict.fromkeys(table["column"]))
     levels = f"{len(table)} level{'s' * (len(table) > 1)} of {names_in_words(columns)}"
     return case.leak(
@@ -143,12 +151,27 @@ def _stratum(case, table, masks, risk):
         _owed_to(case, rows),
         f"The outcome never happens in {int(rows.sum()):,} rows: can it?",
         f"{levels}: 0 events in {int(rows.sum()):,} rows; the other columns let about "
-        f"{risk[rows].sum():,.0f} be expected.",
+        f"{risk[rows].sum():,.0f} be expected"
+        + (
+            f", {risk[rows].mean():.0%} of them against {risk[~rows].mean():.0%} of the other rows."
+            if sick
+            else "."
+        ),
         "Ask whether these patients could have the outcome and would be given a prediction "
         "(already dead, transferred, another endpoint); if not, leave them out.",
         columns=columns,
         tables=(("Levels without an event", _listed(case, table)),),
+        above=sick,
     )
+
+
+def _is_sick(risk, rows):
+    """Say whether a level's patients are at `SICKER` times the risk of all by the other columns.
+
+    The lowest step of a strong predictor holds those who are well by the other columns too; a level
+    of the sick in which nobody has the event is another matter, whatever it does to the AUC.
+    """
+    return risk[rows].mean() >= SICKER * risk.mean()
 
 
 def _listed(case, table):

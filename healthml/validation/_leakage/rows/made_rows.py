@@ -7,6 +7,7 @@ from scipy.stats import beta
 from sklearn.neighbors import NearestNeighbors
 
 from healthml.validation._leakage.case import LEAK
+from healthml.validation._leakage.rows.close_rows import look_at_close_rows
 from healthml.validation._leakage.words import interval_words
 from healthml.validation._reference_models import numbers_of
 
@@ -135,6 +136,7 @@ def look_at_made_rows(case):
     columns = [c for c in case.X.columns if c not in case.known_after]
     made = find_made_rows(case.X[columns], case.y, case.units)
     if made is None:
+        yield from look_at_close_rows(case)
         return
     effect, words = _without(case, made.rows)
     kind = "with" if made.event else "without"
