@@ -64,7 +64,7 @@ class CloseRows:
         return self.excess >= EXCESS and self.z >= SURE
 
 
-NOTHING = CloseRows(1, 0.0, 0.0, (0.0, 0.0), 0.0, 0.0)
+NOTHING = CloseRows(1, 0.0, 0.0, (0.0, 0.0), 0.0, 0.0)  # where a class has too few rows
 
 
 def agreement(table, y, units, risk=None):
