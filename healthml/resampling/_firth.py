@@ -243,9 +243,9 @@ def _uphill(problem, beta, step, value):
     """Return the step, or the largest of its halves that does not lower the objective."""
     for _ in range(30):
         with suppress(linalg.LinAlgError):
-            found = problem.parts(beta + step)
-            if found[0] >= value - 1e-10 * (1 + abs(value)):
-                return step, found
+            parts = problem.parts(beta + step)
+            if parts[0] >= value - 1e-10 * (1 + abs(value)):
+                return step, parts
         step = step / 2
     return step, None
 
@@ -261,15 +261,15 @@ def _slowly(problem, beta, max_iter, tol):
         return -value, -score
 
     options = {"gtol": max(tol, 1e-6), "maxiter": 20 * max_iter}
-    found = optimize.minimize(downhill, beta, jac=True, method="BFGS", options=options)
-    polished = optimize.root(lambda beta: downhill(beta)[1], found.x, tol=1e-13)
+    minimum = optimize.minimize(downhill, beta, jac=True, method="BFGS", options=options)
+    polished = optimize.root(lambda beta: downhill(beta)[1], minimum.x, tol=1e-13)
     value, score = downhill(polished.x)
-    best, score = (polished.x, score) if value <= found.fun + 1e-9 else (found.x, found.jac)
+    best, score = (polished.x, score) if value <= minimum.fun + 1e-9 else (minimum.x, minimum.jac)
     if np.abs(score).max() > 1e-4:
         warnings.warn(
-            f"Firth's logistic regression took {max_iter + found.nit} steps and has not converged; "
-            "raise max_iter.",
+            f"Firth's logistic regression took {max_iter + minimum.nit} steps and has not "
+            "converged; raise max_iter.",
             ConvergenceWarning,
             stacklevel=5,
         )
-    return best, max_iter + int(found.nit)
+    return best, max_iter + int(minimum.nit)

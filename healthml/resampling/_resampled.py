@@ -381,11 +381,11 @@ class ResampledClassifier(MetaClassifier):
 
     def _prior_invalid(self):
         """Return why the analytic correction does not hold, or None."""
-        found = samplers_of(self.estimator, self.sampler)
-        changed = found or weighs_classes(self.estimator, self.sampler)
+        samplers = samplers_of(self.estimator, self.sampler)
+        changed = samplers or weighs_classes(self.estimator, self.sampler)
         if balances_inside(self.estimator) or (changed and not is_linear(self.estimator)):
             return f"the learner is no linear model, and saw {self._described()}"
-        for sampler in found:
+        for sampler in samplers:
             if not keeps_mixture(sampler):
                 return f"{type(sampler).__name__} changes what the rows of a class look like"
         return None

@@ -115,10 +115,10 @@ def _read_one(rule):
     if isinstance(rule, Eligibility):
         return rule
     if isinstance(rule, str):
-        found = _SENTENCE.fullmatch(rule)
-        if not found:
+        parts = _SENTENCE.fullmatch(rule)
+        if not parts:
             raise SchemaError(f"eligibility {rule!r} is no comparison; write 'age >= 18'.")
-        return Eligibility(found[1], f"{found[2]}{found[3]}")
+        return Eligibility(parts[1], f"{parts[2]}{parts[3]}")
     check_keys(rule, ("column", "rule", "levels"), "eligibility")
     if "column" not in rule:
         raise SchemaError(f"eligibility names no column; {_EXAMPLE}.")

@@ -315,8 +315,8 @@ def _limits(proposal, column):
     numbers = _real_numbers(column)
     if len(numbers) < SHARE_NUMBERS * (column.n - column.n_missing) or not len(numbers):
         return {}
-    found = column_concept(column.name, None, *np.unique(numbers, return_counts=True))
-    concept, facts = found.name, concept_limits(found.name)
+    known = column_concept(column.name, None, *np.unique(numbers, return_counts=True))
+    concept, facts = known.name, concept_limits(known.name)
     reading = unit_in_name(str(column.name), concept) or facts["units"][0]
     hard, soft = (_in_unit(facts[kind], reading) for kind in ("hard", "soft"))
     unit = reading[0]
@@ -325,8 +325,8 @@ def _limits(proposal, column):
         f"name means {concept}; {n_inside} of {len(numbers)} numbers lie within its hard limits "
         f"in {unit or 'its unit'} ({facts['reviewed']})"
     )
-    in_this_unit = found.readings[:1] == (reading,)
-    sure = in_this_unit and found.is_named and n_inside >= SHARE_IN_LIMITS * len(numbers)
+    in_this_unit = known.readings[:1] == (reading,)
+    sure = in_this_unit and known.is_named and n_inside >= SHARE_IN_LIMITS * len(numbers)
     if not sure:
         evidence += "; the unit or the meaning is not sure, so no limits are set"
     proposal.add(column, "limits", evidence, adopt=sure and "variables" not in proposal.known)

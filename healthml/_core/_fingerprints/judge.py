@@ -38,8 +38,8 @@ class Judge:
         self.bits_needed = float(np.log2(n * (n - 1) / 2 * len(READINGS) / FALSE_ALARM))
         share_out(cells, n, random)
         self.able = self._able_rows()
-        found = candidates(cells, np.flatnonzero(self.able), n, random)
-        pairs = distinct(np.append(found, exact_pairs(exact_id)))
+        alike = candidates(cells, np.flatnonzero(self.able), n, random)
+        pairs = distinct(np.append(alike, exact_pairs(exact_id)))
         self.first, self.second = pairs // n, pairs % n
         self.exact = exact_id[self.first] == exact_id[self.second]
         self.evidence = self._all_evidence(np.arange(len(pairs)))

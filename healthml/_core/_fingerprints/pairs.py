@@ -31,13 +31,13 @@ def exact_clusters(all_codes, n):
 
 def candidates(cells, rows, n, random):
     """Return pairs of the given rows, as first * n + second, that share a hash of columns."""
-    found = np.empty(0, dtype=np.int64)
+    pairs = np.empty(0, dtype=np.int64)
     for reading, rounds in ROUNDS.items():
         for start in range(0, rounds, 10):
             size = min(10, rounds - start)
             parts = [_hash_round(cells, reading, rows, n, random) for _ in range(size)]
-            found = distinct(np.concatenate([found, *parts]))
-    return found
+            pairs = distinct(np.concatenate([pairs, *parts]))
+    return pairs
 
 
 def distinct(pairs):

@@ -116,10 +116,10 @@ def column_concept(column, declared=None, values=None, counts=None, *, populatio
     soft = _soft_limits(name, populations)
     shares = _shares(values, counts, _units_to_read(column, name, unit), soft)
     mixed = _share_in_any(values, counts, distinct_units(name), soft)
-    found = ColumnConcept(name, bool(concept), ambiguous, (), max(shares.values()), mixed)
+    concept_found = ColumnConcept(name, bool(concept), ambiguous, (), max(shares.values()), mixed)
     if ambiguous and len(np.unique(values)) < FEWEST_DISTINCT:
-        return found
-    return replace(found, readings=_readings(name, shares, found.needed))
+        return concept_found
+    return replace(concept_found, readings=_readings(name, shares, concept_found.needed))
 
 
 def _declared(declared, key):

@@ -242,9 +242,9 @@ def _aliases():
 def _match(column_name):
     words = _words(str(column_name))
     for candidate in _shorter_names(words):
-        found = _aliases().get("".join(candidate))
-        if found:
-            return found
+        alias = _aliases().get("".join(candidate))
+        if alias:
+            return alias
     return _match_visit(words) or _match_glued("".join(words))
 
 
@@ -253,8 +253,8 @@ def _match_visit(words):
 
     The name is then as good as an ambiguous one, for "ca125" is no calcium and "t4" no temperature.
     """
-    found = _VISIT.fullmatch("".join(words))
-    alias = _aliases().get(found[1]) if found else None
+    visit = _VISIT.fullmatch("".join(words))
+    alias = _aliases().get(visit[1]) if visit else None
     return (alias[0], True) if alias else None
 
 
@@ -287,8 +287,8 @@ def _match_glued(name):
         if rest.startswith(start):
             rest = rest[len(start) :]
             break
-    found = _aliases().get(rest)
-    shortest = _SHORTEST_GLUED_AMBIGUOUS if found and found[1] else _SHORTEST_GLUED
-    if found and rest != name and len(rest) >= shortest:
-        return found
+    alias = _aliases().get(rest)
+    shortest = _SHORTEST_GLUED_AMBIGUOUS if alias and alias[1] else _SHORTEST_GLUED
+    if alias and rest != name and len(rest) >= shortest:
+        return alias
     return None, False

@@ -163,9 +163,9 @@ def later_hint(column, levels=()):
     >>> later_hint("sfdm2", levels=["adl>=4", "<2 mo. follow-up"])
     'followup'
     """
-    found = _later_in_name(str(column))
-    if found is not None:
-        return found
+    in_name = _later_in_name(str(column))
+    if in_name is not None:
+        return in_name
     return next((hint for hint in map(_later_in_level, levels) if hint), None)
 
 
@@ -215,10 +215,10 @@ def counted_hint(column):
     if any(word in EARLIER or word in _WITHIN for word in words):
         return None
     if "count" in words or "number" in words or words[:1] in (("n",), ("num",), ("no",)):
-        found = (word for word in words if word.rstrip("s") in COUNTED or word in COUNTED)
+        counted = (word for word in words if word.rstrip("s") in COUNTED or word in COUNTED)
     else:
-        found = (word for word in words if word.endswith("s") and word.rstrip("s") in COUNTED)
-    return next(found, None)
+        counted = (word for word in words if word.endswith("s") and word.rstrip("s") in COUNTED)
+    return next(counted, None)
 
 
 def has_word(column, role):
@@ -316,8 +316,8 @@ def site_hint(column):
     >>> site_hint("hospitalid"), site_hint("ward_name"), site_hint("hospital_stay")
     ('hospital', 'ward', None)
     """
-    found = _SITE_NAME.fullmatch("".join(name_words(column)))
-    return found[1] if found else None
+    match = _SITE_NAME.fullmatch("".join(name_words(column)))
+    return match[1] if match else None
 
 
 def score_hint(column):

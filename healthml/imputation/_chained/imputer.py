@@ -246,8 +246,8 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.strategy == "draw":
             filled, supports = self._drawn(rows, 0), self._supports
         else:
-            found = rows.mean(self._mean_models, self.n_iter)
-            filled = {j: (rows.rows[j], self._middle(j, cells)) for j, cells in found.items()}
+            means = rows.mean(self._mean_models, self.n_iter)
+            filled = {j: (rows.rows[j], self._middle(j, cells)) for j, cells in means.items()}
         self._note(rows, new)
         return self._completed(X, frame, filled, supports)
 
@@ -323,11 +323,11 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.seed_ = int(state.randint(2**31 - 1))
         tasks = [(self.plan_, values, missing, (self.seed_, k), self.n_iter) for k in range(self.m)]
         options = {"n_jobs": self.n_jobs, "verbose": self.verbose, "what": "chains"}
-        found = run_parallel(_run_chain, tasks, **options)
-        self._chains = [fitted for fitted, _, _ in found]
-        self._last_ = [last for _, last, _ in found]
+        chains = run_parallel(_run_chain, tasks, **options)
+        self._chains = [fitted for fitted, _, _ in chains]
+        self._last_ = [last for _, last, _ in chains]
         counts = [int(missing[j].sum()) for j in self.plan_.sequence]
-        self._traced_ = {"traces": np.stack([trace for *_, trace in found]), "n_missing": counts}
+        self._traced_ = {"traces": np.stack([trace for *_, trace in chains]), "n_missing": counts}
         self._start = [
             _start(c, v, m) for c, v, m in zip(self.columns_, values, missing, strict=True)
         ]
@@ -362,8 +362,8 @@ class ChainedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return NewRows(self.plan_, values, missing, self._start), new
 
     def _drawn(self, rows, chain):
-        found = rows.draw(self._chains[chain], self.n_iter, self.seed_, chain)
-        return {j: (rows.rows[j], cells) for j, cells in found.items()}
+        drawn = rows.draw(self._chains[chain], self.n_iter, self.seed_, chain)
+        return {j: (rows.rows[j], cells) for j, cells in drawn.items()}
 
     def _middle(self, j, cells):
         return cells.argmax(axis=1) if self.columns_[j].is_category else cells

@@ -96,8 +96,8 @@ class _Units:
 def _pairs(columns, values, missing, predictors, methods, asked, units):
     targets = _open_to_choice(PMM, columns, methods, asked)
     choose = partial(choose_pairs, columns, values, missing, predictors, targets)
-    found = choose()
-    return units.confirmed(choose, found, bool(found[1]))
+    choice = choose()
+    return units.confirmed(choose, choice, bool(choice[1]))
 
 
 def _with_squares(pairs, chosen, columns, values, missing, predictors, methods, asked, units):

@@ -89,8 +89,8 @@ def _pairwise(a, seen_a, b, seen_b):
         cross = (a * seen_a).T @ (b * seen_b) / n - mean_a * mean_b
         var_a = (a**2 * seen_a).T @ seen_b / n - mean_a**2
         var_b = seen_a.T @ (b**2 * seen_b) / n - mean_b**2
-        found = cross / np.sqrt(var_a * var_b)
-    return np.where(np.isfinite(found) & (n > 2), found, 0.0)
+        correlation = cross / np.sqrt(var_a * var_b)
+    return np.where(np.isfinite(correlation) & (n > 2), correlation, 0.0)
 
 
 def _strongest(j, strength, columns, n_seen):

@@ -108,8 +108,8 @@ def choose_pairs(columns, values, missing, predictors, targets, unit=None):
     pairs, chosen = [], {}
     for j in targets:
         own = predictors[j][1:]
-        found = _forward(Z, columns[j].cols, predictors[j], _candidates(own, owner, columns))
-        for pair in found:
+        selected = _forward(Z, columns[j].cols, predictors[j], _candidates(own, owner, columns))
+        for pair in selected:
             if pair not in pairs:
                 pairs.append(pair)
             chosen.setdefault(j, []).append(pairs.index(pair))

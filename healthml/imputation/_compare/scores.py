@@ -79,13 +79,13 @@ def make_splits(X, task, cv, repeats, random_state):
 def gather(answers, splits, n):
     """Return the predictions of one strategy from those of its splits."""
     shape = (1 + max(repeat for repeat, _, _ in splits), n)
-    found = Predictions(np.full(shape, np.nan), np.full(shape, -1))
+    predictions = Predictions(np.full(shape, np.nan), np.full(shape, -1))
     for number, ((rows, predicted, _), (repeat, _, _)) in enumerate(
         zip(answers, splits, strict=True)
     ):
-        found.risk[repeat, rows] = predicted
-        found.fold[repeat, rows] = number
-    return found
+        predictions.risk[repeat, rows] = predicted
+        predictions.fold[repeat, rows] = number
+    return predictions
 
 
 def score(task, predictions, keep):
@@ -103,13 +103,13 @@ def score(task, predictions, keep):
     """
     key = keep.tobytes()
     if key not in predictions.scored:
-        found = {measure: ([], []) for measure in task.measures}
+        pieces = {measure: ([], []) for measure in task.measures}
         for risk, fold in zip(predictions.risk, predictions.fold, strict=True):
             for measure, (value, influence) in _score_once(task, risk, fold, keep).items():
-                found[measure][0].append(value)
-                found[measure][1].append(influence)
+                pieces[measure][0].append(value)
+                pieces[measure][1].append(influence)
         predictions.scored[key] = {
-            m: (np.array(values), np.mean(moved, axis=0)) for m, (values, moved) in found.items()
+            m: (np.array(values), np.mean(moved, axis=0)) for m, (values, moved) in pieces.items()
         }
     return predictions.scored[key]
 
@@ -152,7 +152,7 @@ def ends(estimate, variance, df, tail):
 def _score_once(task, risk, fold, keep):
     if task.is_classes:
         options = {"groups": task.groups, "thresholds": task.thresholds}
-        found = paired_scores(
+        paired = paired_scores(
             task.y,
             {"one": risk},
             folds={"one": fold},
@@ -160,7 +160,7 @@ def _score_once(task, risk, fold, keep):
             measures=task.measures,
             **options,
         )
-        return {measure: found.values["one", measure] for measure in task.measures}
+        return {measure: paired.values["one", measure] for measure in task.measures}
     use = np.isfinite(risk) & keep
     full = {}
     for measure, (value, influence) in _regression(task.y[use], risk[use]).items():

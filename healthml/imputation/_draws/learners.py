@@ -172,10 +172,10 @@ class ClassifierFitted:
 
     def expect(self, block):
         """Return the probability of each level."""
-        found = np.zeros((len(block), self.n_levels))
+        shares = np.zeros((len(block), self.n_levels))
         chance = self.model.predict_proba(block[:, self.predictors])
-        found[:, self.model.classes_.astype(np.int64)] = np.round(chance, DECIMALS)
-        return found
+        shares[:, self.model.classes_.astype(np.int64)] = np.round(chance, DECIMALS)
+        return shares
 
 
 class Learner:

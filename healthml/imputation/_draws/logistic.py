@@ -176,13 +176,13 @@ def pick_levels(probabilities, chance):
 
 def _nominal_information(X, share):
     k, p = share.shape[1], X.shape[1]
-    found = np.empty((k, p, k, p))
+    information = np.empty((k, p, k, p))
     for a in range(k):
         for b in range(a, k):
             curve = share[:, a] * ((a == b) - share[:, b])
-            found[a, :, b] = (X * curve[:, None]).T @ X
-            found[b, :, a] = found[a, :, b].T
-    return found.reshape(k * p, k * p)
+            information[a, :, b] = (X * curve[:, None]).T @ X
+            information[b, :, a] = information[a, :, b].T
+    return information.reshape(k * p, k * p)
 
 
 def _nominal_state(X, rows, coef):

@@ -163,12 +163,12 @@ class Norm:
 
     def draw(self, chain, j, *, keep=False):
         """Return drawn cells and, when asked, the model for new rows."""
-        found = _regression(chain, j)
+        regression = _regression(chain, j)
         predictors = chain.plan.predictors[j]
-        centre = chain.block @ place_coefficients(found.drawn, predictors, chain.Z.shape[1])
+        centre = chain.block @ place_coefficients(regression.drawn, predictors, chain.Z.shape[1])
         noise = chain.rng.standard_normal(len(centre))
-        fitted = NormFitted(predictors, found.estimate, found.drawn, found.sigma)
-        return centre + found.sigma * noise, fitted
+        fitted = NormFitted(predictors, regression.estimate, regression.drawn, regression.sigma)
+        return centre + regression.sigma * noise, fitted
 
 
 class PMM:

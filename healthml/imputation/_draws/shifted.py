@@ -83,9 +83,9 @@ def tilt(shares, shift, level=None):
     old = shares[:, level]
     new = _move(old, shift)
     rest = (1 - new) / np.maximum(1 - old, _TINY)
-    found = shares * rest[:, None]
-    found[:, level] = new
-    return found
+    shifted = shares * rest[:, None]
+    shifted[:, level] = new
+    return shifted
 
 
 def _move(share, shift):

@@ -104,13 +104,13 @@ class Candidates:
 
         The AUC of a yes-or-no indicator is half of one plus the difference of its shares.
         """
-        found = np.full((len(self.names), 3), np.nan)
+        effects = np.full((len(self.names), 3), np.nan)
         if self.event is None:
-            return found, unknown
+            return effects, unknown
         y = self.event
         n1, n0 = int(y.sum()), int((1 - y).sum())
         if min(n1, n0) < FEWEST_EVENTS:
-            return found, f"fewer than {FEWEST_EVENTS} events or non-events"
+            return effects, f"fewer than {FEWEST_EVENTS} events or non-events"
         z = norm.ppf(0.5 + self.level / 2)
         for j in np.flatnonzero(self.is_missing.any(axis=0)):
             is_missing = self.is_missing[:, j].astype(float)
@@ -118,8 +118,8 @@ class Candidates:
             influence = np.where(y == 1, (is_missing - p1) / n1, (p0 - is_missing) / n0) / 2
             half = z * np.sqrt(cluster_variance(influence, self.groups))
             auc = 0.5 + abs(p1 - p0) / 2
-            found[j] = auc, max(auc - half, 0.0), min(auc + half, 1.0)
-        return found, ""
+            effects[j] = auc, max(auc - half, 0.0), min(auc + half, 1.0)
+        return effects, ""
 
     def _drop_twins(self, reasons, candidates):
         """Leave out columns whose gaps hardly differ from those of an earlier one."""

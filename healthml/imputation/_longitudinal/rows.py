@@ -50,15 +50,15 @@ class PatientRows:
     def last(self, known):
         """Return where each row's patient was measured last, the row itself included; -1: never."""
         here = np.arange(len(known))
-        found = np.maximum.accumulate(np.where(known[self._order], here, -1))
-        return self._back(np.where(found >= self._first, found, -1))
+        latest = np.maximum.accumulate(np.where(known[self._order], here, -1))
+        return self._back(np.where(latest >= self._first, latest, -1))
 
     def following(self, known):
         """Return where each row's patient is measured next, the row itself included; -1: never."""
         n = len(known)
         there = np.where(known[self._order], np.arange(n), n)
-        found = np.minimum.accumulate(there[::-1])[::-1]
-        return self._back(np.where(found < self._end, found, -1))
+        next_known = np.minimum.accumulate(there[::-1])[::-1]
+        return self._back(np.where(next_known < self._end, next_known, -1))
 
     def since(self, source):
         """Return the hours from the rows `source` to each row, NaN where there is none."""

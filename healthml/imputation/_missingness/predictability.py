@@ -97,8 +97,8 @@ def predictability(frame, is_missing, groups, cv, confidence_level, random_state
     for predictors, (design, owners) in zip(PREDICTORS, ((features, owner), both), strict=True):
         scores = _out_of_fold(design, owners, is_missing[:, targets].astype(float), targets, fold)
         for k, j in enumerate(targets):
-            found = _auc_of(is_missing[:, j], scores[:, k], fold, groups, confidence_level)
-            rows.append((str(frame.columns[j]), predictors, *found))
+            auc = _auc_of(is_missing[:, j], scores[:, k], fold, groups, confidence_level)
+            rows.append((str(frame.columns[j]), predictors, *auc))
     return _as_table(rows)
 
 
@@ -175,18 +175,18 @@ class _Inverse:
         """Return some of its columns."""
         if self.whole is not None:
             return self.whole[:, some]
-        found = -self.left @ self.right[:, some]
-        found[some, np.arange(len(some))] += self.scale[some]
-        return found
+        gram = -self.left @ self.right[:, some]
+        gram[some, np.arange(len(some))] += self.scale[some]
+        return gram
 
 
 def _features(frame, is_missing):
     """Return features of the observed values, 0 in the gaps, and the column that owns each."""
     features, owner = [np.empty((len(frame), 0))], []
     for j, name in enumerate(frame.columns):
-        found = _column_features(frame[name], is_missing[:, j])
-        features.append(found)
-        owner += [j] * found.shape[1]
+        block = _column_features(frame[name], is_missing[:, j])
+        features.append(block)
+        owner += [j] * block.shape[1]
     return np.column_stack(features), np.array(owner, dtype=int)
 
 
@@ -195,15 +195,15 @@ def _column_features(series, is_missing):
     if kind in ("numeric", "boolean") or (
         kind == "datetime" and not pd.api.types.is_object_dtype(series.dtype)
     ):
-        found = _rank_features(_numbers(series, is_missing))
+        features = _rank_features(_numbers(series, is_missing))
     elif kind == "categorical":
-        found = _level_features(series, is_missing)
+        features = _level_features(series, is_missing)
     else:  # free text, constants and empty columns say nothing that can be learnt
         return np.empty((len(series), 0))
-    found = found - found[~is_missing].mean(axis=0)
-    spread = found[~is_missing].std(axis=0)
-    found = found[:, spread > 0] / spread[spread > 0]
-    return np.where(is_missing[:, None], 0.0, found)
+    features = features - features[~is_missing].mean(axis=0)
+    spread = features[~is_missing].std(axis=0)
+    features = features[:, spread > 0] / spread[spread > 0]
+    return np.where(is_missing[:, None], 0.0, features)
 
 
 def _rank_features(number):

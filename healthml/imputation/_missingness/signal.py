@@ -44,10 +44,10 @@ def indicator_auc(is_missing, y, groups, cv, confidence_level, random_state):
         if len(np.unique(y[train])) == 2:
             risk = _pattern_risk(patterns, row[train], y[train])[row[test]]
             pieces.append((len(train), test, risk))
-    found = auc_over_folds(y, pieces, groups, confidence_level)
-    if "reason" in found:
-        return found
-    return found | {
+    auc = auc_over_folds(y, pieces, groups, confidence_level)
+    if "reason" in auc:
+        return auc
+    return auc | {
         "n_samples": len(y),
         "n_events": n_events,
         "n_indicators": indicators.shape[1],

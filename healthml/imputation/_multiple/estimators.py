@@ -359,10 +359,10 @@ class MultiplyImputedRegressor(RegressorMixin, _MultiplyImputed):
             ``lower``, ``upper``, ``m``. Not a prediction interval of the outcome.
         """
         check_confidence_level(confidence_level)
-        found = self._each(X, "predict")
-        if found.ndim > 2:
+        predictions = self._each(X, "predict")
+        if predictions.ndim > 2:
             raise InputError("predict_spread is for one outcome; fit a model for each.")
-        return spread_table(found[:, :, None], confidence_level)
+        return spread_table(predictions[:, :, None], confidence_level)
 
     def __sklearn_tags__(self):
         """Take the outcomes that the inner regressor takes."""

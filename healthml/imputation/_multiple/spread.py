@@ -75,8 +75,8 @@ def coef_table(models, names=None):
     long = pd.concat([_coefficients(model, names) for model in models], ignore_index=True)
     keys = [name for name in ("class", "term") if name in long.columns]
     by_term = long.groupby(keys, sort=False, dropna=False)["value"]
-    found = by_term.agg(estimate="mean", sd="std", m="count")
-    return found.reset_index()
+    summary = by_term.agg(estimate="mean", sd="std", m="count")
+    return summary.reset_index()
 
 
 def _coefficients(model, names):

@@ -133,17 +133,17 @@ def _pool_named(model, tables, outcome, terms, compare, event, dfcom, options):
 def _pool_callable(model, tables, dfcom, options):
     Q, U, left = [], [], []
     for place, table in enumerate(tables):
-        found = model(table)
-        if hasattr(found, "params") and hasattr(found, "cov_params"):
-            left.append(getattr(found, "df_resid", np.inf))
-            found = (found.params, found.cov_params())
-        if not isinstance(found, tuple) or len(found) != 2:
+        fitted = model(table)
+        if hasattr(fitted, "params") and hasattr(fitted, "cov_params"):
+            left.append(getattr(fitted, "df_resid", np.inf))
+            fitted = (fitted.params, fitted.cov_params())
+        if not isinstance(fitted, tuple) or len(fitted) != 2:
             raise InputError(
-                f"model returned a {type(found).__name__} for table {place}; return "
+                f"model returned a {type(fitted).__name__} for table {place}; return "
                 "(estimates, covariance), or a result with params and cov_params()."
             )
-        Q.append(found[0])
-        U.append(found[1])
+        Q.append(fitted[0])
+        U.append(fitted[1])
     if dfcom is None:
         dfcom = min(left, default=np.inf)
     if not isinstance(Q[0], pd.Series):
@@ -172,8 +172,8 @@ def _fits(model, design, outcomes):
 
 def _d1(term, design, Q, U, dfcom):
     places = np.array([design.names.index(name) for name in design.blocks[term]])
-    found = wald_d1(Q[:, places], U[:, places[:, None], places], dfcom)
-    return str(term), "D1", found, len(Q)
+    test = wald_d1(Q[:, places], U[:, places[:, None], places], dfcom)
+    return str(term), "D1", test, len(Q)
 
 
 def _comparison(model, design, outcomes, Q, U, smaller, dfcom):

@@ -175,13 +175,13 @@ class Logistic:
     def fit(self, X, y, where):
         """Return coefficients and their covariance."""
         refuse_dependent(X, where)
-        found = fit_logistic(X[:, 1:], y)
-        if found.separated or not found.converged:
+        fitted = fit_logistic(X[:, 1:], y)
+        if fitted.separated or not fitted.converged:
             raise InputError(
                 f"{where}: the terms separate the outcome, so that a maximum-likelihood estimate "
                 "does not exist; leave out a term or join rare levels."
             )
-        return found.coef, found.covariance
+        return fitted.coef, fitted.covariance
 
     def log_likelihood(self, X, y, coef):
         """Return the log-likelihood at some slopes, the intercept at its best."""

@@ -127,13 +127,13 @@ class PooledResult(Result):
         Q, U = self.estimates[self._known(terms)].to_numpy(), self._covariances(terms)
         refuse_one(len(Q))
         if method == "D1":
-            found = wald_d1(Q, U, self.dfcom)
+            test = wald_d1(Q, U, self.dfcom)
         elif method == "D2":
-            found = combine_d2(wald_statistics(Q, U), len(terms))
+            test = combine_d2(wald_statistics(Q, U), len(terms))
         else:
             raise InputError(f"method={method!r} is unknown; use 'D1' or 'D2'.")
         null = "0" if self.scale == "identity" else str(NULL[self.scale])
-        return table_of_tests([(" = ".join([*terms, null]), method, found, len(Q))])
+        return table_of_tests([(" = ".join([*terms, null]), method, test, len(Q))])
 
     def summary(self):
         """Return the table and the tests as plain text, rounded for reading."""

@@ -79,19 +79,19 @@ def barnard_rubin(m, share, dfcom):
 
 def pooled_table(Q, U, dfcom, confidence_level, scale):
     """Return the pooled numbers of each term, estimate and limits back on their own scale."""
-    found = rubin(Q, U, dfcom)
+    pooled = rubin(Q, U, dfcom)
     _, _, back, slope = SCALES[scale]
-    se = np.sqrt(found["t"])
-    reach = t.ppf((1 + confidence_level) / 2, found["df"]) * se
+    se = np.sqrt(pooled["t"])
+    reach = t.ppf((1 + confidence_level) / 2, pooled["df"]) * se
     return pd.DataFrame(
         {
-            "estimate": back(found["estimate"]),
-            "se": se * slope(found["estimate"]),
-            "lower": back(found["estimate"] - reach),
-            "upper": back(found["estimate"] + reach),
-            "df": found["df"],
-            "p": 2 * t.sf(np.abs(found["estimate"]) / se, found["df"]),
-            **{name: found[name] for name in RATIOS},
+            "estimate": back(pooled["estimate"]),
+            "se": se * slope(pooled["estimate"]),
+            "lower": back(pooled["estimate"] - reach),
+            "upper": back(pooled["estimate"] + reach),
+            "df": pooled["df"],
+            "p": 2 * t.sf(np.abs(pooled["estimate"]) / se, pooled["df"]),
+            **{name: pooled[name] for name in RATIOS},
         }
     )
 

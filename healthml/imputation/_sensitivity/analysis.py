@@ -225,11 +225,11 @@ def sensitivity_analysis(
     for delta, tables, middle in case.imputed(deltas):
         result = fit_pooled(analysis, tables, **options)
         place = _place(result.table["term"].tolist(), term)
-        found = result.table.iloc[place]
+        pooled = result.table.iloc[place]
         row = {"delta": delta, "shift": delta * case.unit}
-        row |= {name: float(found[name]) for name in ("estimate", "se", "lower", "upper")}
+        row |= {name: float(pooled[name]) for name in ("estimate", "se", "lower", "upper")}
         row["conclusion"] = conclude(row["lower"], row["upper"], null)
-        row |= {"imputed": middle, "fmi": float(found["fmi"])}
+        row |= {"imputed": middle, "fmi": float(pooled["fmi"])}
         table.append({**row, "n_shifted": case.n_shifted, "m": imputer.m})
         results.append(result)
     table = pd.DataFrame(table)

@@ -103,13 +103,13 @@ class Scenarios:
             (plan, self.values, self.missing, (seed, k), n_iter) for plan in plans for k in range(m)
         )
         options = {"n_jobs": self.imputer.n_jobs, "verbose": self.imputer.verbose}
-        found = iterate_parallel(
+        chains = iterate_parallel(
             _last_cells, tasks, **options, what="chains", total=m * len(deltas)
         )
         moved = self.rows[np.flatnonzero(self.missing[self.j])]
         supports = self._supports()
         for delta in deltas:
-            last = [next(found) for _ in range(m)]
+            last = [next(chains) for _ in range(m)]
             tables = [as_completed(self.frame, self.columns, filled, supports) for filled in last]
             middle = self._middle(np.concatenate([filled[self.j][1][moved] for filled in last]))
             yield float(delta), tables, middle

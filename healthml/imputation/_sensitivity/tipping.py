@@ -68,15 +68,15 @@ def limits_without_one(results, place):
     m = len(results[0].estimates)
     if m < 3:
         return np.empty((0, len(results), 2))
-    found = np.empty((m, len(results), 2))
+    ends = np.empty((m, len(results), 2))
     for number, result in enumerate(results):
         Q = result.estimates.to_numpy()[:, [place]]
         U = diagonal(result.within)[:, [place]]
         options = (result.dfcom, result.confidence_level, result.scale)
         for k in range(m):
             table = pooled_table(np.delete(Q, k, 0), np.delete(U, k, 0), *options)
-            found[k, number] = table.loc[0, ["lower", "upper"]]
-    return found
+            ends[k, number] = table.loc[0, ["lower", "upper"]]
+    return ends
 
 
 def _first_change(deltas, limits, null, direction):

@@ -59,6 +59,6 @@ class GroupMeans:
     def of(self, codes):
         """Return the means for the group of each row."""
         known = codes >= 0
-        found = np.tile(self.overall, (len(codes), 1))
-        found[known] = self.table[codes[known].astype(np.int64)]
-        return found
+        shares = np.tile(self.overall, (len(codes), 1))
+        shares[known] = self.table[codes[known].astype(np.int64)]
+        return shares

@@ -68,10 +68,10 @@ class Block:
     def only(self, rows):
         """Return the block of some rows, for one set of risks; sorted order and logs are kept."""
         part = Block(self.event[rows], self.risk.take(rows, axis=1), self.thresholds)
-        found = np.zeros(len(self.event), dtype=bool)
-        found[rows] = True
-        place = np.cumsum(found) - 1
-        part.order = place.take(self.order[0][found.take(self.order[0])])[None]
+        chosen = np.zeros(len(self.event), dtype=bool)
+        chosen[rows] = True
+        place = np.cumsum(chosen) - 1
+        part.order = place.take(self.order[0][chosen.take(self.order[0])])[None]
         if "logs" in vars(self):
             part.logs = tuple(log.take(rows, axis=1) for log in self.logs)
         return part
@@ -180,8 +180,8 @@ class _Weighed:
     def reason(self, name):
         """Return the code of why a value is missing, per set."""
         if name in RECALIBRATED:
-            found = self.recalibration(free_slope=True).code
-            return np.where(self.state == FINE, found, self.state)
+            code = self.recalibration(free_slope=True).code
+            return np.where(self.state == FINE, code, self.state)
         if name in ("auroc", "calibration_in_the_large", "scaled_brier"):
             return self.state
         if name == "oe_ratio":

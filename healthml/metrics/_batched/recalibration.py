@@ -149,8 +149,8 @@ class _Problem:
     def approach(self, fit, sets, free_slope):
         """Take steps in single precision up to where one more settles a set."""
         begin = fit.intercept[sets], fit.slope[sets]
-        found = approach(self.event, *self.part(sets), *begin, free_slope)
-        fit.intercept[sets], fit.slope[sets] = found
+        approached = approach(self.event, *self.part(sets), *begin, free_slope)
+        fit.intercept[sets], fit.slope[sets] = approached
 
     def _prevalence(self, sets):
         """Log odds of the event in some sets."""
@@ -265,14 +265,14 @@ class _Problem:
         """Fit intercept and slope of a single set that did not settle."""
         logit, weight = self._one(position)
         try:
-            found = fit_logistic(logit, self.event, weight=weight)
+            fitted = fit_logistic(logit, self.event, weight=weight)
         except InputError:
             fit.code[position] = _SAME_RISK
             return
-        if found.separated or not found.converged:
+        if fitted.separated or not fitted.converged:
             fit.code[position] = _SEPARATED
             return
-        fit.intercept[position], fit.slope[position] = found.coef
+        fit.intercept[position], fit.slope[position] = fitted.coef
         risk = _expit(fit.intercept[position] + fit.slope[position] * logit)
         self._keep(fit, np.array([position]), np.array([True]), risk[None])
         spread = risk * (1 - risk) * weight

@@ -71,11 +71,11 @@ def measured(event, risk, groups=None, weight=None, measures=_MEASURES):
     options = {} if weight is None else {"sample_weight": weight, "weight_type": "sampling"}
     ends = ("estimate", "lower", "upper")
     try:
-        found = performance(event, risk, measures=list(measures), groups=groups, **options)
+        measured = performance(event, risk, measures=list(measures), groups=groups, **options)
     except OutcomeError as error:
         missing = dict.fromkeys(ends, np.nan) | {"method": str(error)}
         return [{"measure": measure, **missing} for measure in measures]
-    rows = found.to_frame().to_dict("records")
+    rows = measured.to_frame().to_dict("records")
     return [
         {"measure": row["measure"], **{name: float(row[name]) for name in ends}}
         | {"method": row["method"] or row["reason"]}

@@ -78,8 +78,8 @@ def for_all_members(correction, judges, event, weight=None, seed=None):
 
     if not excess(-_FAR) < 0 < excess(_FAR):
         return correction
-    found = Stretched(correction, centre, 1 / kept, float(brentq(excess, -_FAR, _FAR)))
-    return _plain(found) if isinstance(correction, Recalibration) else found
+    stretched = Stretched(correction, centre, 1 / kept, float(brentq(excess, -_FAR, _FAR)))
+    return _plain(stretched) if isinstance(correction, Recalibration) else stretched
 
 
 def _kept_slope(judges, event, weight, seed):

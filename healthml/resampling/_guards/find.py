@@ -43,9 +43,9 @@ def uncorrected_resampling(estimator):
         inner = estimator.get_params(deep=False).get("estimator")
         own = _changed(estimator)
         return own if own or inner is None else uncorrected_resampling(inner)
-    found = [type(step).__name__ for step in steps if hasattr(step, "fit_resample")]
+    samplers = [type(step).__name__ for step in steps if hasattr(step, "fit_resample")]
     last = uncorrected_resampling(steps[-1])
-    return " and ".join([*found, *([last] if last else [])]) or None
+    return " and ".join([*samplers, *([last] if last else [])]) or None
 
 
 def without_resampling(estimator):

@@ -61,8 +61,8 @@ def samplers_of(estimator, sampler=None):
 
 def undersamples(estimator, sampler=None):
     """Say whether rows are thrown away."""
-    found = samplers_of(estimator, sampler)
-    return any(getattr(step, "_sampling_type", "") == "under-sampling" for step in found)
+    samplers = samplers_of(estimator, sampler)
+    return any(getattr(step, "_sampling_type", "") == "under-sampling" for step in samplers)
 
 
 def keeps_mixture(sampler):

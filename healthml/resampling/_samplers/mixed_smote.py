@@ -203,8 +203,8 @@ class MixedSMOTE(KeepsTable, BaseOverSampler):
         rank = np.cumsum(allowed, axis=1)
         n_allowed = np.minimum(rank[:, -1], self.k_neighbors)[back]
         pick = 1 + (rng.uniform(size=len(back)) * n_allowed).astype(int)
-        found = near[back, np.argmax(rank[back] >= pick[:, None], axis=1)]
-        return np.where(n_allowed > 0, found, queries)
+        neighbour = near[back, np.argmax(rank[back] >= pick[:, None], axis=1)]
+        return np.where(n_allowed > 0, neighbour, queries)
 
     def __sklearn_tags__(self):
         """Take anything but a sparse matrix, missing values too."""

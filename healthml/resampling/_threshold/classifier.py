@@ -208,12 +208,14 @@ class ClinicalThreshold(MetaClassifier):
         self.threshold_ = choose(self.rule, value, event, risk, groups)
         self.sensitivity_lower_ = np.nan
         if self.rule != "harm":
-            found = int(np.sum(risk[event == 1] >= self.threshold_))
-            share = found / event.sum()
+            n_flagged = int(np.sum(risk[event == 1] >= self.threshold_))
+            share = n_flagged / event.sum()
             effect = design_effect(min(max(share, 0.05), 0.99), event, risk, groups)
             if self.rule == "sensitivity":
                 effect = design_effect(value, event, risk, groups)
-            self.sensitivity_lower_ = float(np.nan_to_num(lower_limit(found, event.sum(), effect)))
+            self.sensitivity_lower_ = float(
+                np.nan_to_num(lower_limit(n_flagged, event.sum(), effect))
+            )
         elsewhere = self._elsewhere(value, event, risk, fold, groups)
         self.choice_ = threshold_choice(
             event, risk, self.threshold_, elsewhere, groups=groups, rule=self.rule

@@ -50,8 +50,8 @@ class ThresholdChoiceResult(Result):
 
 def threshold_choice(event, risk, threshold, elsewhere, *, groups, rule):
     """Return the result of a threshold and of alarms by thresholds chosen elsewhere."""
-    found = threshold_table(event, risk, thresholds=[threshold], groups=groups)
-    table = found.to_frame().drop(columns="threshold").set_index("measure").loc[list(_SHARES)]
+    shares = threshold_table(event, risk, thresholds=[threshold], groups=groups)
+    table = shares.to_frame().drop(columns="threshold").set_index("measure").loc[list(_SHARES)]
     table.insert(3, "chosen_elsewhere", _shares(event, elsewhere))
     table.insert(4, "optimism", table["estimate"] - table["chosen_elsewhere"])
     return ThresholdChoiceResult(table.reset_index(), float(threshold), rule)

@@ -86,9 +86,9 @@ class ModelComparisonResult(Result):
         ax.plot(rows["estimate"], at, **{"marker": "o", "ls": "", "color": BLUE, **kwargs})
         ax.set_yticks(at, rows["model"] + " - " + rows["reference"])
         ax.axvline(0, color=GREY, lw=0.9)
-        found = get_measure(measure.split("@")[0])
+        known = get_measure(measure.split("@")[0])
         ax.set(
-            xlabel=f"Difference in {found.label} ({found.direction} is better),\n"
+            xlabel=f"Difference in {known.label} ({known.direction} is better),\n"
             f"{self.confidence_level:.0%} CI; thin: all {self.n_comparisons} together",
             ylim=(-0.6, len(rows) - 0.4),
         )

@@ -223,9 +223,9 @@ def _refitted(task, splits, models, X, options):
     refitted = RefittedModels(task, splits, options)
     jobs = [(name, resample) for name in models for resample in splits.resamples]
     fit = _Fit({name: clone(model) for name, model in models.items()}, X, task.y, task.groups)
-    found = run_parallel(fit, jobs, what="fits of strategies", **options)
+    fits = run_parallel(fit, jobs, what="fits of strategies", **options)
     for k, name in enumerate(models):
-        part = found[k * len(splits.resamples) : (k + 1) * len(splits.resamples)]
+        part = fits[k * len(splits.resamples) : (k + 1) * len(splits.resamples)]
         for place, suffix in ((1, RAW), (0, RECALIBRATED)):
             refitted.risks[name + suffix] = [risks[place] for risks in part]
             refitted.rows[name + suffix] = np.ones(task.n, dtype=bool)

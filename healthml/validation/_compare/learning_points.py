@@ -105,10 +105,12 @@ def fit_point(task, splits, orders, count, options):
         name = f"{resample.where}, {len(patients)} patients"
         resamples.append(Resample(train, both, resample.number, resample.seed, name))
     what = {"what": f"fits on {len(chosen[0])} patients"}
-    found = refit_many(task, resamples, fit_one_class=True, **what, **options)
-    judged = [Refit(f.risk[: len(s.predict)]) for f, s in zip(found, splits.resamples, strict=True)]
+    refits = refit_many(task, resamples, fit_one_class=True, **what, **options)
+    judged = [
+        Refit(f.risk[: len(s.predict)]) for f, s in zip(refits, splits.resamples, strict=True)
+    ]
     apparent = {name: [] for name in task.measures}
-    for smaller, refitted, resample in zip(resamples, found, splits.resamples, strict=True):
+    for smaller, refitted, resample in zip(resamples, refits, splits.resamples, strict=True):
         own = refitted.risk[len(resample.predict) :]
         weight = None if task.weight is None else task.weight[smaller.train]
         weighed = Block(task.y[smaller.train], own[None]).weigh(weight)

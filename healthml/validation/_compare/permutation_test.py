@@ -244,13 +244,13 @@ class _Score:
 
 
 def _check_measure(measure):
-    found = get_measure(measure)
-    if not is_fast(measure) or found.direction == "target" or found.needs_threshold:
+    known = get_measure(measure)
+    if not is_fast(measure) or known.direction == "target" or known.needs_threshold:
         raise InputError(
             f"measures has {measure!r}; pass auroc, brier, scaled_brier, log_loss or "
             "nagelkerke_r2_recalibrated."
         )
-    return 1 if found.direction == "higher" else -1
+    return 1 if known.direction == "higher" else -1
 
 
 def _row(task, measure, observed, null, best, exchange):

@@ -32,8 +32,8 @@ class RefittedModels:
         """Refit a model in every split."""
         task = replace(self.task, estimator=model, X=X)
         options = {"fit_one_class": True, "label": name, "what": f"{name}, refits"}
-        found = refit_many(task, self.splits.resamples, **options, **self.options)
-        self.risks[name] = [refitted.risk for refitted in found]
+        refits = refit_many(task, self.splits.resamples, **options, **self.options)
+        self.risks[name] = [refitted.risk for refitted in refits]
         self.rows[name] = np.ones(task.n, dtype=bool)
 
     def add_simple(self, wanted, X, demographics, score):

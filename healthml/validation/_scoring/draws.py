@@ -97,16 +97,16 @@ class DrawScores:
         coming = draws.take(self.done, last)
         if recognise(task.estimator) is not None:
             while portion := list(islice(coming, max(20, _PORTION // task.n))):
-                found = batched_refit(task.estimator, task.X, task.y, portion, **known)
-                if found is None:
+                refits = batched_refit(task.estimator, task.X, task.y, portion, **known)
+                if refits is None:
                     break
-                yield from zip(portion, found, strict=True)
+                yield from zip(portion, refits, strict=True)
             coming = chain(portion, coming)
         known |= {"groups": task.groups, "total": last - self.done}
         waiting = deque()
         table = task.estimator, task.X, task.y
-        for found in iterate_refits(*table, _noted(coming, waiting), **known):
-            yield waiting.popleft(), found
+        for refits in iterate_refits(*table, _noted(coming, waiting), **known):
+            yield waiting.popleft(), refits
 
     def add(self, pairs):
         """Score some refits."""

@@ -152,9 +152,9 @@ class Evaluator:
         ]
         with threadpool_limits(limits=1 if len(self.y) <= _SMALL else None):
             options = {"groups": self.groups, "label": label, "n_jobs": self.n_jobs}
-            found = refit(estimator, X, self.y, splits, fit_one_class=True, **options)
+            refits = refit(estimator, X, self.y, splits, fit_one_class=True, **options)
         risk = np.full(folds.shape, np.nan)
-        for (r, k), fit in zip(tasks, found, strict=True):
+        for (r, k), fit in zip(tasks, refits, strict=True):
             risk[r, folds[r] == k] = fit.risk
         return risk
 

@@ -204,11 +204,11 @@ def refit_many(task, resamples, **options):
     resamples = list(resamples)
     options = {"sample_weight": task.weight, **options}
     with threadpool_limits(limits=1 if task.n <= _SMALL else None):
-        found = batched_refit(task.estimator, task.X, task.y, resamples, **options)
-        if found is None:
+        refits = batched_refit(task.estimator, task.X, task.y, resamples, **options)
+        if refits is None:
             options |= {"groups": task.groups, "total": len(resamples)}
-            found = refit(task.estimator, task.X, task.y, resamples, **options)
-    return found
+            refits = refit(task.estimator, task.X, task.y, resamples, **options)
+    return refits
 
 
 def score_splits(task, splits, **options):

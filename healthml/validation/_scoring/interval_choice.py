@@ -101,7 +101,7 @@ def _of_draws(ci, rule, name, estimate, *, scores, optimism, plus):
     if rule != "optimism":
         parts += (scores.values["out", name], sampling, scores.share_out)
     with np.errstate(over="ignore"):  # an end beyond all numbers is cut off at the limit
-        found = interval(
+        ends = interval(
             name,
             estimate,
             influence,
@@ -113,7 +113,7 @@ def _of_draws(ci, rule, name, estimate, *, scores, optimism, plus):
         )
     share = 1.0 if rule == "optimism" else scores.share_out
     null = under_calibration(name, scores.out_of_bag_risk(), share, level)
-    return _finished(name, estimate, found, null, t.ppf(0.5 + level / 2, freedom(influence)))
+    return _finished(name, estimate, ends, null, t.ppf(0.5 + level / 2, freedom(influence)))
 
 
 def _finished(name, estimate, found, null, quantile):
@@ -166,9 +166,9 @@ def _of_folds(ci, name, estimate, scores, later):
     training = 0.0 if later else folds_training(scores.by_repeat(name), influence, groups)
     known = {"training": training, "groups": groups, "confidence_level": level}
     with np.errstate(over="ignore"):
-        found = interval(name, estimate, influence, **known)
+        ends = interval(name, estimate, influence, **known)
     null = under_calibration(name, scores.risk[0], 1.0, level)
-    return _finished(name, estimate, found, null, t.ppf(0.5 + level / 2, freedom(influence)))
+    return _finished(name, estimate, ends, null, t.ppf(0.5 + level / 2, freedom(influence)))
 
 
 def _useful(name, ends):
@@ -254,8 +254,8 @@ def _cvauc(scores, estimate, level):
             event = y[rows] == 1
             if event.all() or not event.any():
                 continue
-            found = placements(y[rows], risk[rows])
-            curve = (found.value - found.area) / np.where(event, share, 1 - share)
+            curves = placements(y[rows], risk[rows])
+            curve = (curves.value - curves.area) / np.where(event, share, 1 - share)
             squares.append(np.mean(curve**2))
         variances.append(np.mean(squares) / tested.sum())
     se = float(np.sqrt(np.mean(variances)))

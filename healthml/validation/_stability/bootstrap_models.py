@@ -99,13 +99,13 @@ def bootstrap_models(task, resamples, *, n_jobs=None, verbose=0, random_state=No
     risk = refit_many(task, [whole])[0].risk
     _check_range(risk)
     taken = list(draws.take())
-    found = refit_many(task, taken, on_error="record", what="bootstrap models", **options)
-    used = [i for i, fit in enumerate(found) if fit.risk is not None]
-    failures = dict(Counter(fit.failure for fit in found if fit.risk is None))
+    refits = refit_many(task, taken, on_error="record", what="bootstrap models", **options)
+    used = [i for i, fit in enumerate(refits) if fit.risk is not None]
+    failures = dict(Counter(fit.failure for fit in refits if fit.risk is None))
     if not used:
         raise InputError(f"None of {len(taken)} resamples gave a model: {_reasons(failures)}.")
     if failures:
-        first = next(where for where, fit in zip(taken, found, strict=True) if fit.risk is None)
+        first = next(where for where, fit in zip(taken, refits, strict=True) if fit.risk is None)
         text = (
             f"{len(taken) - len(used)} of {len(taken)} resamples gave no model: "
             f"{_reasons(failures)}; first {first.where} (seed {first.seed}). The answer rests on "
@@ -114,9 +114,9 @@ def bootstrap_models(task, resamples, *, n_jobs=None, verbose=0, random_state=No
         warnings.warn(text, DegenerateResampleWarning, stacklevel=3)
     times = np.stack([np.bincount(taken[i].train, minlength=task.n) for i in used])
     times = times.astype(np.uint16)
-    risks, numbers = np.stack([found[i].risk for i in used]), np.array(used)
+    risks, numbers = np.stack([refits[i].risk for i in used]), np.array(used)
     remarks = (
-        *_remarks(found, failures),
+        *_remarks(refits, failures),
         *as_judged(task.estimator, task.X, task.y, task.groups)[1],
     )
     return BootstrapModels(task, risk, risks, times, numbers, len(taken), failures, remarks)

@@ -119,8 +119,8 @@ class InternalExternalResult(Result):
         rows = table[table["measure"] == measure]
         if rows.empty:
             raise InputError(f"There is no measure {measure!r}; draw one of {list(self.pooled)}.")
-        found = self.pooled.get(measure)
-        tau2 = found.tau2 if found is not None and np.isfinite(found.tau2) else 0.0
+        pooled = self.pooled.get(measure)
+        tau2 = pooled.tau2 if pooled is not None and np.isfinite(pooled.tau2) else 0.0
         spread = rows["se"] ** 2 + tau2
         weight = np.where(rows["kind"] == "site", 1 / spread, np.nan)
         rows = rows.assign(study=rows["site"], weight=weight)

@@ -174,7 +174,7 @@ def later_time(judge, estimator, X, time, *, test_share=0.25):
             raise InputError(
                 f"The {what} period has {int(rows.sum())} rows of one class; time cannot split it."
             )
-    found = temporal_performance(
+    judged = temporal_performance(
         estimator,
         X,
         judge.y,
@@ -184,7 +184,7 @@ def later_time(judge, estimator, X, time, *, test_share=0.25):
         verbose=judge.verbose,
         random_state=judge.random_state,
     )
-    returning = later & found.seen
+    returning = later & judged.seen
     places = [("later period", later, None, ~later)]
     if returning.any():
         parts = {"new": later & ~returning, "returning": returning}
@@ -193,12 +193,12 @@ def later_time(judge, estimator, X, time, *, test_share=0.25):
             for population, rows in parts.items()
             if rows.any()
         ]
-    table = _place_table(judge, found.risk, places)
+    table = _place_table(judge, judged.risk, places)
     note = (
         f"Fitted on all {int((~later).sum()):,} earlier rows, judged on {int(later.sum()):,} later "
     )
     note += f"rows, {int(returning.sum()):,} of them of patients seen before."
-    return TransportResult(table, found.risk, note, len(places))
+    return TransportResult(table, judged.risk, note, len(places))
 
 
 def ranking_at_new_sites(judge, risk, result, site):

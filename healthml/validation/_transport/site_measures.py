@@ -109,13 +109,13 @@ def _oe_ratio(sample, _, oe_interval):
 
 def _recalibrated(sample, measure, _):
     try:
-        found = recalibration(sample, measure, 0.5)
+        fitted = recalibration(sample, measure, 0.5)
     except OutcomeError as error:
         return SiteEstimate(np.nan, reason=_short(error))
-    se = (found.upper - found.lower) / (2 * norm.ppf(0.75))
+    se = (fitted.upper - fitted.lower) / (2 * norm.ppf(0.75))
     if not se > 0:
-        return SiteEstimate(found.estimate, reason="its variance is 0")
-    return SiteEstimate(found.estimate, found.estimate, float(se), found.method)
+        return SiteEstimate(fitted.estimate, reason="its variance is 0")
+    return SiteEstimate(fitted.estimate, fitted.estimate, float(se), fitted.method)
 
 
 def _short(error):
@@ -154,11 +154,11 @@ def site_lines(measure, places, y, risk, codes, oe_interval, level):
         line |= dict.fromkeys(("estimate", "lower", "upper", "theta", "se"), np.nan)
         line |= {"method": "", "reason": reason}
         if not reason:
-            found = site_estimate(_sample(y[rows], risk[rows], codes, rows), measure, oe_interval)
-            ends = found.ends(SCALES[measure], level)
-            line |= {"estimate": found.estimate, "lower": ends[0], "upper": ends[1]}
-            line |= {"theta": found.theta, "se": found.se}
-            line |= {"method": found.method, "reason": found.reason}
+            single = site_estimate(_sample(y[rows], risk[rows], codes, rows), measure, oe_interval)
+            ends = single.ends(SCALES[measure], level)
+            line |= {"estimate": single.estimate, "lower": ends[0], "upper": ends[1]}
+            line |= {"theta": single.theta, "se": single.se}
+            line |= {"method": single.method, "reason": single.reason}
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -186,16 +186,16 @@ def pool_sites(measure, lines, words, level):
         nothing = dict.fromkeys(("estimate", "lower", "upper"), np.nan)
         row = {**common, **nothing, "site": "pooled", "kind": "pooled", "reason": reason}
         return _joined(lines, [{**row, "method": ""}]), None
-    found = random_effects(
+    pooled = random_effects(
         used["theta"], used["se"], names=used["site"], scale=scale, confidence_level=level, **words
     )
     back = BACK[scale]
-    common |= {"estimate": float(back(found.estimate)), "tau2": found.tau2, "i2": found.i2}
+    common |= {"estimate": float(back(pooled.estimate)), "tau2": pooled.tau2, "i2": pooled.i2}
     ends = {
-        ("pooled", "pooled", found.words): (found.lower, found.upper),
-        ("a new site", "prediction", f"{found.words}, prediction {words['prediction']}"): (
-            found.prediction_lower,
-            found.prediction_upper,
+        ("pooled", "pooled", pooled.words): (pooled.lower, pooled.upper),
+        ("a new site", "prediction", f"{pooled.words}, prediction {words['prediction']}"): (
+            pooled.prediction_lower,
+            pooled.prediction_upper,
         ),
     }
     rows = [
@@ -204,7 +204,7 @@ def pool_sites(measure, lines, words, level):
             "site": site,
             "kind": kind,
             "method": how,
-            "se": found.standard_error,
+            "se": pooled.standard_error,
             "lower": float(back(low)),
             "upper": float(back(high)),
             "reason": ""
@@ -213,7 +213,7 @@ def pool_sites(measure, lines, words, level):
         }
         for (site, kind, how), (low, high) in ends.items()
     ]
-    return _joined(lines, rows), found
+    return _joined(lines, rows), pooled
 
 
 def _joined(lines, rows):

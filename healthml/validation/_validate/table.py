@@ -116,14 +116,14 @@ def _emax(task, known):
     }
     ends, centre = both[1]["ends"], [row["corrected"] for row in both]
     se = np.array([row["ends"].se for row in both])
-    found = type(ends)(method=ends.method if ends.method.startswith("none") else "none")
+    interval = type(ends)(method=ends.method if ends.method.startswith("none") else "none")
     if np.isfinite([*centre, *se]).all() and all(row["moved"] is not None for row in both):
         moved = [by_patient(row["moved"], task.groups) for row in both]
         correlation = np.corrcoef(moved)[0, 1]
         lower, upper = largest_change(centre, se, correlation, task.confidence_level)
         method = "smallest and largest in the joint confidence region of intercept and slope"
-        found = type(ends)(np.nan, lower, upper, method)
-    return both[1] | values | {"measure": "emax_logistic", "ends": found, "mcse": np.nan}
+        interval = type(ends)(np.nan, lower, upper, method)
+    return both[1] | values | {"measure": "emax_logistic", "ends": interval, "mcse": np.nan}
 
 
 _MOST = 50  # draws or repeats from which measures by site are averaged; more only cost time

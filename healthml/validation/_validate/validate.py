@@ -362,9 +362,9 @@ class _Question:
             )
         splits = self._splits(method)
         whole, apparent = known or self._apparent()
-        found = self._refits(splits.resamples)
-        scores = FoldScores(task, splits, found)
-        return folds_result(task, method, whole, apparent, scores, found, ci, remarks, self.site)
+        refits = self._refits(splits.resamples)
+        scores = FoldScores(task, splits, refits)
+        return folds_result(task, method, whole, apparent, scores, refits, ci, remarks, self.site)
 
     def _splits(self, method):
         task, plan = self.task, self.plan
@@ -386,25 +386,25 @@ class _Question:
             raise InputError("method='temporal' needs time, when each row's prediction was made.")
         splits = later_rows(self.task, cv, self.time, self.seeds[2])
         every = np.arange(self.task.n)
-        found = self._refits([replace(split, predict=every) for split in splits.resamples])
+        refits = self._refits([replace(split, predict=every) for split in splits.resamples])
         remarks = (*remarks, *left_out(self.task, cv))
-        return later_result(self.task, splits, found, ci, remarks, self.site)
+        return later_result(self.task, splits, refits, ci, remarks, self.site)
 
     def _refits(self, resamples):
         task = self.task
         known = {"sample_weight": task.weight, "what": "refits", **self.options}
-        found = batched_refit(task.estimator, task.X, task.y, resamples, **known)
-        if found is None:
+        refits = batched_refit(task.estimator, task.X, task.y, resamples, **known)
+        if refits is None:
             known |= {"groups": task.groups, "total": len(resamples)}
-            found = list(iterate_refits(task.estimator, task.X, task.y, resamples, **known))
-        return found
+            refits = list(iterate_refits(task.estimator, task.X, task.y, resamples, **known))
+        return refits
 
     def _apparent(self):
         """Fit on all rows; return the refit and the apparent value of every measure."""
         every = np.arange(self.task.n)
         whole = Resample(every, every, -1, self.seeds[0], "the fit on all rows")
-        found = replace(self, options={})._refits([whole])[0]
-        block = Block(self.task.y, found.risk[None], self.task.thresholds)
+        refitted = replace(self, options={})._refits([whole])[0]
+        block = Block(self.task.y, refitted.risk[None], self.task.thresholds)
         block = block.weigh(self.task.weight)
         names = self.task.measures
-        return found, {name: slow_value(name, block, self.task.weight) for name in names}
+        return refitted, {name: slow_value(name, block, self.task.weight) for name in names}
