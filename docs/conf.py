@@ -1,11 +1,18 @@
-"""Sphinx configuration: numpydoc reference, MyST pages, warnings as errors (`sphinx-build -W`)."""
+"""Sphinx configuration: numpydoc reference, MyST pages, warnings as errors (`sphinx-build -W`).
 
+The notebooks are copied here and run when the pages are built; what they show is never stored.
+"""
+
+import shutil
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import healthml
+
+HERE = Path(__file__).resolve().parent
+shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", dirs_exist_ok=True)
 
 project = "healthml"
 author = "The healthml developers"
@@ -17,7 +24,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.viewcode",
     "numpydoc",
-    "myst_parser",
+    "myst_nb",
 ]
 exclude_patterns = [
     "_build",
@@ -30,6 +37,10 @@ exclude_patterns = [
     "guide/leak_kinds_table.md",
     "guide/true_risk_alarms_table.md",
 ]
+nb_execution_mode = "cache"  # a notebook runs again when it has changed
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+nb_merge_streams = True
 templates_path = ["_templates"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
