@@ -93,7 +93,7 @@ FLOORS = {
         ("_resampled",),
     ),
     "reporting": (
-        ("_case", "_declared", "_format", "_items", "_judged", "_page", "_table_one"),
+        ("_case", "_declared", "_format", "_items", "_judged", "_lines", "_page", "_table_one"),
         ("_report",),
         ("_checks", "_compare"),
         ("_plan",),

@@ -138,6 +138,8 @@ class Finding:
         The measured effect, where there is one.
     columns : tuple of str
         Columns concerned.
+    remedy_code : str
+        The line of Python that acts on it, in the names of the audit's call.
     """
 
     code: str
@@ -147,6 +149,7 @@ class Finding:
     remedy: str
     effect: Effect | None = None
     columns: tuple = ()
+    remedy_code: str = ""
 
     def __post_init__(self):
         if self.code not in CODES:

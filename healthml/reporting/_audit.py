@@ -23,6 +23,7 @@ from healthml.reporting._checks import (
 )
 from healthml.reporting._declared import declared_facts
 from healthml.reporting._judged import judged_rows
+from healthml.reporting._lines import Call, describe_call, with_line
 from healthml.reporting._plan import Clock, take_selection
 from healthml.reporting._report import AuditReport, NotAssessed, findings_table, sort_findings
 from healthml.validation._scoring import predict_risk
@@ -168,6 +169,7 @@ def audit(
     >>> report.table.columns[:3].tolist()
     ['code', 'severity', 'title']
     """
+    arguments = dict(locals())
     works = hasattr(estimator, "fit") or hasattr(estimator, "predict_proba")
     if isinstance(estimator, type) or (estimator is not None and not works):
         raise InputError("estimator must be a classifier such as LogisticRegression(), or None.")
@@ -198,7 +200,9 @@ def audit(
         options |= {"risk": _fitted_risk(estimator, X, label), "model_event": label}
     event = event if schema is None or extra.get("split") is None else None
     case = build_case(X, y, roles, model=estimator, refit=refit, event=event, options=options)
-    return _report(case, "model" if not refit else "procedure", selection)
+    what = "procedure" if refit else "model"
+    call = describe_call(arguments, schema if extra else None, what)
+    return _report(case, what, selection, call)
 
 
 def audit_predictions(
@@ -264,6 +268,7 @@ def audit_predictions(
     >>> audit_predictions(outcome, risk, random_state=0).exit_code
     0
     """
+    call = describe_call({**locals(), "y": None}, None, "score")
     selection, clock = take_selection(only, skip), Clock(None, verbose)
     risk = check_proba(y_proba, len(y_true))
     columns_given = X is not None
@@ -293,7 +298,7 @@ def audit_predictions(
     case = build_case(X, y, roles, model=None, refit=False, event=event, options=options)
     asked = [c for c in CHECKS if selection.runs(c) and (columns_given or not c.needs_columns)]
     clock.steps = 1 + (columns_given and selection.needs_leaks) + len(asked)
-    return _report(case, "score", selection)
+    return _report(case, "score", selection, call)
 
 
 def _inputs(X, y, groups, sensitive_features, site, time, schema, score, known_after):
@@ -455,7 +460,8 @@ _MOST_NAMED = 30  # columns named one by one at the head of the report; chosen b
 _ROLE_WORDS = {"score": "existing score", "known_after": "known only after the prediction"}
 
 
-def _report(case, what, selection=None):
+def _report(case, what, selection=None, call=None):
+    call = _whole_call(case, call or Call(judged=what))
     selection = take_selection() if selection is None else selection
     case = _measured(case, selection)
     looks = [] if case.columns_given else [Look(not_assessed=(_NO_COLUMNS,))]
@@ -468,7 +474,8 @@ def _report(case, what, selection=None):
             looks.append(look)
         ran.append((check.question, ", ".join(check.codes), reason or _found(look)))
     looks.append(Look(not_assessed=tuple(selection.left_out())))
-    findings = sort_findings(_mark_close(case, f) for look in looks for f in look.findings)
+    found = [_mark_close(case, f) for look in looks for f in look.findings]
+    findings = sort_findings(with_line(f, call) for f in found)
     missing = [m for look in looks for m in look.not_assessed] + list(_BEYOND_THE_TABLE)
     missing.sort(key=lambda question: question.code != "HM304")  # whose rows they are comes first
     return AuditReport(
@@ -480,7 +487,7 @@ def _report(case, what, selection=None):
         findings=findings,
         not_assessed=tuple(missing),
         sections=tuple(s for look in looks for s in look.sections),
-        about=_about(case, selection),
+        about=_about(case, selection, call),
         declared=declared_facts(case, what),
         judged=judged_rows(case),
     )
@@ -517,6 +524,18 @@ _CLOSE_ONCE = (
 
 # notes whatever their size
 _NEVER_GRADED = ("HM303", "HM407")
+
+
+def _whole_call(case, call):
+    """Return the call with what was found out about the case."""
+    t = case.thresholds
+    return replace(
+        call,
+        own_model=case.is_default and case.refit,
+        options={**call.options, "random_state": case.seed},
+        dropped=tuple(map(str, case.left_out)),
+        thresholds=(float(t[0]), float(t[-1])),
+    )
 
 
 def _why_not(case, check, selection):
@@ -585,7 +604,7 @@ def _headline(case):
     return text + "."
 
 
-def _about(case, selection):
+def _about(case, selection, call):
     groups = case.roles.groups
     return {
         "version": __version__,
@@ -604,4 +623,5 @@ def _about(case, selection):
         "severity_rules": case.rules,
         **({"selection": selection.words()} if selection.asked else {}),
         **case.clock.facts(case),
+        "call": {"audit": call.audit(), "before_lines": call.setup()},
     }

@@ -113,7 +113,7 @@ class AuditReport(Result):
     ----------
     table : DataFrame
         The findings, most severe first: code, severity, title, measure, estimate, lower, upper,
-        n_samples, n_events, columns, evidence, remedy.
+        n_samples, n_events, columns, evidence, remedy, remedy_code.
     statement : str
         First line: what was judged, and for whom.
     headline : str
@@ -435,10 +435,11 @@ def findings_table(findings):
                 ", ".join(map(str, f.columns)),
                 f.evidence,
                 f.remedy,
+                f.remedy_code,
             )
         )
     columns = ["code", "severity", "title", "measure", "estimate", "lower", "upper"]
-    columns += ["n_samples", "n_events", "columns", "evidence", "remedy"]
+    columns += ["n_samples", "n_events", "columns", "evidence", "remedy", "remedy_code"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -21,7 +21,7 @@ from healthml.reporting._report import (
 
 COLUMNS = [
     "code", "severity", "title", "measure", "estimate", "lower", "upper", "n_samples", "n_events",
-    "columns", "evidence", "remedy",
+    "columns", "evidence", "remedy", "remedy_code",
 ]  # fmt: skip
 EFFECT = Effect("auroc", 0.12, 0.1, 0.14, "AUC with minus without", 2000, 300)
 FINDINGS = sort_findings(

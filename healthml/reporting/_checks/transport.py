@@ -323,6 +323,7 @@ def _worst_claim(case, claims, measure, code):
         if measure == "oe_ratio"
         else "AUC that its spread of risk allows minus its AUC, {feature}: {group}"
     )
+    rows = list(claims[claims["measure"] == measure].itertuples())
     effects = [
         Effect(
             measure,
@@ -334,7 +335,7 @@ def _worst_claim(case, claims, measure, code):
             int(r.n_events),
             "Wald, for all groups together",
         )
-        for r in claims[claims["measure"] == measure].itertuples()
+        for r in rows
     ]
     if not effects:
         return None
@@ -349,6 +350,7 @@ def _worst_claim(case, claims, measure, code):
         "furthest, by its interval, is given.",
         "Look at calibration, missing data and the recording of the outcome there, and validate "
         "there.",
+        columns=() if code == "HM404" else (rows[effects.index(worst)].feature,),
     )
     return finding if finding.severity == SERIOUS else None
 
