@@ -15,6 +15,11 @@ are touched. A larger value shrinks their log odds (18.4 here) and their pull on
 """
 _FEW = 1_000  # rows below which a plain loop over values is faster; only speed depends on it
 
+_NO_WEIGHT = 1e-16
+"""Share of all weight up to which a row counts as left out: beside 1 such a share is lost in a
+number of 64 bits, so that a class of such rows has a prevalence of 0 and its measures do not exist.
+"""
+
 
 def at_limits(risk):
     """Return where risks are 0 or 1, up to what is moved before a logarithm is taken."""
@@ -73,9 +78,14 @@ def check_weight(sample_weight, event, *, both_classes=True):
             f"sample_weight has {bad.size} of {len(weight)} values missing, infinite or negative, "
             f"the first at position {bad[0]}; pass weights of 0 or more."
         )
-    if weight.sum() == 0:
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if total == 0:
         raise InputError("sample_weight is 0 for every row; pass weights with a positive sum.")
-    if both_classes and len(np.unique(event[weight > 0])) < 2:
+    if not np.isfinite(total):
+        raise InputError("sample_weight adds up to infinity; divide all weights by one number.")
+    counts = weight / total > _NO_WEIGHT
+    if both_classes and len(np.unique(event[counts])) < 2:
         raise OutcomeError(
             "y_true has only one class among rows with a positive sample_weight; "
             "this measure needs events and non-events."

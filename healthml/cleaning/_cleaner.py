@@ -3,6 +3,7 @@
 from copy import copy
 from dataclasses import dataclass
 
+import pandas as pd
 from sklearn.base import clone
 
 from healthml._core._routing import clear_errors
@@ -125,6 +126,7 @@ class ClinicalCleaner(CellCleaner):
         for name, step in self.steps_.items():
             table = run.supposed
             if site is not None and name == "units":
+                site = site.set_axis(table.index) if isinstance(site, pd.Series) else list(site)
                 table = table.assign(**{_SITE: site})
                 step.by = _SITE
             run.take(name, step._fit_step(table, y))

@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from doors import DOORS, OTHERS, rows_of
 
 import healthml
-from healthml import cleaning, imputation, resampling, validation
+from healthml import cleaning, fairness, imputation, resampling, validation
 
 N = 60
 MARK = "zzqcanary"
@@ -46,6 +46,7 @@ QUICK = {"n_repeats": 1, "n_members": 2, "n_permutations": 3, "cv": 2, "n_resamp
 SLOW = ("audit", "cost_of_cleaning", "compare_imputers", "membership_inference", "learning_curve")
 MODEL = LogisticRegression(max_iter=200)
 NEEDED = {"estimator": MODEL, "patient": "patient", "time": "hour", "value": 0.3}
+NEEDED["sensitive_feature"] = "creatinine"
 
 
 def base(rng):
@@ -160,7 +161,7 @@ def odd(value, rng):
 
 def estimators():
     """Yield the public estimators that can be made."""
-    for room in (cleaning, imputation, validation, resampling):
+    for room in (cleaning, imputation, validation, resampling, fairness):
         for name in room.__all__:
             kind = getattr(room, name)
             if inspect.isclass(kind) and issubclass(kind, BaseEstimator):

@@ -95,7 +95,10 @@ def name_roles(roles, schema, columns):
         declared = getattr(schema, _DECLARED_AS[role], None)
         if isinstance(given, str):
             if given not in columns:
-                raise InputError(f"{role} is column {given!r}, which the table does not have.")
+                raise InputError(
+                    f"{role} names a column that the table does not have; pass one of its "
+                    f"{len(columns)} columns, or one value for each row."
+                )
             given = RoleColumn(given, declared=False)
         elif given is None and declared is not None and str(declared) in columns:
             given = RoleColumn(str(declared), declared=True)

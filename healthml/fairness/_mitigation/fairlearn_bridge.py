@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from healthml._core._inputs import check_threshold
 from healthml._core._parallel import seeded
-from healthml._core._routing import hiding_cells
+from healthml._core._routing import clear_errors, hiding_cells
 from healthml.fairness._mitigation.base import GroupClassifier, check_choice, used_rows
 from healthml.fairness._mitigation.change import Decisions, group_change
 from healthml.resampling._learner import event_risk
@@ -25,6 +25,7 @@ CONSTRAINTS = tuple(_REDUCTIONS)
 _DRAWS = float(2**64)  # range of the hash of a row, from which its random number is made
 
 
+@clear_errors
 class FairlearnClassifier(GroupClassifier):
     """fairlearn's constrained classifiers as one that `cross_validate` and pipelines can use.
 

@@ -5,6 +5,7 @@ from scipy.special import expit
 
 from healthml._core._inputs import check_threshold
 from healthml._core._numerics import logit
+from healthml._core._routing import clear_errors
 from healthml.fairness._mitigation.base import GroupClassifier, fold_complements, used_rows
 from healthml.fairness._mitigation.change import Decisions, group_change
 from healthml.fairness._mitigation.deviations import fit_groups
@@ -12,6 +13,7 @@ from healthml.fairness._mitigation.deviations import fit_groups
 _EDGE = 1e-6  # risks are cut at this distance from 0 and 1 before log odds; by judgement
 
 
+@clear_errors
 class GroupRecalibratedClassifier(GroupClassifier):
     """Classifier recalibrated in every group, small groups drawn towards everybody.
 

@@ -5,7 +5,7 @@ import numpy as np
 from healthml._core._inputs import check_threshold
 from healthml._core._numerics import expit, logit
 from healthml._core._recalibration import fit_recalibration
-from healthml._core._routing import fit_keyword
+from healthml._core._routing import clear_errors, fit_keyword
 from healthml.exceptions import InputError
 from healthml.fairness._mitigation.base import (
     GroupClassifier,
@@ -19,6 +19,7 @@ _EDGE = 1e-6  # risks are cut at this distance from 0 and 1 before log odds; by 
 SCHEMES = ("independence", "equal_groups")
 
 
+@clear_errors
 class ReweighedClassifier(GroupClassifier):
     """Classifier fitted on weighed rows, its risks brought back to the real event rate.
 

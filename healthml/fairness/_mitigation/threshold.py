@@ -4,6 +4,7 @@ import numpy as np
 
 from healthml._core._inputs import check_threshold
 from healthml._core._numerics import expit, logit
+from healthml._core._routing import clear_errors
 from healthml.fairness._mitigation.base import (
     GroupClassifier,
     check_choice,
@@ -21,6 +22,7 @@ simulation."""
 RULES = ("net_benefit", "equal_sensitivity", "common")
 
 
+@clear_errors
 class GroupThreshold(GroupClassifier):
     """Classifier whose decision threshold may differ by group; its risks stay as they are.
 

@@ -1,6 +1,6 @@
 """Times as numbers or dates that can be ordered, and spans of time to move them by."""
 
-from numbers import Real
+from numbers import Number, Real
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ def time_values(time):
     if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
         return values
     present = values.notna()
-    for read in (pd.to_numeric, lambda text: pd.to_datetime(text, format="ISO8601", utc=True)):
+    for read in (pd.to_numeric, _iso_dates):
         try:
             return read(values.where(present))
         except (ValueError, TypeError):
@@ -41,6 +41,13 @@ def time_values(time):
     raise InputError(
         "time holds text that is neither a number nor a date like 2024-05-31; convert it first."
     )
+
+
+def _iso_dates(values):
+    """Read ISO dates; numbers among them are not dates."""
+    if any(isinstance(value, Number) for value in values.dropna()):
+        raise TypeError("numbers beside text")
+    return pd.to_datetime(values, format="ISO8601", utc=True)
 
 
 def complete_times(time, n):

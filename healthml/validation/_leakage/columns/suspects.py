@@ -423,7 +423,7 @@ def _pairs_alike(numbers):
     names = list(numbers)
     if len(names) < 2:
         return []
-    values = pd.DataFrame(numbers)
+    values = pd.DataFrame(numbers).replace([np.inf, -np.inf], np.nan)
     values = values.iloc[:: max(1, len(values) // _ROWS_RANKED)]
     rank = values.rank().to_numpy()
     rank = np.nan_to_num(rank - np.nanmean(rank, axis=0))
