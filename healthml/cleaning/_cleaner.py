@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from healthml._core._routing import clear_errors
+from healthml._core._tables import refuse_nested
 from healthml.cleaning._categories import CategoryNormalizer, CodeChecker
 from healthml.cleaning._cross_field import CrossFieldCheck
 from healthml.cleaning._dates import DateParser
@@ -115,6 +116,7 @@ class ClinicalCleaner(CellCleaner):
     def _learn(self, frame, y):
         if self.mode not in ("propose", "apply"):
             raise InputError(f"mode={self.mode!r} is unknown; use 'propose' or 'apply'.")
+        refuse_nested(frame)
         if self.by is not None and self.by not in frame.columns:
             raise InputError(f"by={self.by!r} is not a column of X; name the column of the site.")
         self.steps_ = self._steps(frame)
@@ -137,6 +139,7 @@ class ClinicalCleaner(CellCleaner):
         """Run the fitted steps one after the other; for the training rows they ran in `_learn`."""
         run = prepared
         if run is None:
+            refuse_nested(frame)
             run = _Run(frame)
             for name, step in self.steps_.items():
                 run.take(name, step._changes(run.supposed))
@@ -287,6 +290,7 @@ def look(frame, schema=None, *, site=None):
     CleanerLook
     """
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    refuse_nested(frame)
     by = _same_column(frame, site)
     cleaner = ClinicalCleaner(schema, by=by)
     cleaner.steps_ = cleaner._steps(frame)

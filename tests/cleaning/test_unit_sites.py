@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from healthml.cleaning import UnitHarmonizer
+from healthml.cleaning import ClinicalCleaner, UnitHarmonizer
 
 SITES = np.array(["north", "south", "west"])
 
@@ -125,3 +125,37 @@ def test_a_ratio_alone_is_no_unit():
     site = np.repeat(list("ABCDE"), 200)
     crp = np.exp(rng.normal(np.where(site == "C", 1.6 + np.log(10), 1.6), 0.9)).round(1)
     assert cleaned(pd.DataFrame({"site": site, "crp": crp}))[1].proposals_.empty
+
+
+def bilirubin(rng, n, spread, decimals):
+    """Return bilirubin in mg/dL."""
+    return np.exp(rng.normal(np.log(0.7), spread, n)).clip(0.1).round(decimals)
+
+
+@pytest.mark.parametrize("n", [418, 1300])
+def test_scattered_bilirubin_in_another_unit_is_restored(n):
+    """The usual cells' tail fills the gap; that the others are a hump of whole numbers decides."""
+    rng = np.random.default_rng(n)
+    values = bilirubin(rng, n, 0.4, 1)
+    true, rows = values.copy(), rng.choice(n, 104, replace=False)
+    values[rows] = (17.1 * values[rows]).round()
+    frame = pd.DataFrame({"bilirubin": values, "age": rng.normal(60, 12, n).round()})
+    cleaned = ClinicalCleaner(mode="apply").fit_transform(frame)["bilirubin"].to_numpy()
+    changed = np.flatnonzero(cleaned != values)
+    assert len(changed) >= 60
+    assert set(changed) <= set(rows)
+    assert np.abs(cleaned[changed] / true[changed] - 1).max() < 0.3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_liver_patients_in_two_significant_digits_are_left(seed):
+    """0.52, 1.2 and 12 lose a decimal at each power of ten; that is no other unit."""
+    rng = np.random.default_rng(seed)
+    values = bilirubin(rng, 1000, 0.6, 6)
+    sick = rng.random(1000) < 0.15
+    values[sick] = np.exp(rng.normal(np.log(14), 0.5, sick.sum())).clip(0.1, 45)
+    values = np.array([float(f"{value:.2g}") for value in values])
+    site = np.where(sick & (rng.random(1000) < 0.7), "liver", rng.choice(["a", "b"], 1000))
+    frame = pd.DataFrame({"bilirubin": values, "site": site})
+    cleaned = ClinicalCleaner(mode="apply", by="site").fit_transform(frame)
+    assert cleaned["bilirubin"].tolist() == values.tolist()

@@ -71,12 +71,7 @@ def to_pandas(X, name="X", *, nullable=False):
         is_frame = isinstance(native, nw.DataFrame | nw.LazyFrame | nw.Series)
         frame = _from_narwhals(native, nullable) if is_frame else _from_array(X, name)
     _refuse_duplicates(frame, name)
-    is_complex = [pd.api.types.is_complex_dtype(dtype) for dtype in frame.dtypes]
-    if any(is_complex):
-        raise InputError(
-            f"{name} holds complex numbers in {sum(is_complex)} columns, the first at position "
-            f"{is_complex.index(True)}; pass their real part, or leave them out."
-        )
+    refuse_complex(frame, name)
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise InputError(
             f"{name} has {frame.shape[0]} rows and {frame.shape[1]} columns; "

@@ -49,6 +49,23 @@ _NUMBER = re.compile(rf"({NUMERAL})({POWER})?(.*)")
 _FEET = re.compile(
     r"(\d)\s*(?:'|ft\.?|feet|foot)\s*(\d{1,2}(?:\.\d+)?)\s*(?:\"|''|in\.?|inch(?:es)?)?"
 )
+_TWO_UNITS = re.compile(
+    r"(\d+)\s*([a-z]{1,6})\.?\s*(?:,|and|&)?\s*(\d{1,3}(?:[.,]\d+)?)\s*(?:([a-z]{1,6})\.?)?", re.I
+)
+# Larger unit -> {smaller unit: how many of them make one}, and the unit of the sum.
+_SMALLER = {
+    "[stone_av]": ({"[lb_av]": 14}, "[lb_av]"),
+    "[lb_av]": ({"[oz_av]": 16}, "[lb_av]"),
+    "m": ({"cm": 100}, "m"),
+    "a": ({"mo": 12, "wk": 365.25 / 7, "d": 365.25}, "a"),
+    "mo": ({"wk": 365.25 / 84, "d": 365.25 / 12}, "mo"),
+    "wk": ({"d": 7}, "wk"),
+    "d": ({"h": 24}, "d"),
+    "h": ({"min": 60}, "h"),
+    "kg": ({"g": 1000}, "kg"),
+}
+# What a number without its unit is of, behind these: "11st4", "1m80", "2h30".
+_UNSPOKEN = {"[stone_av]": "[lb_av]", "m": "cm", "h": "min"}
 _COMMENT = re.compile(r"(?:\s+|\s*[,;:(\[-]\s*)[^\W\d_][^\d]*|\s*[(\[].*[)\]]|\s*;.*")
 # Words that take a number back, before it or behind it, and words that join it to something else.
 _VOIDED = (
@@ -223,10 +240,11 @@ def _amount(plain, mark):
     """Read a number, a titre, a range or a pair, with what stands around it."""
     if plain.endswith("?"):
         return _doubted(_amount(plain.rstrip("? "), mark), "marked with a question mark")
-    for pattern, read in ((_TITRE, _titre), (_SLASH, _slash), (_FEET, _feet)):
+    patterns = ((_TITRE, _titre), (_SLASH, _slash), (_FEET, _feet), (_TWO_UNITS, _two_units))
+    for pattern, read in patterns:
         found = pattern.fullmatch(plain)
-        if found:
-            return read(found)
+        if found and (result := read(found)) is not None:
+            return result
     span = _RANGE.fullmatch(plain)
     if span:
         return _range(span, mark)
@@ -342,6 +360,26 @@ def _slash(found):
 def _feet(found):
     value = 12 * float(found[1]) + float(found[2])
     return LabValue(value, "", "[in_i]", "number", "feet and inches", rule="unit_text")
+
+
+def _two_units(found):
+    """Read "11 st 4 lb", "1 year 6 months" or "1m80"; None where the units do not go together."""
+    large, small = unit_code(found[2]), found[4] and unit_code(found[4])
+    if large not in _SMALLER:
+        return None
+    smaller, unit = _SMALLER[large]
+    if large == "a" and (found[4] or "").casefold() == "m":
+        small = "mo"  # beside years, m is no metre
+    if found[4] is None and (large == "[stone_av]" or len(found[3]) == 2):
+        small = _UNSPOKEN.get(large)
+    rest = float(found[3].replace(",", "."))
+    if small not in smaller or rest >= smaller[small]:
+        return None
+    value = float(found[1]) + rest / smaller[small]
+    value = value * smaller[small] if unit == small else value
+    return LabValue(
+        float(f"{value:.12g}"), "", unit, "number", "two units in one cell", rule="unit_text"
+    )
 
 
 def _range(span, mark):

@@ -43,8 +43,9 @@ NEAR = np.log(4.0)  # log factors below are those by which sites differ anyway
 # Shares of numbers with at most so many decimals from which a column, or a set with some
 # strangers in it, is written that way.
 NEARLY_ALL_ON_STEP, MOSTLY = 0.98, 0.9
-# Ratio of large to small values that shows whether rounding keeps decimals or digits.
-WIDE = 5.0
+# Numbers on each side of a power of ten that show whether rounding keeps decimals or digits. Fewer
+# take chance for a way of writing.
+_BEYOND = 20
 # Decimals looked at; five and more are arithmetic, not writing.
 STEPS = range(5)
 
@@ -64,6 +65,8 @@ class Evidence:
         if reach.get("share_impossible", 0) >= NEARLY_ALL:
             return True
         if reach.get("share_outside", 0) >= NEARLY_ALL and reach["share_of_all"] > REAL_OUTSIDE:
+            return True
+        if {"hump", "digits"} <= kinds:
             return True
         return bool(kinds & {"group", "gap"}) and bool(kinds & {"range", "digits"})
 
@@ -119,6 +122,7 @@ def weigh(suspects, reference, limits, shares, factor):
         "range": outside_range(suspects, reference, *limits),
         "gap": free_gap(suspects, reference),
         "group": group,
+        "hump": own_hump(suspects, reference),
     }
     found.kinds = {kind: numbers for kind, numbers in looks.items() if numbers}
     found.grid = other_digits(suspects.raw, reference.raw)
@@ -217,6 +221,33 @@ def free_gap(suspects, reference):
     return {"share_between": share} if share <= 0.05 else None
 
 
+def own_hump(suspects, reference):
+    """Return how few cells of a set lie at its edge, where it is a hump and no tail; else None.
+
+    Many usual cells fill the gap between two units with their tail, so that no gap is left. What
+    was only cut off from a tail is densest where it was cut, halfway between the two centres.
+    """
+    if len(suspects.raw) < 4 * FEWEST or len(reference.raw) < 4 * FEWEST:
+        return None
+    first, second = np.median(suspects.home), np.median(reference.home)
+    width = abs(first - second) / 4
+    from_first = np.abs(np.concatenate([suspects.home, reference.home]) - first)
+    at_edge = int(
+        (
+            (from_first > width)
+            & (from_first <= 2 * width)
+            & (
+                np.sign(np.concatenate([suspects.home, reference.home]) - first)
+                == np.sign(second - first)
+            )
+        ).sum()
+    )
+    in_middle = int((from_first <= width / 2).sum())
+    if not in_middle or wilson(at_edge, at_edge + in_middle, 0.99)[1] >= 0.5:
+        return None
+    return {"n_edge": at_edge, "n_middle": in_middle}
+
+
 def in_group(n_set, n_here, n_set_elsewhere, n_elsewhere):
     """Return the shares here and elsewhere where the set belongs to some groups, else None."""
     if not n_here or not n_elsewhere:
@@ -270,11 +301,17 @@ def decimals_of(raw, share=NEARLY_ALL_ON_STEP):
 
 
 def _keeps_decimals(reference):
-    """Say whether large and small values have the same decimals, over a wide range."""
-    low, middle, high = np.quantile(reference, [0.05, 0.5, 0.95])
-    if high < WIDE * low:
+    """Say whether numbers beyond a power of ten have as many decimals as those below it.
+
+    There numbers of so many significant digits lose a decimal: 0.52, 1.2, 12.
+    """
+    if len(reference) < 2 * _BEYOND:
         return False
-    return decimals_of(reference[reference >= middle]) == decimals_of(reference)
+    power = 10.0 ** np.floor(np.log10(np.partition(reference, -_BEYOND)[-_BEYOND]))
+    is_beyond = reference >= power
+    if (~is_beyond).sum() < _BEYOND:
+        return False
+    return decimals_of(reference[is_beyond]) == decimals_of(reference)
 
 
 def _has_more_digits(raw, reference, fine, others):

@@ -237,7 +237,10 @@ def numbers_of(series):
         return np.where(np.isinf(x), np.nan, x)
     if pd.api.types.is_timedelta64_dtype(dtype):
         return None
-    codes, levels = pd.factorize(series)
+    try:
+        codes, levels = pd.factorize(series)
+    except TypeError:  # cells that hold lists and the like are no numbers
+        codes, levels = pd.factorize(series.where(series.map(np.isscalar)))
     if not len(levels):
         return None
     numbers = parse_numbers(pd.Series(levels).astype(object))[0].to_numpy()
