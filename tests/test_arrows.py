@@ -177,7 +177,8 @@ def backward(source, module):
     if room in RIGHTMOST:
         return []
     return [
-        f"{module}, line {line}: {room} may not import {other}"
+        f"{module}, line {line}: {room} may not import {other}, which does not stand below it; "
+        "what both need goes to a room below both, often _core"
         for other, line in _rooms(source, module).items()
         if other not in MAY_IMPORT[room] | {room}
     ]
@@ -204,7 +205,10 @@ def behind_doors(source, module, *, folder=False):
             continue
         private = _private_folder(origin)
         if private and origin != private:
-            wrong.append(f"{module}, line {line}: {origin} stands behind the door of {private}")
+            wrong.append(
+                f"{module}, line {line}: {origin} stands behind the door of {private}; import from "
+                f"{private}, whose __init__.py hands out what others may use"
+            )
         elif private is None and parts[1] not in (room, "_core"):
             wrong.append(f"{module}, line {line}: {origin} is a private file of another room")
         elif name and name.startswith("_") and name != "__version__":
@@ -225,8 +229,19 @@ def downstairs(source, module, *, folder=False):
         if to[1:2] != parts[1:2] or other is None or other == entry:
             continue
         if floors.get(other, len(floors)) >= floors.get(entry, -1):
-            wrong.append(f"{module}, line {line}: {entry} may not import {other}")
+            wrong.append(f"{module}, line {line}: {_why_not(floors, entry, other)}")
     return wrong
+
+
+def _why_not(floors, entry, other):
+    """Say why an entry may not import another, and what to do."""
+    for name in (entry, other):
+        if name not in floors:
+            return f"{name} has no floor; write it into FLOORS of tests/test_arrows.py"
+    return (
+        f"{entry} (floor {floors[entry]}) may not import {other} (floor {floors[other]}); what "
+        "both need goes to a floor below both, or an entry to another floor in FLOORS"
+    )
 
 
 def circles(edges):
@@ -264,25 +279,30 @@ SOURCES = {name: path.read_text(encoding="utf-8") for name, path in MODULES.item
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_left(module):
-    assert backward(SOURCES[module], module) == []
+    wrong = backward(SOURCES[module], module)
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_rooms_and_folders_are_entered_by_their_doors(module):
-    assert behind_doors(SOURCES[module], module, folder=module in FOLDERS) == []
+    wrong = behind_doors(SOURCES[module], module, folder=module in FOLDERS)
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.count(".") > 1])
 def test_an_entry_imports_from_floors_below(module):
-    assert downstairs(SOURCES[module], module, folder=module in FOLDERS) == []
+    wrong = downstairs(SOURCES[module], module, folder=module in FOLDERS)
+    assert not wrong, "\n".join(wrong)
 
 
 def test_no_files_import_each_other_in_a_circle():
-    assert circles(file_edges(SOURCES)) == []
+    found = circles(file_edges(SOURCES))
+    assert found == [], "move what these files share into a file that imports none of them"
 
 
 def test_every_room_has_its_place():
-    assert {module.split(".")[1] for module in MODULES} <= set(MAY_IMPORT) | RIGHTMOST
+    homeless = {module.split(".")[1] for module in MODULES} - set(MAY_IMPORT) - RIGHTMOST
+    assert not homeless, f"write {sorted(homeless)} into LEVELS of tests/test_arrows.py"
 
 
 def _entries(room):
@@ -300,9 +320,10 @@ ROOMS = sorted(p.name for p in PACKAGE.iterdir() if _is_folder(p))
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_shows_few_entries_and_each_has_its_floor(room):
-    entries = _entries(room)
-    assert len(entries) <= MOST_ENTRIES.get(room, 15)
-    assert entries <= {entry for row in FLOORS[room] for entry in row}
+    entries, most = _entries(room), MOST_ENTRIES.get(room, 15)
+    assert len(entries) <= most, f"more than {most} entries; put files of one idea in a folder"
+    homeless = entries - {entry for row in FLOORS.get(room, ()) for entry in row}
+    assert not homeless, f"write {sorted(homeless)} into FLOORS[{room!r}] of tests/test_arrows.py"
 
 
 @pytest.mark.parametrize(

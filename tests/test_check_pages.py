@@ -211,7 +211,9 @@ def value_of(place):
 
 
 def test_every_code_has_a_page_and_every_page_a_code():
-    assert {p.stem for p in PAGES.glob("HM*.md")} == set(CODES)
+    pages = {p.stem for p in PAGES.glob("HM*.md")}
+    assert not set(CODES) - pages, f"write docs/checks/ pages for {sorted(set(CODES) - pages)}"
+    assert not pages - set(CODES), f"no code in CODES for the pages {sorted(pages - set(CODES))}"
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -228,16 +230,18 @@ def test_a_graded_code_names_its_cut_off_and_another_says_what_it_is(code):
     measure = CODES[code].measure
     words = {"counts only": "a note", "not assessable": "not assessable"}
     if measure not in words:
-        assert f"`{measure}`" in severity or "lways a note" in severity
+        named = f"`{measure}`" in severity or "lways a note" in severity
+        assert named, f"the section Severity names the measure `{measure}`, or says 'Always a note'"
     else:
-        assert words[measure] in severity.lower()
+        assert words[measure] in severity.lower(), f"the section Severity says {words[measure]!r}"
 
 
 @pytest.mark.parametrize("code", CONSTANTS)
 def test_the_constants_on_a_page_are_those_of_the_code(code):
     page = " ".join(text_of(code).split())
     for place, words in CONSTANTS[code].items():
-        assert words.format(value_of(place)) in page, place
+        expected = words.format(value_of(place))
+        assert expected in page, f"{code}.md must say {expected!r}, as {'.'.join(place)} is now"
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -273,4 +277,4 @@ def test_the_index_lists_every_code_as_the_code_has_it():
     page = (PAGES / "index.md").read_text(encoding="utf-8")
     for code, about in CODES.items():
         row = f"| [{code}]({code}.md) | {about.title} | {about.question} | {about.measure} |"
-        assert row in page
+        assert row in page, f"docs/checks/index.md needs this row: {row}"

@@ -92,8 +92,15 @@ def public_estimators():
 ESTIMATORS = public_estimators()
 
 
+def make(name):
+    try:
+        return MADE_WITH.get(name, ESTIMATORS[name])()
+    except TypeError as error:
+        raise TypeError(f"{error}; write into MADE_WITH how to make {name}") from None
+
+
 def instances():
-    return [MADE_WITH.get(name, make)() for name, make in ESTIMATORS.items()]
+    return [make(name) for name in ESTIMATORS]
 
 
 @parametrize_with_checks(

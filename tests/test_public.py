@@ -89,7 +89,9 @@ NAMES = [(room, name) for room in ROOMS for name in public(room)]
 
 def test_reference_lists_every_public_name_and_nothing_else():
     promised = {f"healthml.{room}.{name}" for room, name in NAMES}
-    assert documented() == promised
+    unlisted, gone = sorted(promised - documented()), sorted(documented() - promised)
+    assert not unlisted, f"list {unlisted} in docs/reference/, on the page of the room"
+    assert not gone, f"docs/reference/ lists {gone}, which no room has in its __all__"
 
 
 @pytest.mark.parametrize(("name", "home"), healthml._NAMES.items())
@@ -115,7 +117,8 @@ def test_roles_have_one_name_everywhere(room, name):
     parameters = set(inspect.signature(thing).parameters)
     wrong = parameters & set(OTHER_NAMES)
     wrong |= {"n_splits"} & parameters if not hasattr(thing, "get_n_splits") else set()
-    assert not wrong, wrong
+    usual = {key: OTHER_NAMES.get(key, "cv, or n_splits of a splitter") for key in wrong}
+    assert not wrong, f"healthml.{room}.{name}: what the library calls them elsewhere: {usual}"
 
 
 @pytest.mark.parametrize(("room", "name"), NAMES)
@@ -124,11 +127,12 @@ def test_parameters_stand_in_one_order(room, name):
     if not is_called(thing):
         return
     known = inspect.signature(thing).parameters
-    assert "random_state" not in known or known["random_state"].default is None
+    default = known["random_state"].default if "random_state" in known else None
+    assert default is None, f"healthml.{room}.{name}: random_state is None by default"
     names = [key for key, value in known.items() if value.kind is not value.VAR_KEYWORD]
     last = [key for key in LAST if key in known]
     kept = names[len(names) - len(last) :] == last
-    assert kept, names
+    assert kept, f"healthml.{room}.{name}{names}: the last ones are {last}, in this order"
 
 
 @pytest.mark.parametrize(("room", "name"), NAMES)
@@ -142,7 +146,7 @@ def test_options_are_given_by_keyword(room, name):
     first = places[:1] if inspect.isclass(thing) or name.startswith("make_") else []
     options = [key for key, value in known if value.default is not value.empty and key in places]
     wrong = set(options) - POSITIONAL - set(first)
-    assert not wrong, wrong
+    assert not wrong, f"healthml.{room}.{name}: put a * before {sorted(wrong)}"
 
 
 @pytest.mark.parametrize(("room", "name"), NAMES)
@@ -152,15 +156,19 @@ def test_data_come_first_and_in_one_order(room, name):
     if not is_called(thing) or inspect.isclass(thing):
         return
     names = list(inspect.signature(thing).parameters)
+    words = f"healthml.{room}.{name} takes {names}; data come first:"
     if name in FITTED_MODELS:
-        assert names[:2] == ["estimator", "X"]
+        assert names[:2] == ["estimator", "X"], f"{words} (estimator, X, ...)"
         return
     if name in WITHOUT_OUTCOMES:
-        assert names[0] == "y_proba"
+        assert names[0] == "y_proba", f"{words} (y_proba, ...)"
         return
     wrong = "estimator" in names[1:3] or ("y_proba" in names and names[:2] != ["y_true", "y_proba"])
     wrong |= names[:1] == ["estimator"] and names[1:3] != ["X", "y"]
-    assert not wrong, names
+    assert not wrong, (
+        f"{words} (estimator, X, y, ...) or (y_true, y_proba, ...). One that needs no outcome is "
+        "named in FITTED_MODELS or WITHOUT_OUTCOMES here"
+    )
 
 
 @pytest.mark.parametrize("section", ["Raises", "See Also"])
@@ -173,7 +181,10 @@ def test_docstring_says_what_is_raised_and_what_is_near(room, name, section):
     if section == "Raises" and name in NEVER_FAIL:
         return
     heading = f"{section}\n    {'-' * len(section)}\n"
-    assert heading in thing.__doc__, f"healthml.{room}.{name} has no section {section}"
+    assert heading in thing.__doc__, (
+        f"healthml.{room}.{name} has no section {section!r} in its docstring (one that cannot fail "
+        "is named in NEVER_FAIL here)"
+    )
 
 
 @pytest.mark.parametrize(("room", "name"), NAMES)
@@ -181,10 +192,12 @@ def test_results_and_pages_end_alike(room, name):
     thing = public(room)[name]
     if "table" not in getattr(thing, "__dataclass_fields__", {}) or name in NO_RESULT:
         return
-    assert name.endswith("Report" if hasattr(thing, "to_html") else "Result")
+    end = "Report" if hasattr(thing, "to_html") else "Result"
+    assert name.endswith(end), f"healthml.{room}.{name} holds a table, so its name ends in {end}"
 
 
 def test_lists_of_public_names_are_sorted_and_true():
     for room in ROOMS:
         module = importlib.import_module(f"healthml.{room}")
-        assert list(module.__all__) == sorted(set(module.__all__)), room
+        names = list(module.__all__)
+        assert names == sorted(set(names)), f"healthml.{room}: ruff check --fix sorts __all__"

@@ -118,27 +118,38 @@ def _is_number(node):
 
 @pytest.mark.parametrize("name", FILES)
 def test_variables_are_named_by_what_they_hold(name):
-    assert prose_names(FILES[name].read_text(encoding="utf-8")) == []
+    found = prose_names(FILES[name].read_text(encoding="utf-8"))
+    assert found == [], f"{name}: name these (name, line) by what they hold, not {sorted(PROSE)}"
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_collection_says_what_it_holds(name):
-    assert vague_collections(FILES[name].read_text(encoding="utf-8")) == []
+    found = vague_collections(FILES[name].read_text(encoding="utf-8"))
+    assert found == [], (
+        f"{name}: these (name, line) start empty; name what will be in them (rows, columns, "
+        f"findings, ...), not {sorted(VAGUE)}"
+    )
 
 
 def test_no_page_speaks_in_riddles():
     texts = {path.name: riddles(path.read_text(encoding="utf-8")) for path in pages()}
-    assert {name: words for name, words in texts.items() if words} == {}
+    found = {name: words for name, words in texts.items() if words}
+    assert found == {}, "say it in plain words"
 
 
 def test_every_file_is_named_by_what_it_holds():
     stems = {part.removesuffix(".py") for name in FILES for part in Path(name).parts}
-    assert [stem for stem in stems - {"__init__", "__main__"} if is_nameless(stem)] == []
+    found = [stem for stem in stems - {"__init__", "__main__"} if is_nameless(stem)]
+    assert found == [], "name a file by what it holds, so that nobody must open its neighbours"
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_constant_says_what_it_is(name):
-    assert bare_constants(FILES[name].read_text(encoding="utf-8")) == []
+    found = bare_constants(FILES[name].read_text(encoding="utf-8"))
+    assert found == [], (
+        f"{name}: say in a comment above these (name, line) where the value comes from (a paper, a "
+        "simulation, or judgement) and what happens when it is moved"
+    )
 
 
 def test_prose_and_bare_numbers_are_found():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from healthml import cleaning
 from healthml.cleaning import (
     CategoryNormalizer,
     CodeChecker,
@@ -17,6 +18,7 @@ from healthml.cleaning import (
     PlausibleRange,
     UnitHarmonizer,
 )
+from healthml.cleaning._record import CellCleaner
 
 STEPS = [
     MissingCodes(),
@@ -70,6 +72,16 @@ def tables(draw):
         frame[name] = pd.Series(cells, dtype=draw(st.sampled_from(dtypes_of(name))))
     frame = pd.DataFrame(frame)
     return frame.set_axis(draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)))
+
+
+def test_every_step_is_tried():
+    public = {name for name in cleaning.__all__ if _is_step(getattr(cleaning, name))}
+    untried = public - {type(step).__name__ for step in STEPS} - {"ClinicalCleaner"}
+    assert not untried, f"write {sorted(untried)} into STEPS, and what they repair into CELLS"
+
+
+def _is_step(thing):
+    return isinstance(thing, type) and issubclass(thing, CellCleaner)
 
 
 def same(a, b):

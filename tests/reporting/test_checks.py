@@ -350,11 +350,11 @@ CODE_OF_A_SPLIT = "HM309"  # said by check_leakage, of a split and its steps
 
 
 def test_every_code_and_every_check_has_a_test():
-    planned = {code for code, *_ in PLAN}
-    assert planned | {CODE_OF_ABSENCE, CODE_OF_A_SPLIT} == set(CODES)
-    assert {check for _, check, *_ in PLAN} | {"check_task", "check_text_dates"} == {
-        check.look.__name__ for check in _audit.CHECKS
-    }
+    planned = {code for code, *_ in PLAN} | {CODE_OF_ABSENCE, CODE_OF_A_SPLIT}
+    assert planned == set(CODES), "PLAN here and CODES of _core/_findings.py differ"
+    tried = {check for _, check, *_ in PLAN} | {"check_task", "check_text_dates"}
+    listed = {check.look.__name__ for check in _audit.CHECKS}
+    assert tried == listed, "PLAN here and CHECKS of reporting/_checks/table.py differ"
 
 
 @pytest.mark.parametrize(
