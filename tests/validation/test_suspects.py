@@ -419,3 +419,19 @@ def test_a_reference_level_without_events_leaves_nobody_out():
     support = np.where(rng.random(len(y)) < 0.4, "none", rng.choice(["low", "high"], len(y)))
     found = find_leaks(make_case(X.assign(support=support), y * (support != "none"), seed=0))
     assert "HM103" not in {f.code for f in found.findings}
+
+
+def test_the_last_step_of_a_strong_scale_is_no_leak_and_a_flag_of_the_dead_is():
+    """Stages with 10, 40, 80 and 99% events: each step is as far from the one before."""
+    rng = np.random.default_rng(0)
+    severity = rng.normal(size=1500)
+    stage = np.digitize(severity, [-0.8, 0, 1])
+    y = (rng.random(1500) < np.array([0.1, 0.4, 0.8, 0.992])[stage]).astype(int)
+    X = pd.DataFrame(
+        {"stage": np.array(list("ABCD"))[stage], "lab": severity + rng.normal(size=1500)}
+    )
+    X["age"] = (60 + 8 * severity + rng.normal(0, 8, 1500)).round()
+    assert y[stage == 3].mean() > 0.98
+    assert suspects(X, y) == {}
+    flag = y * (rng.random(1500) < 0.3)
+    assert suspects(X.assign(flag=flag), y) == {"flag": "always"}

@@ -243,7 +243,7 @@ def check_groups_performance(case):
         "groups",
         "groups",
         topic,
-        "Out-of-sample performance by group; groups below 11 patients are not named, and without "
+        f"{_WHOSE[case.refit]} by group; groups below 11 patients are not named, and without "
         "10 patients with and 10 without the event nothing is estimated. A different event rate is "
         "not in itself a fault of the model, nor is a lower AUC where the risks of a group lie "
         "close together: it is compared with what its own spread of risk allows.",
@@ -297,6 +297,8 @@ def _without_sensitive(case, found):
     return (section,)
 
 
+# What is judged: by whether it was refitted.
+_WHOSE = {True: "Out-of-sample performance", False: "Performance of the risks as they are"}
 # What a page shows of each group.
 _MEASURES = ("auroc", "brier", "scaled_brier", "oe_ratio", "calibration_slope")
 

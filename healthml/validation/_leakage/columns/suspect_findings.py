@@ -44,6 +44,8 @@ def _suspected(case, names, code):
         f"Ask the person who records {some}; declare what is known later (known_after).",
         columns=names,
         cause_known=any(suspects[name].sure for name in names),
+        # what it does is beyond chance already: between estimate and conservative end it is asked
+        above=code == "HM301" and effect is not None and effect.estimate > case.rules["auroc"].harm,
         tables=(("Each suspect added back to the others", added_back(case, names)),),
     )
 

@@ -36,6 +36,12 @@ HONEST_MODEL = 0.95
 ALWAYS = 20.0
 ALWAYS_RATE = 0.98  # share of events in a level in which it "always" happens
 FEWEST_ROWS = 11  # rows in such a level
+# Share of the non-events expected that another level of the same column may have at most for its
+# levels to be steps of a scale (tumour stages), and how far below them the last step may fall as
+# well. By judgement; without them a last stage with 99% events is accused. The share at 1 would
+# excuse flags filled in for some of the dead, whose other level is as expected.
+GRADED, STEP = 0.7, 3.0
+_LARGE_LEVEL = 30  # rows from which the rate of another level says something
 _MOST_LEVELS = 100  # different values up to which every one is looked at
 _MOST_PAIRS = 200  # of columns whose difference is looked at, those that go together most
 _ALIKE = 0.5  # rank correlation from which two columns may be two times or two ages
@@ -196,7 +202,7 @@ def _always(case, columns):
     risk = case.refitted(case.table[rest])[0] if rest and case.refits else None
     suspects = {}
     for name, what, rows in levels:
-        expected = _expected(case, risk, rows)
+        expected = 1 - (1 - _expected(case, risk, rows)) * _next_step(case, risk, name, rows)
         events = case.y[rows]
         score = events.sum() * np.log(ALWAYS_RATE) + (1 - events).sum() * np.log(1 - ALWAYS_RATE)
         score -= (events * np.log(expected) + (1 - events) * np.log1p(-expected)).sum()
@@ -208,6 +214,21 @@ def _always(case, columns):
             )
             suspects[name] = Suspect(words, _risk_alone(case, name), "always")
     return suspects
+
+
+def _next_step(case, risk, name, rows):
+    """Return what share of the non-events expected the next step of a scale may still have.
+
+    1 where the other levels of the column have as many non-events as the others let expect.
+    """
+    codes, levels = factorize_levels(case.table[name])
+    seen = (codes >= 0) & ~rows
+    expected = np.zeros(len(case.y))
+    expected[seen] = 1 - _expected(case, risk, seen)
+    sums = [np.bincount(codes[seen], w[seen], len(levels)) for w in (1.0 - case.y, expected)]
+    large = np.bincount(codes[seen], minlength=len(levels)) >= _LARGE_LEVEL
+    lowest = min(1.0, (sums[0] / np.maximum(sums[1], 1e-9))[large].min(initial=1.0))
+    return lowest / STEP if lowest <= GRADED else 1.0
 
 
 def _expected(case, risk, rows):

@@ -38,11 +38,14 @@ class AlikeRows:
         The identifier, or the columns that stay constant.
     by_name : bool
         Whether one column acts as the identifier.
+    compared : str
+        Which pairs of rows, in words, are less alike in what changes.
     """
 
     codes: np.ndarray
     columns: tuple
     by_name: bool
+    compared: str = ""
 
 
 def acts_as_identifier(table):
@@ -139,9 +142,8 @@ def rows_alike(table):
     if size.max() > MOST_VISITS or (size[joint] > 1).mean() < SHARE:
         return None
     changing = [c for c in codes if c not in steady]
-    if not _more_alike(table, codes, steady, joint, changing):
-        return None
-    return AlikeRows(joint, tuple(steady), False)
+    compared = _less_alike(table, codes, steady, joint, changing)
+    return AlikeRows(joint, tuple(steady), False, compared) if compared else None
 
 
 def coded(table):
@@ -239,17 +241,18 @@ def _grown(pair, codes, chance):
     return steady
 
 
-def _more_alike(table, codes, steady, joint, changing):
-    """Say whether rows of a cluster are more alike in what changes than rows beside it."""
+def _less_alike(table, codes, steady, joint, changing):
+    """Return which pairs of rows, in words, are less alike in what changes than a cluster's; ""."""
     numbers = [c for c in changing if table[c].dtype.kind in "iuf" and codes[c].max() >= 10]
     inside = neighbours(joint)
     beside = [_beside(codes, steady, joint, c) for c in steady]
     beside = [np.concatenate(side) for side in zip(*beside, strict=True)]
     if not numbers or len(inside[0]) < 20:
-        return False
+        return ""
+    compared = "rows that differ in one of them"
     if len(beside[0]) < 20:  # no two rows are nearly in one cluster: the clusters are no chance
         rows = np.random.RandomState(0).randint(len(table), size=(2, 2_000))
-        beside = list(rows)
+        beside, compared = list(rows), "two rows drawn at random"
     z = []
     for name in numbers:
         rank = rankdata(table[name].to_numpy(dtype=float), nan_policy="omit")
@@ -258,7 +261,8 @@ def _more_alike(table, codes, steady, joint, changing):
         if min(len(near), len(far)) >= 20:
             spread = np.sqrt(near.var() / len(near) + far.var() / len(far))
             z.append((far.mean() - near.mean()) / max(spread, 1e-12))
-    return bool(z) and norm.sf(np.sum(z) / np.sqrt(len(z))) < _MORE_ALIKE
+    alike = bool(z) and norm.sf(np.sum(z) / np.sqrt(len(z))) < _MORE_ALIKE
+    return compared if alike else ""
 
 
 def _beside(codes, steady, joint, without):

@@ -293,8 +293,7 @@ def _undeclared(case, base):
         title = "Rows are as alike as visits of the same patients, and no patient was declared"
         words = (
             f"Rows that agree in {some} do so far more often than chance lets, and are more alike "
-            f"in what changes than rows that differ in one of them; "
-            + sizes.format("their combinations")
+            f"in what changes than {alike.compared}; " + sizes.format("their combinations")
         )
         remedy = "If patients repeat, declare the patient of each row"
     yield case.leak(
@@ -306,6 +305,8 @@ def _undeclared(case, base):
         f"{remedy} (groups); else confirm that every row is another patient.",
         columns=alike.columns,
         tables=_two_splits(scores),
+        # who the rows belong to is beyond chance, so what is measured counts, not its least value
+        above=effect is not None and effect.estimate > case.rules["auroc"].harm,
     )
 
 
