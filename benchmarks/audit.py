@@ -18,6 +18,7 @@ import time
 
 import numpy as np
 import pandas as pd
+from ratios import made
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
@@ -84,9 +85,30 @@ def measure(model, n, p, jobs=1, show=False):
 
 
 def line(what, ratio, kind, seconds):
-    """Print one line of the table, and whether what is wanted holds."""
-    held = ratio >= WANTED[kind] if kind == "jobs" else ratio <= WANTED[kind]
-    print(f"| {what} | {seconds} | {ratio:.2f} | {WANTED[kind]:g} | {held} |", flush=True)
+    """Return one comparison."""
+    sign = ">=" if kind == "jobs" else "<="
+    return made(what, ratio, f"{sign} {WANTED[kind]:g}", seconds)
+
+
+def compare(*, quick=False, rows=100_000, only=None, profile=False):
+    """Run the measurements, or one of them."""
+    rows = min(rows, 10_000) if quick else rows
+    kinds = list(WANTED) if only is None else [only]
+    if "long" in kinds:
+        for model in MODELS:
+            r = measure(model, rows, 20, show=profile)
+            words = f"{r['work']:.1f} s / {r['folds']:.2f} s"
+            what = f"audit / one 5-fold cross-validation, {model}, {rows:,} x 20"
+            yield line(what, r["work"] / r["folds"], "long", words)
+    if "wide" in kinds:
+        for p in (1000,) if quick else (1000, 5000):
+            r = measure("logistic", 50, p, show=profile)
+            what = f"audit, logistic, 50 x {p:,}, seconds of processor time"
+            yield line(what, r["work"], "wide", "")
+    if "jobs" in kinds:
+        for model in MODELS:
+            one, two = (measure(model, rows, 20, jobs)["wall"] for jobs in (1, 2))
+            yield line(f"audit, {model}, one job / two", one / two, "jobs", f"{one:.1f} s")
 
 
 def main():
@@ -100,21 +122,7 @@ def main():
     if options.task:
         model, *sizes = options.task
         return run(model, *map(int, sizes), options.profile)
-    print("| task | seconds | ratio | wanted | holds |\n|---|---|---|---|---|", flush=True)
-    kinds = list(WANTED) if options.only is None else [options.only]
-    if "long" in kinds:
-        for model in MODELS:
-            r = measure(model, options.rows, 20, show=options.profile)
-            words = f"{r['work']:.1f} / {r['folds']:.2f}"
-            line(f"{model}, {options.rows:,} x 20", r["work"] / r["folds"], "long", words)
-    if "wide" in kinds:
-        for p in (1000, 5000):
-            r = measure("logistic", 50, p, show=options.profile)
-            line(f"logistic, 50 x {p:,} (processor time)", r["work"], "wide", f"{r['work']:.1f}")
-    if "jobs" in kinds:
-        for model in MODELS:
-            one, two = (measure(model, options.rows, 20, jobs)["wall"] for jobs in (1, 2))
-            line(f"{model}, one job / two", one / two, "jobs", f"{one:.1f} / {two:.1f}")
+    list(compare(rows=options.rows, only=options.only, profile=options.profile))
     return None
 
 

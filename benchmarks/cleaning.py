@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from ratios import left_out, made
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -156,8 +157,40 @@ def fixed(n=400):
     print(f"| one served row | {1000 * np.median(seconds['row']):.1f} ms |")
 
 
+# Seconds of a fit in those of `read_csv`, of numbers and with ten columns of text
+WANTED = {False: "<= 5", True: "<= 8"}
+
+
+def compare(*, quick=False, rows=1_000_000, texts=(False, True)):
+    """Time each task in a process of its own, as a multiple of `read_csv`."""
+    rows = min(rows, 100_000) if quick else rows
+    for text in texts:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "table.csv"
+            frame = table(rows)
+            (with_text(frame) if text else frame).to_csv(path, index=False)
+            name = f"{rows:,} x {frame.shape[1]}{', ten of text' if text else ''}"
+            r = timed("healthml", path)
+            detail = f"{r['fit']:.1f} s; transform {r['later'] / r['read']:.2f}"
+            detail += f"; memory {r['extra'] / r['frame']:.2f} tables"
+            what = f"ClinicalCleaner / read_csv, {name}"
+            yield made(what, r["fit"] / r["read"], WANTED[text], detail)
+            if importlib.util.find_spec("skrub"):
+                peer = timed("skrub", path)
+                yield made(f"ClinicalCleaner / skrub's Cleaner, {name}", r["fit"] / peer["fit"])
+            else:
+                yield left_out(f"skrub's Cleaner, {name}", "skrub is not installed")
+
+
+def timed(task, path):
+    """Return seconds and memory of a task."""
+    command = [sys.executable, __file__, "--task", task, str(path)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(found.stdout.splitlines()[-1])
+
+
 def main():
-    """Write the table, run each task in a process of its own, print the ratios."""
+    """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--text", action="store_true")
@@ -168,24 +201,7 @@ def main():
         return one(*options.task)
     if options.fixed:
         return fixed()
-    tasks = ["healthml"] + ["skrub"] * (importlib.util.find_spec("skrub") is not None)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "table.csv"
-        frame = table(options.rows)
-        (with_text(frame) if options.text else frame).to_csv(path, index=False)
-        print(
-            "| task | seconds | / read_csv | transform / read_csv | memory above the table | "
-            "/ frame |\n|---|---|---|---|---|---|"
-        )
-        for task in tasks:
-            command = [sys.executable, __file__, "--task", task, str(path)]
-            found = subprocess.run(command, capture_output=True, text=True, check=True)
-            r = json.loads(found.stdout.splitlines()[-1])
-            print(
-                f"| {task} | {r['fit']:.1f} | {r['fit'] / r['read']:.2f} | "
-                f"{r['later'] / r['read']:.2f} | {r['extra']:.0f} MiB | "
-                f"{r['extra'] / r['frame']:.2f} |"
-            )
+    list(compare(rows=options.rows, texts=(options.text,)))
     return None
 
 

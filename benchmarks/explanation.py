@@ -17,6 +17,7 @@ import warnings  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import shap  # noqa: E402
+from ratios import made  # noqa: E402
 from sklearn.compose import make_column_transformer  # noqa: E402
 from sklearn.ensemble import (  # noqa: E402
     GradientBoostingClassifier,
@@ -66,10 +67,8 @@ def seconds(call):
 
 
 def report(what, ratio, wanted, more=True):
-    """Print one line and whether it holds."""
-    holds = ratio >= wanted if more else ratio <= wanted
-    sign = ">=" if more else "<="
-    print(f"{what:74} {ratio:8.2f}  wanted {sign} {wanted}: {'holds' if holds else 'MISSED'}")
+    """Return one comparison; of most of them more is better."""
+    return made(what, ratio, f"{'>=' if more else '<='} {wanted}")
 
 
 def quiet(explainer, rows):
@@ -105,7 +104,7 @@ def trees(n_rows=200, n_background=500):
 
         theirs, _ = seconds(peer)
         assert found.route == "leaf by leaf"
-        report(f"shap's tree explainer / explain, {name}", theirs / own, 1.0)
+        yield report(f"shap's tree explainer / explain, {name}", theirs / own, 1.0)
 
 
 def as_numbers(X):
@@ -139,7 +138,7 @@ def logistic(n_rows=20, n_background=500):
     explainer = shap.explainers.Permutation(f, masker, seed=0)
     theirs, other = seconds(lambda: quiet(explainer, codes[:n_rows]))
     assert np.abs(other.values - found.values[:n_rows]).max() < 1e-6
-    report(
+    yield report(
         "shap's permutation explainer / explain, logistic, per row, same values",
         (theirs / n_rows) / (own / len(rows)),
         20,
@@ -185,7 +184,9 @@ def sampled(n_rows=10, n_background=100):
     constant = np.median(theirs[:, 0] * theirs[:, 1] ** 2)
     needed = max(constant / level**2, theirs[:, 0].min())
     cost = own[own[:, 1] <= level, 0].min()
-    report("shap's permutation explainer / explain, neural network, same error", needed / cost, 1.5)
+    yield report(
+        "shap's permutation explainer / explain, neural network, same error", needed / cost, 1.5
+    )
 
 
 def memory(n_rows=10_000, n_background=500):
@@ -199,7 +200,7 @@ def memory(n_rows=10_000, n_background=500):
     )
     most = tracemalloc.get_traced_memory()[1] / 2**20
     tracemalloc.stop()
-    report(f"{n_rows:,} rows x {n_background}, most memory in MiB", most, 1024, more=False)
+    yield report(f"{n_rows:,} rows x {n_background}, most memory in MiB", most, 1024, more=False)
     start = time.perf_counter()
     one = explain(model, X[:n_rows], background=X[n_rows:], random_state=0)
     alone = time.perf_counter() - start
@@ -214,10 +215,15 @@ def memory(n_rows=10_000, n_background=500):
 
 PARTS = {"trees": trees, "logistic": logistic, "sampled": sampled, "memory": memory}
 
+
+def compare(*, quick=False, only=None):
+    """Run all comparisons, or the parts named; `quick` leaves the many rows out."""
+    for name, part in PARTS.items():
+        if name in (only or PARTS) and not (quick and name == "memory"):
+            yield from part()
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=PARTS, action="append")
-    chosen = parser.parse_args().only or PARTS
-    print(f"shap {shap.__version__}, numpy {np.__version__}, one thread")
-    for part in chosen:
-        PARTS[part]()
+    list(compare(only=parser.parse_args().only))

@@ -5,11 +5,13 @@
 Prints processor time, in one process and one thread, of the same questions in one run.
 """
 
+import importlib.util
 import sys
 import time
 import warnings
 
 import numpy as np
+from ratios import left_out, made
 from sklearn.metrics import roc_auc_score
 
 from healthml.fairness import group_performance
@@ -27,6 +29,7 @@ MEASURES = [
     "net_benefit",
 ]
 N_GROUPS, N_RESAMPLES, THRESHOLD = 8, 2000, 0.2
+_LOOPS = 5  # bootstraps of the loop, which is slow
 
 
 def rows(n, seed=0):
@@ -115,27 +118,35 @@ def auc_alone(y, risk, group):
     return [roc_auc_score(y[own], risk[own]) for g in np.unique(group) for own in [group == g]]
 
 
-def main(n):
-    """Print the ratios."""
+def compare(*, quick=False, n=None):
+    """Run all comparisons on `n` rows."""
     warnings.simplefilter("ignore")
+    n = n or (100_000 if quick else 1_000_000)
     y, risk, group, patient = rows(n)
     count_metrics(*rows(2000)[:3])  # what is imported when first used
     plain, drawn = seconds(lambda: count_metrics(y, risk, group))
     clustered, _ = seconds(lambda: count_metrics(y, risk, group, patient))
-    theirs, frame = seconds(lambda: fairlearn_metrics(y, risk, group))
-    same = drawn.pivot(index="group", columns="measure", values="estimate")[list(frame.columns)]
-    apart = float(np.abs(same.to_numpy() - frame.to_numpy(float)).max())
-    print(f"{n} rows, {N_GROUPS} groups, {len(MEASURES)} measures; estimates apart {apart:.1e}")
-    print(f"  with {N_RESAMPLES} bootstraps: {plain:.2f} s; of patients: {clustered:.2f} s")
-    print(f"  fairlearn once: {theirs:.2f} s; per bootstrap {theirs / (plain / N_RESAMPLES):.0f} x")
+    what = f"{n:,} rows x {len(MEASURES)} measures x {N_GROUPS} groups"
+    if importlib.util.find_spec("fairlearn"):
+        theirs, frame = seconds(lambda: fairlearn_metrics(y, risk, group))
+        wide = drawn.pivot(index="group", columns="measure", values="estimate")
+        gap = float(np.abs(wide[list(frame.columns)].to_numpy() - frame.to_numpy(float)).max())
+        assert gap < 1e-9, f"different answers: {gap}"
+        for name, own in (("", plain), (" of patients", clustered)):
+            yield made(
+                f"{what}: {N_RESAMPLES} bootstraps{name} / fairlearn once",
+                own / theirs,
+                detail=f"{own:.2f} s, peer {theirs:.2f} s",
+            )
+    else:
+        yield left_out(what, "fairlearn is not installed")
     ours, _ = seconds(lambda: auc_by_group(y, risk, group, patient))
-    few = 5
-    loop, _ = seconds(lambda: auc_loop(y, risk, group, patient, few))
+    loop, _ = seconds(lambda: auc_loop(y, risk, group, patient, _LOOPS))
     alone, _ = seconds(lambda: auc_alone(y, risk, group))
-    print(f"AUC by group with patients: {ours:.2f} s")
-    print(f"  scikit-learn without intervals: {alone:.2f} s ({ours / alone:.2f} of it)")
-    print(f"  with {few} bootstraps: {loop:.2f} s ({ours / loop:.3f} of it; 200 are usual)")
+    what = f"{n:,} rows: AUC by group with patients' intervals"
+    yield made(f"{what} / scikit-learn without any", ours / alone)
+    yield made(f"{what} / scikit-learn and {_LOOPS} bootstraps (200 are usual)", ours / loop)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+    list(compare(n=int(sys.argv[1]) if len(sys.argv) > 1 else None))

@@ -12,6 +12,7 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from ratios import left_out, made
 
 from healthml.imputation import ChainedImputer
 
@@ -93,66 +95,85 @@ def own(table, **options):
     return cpu(lambda: ChainedImputer(random_state=0, **options).fit_transform_multiple(table))
 
 
-def speed():
-    """Print seconds and ratios for each size."""
-    for n, p in SMALL + LARGE:
-        table = numbers(n, p)
+def speed(sizes=None):
+    """Compare with mice and scikit-learn at each size."""
+    for n, p in sizes or SMALL + LARGE:
+        table, size = numbers(n, p), f"{n:,} x {p}"
         mine, auto = own(table, method="pmm"), own(table)
-        line = f"{n:>7} x {p:<3} pmm {mine:7.2f} s  auto {auto:7.2f} s"
-        if (n, p) in SMALL:
+        theirs, source = STORED.get((n, p)), "stored"
+        if (n, p) in SMALL and shutil.which("Rscript"):
             rounds, chains = (10, 5) if p == 10 else (2, 1)
-            theirs = mice(table, chains, rounds) * 50 / (rounds * chains)
+            theirs, source = mice(table, chains, rounds) * 50 / (rounds * chains), "in this run"
+        if theirs is None:
+            yield left_out(f"multiple imputation, pmm / mice, {size}", "Rscript is absent")
         else:
-            theirs = STORED.get((n, p))
-        if theirs:
-            line += f"  mice {theirs:8.1f} s ({mine / theirs:.3f})"
+            detail = f"{mine:.2f} s (auto {auto:.2f} s), mice {theirs:.1f} s {source}"
+            what = f"multiple imputation, pmm / mice, {size}"
+            yield made(what, mine / theirs, "<= 0.1", detail)
         if n * p <= 100_000:
-            sklearn = posterior(table)
-            line += f"  scikit-learn {sklearn:6.1f} s ({mine / sklearn:.3f})"
-        print(line, flush=True)
+            what = f"multiple imputation, pmm / five of IterativeImputer, {size}"
+            yield made(what, mine / posterior(table))
 
 
 def one_row():
-    """Print what one new patient costs."""
+    """Time one new patient."""
     for n, p in ((1_000, 20), (1_000, 50)):
         table = numbers(n, p)
         imputer = ChainedImputer(random_state=0).fit(table)
         most = table.iloc[[int(table.isna().sum(axis=1).argmax())]]
         once = 1e3 * np.array([cpu(imputer.transform, most) for _ in range(200)])
         gaps = int(most.isna().sum(axis=1).iloc[0])
-        line = f"one row of {p} cells, {gaps} missing: best {once.min():.2f} ms"
-        print(f"{line}, median {np.median(once):.2f} ms", flush=True)
+        what = f"one new row of {p} cells, {gaps} missing, milliseconds"
+        yield made(what, np.median(once), "<= 5", f"best {once.min():.2f} ms")
 
 
 def categories():
-    """Print seconds and ratios for nominal and ordered columns."""
+    """Compare nominal and ordered columns."""
     for ordered in (False, True):
+        name = "polr" if ordered else "polyreg"
+        if shutil.which("Rscript") is None:
+            yield left_out(f"{name} / mice", "Rscript is absent")
+            continue
         table = levels(2_000, ordered)
         mine, theirs = own(table, n_iter=4), mice(table, 1, 4) * 5
-        name = "polr" if ordered else "polyreg"
-        print(f"{name}: {mine:.2f} s, mice {theirs:.1f} s ({mine / theirs:.3f})", flush=True)
+        yield made(f"{name} / mice", mine / theirs, "<= 0.1", f"{mine:.2f} s, mice {theirs:.1f} s")
 
 
 def memory(n=200_000, p=20, m=5):
-    """Print the peak of the resident memory in tables."""
+    """Measure the peak of the resident memory in tables."""
     table = numbers(n, p)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     seconds = cpu(lambda: ChainedImputer(m=m, random_state=0).fit_transform_multiple(table))
     more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
-    size = n * p * 8
-    print(f"{n} x {p}, m={m}: {seconds:.1f} s, {more / size:.1f} tables, of them {m} results")
-    print(f"peak of the process {(before + more) / 2**30:.2f} GiB", flush=True)
+    detail = f"{seconds:.1f} s, {more / (n * p * 8):.1f} tables, of them {m} results"
+    yield made(f"{n:,} x {p}, m = {m}, peak in GiB", (before + more) / 2**30, "<= 6", detail)
 
 
 def million():
-    """Print time and memory of a million rows."""
-    memory(1_000_000, 20, 5)
+    """Measure time and memory of a million rows."""
+    yield from memory(1_000_000, 20, 5)
+
+
+PARTS = {
+    "speed": speed,
+    "one-row": one_row,
+    "levels": categories,
+    "memory": memory,
+    "million": million,
+}
+
+
+def compare(*, quick=False, only=None):
+    """Run all comparisons, or the parts named; `quick` takes the small sizes alone."""
+    warnings.simplefilter("ignore")
+    own(numbers(200, 6))
+    if quick:
+        yield from speed(SMALL[:1])
+        yield from one_row()
+        return
+    for name in only or PARTS:
+        yield from PARTS[name]()
 
 
 if __name__ == "__main__":
-    parts = {"speed": speed, "one-row": one_row, "levels": categories, "memory": memory}
-    parts["million"] = million
-    warnings.simplefilter("ignore")
-    own(numbers(200, 6))
-    for part in sys.argv[1:] or parts:
-        parts[part]()
+    list(compare(only=sys.argv[1:]))

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from ratios import left_out, made
 from sklearn.metrics import roc_auc_score
 
 from healthml import metrics
@@ -78,11 +79,9 @@ def seconds(function, runs=3):
     return best
 
 
-def line(what, ours, theirs, wanted, passed):
-    """Print one comparison."""
-    ratio = theirs / ours
-    verdict = f"wanted {wanted}: {'yes' if passed(ratio) else 'NO'}" if wanted else ""
-    print(f"{what:<58} {ours:9.4f} s {theirs:9.4f} s {ratio:8.1f}x  {verdict}", flush=True)
+def line(what, ours, theirs, wanted):
+    """Return one comparison: the peer's seconds in ours."""
+    return made(what, theirs / ours, wanted, f"{ours:.4f} s, peer {theirs:.4f} s")
 
 
 def delong(sizes, folder, runs):
@@ -93,7 +92,7 @@ def delong(sizes, folder, runs):
         test = lambda d=d: metrics.delong_test(d["y"], d["p"], d["q"])  # noqa: E731
         ours[n] = (seconds(test, runs), test().to_frame()["statistic"][0])
     if shutil.which("Rscript") is None:
-        print("Rscript is absent: pROC left out", {n: round(s, 4) for n, (s, _) in ours.items()})
+        yield left_out("DeLong paired, pROC", "Rscript is absent")
         return
     for n, d in tables.items():
         d.to_csv(folder / f"{n}.csv", index=False)
@@ -104,10 +103,11 @@ def delong(sizes, folder, runs):
         mine, statistic = ours[int(n)]
         assert abs(statistic - float(z)) < 1e-6 * max(1, abs(statistic)), "different answers"
         what = f"DeLong paired, n = {int(n):,}, pROC"
-        line(f"{what} roc + roc.test", mine, float(whole), ">= 5", lambda ratio: ratio >= 5)
-        line(f"{what} roc.test alone", mine, float(only), "", None)
+        yield line(f"{what} roc + roc.test", mine, float(whole), ">= 5")
+        yield line(f"{what} roc.test alone", mine, float(only), "")
     growth = [ours[n][0] / (n * np.log(n)) for n in sizes]
-    print(f"DeLong seconds / (n log n), relative: {np.round(np.array(growth) / growth[0], 2)}")
+    what = "DeLong, seconds / (n log n), largest n / smallest"
+    yield made(what, growth[-1] / growth[0])
 
 
 def decision(n, folder, python):
@@ -121,13 +121,13 @@ def decision(n, folder, python):
         [python, "-W", "ignore", "-c", DCURVES, str(path)], capture_output=True, text=True
     )
     if answer.returncode:
-        print(f"dcurves is absent: decision curve alone takes {ours:.4f} s")
+        yield left_out("decision curve, dcurves", f"dcurves is absent; ours takes {ours:.4f} s")
         return
     theirs = json.loads(answer.stdout.splitlines()[-1])
     mine = curve().to_frame().query("model == 'p'")["estimate"].sum()
     assert abs(mine - theirs["sum"]) < 1e-8 * abs(mine) + 1e-8, "different answers"
     what = f"decision curve, 2 models x 100 thresholds, n = {n:,}"
-    line(what, ours, theirs["seconds"], ">= 20", lambda ratio: ratio >= 20)
+    yield line(what, ours, theirs["seconds"], ">= 20")
 
 
 def whole_table(n):
@@ -137,7 +137,7 @@ def whole_table(n):
     points = seconds(lambda: ask(intervals=False), 3)
     ends = seconds(ask, 1)
     what = f"performance with intervals / estimates alone, n = {n:,}"
-    line(what, points, ends, "<= 20", lambda ratio: ratio <= 20)
+    return line(what, points, ends, "<= 20")
 
 
 def resampled_auroc(n):
@@ -154,23 +154,27 @@ def resampled_auroc(n):
             roc_auc_score(y[chosen], p[chosen])
 
     what = f"1,000 bootstraps of AUROC against roc_auc_score, n = {n:,}"
-    line(what, ours, 10 * seconds(theirs, 1), ">= 5", lambda ratio: ratio >= 5)
+    return line(what, ours, 10 * seconds(theirs, 1), ">= 5")
+
+
+def compare(*, quick=False, dcurves=sys.executable):
+    """Run all comparisons; `quick` leaves the million rows out."""
+    with tempfile.TemporaryDirectory() as folder:
+        sizes = (10_000, 100_000) if quick else (10_000, 100_000, 1_000_000)
+        yield from delong(sizes, Path(folder), 3)
+        yield from decision(100_000, Path(folder), dcurves)
+    yield whole_table(100_000)
+    for n in (1_000, 10_000, 100_000):
+        yield resampled_auroc(n)
 
 
 def main():
-    """Run all comparisons."""
+    """Print all comparisons."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="leave n = 1e6 out")
     parser.add_argument("--dcurves", default=sys.executable, help="interpreter that has dcurves")
     options = parser.parse_args()
-    print(f"{'':<58} {'healthml':>11} {'peer':>11} {'ratio':>9}")
-    with tempfile.TemporaryDirectory() as folder:
-        sizes = (10_000, 100_000) if options.quick else (10_000, 100_000, 1_000_000)
-        delong(sizes, Path(folder), 3)
-        decision(100_000, Path(folder), options.dcurves)
-    whole_table(100_000)
-    for n in (1_000, 10_000, 100_000):
-        resampled_auroc(n)
+    list(compare(quick=options.quick, dcurves=options.dcurves))
 
 
 if __name__ == "__main__":

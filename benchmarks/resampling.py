@@ -17,6 +17,7 @@ from imblearn import under_sampling
 from imblearn.over_sampling import SMOTENC, RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from imblearn.under_sampling import RandomUnderSampler
+from ratios import left_out, made
 from scipy.stats import norm
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -47,8 +48,8 @@ def seconds(call):
 
 
 def report(what, ratio, wanted):
-    """Print one line and whether it holds."""
-    print(f"{what:72} {ratio:6.3f}  wanted {wanted}: {'holds' if ratio <= wanted else 'MISSED'}")
+    """Return one comparison, of which less is better."""
+    return made(what, ratio, f"<= {wanted}")
 
 
 def smote(n):
@@ -58,7 +59,7 @@ def smote(n):
     other, _ = seconds(
         lambda: SMOTENC(categorical_features="auto", random_state=0).fit_resample(X, y)
     )
-    report(f"MixedSMOTE / SMOTENC, {n:,} x 20, seconds", own / other, 0.05)
+    yield report(f"MixedSMOTE / SMOTENC, {n:,} x 20, seconds", own / other, 0.05)
     size = new_X.memory_usage(deep=True).sum()
     del new_X
     gc.collect()
@@ -66,7 +67,7 @@ def smote(n):
     MixedSMOTE(random_state=0).fit_resample(X, y)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    report("MixedSMOTE, most memory / its output", most / size, 1.6)
+    yield report("MixedSMOTE, most memory / its output", most / size, 1.6)
 
 
 def tomek(n):
@@ -77,7 +78,9 @@ def tomek(n):
     own, _ = seconds(lambda: sampler.fit_resample(X, y))
     other, _ = seconds(lambda: peer.fit_resample(X, y))
     same = np.array_equal(sampler.sample_indices_, peer.sample_indices_)
-    report(f"TomekLinks / imbalanced-learn's, {n:,} x 12, same rows: {same}", own / other, 0.15)
+    yield report(
+        f"TomekLinks / imbalanced-learn's, {n:,} x 12, same rows: {same}", own / other, 0.15
+    )
 
 
 def classifiers(n):
@@ -97,26 +100,33 @@ def classifiers(n):
         theirs, _ = seconds(lambda p=pipeline: CalibratedClassifierCV(p, cv=5).fit(X, y))
         name = f"{type(model).__name__}, {type(sampler).__name__}, {ensemble}"
         name = f"{name}: fit / CalibratedClassifierCV"
-        report(name, mine / theirs, wanted)
+        yield report(name, mine / theirs, wanted)
         if importlib.util.find_spec("imbcalibrate"):
             from imbcalibrate import PriorCalibratedClassifier
 
             peer, _ = seconds(lambda p=pipeline: PriorCalibratedClassifier(p).fit(X, y))
-            name = "  the same / imbalanced-calibrate (one fit, no calibration)"
-            print(f"{name:72} {mine / peer:6.1f}")
+            yield made(f"{name.split(':')[0]}: fit / imbalanced-calibrate", mine / peer)
+        else:
+            yield left_out(f"{name.split(':')[0]}: imbalanced-calibrate", "it is not installed")
+
+
+def compare(*, quick=False, rows=100_000, only=None):
+    """Run all comparisons, or one part of them."""
+    rows = min(rows, 20_000) if quick else rows
+    few = min(rows, 20_000)
+    parts = {"smote": (smote, rows), "tomek": (tomek, few), "classifiers": (classifiers, few)}
+    for name, (part, n) in parts.items():
+        if only in (None, name):
+            yield from part(n)
 
 
 def main():
-    """Print all ratios."""
+    """Print all comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--only", choices=["smote", "tomek", "classifiers"])
     asked = parser.parse_args()
-    few = min(asked.rows, 20_000)
-    parts = {"smote": (smote, asked.rows), "tomek": (tomek, few), "classifiers": (classifiers, few)}
-    for name, (part, rows) in parts.items():
-        if asked.only in (None, name):
-            part(rows)
+    list(compare(rows=asked.rows, only=asked.only))
 
 
 if __name__ == "__main__":

@@ -29,13 +29,13 @@ extensions = [
 exclude_patterns = [
     "_build",
     "_templates",
-    "guide/audit_operating_characteristics_table.md",  # each included by its page
-    "guide/resampling_simulation_table.md",
-    "guide/validation_intervals_choice.md",
-    "guide/validation_intervals_table.md",
-    "guide/leakage_operating_characteristics_table.md",
-    "guide/leak_kinds_table.md",
-    "guide/true_risk_alarms_table.md",
+    "simulations/audit_operating_characteristics_table.md",  # each included by its page
+    "simulations/resampling_simulation_table.md",
+    "simulations/validation_intervals_choice.md",
+    "simulations/validation_intervals_table.md",
+    "simulations/leakage_operating_characteristics_table.md",
+    "simulations/leak_kinds_table.md",
+    "simulations/true_risk_alarms_table.md",
 ]
 nb_execution_mode = "cache"  # a notebook runs again when it has changed
 nb_execution_raise_on_error = True

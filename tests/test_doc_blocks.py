@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import healthml
 from healthml._command_line import parser
 from healthml.exceptions import InputError
 
@@ -79,3 +80,44 @@ def test_a_printed_command_is_one_that_the_command_line_reads(arguments):
 def test_a_broken_command_would_be_seen():
     with pytest.raises(InputError, match="unrecognized arguments: --outcom"):
         parser().parse_args(["audit", "table.csv", "--outcom", "died"])
+
+
+ROLE = re.compile(r"\{(?:func|class|meth|attr|mod)\}`(?:[^`<]*<)?~?(healthml[\w.]*)>?`")
+
+
+def reached(dotted):
+    """Return what a dotted name stands for, from the top of the package."""
+    thing = healthml
+    for name in dotted.split(".")[1:]:
+        thing = getattr(thing, name)
+    return thing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_call_that_a_page_names_is_there(page):
+    for dotted in ROLE.findall(page.read_text(encoding="utf-8")):
+        assert reached(dotted) is not None, dotted
+
+
+def test_a_call_that_is_not_there_would_be_seen():
+    assert ROLE.findall("{func}`~healthml.metrics.aurok`") == ["healthml.metrics.aurok"]
+    with pytest.raises(AttributeError):
+        reached("healthml.metrics.aurok")
+
+
+# What people search for -> the page that must say it, in a heading or the first line of a table
+SEARCHED = {
+    "SMOTE": "guide/resampling.md",
+    "Rubin": "guide/imputation.md",
+    "group split": "which_call.md",
+    "export to json": "export.md",
+    "missing indicator": "which_call.md",
+    "net benefit": "reading_pictures.md",
+    "DeLong": "from_r.md",
+}
+
+
+@pytest.mark.parametrize(("words", "page"), SEARCHED.items())
+def test_what_people_search_for_is_on_its_page(words, page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8").lower()
+    assert words.lower() in text

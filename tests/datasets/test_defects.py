@@ -17,7 +17,7 @@ from healthml.datasets._risk import pattern_auc
 from healthml.datasets._strengths import STRENGTHS
 
 ALL = {name: strength.alone for name, strength in STRENGTHS.items()}
-GUIDES = Path(__file__).parents[2] / "docs" / "guide"
+DOCS = Path(__file__).parents[2] / "docs"
 ROLES = ["patient_id", "site", "year", "icu_transfer"]
 
 
@@ -39,13 +39,13 @@ def missingness_auc(cohort, columns):
 
 def test_every_defect_is_built_and_in_both_guides():
     assert {*OUTCOME_DEFECTS, *CELLS, *COLUMNS, *ROWS} == set(STRENGTHS)
-    for guide in ("defect_strengths.md", "simulated_cohorts.md"):
-        text = (GUIDES / guide).read_text(encoding="utf-8")
+    for guide in ("simulations/defect_strengths.md", "guide/simulated_cohorts.md"):
+        text = (DOCS / guide).read_text(encoding="utf-8")
         assert [name for name in STRENGTHS if f"| `{name}` |" not in text] == []
 
 
 def test_guide_states_the_strengths_of_the_presets():
-    text = (GUIDES / "simulated_cohorts.md").read_text(encoding="utf-8")
+    text = (DOCS / "guide" / "simulated_cohorts.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
     stated = {row[0].strip(" `"): row for row in rows if row[0].strip(" `") in STRENGTHS}
     for name, strength in STRENGTHS.items():

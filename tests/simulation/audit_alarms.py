@@ -1,6 +1,6 @@
 """How often an audit cries wolf on clean cohorts, and how often it names a defect.
 
-The protocol stands in docs/guide/audit_operating_characteristics.md.
+The protocol stands in docs/simulations/audit_operating_characteristics.md.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Does the advice of compare_imbalance_strategies cost net benefit, or miss a gain?
 
-The protocol stands in docs/guide/resampling_simulation.md. ``python
+The protocol stands in docs/simulations/resampling_simulation.md. ``python
 tests/simulation/imbalance_advice.py --sets 30`` prints both answers.
 """
 

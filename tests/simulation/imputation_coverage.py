@@ -1,4 +1,6 @@
-"""Coverage of 95% intervals after imputation; the protocol is docs/guide/imputation_coverage.md.
+"""Coverage of 95% intervals after imputation.
+
+The protocol is docs/simulations/imputation_coverage.md.
 
 usage: python imputation_coverage.py NAME METHOD [--sims 500] [--first 0] [--seed 2] [--out FILE]
 METHOD: full, mice, or a method of ChainedImputer ("auto", "pmm", "cart", ...)

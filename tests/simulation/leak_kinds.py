@@ -1,6 +1,6 @@
 """How often `check_leakage` names a leak of each kind, and is quiet about honest look-alikes.
 
-The protocol stands in docs/guide/leak_kinds.md.
+The protocol stands in docs/simulations/leak_kinds.md.
 """
 
 import argparse

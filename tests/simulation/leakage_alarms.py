@@ -1,7 +1,7 @@
 """How often `check_leakage` cries wolf on clean tables, and how often it finds a leak.
 
-The protocol stands in docs/guide/leakage_operating_characteristics.md, the strengths in
-docs/guide/leakage_strengths.md.
+The protocol stands in docs/simulations/leakage_operating_characteristics.md, the strengths in
+docs/simulations/leakage_strengths.md.
 """
 
 import argparse

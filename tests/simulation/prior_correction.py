@@ -1,6 +1,6 @@
 """Does the analytic correction give back the event rate, where it is valid?
 
-The protocol stands in docs/guide/resampling_simulation.md. ``python
+The protocol stands in docs/simulations/resampling_simulation.md. ``python
 tests/simulation/prior_correction.py --samples 20`` prints the ratio of mean risk and event rate.
 """
 

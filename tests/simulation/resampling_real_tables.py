@@ -1,7 +1,8 @@
 """Is resampling, recalibrated, as calibrated as no resampling, recalibrated, on real tables?
 
-The protocol stands in docs/guide/resampling_simulation.md. ``HEALTHML_SHARED=/path/to/shared python
-tests/simulation/resampling_real_tables.py`` prints paired differences in log O:E.
+The protocol stands in docs/simulations/resampling_simulation.md.
+``HEALTHML_SHARED=/path/to/shared python tests/simulation/resampling_real_tables.py`` prints paired
+differences in log O:E.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Are risks right after resampling? Judged by the true risk of every patient.
 
-The protocol stands in docs/guide/resampling_simulation.md. ``python
+The protocol stands in docs/simulations/resampling_simulation.md. ``python
 tests/simulation/resampling_risks.py --sets 25`` prints the table. With ``--keep rows.csv`` the rows
 of a set are kept as soon as it is done, and a run goes on where another stopped; with ``--kept
 --page table.md`` nothing is run, and the rows kept so far are written as a page.

@@ -1,4 +1,4 @@
-"""A smaller run of the protocol in docs/guide/audit_operating_characteristics.md."""
+"""A smaller run of the protocol in docs/simulations/audit_operating_characteristics.md."""
 
 import importlib.util
 from pathlib import Path

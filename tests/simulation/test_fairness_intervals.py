@@ -1,4 +1,4 @@
-"""A smaller run of the protocol in docs/guide/fairness_simulation.md."""
+"""A smaller run of the protocol in docs/simulations/fairness_simulation.md."""
 
 import importlib.util
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A smaller run of the protocol in docs/guide/leakage_operating_characteristics.md."""
+"""A smaller run of the protocol in docs/simulations/leakage_operating_characteristics.md."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""Smaller runs of the protocols in docs/guide/resampling_simulation.md."""
+"""Smaller runs of the protocols in docs/simulations/resampling_simulation.md."""
 
 import importlib.util
 from pathlib import Path

@@ -1,6 +1,6 @@
 """How often the limit of sensitivity of ClinicalThreshold holds for the refitted model.
 
-The protocol stands in docs/guide/resampling_simulation.md. ``python
+The protocol stands in docs/simulations/resampling_simulation.md. ``python
 tests/simulation/threshold_limit.py --choices 2000`` prints the share.
 """
 

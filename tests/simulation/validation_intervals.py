@@ -1,6 +1,6 @@
 """How often the intervals of `validate` cover, cell by cell.
 
-The protocol stands in docs/guide/validation_intervals.md.
+The protocol stands in docs/simulations/validation_intervals.md.
 """
 
 import argparse

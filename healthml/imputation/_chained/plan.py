@@ -20,9 +20,9 @@ LEVEL_METHODS = {
     ORDERED: ("polr", "polyreg", "cart", "rf"),
 }
 # Rows up to which a column that products predict is drawn by a tree; beyond, by pmm with these
-# products. In `docs/guide/imputation_coverage.md` trees covered better (0.97 against 0.91 with an
-# interaction); their time grows faster than the rows, so the limit is one of time, chosen by
-# judgement.
+# products. In `docs/simulations/imputation_coverage.md` trees covered better (0.97 against 0.91
+# with an interaction); their time grows faster than the rows, so the limit is one of time, chosen
+# by judgement.
 MOST_FOR_TREES = 20_000
 FOR_NUMBERS = ("auto", "pmm", "norm", "2l.pmm", "2l.norm")
 DEFAULT = {BOOLEAN: "logreg", NOMINAL: "polyreg", ORDERED: "polr"}

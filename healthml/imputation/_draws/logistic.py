@@ -17,8 +17,9 @@ from healthml.imputation._draws.linear import by_row
 # convergence takes a handful, more only where little but the prior holds a coefficient.
 STEPS, TOLERANCE = 25, 1e-6
 # Standard deviation of the normal prior of log odds ratios, after Gelman et al. 2008 (who take a
-# Cauchy of this scale). In `docs/guide/imputation_coverage.md` it was judged on seed 1: with mice's
-# weighted rows in its place a rare predictor ran off in 48 of 200 simulations, with it in 18.
+# Cauchy of this scale). In `docs/simulations/imputation_coverage.md` it was judged on seed 1: with
+# mice's weighted rows in its place a rare predictor ran off in 48 of 200 simulations, with it in
+# 18.
 PRIOR_SD = 2.5
 
 

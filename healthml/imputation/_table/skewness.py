@@ -6,7 +6,7 @@ import numpy as np
 
 # Skewness from which a column enters on a log scale: an exponential column has 2, a lognormal one
 # with SD 0.3 of its log 0.95. Chosen by judgement; the population `skewed` of
-# `docs/guide/imputation_coverage.md` (coverage 0.948) confirms it but did not set it.
+# `docs/simulations/imputation_coverage.md` (coverage 0.948) confirms it but did not set it.
 LEAST_SKEW = 1.0
 # Distinct values (and twice as many rows) below which a column is left as it is: a skewness of
 # three levels is no shape. Chosen by judgement, not by simulation.
