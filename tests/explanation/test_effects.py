@@ -205,3 +205,10 @@ def test_points_are_for_risks():
         surrogate(lambda t: t["a"] * 0 + 0.5, X, kind="points", scale="log_odds")
     with pytest.raises(InputError, match="kind is 'card'"):
         surrogate(lambda t: t["a"] * 2, X, kind="card")
+
+
+@pytest.mark.parametrize("kind", ["tree", "points"])
+def test_a_model_that_does_not_differ_has_no_fidelity(kind):
+    flat = surrogate(lambda t: np.full(len(t), 0.3), X, kind=kind, random_state=0)
+    assert np.isnan(flat.fidelity)
+    assert "is the same for" in flat.summary()

@@ -340,3 +340,13 @@ def test_the_summary_holds_no_cell(mixed, logistic):
     assert f"{X['sbp'][0]:.1f}" not in repr(found) + found._repr_html_()
     assert "Not refitted" in repr(found)
     assert f"{y.mean():.3f}" in repr(found)
+
+
+def test_predictions_that_are_missing_and_single_rows_are_refused():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": rng.normal(size=60), "lactate": rng.normal(size=60)})
+    X.loc[::5, "lactate"] = np.nan
+    with pytest.raises(InputError, match="no finite number for"):
+        explain(lambda t: t["lactate"], X[:3], background=X[3:])
+    with pytest.raises(InputError, match=r"X is a Series; .* X.iloc\[\[0\]\]"):
+        explain(lambda t: t["age"], X.iloc[0], background=X)

@@ -48,12 +48,14 @@ class SurrogateResult(Result):
     def summary(self):
         """Return fidelity in words, and the rules or the card."""
         kind = "tree" if self.points is None else "card of points"
-        share = "none" if not self.fidelity > 0 else f"{self.fidelity:.0%}"
+        share = f"{self.fidelity:.0%}" if self.fidelity > 0 else "none"
         words = (
             f"The {kind} gives {share} of the variance of the model's predictions on "
             f"{self.n_held} rows that it was not made from; it is off by {self.mean_gap:.3f} on "
             f"average. It imitates the model, and says nothing about patients."
         )
+        if np.isnan(self.fidelity):
+            words = f"The model's prediction is the same for {self.n_held} rows held out."
         if self.points is None:
             return f"{words}\n{table_text(self.table)}"
         card = table_text(self.table, ["column", "level", "points"])
@@ -181,7 +183,8 @@ def _check_options(kind, scale, min_rows, max_leaves, n_bins, max_points):
 def _fidelity(wanted, imitated):
     """Return R squared and the mean distance."""
     gap, spread = wanted - imitated, float(np.var(wanted))
-    fidelity = 1 - float(np.mean(gap**2)) / spread if spread > 0 else np.nan
+    flat = np.ptp(wanted) <= 1e-12 * max(1.0, np.abs(wanted).max())  # rounding alone
+    fidelity = np.nan if flat else 1 - float(np.mean(gap**2)) / spread
     return fidelity, float(np.abs(gap).mean())
 
 

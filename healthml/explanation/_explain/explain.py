@@ -171,6 +171,9 @@ def explain(
 
 def _tables(X, background):
     """Return both tables as frames with the same columns, and whether the model reads arrays."""
+    for name, table in (("X", X), ("background", background)):
+        if isinstance(table, pd.Series):
+            raise InputError(f"{name} is a Series; pass a table, one row as X.iloc[[0]].")
     rows, other = to_pandas(X), to_pandas(background, "background")
     as_array = not hasattr(X, "columns") and not hasattr(X, "schema")
     if set(rows.columns) != set(other.columns):

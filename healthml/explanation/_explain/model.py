@@ -142,7 +142,7 @@ def _predictor(estimator):
 
 
 def _risk(estimator, table):
-    return np.asarray(estimator.predict_proba(table), dtype=float)[:, 1]
+    return _finite(np.asarray(estimator.predict_proba(table), dtype=float)[:, 1])
 
 
 def _numbers(predict, table):
@@ -151,6 +151,18 @@ def _numbers(predict, table):
         raise InputError(
             f"the function gives values of shape {values.shape} for {len(table)} rows; one number "
             "for each row is explained."
+        )
+    return _finite(values)
+
+
+def _finite(values):
+    """Refuse a missing or infinite prediction: nothing can be divided among the columns."""
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise InputError(
+            f"the model gives no finite number for {bad.size} of {len(values)} rows, where columns "
+            "of explained and background rows are mixed too; pass a model, or a function, that "
+            "predicts every such row."
         )
     return values
 

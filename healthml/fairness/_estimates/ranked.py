@@ -1,12 +1,16 @@
 """AUC of every group from one sort of all rows, and what its spread of risk allows."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from healthml._core._numerics import cluster_variance
 from healthml._core._paired import expected_auroc_influence
 from healthml.fairness._estimates.spread import LOGIT, WALD, Estimates
-from healthml.metrics._uncertainty import Placements, auroc_spread
+from healthml.metrics._uncertainty import spread_of_error
+
+_WIDE = 4  # numbers of patients for each row up to which they are counted as they are; speed only
 
 
 def placements_by_segment(y, risk, segment, n_segments, order, weight=None):
@@ -110,27 +114,79 @@ def _one_repeat(rows, r, codes, n_groups):
 def _delong(rows, codes, value, placement):
     """Return DeLong's, or for patients Obuchowski's, spread of every group's AUC."""
     n_groups = len(value)
-    error, freedom = np.full(n_groups, np.nan), np.full(n_groups, np.inf)
+    by_kind, counts, variance = _variances(rows, codes, value, placement)
+    total = by_kind.sum(axis=0)
+    freedom = np.full(n_groups, np.inf)
     kind, reason, method = (np.full(n_groups, "", dtype=object) for _ in range(3))
-    kind[:] = WALD
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(n_groups + 1))
+    kind[:], error = WALD, np.sqrt(variance)
     for k in range(n_groups):
-        own = order[starts[k] : starts[k + 1]]
-        own = own[rows.used[own]]
         if not np.isfinite(value[k]):
             reason[k] = "needs events and non-events"
             continue
-        weight = np.ones(len(own)) if rows.weight is None else rows.weight[own]
-        patient = None if rows.patient is None else pd.factorize(rows.patient[own])[0]
-        part = Placements(float(value[k]), placement[own])
-        spread = auroc_spread(rows.y[own], part, weight, patient, frequency=rows.weight is None)
-        error[k], freedom[k], reason[k] = spread.error, spread.freedom, spread.reason
+        spread = spread_of_error(
+            float(value[k]),
+            float(error[k]),
+            partial(_freedom, total[k], by_kind[:, k], counts[:, k]),
+            clustered=rows.patient is not None,
+        )
+        freedom[k], reason[k], method[k] = spread.freedom, spread.reason, spread.method
         kind[k] = LOGIT if spread.scale == "logit" else WALD
-        method[k] = spread.method
     error = np.where(error > 0, error, np.nan)
     options = {"freedom": freedom, "limits": (0, 1), "method": method}
     return Estimates(value, error, kind, reason, **options)
+
+
+def _freedom(total, by_kind, counts):
+    """Return Satterthwaite's degrees of freedom: how few events or others it rests on."""
+    squares = (by_kind**2 / (counts - 1)).sum()
+    return float(total**2 / squares) if squares > 0 else np.inf
+
+
+def _variances(rows, codes, value, placement):
+    """Return the variance from events and from others, how many there are, and the whole variance.
+
+    All groups in one pass: a patient's rows of a group are added up in a cell of (patient, group).
+    """
+    n_groups = len(value)
+    own = np.flatnonzero(rows.used & (codes >= 0) & np.isfinite(placement))
+    code, event = codes[own], rows.y[own] == 1
+    weight = None if rows.weight is None else rows.weight[own]
+    moved = placement[own] - value[code]
+    moved = moved if weight is None else moved * weight
+    kinds = [np.flatnonzero(event), np.flatnonzero(~event)]
+    totals = np.array(
+        [np.bincount(code[k], None if weight is None else weight[k], n_groups) for k in kinds]
+    )
+    if rows.patient is None:
+        counts = np.array([np.bincount(code[k], minlength=n_groups) for k in kinds])
+        squares = [np.bincount(code[k], moved[k] ** 2, n_groups) for k in kinds]
+        shared = np.zeros(n_groups)
+    else:
+        cell, shape = _cells(rows.patient[own], code, n_groups)
+        sums, present = (
+            [
+                np.bincount(cell[k], w, np.prod(shape)).reshape(shape)
+                for k, w in zip(kinds, v, strict=True)
+            ]
+            for v in ([moved[k] for k in kinds], [None, None])
+        )
+        counts = np.array([(n > 0).sum(axis=0) for n in present])
+        squares = [np.einsum("ij,ij->j", part, part) for part in sums]
+        n_patients = ((present[0] + present[1]) > 0).sum(axis=0)
+        shared = 2 * np.einsum("ij,ij->j", *sums) * n_patients / np.maximum(n_patients - 1, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = np.where(counts > 1, counts / (counts - 1), np.nan)
+        by_kind = np.array(squares) / totals**2 * factor
+        return by_kind, counts, by_kind.sum(axis=0) + shared / totals.prod(axis=0)
+
+
+def _cells(patient, code, n_groups):
+    """Return the cell of (patient, group) of each row, and the shape of all cells."""
+    n_patients = int(patient.max(initial=-1)) + 1
+    if n_patients > _WIDE * max(len(patient), 1):
+        patient = pd.factorize(patient)[0]
+        n_patients = int(patient.max(initial=-1)) + 1
+    return patient * n_groups + code, (n_patients, n_groups)
 
 
 def errors_by_group(influence, codes, n_groups, patient):

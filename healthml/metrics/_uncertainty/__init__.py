@@ -14,6 +14,7 @@ from healthml.metrics._uncertainty.closed_form import (
     of_share,
     recalibration,
     recovered,
+    spread_of_error,
 )
 from healthml.metrics._uncertainty.delong import Placements, delong_covariance, placements
 from healthml.metrics._uncertainty.resampled import (
@@ -61,5 +62,6 @@ __all__ = [
     "recalibration",
     "recovered",
     "resample",
+    "spread_of_error",
     "under_perfect_calibration",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -154,17 +155,38 @@ def auroc_spread(event, part, weight, groups=None, *, frequency=True, method=Non
     AurocSpread
     """
     covariance = delong_covariance(event, [part], weight, groups, frequency=frequency)
-    error = float(np.sqrt(covariance[0, 0]))
-    name = "DeLong" if groups is None else "Obuchowski (patients)"
+    freedom = partial(delong_freedom, event, part, weight, groups, frequency=frequency)
+    error, clustered = float(np.sqrt(covariance[0, 0])), groups is not None
+    return spread_of_error(part.area, error, freedom, clustered=clustered, method=method)
+
+
+def spread_of_error(area, error, freedom, *, clustered, method=None):
+    """Return the scale on which an area with this standard error has its interval.
+
+    Parameters
+    ----------
+    area, error : float
+        Area and its standard error.
+    freedom : callable
+        Gives the degrees of freedom; asked only where the area is near 0 or 1.
+    clustered : bool
+        Whether rows belong to patients.
+    method : {"delong", "logit"}, optional
+        As in `auroc_spread`.
+
+    Returns
+    -------
+    AurocSpread
+    """
+    name = "Obuchowski (patients)" if clustered else "DeLong"
     if not np.isfinite(error):
-        condition = "" if groups is None else ", each in two patients or more"
+        condition = ", each in two patients or more" if clustered else ""
         reason = f"needs two events and two non-events{condition}"
         return AurocSpread(np.nan, "identity", np.inf, name, reason)
     if error == 0:
         return AurocSpread(0.0, "identity", np.inf, name, f"{name}'s variance is 0, so no interval")
-    if method is None and min(part.area, 1 - part.area) < _NEAR * error:
-        freedom = delong_freedom(event, part, weight, groups, frequency=frequency)
-        return AurocSpread(error, "logit", freedom, f"{name}, logit scale, Student's t", "")
+    if method is None and min(area, 1 - area) < _NEAR * error:
+        return AurocSpread(error, "logit", freedom(), f"{name}, logit scale, Student's t", "")
     if method == "logit":
         return AurocSpread(error, "logit", np.inf, f"{name}, logit scale", "")
     return AurocSpread(error, "identity", np.inf, name, "")
