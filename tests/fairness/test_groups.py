@@ -523,3 +523,15 @@ def test_groups_without_an_estimate_are_not_drawn():
     ax = certain.plot(measure="auroc")  # there is no ranking where everybody has the event
     assert [t.get_text() for t in ax.get_yticklabels()] == ["origin: c", "origin: b"]
     assert ax.get_xlabel() == "AUC, 95% CI"
+
+
+def test_a_group_without_an_event_has_an_upper_end_of_oe():
+    """Garwood's: so many were expected that no event would be rarer than 2.5% (R: poisson.test)."""
+    risk = np.array([0.2, 0.3, 0.1] + [0.4] * 40)
+    y = np.r_[0, 0, 0, np.arange(40) % 3 == 0].astype(int)
+    group = np.array(["three"] * 3 + ["others"] * 40)
+    found = group_performance(y, risk, {"g": group}, measures=["oe_ratio"]).table
+    row = found.set_index("group").loc["three"]
+    assert (row["estimate"], row["lower"], row["reason"]) == (0, 0, "")
+    np.testing.assert_allclose(row["upper"], 3.688879454 / 0.6, rtol=1e-8)
+    assert row["method"] == "Garwood, no events"

@@ -126,4 +126,4 @@ def _total(sampling, training, second, shared, square, n_pairs):
     variance = sampling + training + second + 2 * shared
     spread = 2 * square**2 + 4 * (square * sampling + shared**2) + 8 * square * shared
     freedom = 2 * variance**2 * n_pairs / spread if spread > 0 else np.inf
-    return max(variance, sampling), max(freedom, min(n_pairs, 3))
+    return max(variance, sampling), max(freedom, n_pairs)

@@ -66,10 +66,18 @@ def _of_shares(first, second, correlation, quantiles):
 
 
 def _of_ratios(first, second, parts, quantiles):
-    """Solve the same for O:E: a group with more events is known better."""
+    """Solve the same for O:E: a group with more events is known better.
+
+    Of independent rows whose risks are multiplied by `more` the variance of log O:E is
+    ``1 / events - c`` with ``c = sum(risk ** 2) / expected ** 2``, which stays as it is.
+    """
     own, other, shared = parts
-    gap = np.zeros(len(own))
+    gap, fixed = np.zeros(len(own)), np.zeros(len(own))
+    if first.top is not None:
+        fixed = np.nan_to_num(np.maximum(1 / first.top - own, 0.0), posinf=0.0)
     for _ in range(_STEPS):
         more = second.value * np.exp(gap) / first.value  # events then, per event now
-        gap = (gap + sum(quantiles) * np.sqrt(np.maximum(own / more + other - shared, 0))) / 2
+        # a risk is never above 1, so that the variance does not vanish for many more events
+        then = np.maximum((own + fixed) / more - fixed, own / np.maximum(more, 1) ** 2)
+        gap = (gap + sum(quantiles) * np.sqrt(np.maximum(then + other - shared, 0))) / 2
     return gap

@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from healthml.fairness._estimates.spread import COUNTS, LOG, LOGIT, WALD, WILSON, Estimates
+from healthml.fairness._estimates.spread import (
+    COUNTS,
+    LOG,
+    LOGIT,
+    NONE_SEEN,
+    WALD,
+    WILSON,
+    Estimates,
+)
 from healthml.fairness._sums import EMPTY, PROPORTIONS, ratio_of, scaled_brier_of
 
 
@@ -10,8 +18,9 @@ def from_sums(name, sums, variance, n_patients, *, independent, threshold=None):
     """Return the estimates of a measure from sums of shape (n, n_columns) and their variances.
 
     The intervals are those of `healthml.metrics.performance`: Wilson's for shares of independent
-    rows, on the logit scale for patients or weights; on the log scale for O:E and the Brier score;
-    joined from Wilson's for the net benefit at one threshold.
+    rows, on the logit scale for patients or weights; on the log scale for O:E and the Brier score
+    (Garwood's for O:E of independent rows without an event); joined from Wilson's for the net
+    benefit at one threshold.
     """
     value, reason = _value(name, sums)
     error = np.sqrt(variance)
@@ -21,13 +30,18 @@ def from_sums(name, sums, variance, n_patients, *, independent, threshold=None):
         options |= _share(name, sums, value, n_patients, independent)
     elif name in ("oe_ratio", "brier"):
         options |= {"kind": np.where(value > 0, LOG, WALD).astype(object), "limits": (0, np.inf)}
+        if name == "oe_ratio" and independent:
+            ratio = ratio_of(name)
+            options |= {"top": sums @ ratio.top, "bottom": sums @ ratio.bottom}
+            options["kind"][value == 0] = NONE_SEEN
     elif name == "net_benefit" and independent and threshold is not None:
         options["kind"] = np.full(n, COUNTS, dtype=object)
         total = sums[:, :4].sum(axis=1)
         options |= {"top": sums[:, 0], "bottom": sums[:, 1], "n": np.maximum(total, 1)}
         options["price"] = threshold / (1 - threshold)
     if name in ("oe_ratio", "brier", "scaled_brier", "mean_risk", "net_benefit"):
-        no_spread = np.isfinite(value) & ~(error > 0) & (options["kind"] != COUNTS)
+        exact = np.isin(options["kind"], (COUNTS, NONE_SEEN))
+        no_spread = np.isfinite(value) & ~(error > 0) & ~exact
         reason = np.where(no_spread, "no spread in the rows, so no interval", reason)
         error = np.where(error > 0, error, np.nan)
     return Estimates(value, error, reason=reason, **options)

@@ -11,6 +11,7 @@ from healthml._core._intervals import wilson_at
 from healthml.metrics._uncertainty import contrast_of_counts_at, recovered
 
 WILSON, WALD, LOG, LOGIT, COUNTS = "Wilson", "Wald", "log-Wald", "logit-Wald", "Wilson, joined"
+NONE_SEEN = "Garwood, no events"  # the largest rate of a Poisson count that is 0 [Garwood 1936]
 
 _LARGEST_Z = 8.0  # normal quantile up to which a p-value is sought; beyond it, p < 1e-15
 _GUESSES = 15  # at the quantile of a p-value; the last move is below 1e-8
@@ -26,11 +27,13 @@ class Estimates:
     value, error : ndarray
         Estimate and standard error, on the measure's own scale; NaN where undefined.
     kind : ndarray of str
-        How the interval is made: Wilson, Wald, log-Wald, logit-Wald, or joined from two counts.
+        How the interval is made: Wilson, Wald, log-Wald, logit-Wald, joined from two counts, or
+        that of no event where some were expected.
     reason : ndarray of str
         Why there is no estimate, or no interval.
     top, bottom : ndarray
-        Counts behind a proportion; for two counts joined, gains and losses.
+        Counts behind a proportion; for two counts joined, gains and losses; for O:E of independent
+        rows, observed and expected events.
     n, price : ndarray
         For two counts joined: rows, and the price of a loss.
     freedom : ndarray
@@ -76,6 +79,8 @@ class Estimates:
         if kind == COUNTS:
             counts = self.top[at], self.bottom[at], self.n[at]
             return contrast_of_counts_at(*counts, self.price, z)
+        if kind == NONE_SEEN:
+            return np.zeros(len(at)), -norm.logsf(z) / self.bottom[at]
         value, error = self.value[at], self.error[at]
         if self.freedom is not None and np.isfinite(self.freedom[at]).any():
             z = student.isf(norm.sf(z), np.minimum(self.freedom[at], _MOST_FREEDOM))
