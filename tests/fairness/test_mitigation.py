@@ -2,11 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import sklearn
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.utils.estimator_checks import check_estimator
 
 from healthml.exceptions import InputError, UnseenGroupWarning
 from healthml.fairness import (
@@ -252,3 +254,37 @@ def test_ages_and_amounts_fall_into_the_bands_of_fit():
     groups, codes = learn_groups(dose)
     np.testing.assert_array_equal(groups.codes(dose), codes)
     assert groups.names[groups.codes(pd.Series([100.0], name="dose"))[0]] == "quarter 4"
+
+
+# --- any table, any rule -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (GroupRecalibratedClassifier, {}),
+        (GroupThreshold, {"value": 0.2}),
+        (ReweighedClassifier, {}),
+        (FairlearnClassifier, {}),
+    ],
+)
+def test_polars_gives_what_pandas_gives(kind, options):
+    rows = X.iloc[:400].assign(g=X["g"].where(np.arange(len(X)) % 9 > 0))  # None is a group
+    frame, y = pl.from_pandas(rows), Y[:400]
+    ours, same = (made(kind, **options).fit(table, y) for table in (frame, rows))
+    np.testing.assert_array_equal(ours.predict_proba(frame), same.predict_proba(rows))
+    np.testing.assert_array_equal(ours.predict(frame), same.predict(rows))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rule", "value"), [("net_benefit", 0.2), ("equal_sensitivity", 0.8), ("common", 0.3)]
+)
+def test_scikit_learns_checks_pass_with_every_rule(rule, value):
+    """But for the one that wants the likelier class: a threshold is not one half here."""
+    model = GroupThreshold(
+        LogisticRegression(), sensitive_feature=0, rule=rule, value=value, random_state=0
+    )
+    results = check_estimator(model, on_fail=None, on_skip=None)
+    failed = {r["check_name"] for r in results if r["status"] == "failed"}
+    assert failed == {"check_classifiers_train"}
