@@ -212,3 +212,20 @@ def test_a_model_that_does_not_differ_has_no_fidelity(kind):
     flat = surrogate(lambda t: np.full(len(t), 0.3), X, kind=kind, random_state=0)
     assert np.isnan(flat.fidelity)
     assert "is the same for" in flat.summary()
+
+
+def test_rules_say_each_bound_of_a_column_once():
+    """Nested cuts are one range; what is missing goes where every cut sends it."""
+    steps = lambda t: np.digitize(t["c"].fillna(-9), [-1, 0, 1]) * 1.0  # noqa: E731
+    gaps = X[["c"]].assign(c=X["c"].where(np.arange(len(X)) % 6 > 0))
+    table = surrogate(steps, gaps, max_leaves=4, random_state=0).table
+    rules = table["rule"].tolist()
+    assert all(rule.count("c") == 1 for rule in rules)
+    assert sum("missing" in rule for rule in rules) == 1
+    assert rules[1].startswith("-")
+    assert " < c <= " in rules[1]
+
+
+def test_rounding_is_no_interaction():
+    found = interaction_strength(lambda t: 0.1 * t["a"] + 0.7 * t["c"], X[["a", "c"]])
+    assert found.table["estimate"].tolist() == [0.0]

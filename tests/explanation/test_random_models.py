@@ -62,7 +62,7 @@ def pipeline(rng, frame):
 
 def check(number, brute_force):
     rng = np.random.default_rng(number)
-    frame = table(rng, 60, int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+    frame = table(rng, 60, int(rng.integers(1, 5)), int(rng.integers(1, 5)))
     y = (np.nan_to_num(frame["n0"]) + (frame["w0"] == "a") + rng.normal(size=60) > 0.3).astype(int)
     model = pipeline(rng, frame).fit(frame, y)
     rows, background = frame.iloc[:2], frame.iloc[20:26]

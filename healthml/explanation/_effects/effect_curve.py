@@ -72,6 +72,7 @@ class EffectCurveResult(Result):
         if len(gap):
             row = gap.iloc[0]
             ax.axhline(row["estimate"], color=GREY, ls=":", lw=1.2, label="missing")
+        if ax.get_legend_handles_labels()[1]:
             ax.legend(fontsize=8, frameon=False)
         what = {"ale": "Effect (mean 0)", "pdp": "Mean prediction", "ice": "Prediction"}[self.kind]
         words = f"; band: {self.confidence_level:.0%} over refits" if self.n_refits else ""
@@ -86,7 +87,8 @@ def _draw_line(ax, result, known, **kwargs):
     for curve in result.curves[:_MOST_CURVES]:
         ax.plot(x, curve[: len(x)], color=GREY, lw=0.4, alpha=0.4)
     y, inside = known["estimate"].to_numpy(), known["supported"].to_numpy(dtype=bool)
-    ax.plot(x, y, **({"color": BLUE, "ls": "--", "lw": 1} | kwargs))
+    few = None if inside.all() else "fewer than 11 rows"
+    ax.plot(x, y, **({"color": BLUE, "ls": "--", "lw": 1, "label": few} | kwargs))
     ax.plot(x, np.where(inside, y, np.nan), **({"color": BLUE, "lw": 2} | kwargs))
     if result.n_refits:
         ax.fill_between(x, known["lower"], known["upper"], color=BLUE, alpha=0.18, lw=0)

@@ -62,6 +62,9 @@ class InteractionResult(Result):
         return ax
 
 
+_ROUNDING = 1e-9  # share of the effects below which an interaction is rounding of the sums
+
+
 def interaction_strength(
     estimator,
     X,
@@ -191,6 +194,8 @@ def _strengths(task):
     for a, b in combinations(names, 2):
         joint = mean_at([a, b])
         rest = joint - single[a] - single[b]
+        alone = max(np.abs(single[a]).max(), np.abs(single[b]).max(), np.abs(joint).max())
+        rest = np.where(np.abs(rest).max() <= _ROUNDING * alone, 0.0, rest)
         size.append(float(np.sqrt((rest**2).mean())))
         total = float((joint**2).sum())
         share.append(float((rest**2).sum() / total) if total > 1e-15 else 0.0)

@@ -1,13 +1,14 @@
 """A small model in place of a large one, and how faithful it is."""
 
 from dataclasses import dataclass
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import check_random_state
 
-from healthml._core._displays import BLUE, new_axes, shorten
+from healthml._core._displays import BLUE, new_axes
 from healthml._core._results import Result, table_text
 from healthml._core._tables import parse_numbers, to_pandas
 from healthml.exceptions import InputError
@@ -84,8 +85,9 @@ class SurrogateResult(Result):
         if self.points is not None:
             return self.points.plot(ax, **kwargs)
         rows = self.table.iloc[::-1]
-        ax = new_axes(ax, width=7.4, height=1.2 + 0.34 * len(rows))
-        names = [shorten(rule, 60) for rule in rows["rule"]]
+        names = ["\n".join(wrap(rule, 44)) for rule in rows["rule"]]
+        n_lines = sum(name.count("\n") + 1 for name in names)
+        ax = new_axes(ax, width=7.4, height=1.2 + 0.24 * n_lines + 0.1 * len(rows))
         options = {"fmt": "o", "color": BLUE} | kwargs
         ax.errorbar(rows["estimate"], range(len(rows)), xerr=rows["spread"], **options)
         ax.set_yticks(range(len(rows)), names)
@@ -232,23 +234,35 @@ def _encoded(frame):
 
 
 def _rules(tree, names, gaps):
-    """Return the rule of each leaf in words."""
+    """Return the rule of each leaf in words, one condition for each column and level."""
     rules, todo = {}, [(0, ())]
     while todo:
         node, path = todo.pop()
-        left, right = tree.children_left[node], tree.children_right[node]
-        if left < 0:
-            rules[node] = " and ".join(path) or "all rows"
+        if tree.children_left[node] < 0:
+            rules[node] = _in_words(path, names, gaps)
             continue
-        name, level = names[tree.feature[node]]
-        has_gap = level is None and name in gaps
-        to_left = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count))[node]
-        if level is None:
-            cut = f"{tree.threshold[node]:.4g}"
-            words = f"{name} <= {cut}", f"{name} > {cut}"
-        else:
-            words = f"{name} is not {level}", f"{name} is {level}"
-        with_gap = [f"({word} or missing)" for word in words]
-        todo.append((right, (*path, with_gap[1] if has_gap and not to_left else words[1])))
-        todo.append((left, (*path, with_gap[0] if has_gap and to_left else words[0])))
+        to_left = bool(getattr(tree, "missing_go_to_left", np.zeros(tree.node_count))[node])
+        step = int(tree.feature[node]), float(tree.threshold[node])
+        todo.append((tree.children_right[node], (*path, (*step, False, not to_left))))
+        todo.append((tree.children_left[node], (*path, (*step, True, to_left))))
     return rules
+
+
+def _in_words(path, names, gaps):
+    """Return a path of (column, cut, below, missing goes this way) as words."""
+    words = []
+    for column in dict.fromkeys(step[0] for step in path):
+        name, level = names[column]
+        own = [step for step in path if step[0] == column]
+        if level is not None:
+            words.append(f"{name} is {'not ' if own[-1][2] else ''}{level}")
+            continue
+        high = min((cut for _, cut, below, _ in own if below), default=None)
+        low = max((cut for _, cut, below, _ in own if not below), default=None)
+        if low is None or high is None:
+            text = f"{name} <= {high:.4g}" if low is None else f"{name} > {low:.4g}"
+        else:
+            text = f"{low:.4g} < {name} <= {high:.4g}"
+        missing = name in gaps and all(step[3] for step in own)
+        words.append(f"({text} or missing)" if missing else text)
+    return " and ".join(words) or "all rows"
