@@ -82,6 +82,8 @@ def test_the_assumption_is_checked():
     wrong = estimate_prevalence(risk_at(wide, 0.1), 0.1, reference=known).to_frame().iloc[0]
     assert wrong["assumption"] == "contradicted"
     assert wrong["p_value"] < 1e-6
+    with pytest.raises(InputError, match="no pair"):
+        estimate_prevalence(risk_at(same, 0.1), 0.1, reference=known[1])
 
 
 def test_where_patients_are_sicker_the_estimate_is_wrong():

@@ -168,6 +168,8 @@ def _check(share, risk, groups, reference, level):
     """Compare the new risks with the mixture of both classes' risks where outcomes are known."""
     if reference is None:
         return _NO_CHECK, np.nan, np.nan
+    if not isinstance(reference, tuple | list) or len(reference) != 2:
+        raise InputError("reference is no pair; pass (y_true, y_proba) of rows with known outcomes.")
     event = check_event(reference[0], name="reference")[1]
     known = check_proba(reference[1], n=len(event), name="reference")
     weight = np.where(event == 1, share / event.sum(), (1 - share) / (1 - event).sum())
