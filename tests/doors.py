@@ -4,10 +4,19 @@ import inspect
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import healthml
-from healthml import cleaning, explanation, fairness, imputation, metrics, reporting, validation
+from healthml import (
+    cleaning,
+    explanation,
+    fairness,
+    imputation,
+    metrics,
+    reporting,
+    resampling,
+    validation,
+)
 
 N = 240
 RNG = np.random.default_rng(0)
@@ -31,11 +40,50 @@ OTHERS = {
     "estimator": MODEL, "model": None, "imputer": imputation.ChainedImputer(m=2),
     "models": {"a": MODEL, "b": MODEL}, "imputers": {"a": imputation.ChainedImputer(m=1)},
     "threshold": 0.3, "reasons": {"none": [0]}, "columns": ["age"],
-    "splitter": validation.PatientTimeSplit(np.arange(N)), "analysis": "logit", "column": "lab",
+    "splitter": validation.PatientTimeSplit(np.arange(N)), "analysis": "logit",
+    "from_prevalence": 0.3, "column": "lab",
     "cv": validation.PatientTimeSplit(np.arange(N)), "deltas": [0.0], "path": None,
     "reference": {"site": {"a": 0.3, "b": 0.3, "c": 0.4}},
     "true_positive": 1, "false_positive": 1, "max_fpr": 0.5, "min_sensitivity": 0.5,
 }  # fmt: skip
+
+
+# Every estimator that is fitted on outcomes or patients, ready to be fitted
+ESTIMATORS = {
+    "AbstainingClassifier": explanation.AbstainingClassifier(MODEL),
+    "ChainedImputer": imputation.ChainedImputer(include_outcome=True),
+    "ClinicalThreshold": resampling.ClinicalThreshold(MODEL, value=0.2),
+    "FairlearnClassifier": fairness.FairlearnClassifier(MODEL, sensitive_feature="age"),
+    "FirthLogisticRegression": resampling.FirthLogisticRegression(),
+    "GroupRecalibratedClassifier": fairness.GroupRecalibratedClassifier(
+        MODEL, sensitive_feature="age"
+    ),
+    "GroupThreshold": fairness.GroupThreshold(MODEL, sensitive_feature="age", value=0.2),
+    "LabelAudit": cleaning.LabelAudit(MODEL),
+    "MissingIndicators": imputation.MissingIndicators(),
+    "MixedSMOTE": resampling.MixedSMOTE(),
+    "MultiplyImputedClassifier": imputation.MultiplyImputedClassifier(MODEL, m=2),
+    "MultiplyImputedRegressor": imputation.MultiplyImputedRegressor(LinearRegression(), m=2),
+    "PatientOverSampler": resampling.PatientOverSampler(),
+    "PatientUnderSampler": resampling.PatientUnderSampler(),
+    "PointsScore": explanation.PointsScore(),
+    "PrevalenceAdjustedClassifier": resampling.PrevalenceAdjustedClassifier(MODEL, prevalence=0.2),
+    "ResampledClassifier": resampling.ResampledClassifier(MODEL),
+    "ReweighedClassifier": fairness.ReweighedClassifier(MODEL, sensitive_feature="age"),
+    "ShrunkenClassifier": validation.ShrunkenClassifier(MODEL),
+    "TomekLinks": resampling.TomekLinks(),
+}
+ROOMS = (
+    healthml, cleaning, metrics, validation, imputation, resampling, explanation, fairness,
+)  # fmt: skip
+
+
+def learns_from_rows(thing):
+    """Whether it is a class whose rows are matched with outcomes or patients when it is fitted."""
+    if not inspect.isclass(thing) or not hasattr(thing, "fit"):
+        return False
+    known = inspect.signature(thing.fit).parameters
+    return {"groups", "sample_weight"} & set(known) or known["y"].default is known["y"].empty
 
 
 def rows_of(function):
@@ -44,20 +92,15 @@ def rows_of(function):
 
 def _doors():
     """Every public function that takes two or more things with one value for each row."""
-    for room in (healthml, cleaning, metrics, validation, imputation, explanation, fairness):
+    for room in ROOMS:
         for name in room.__all__:
             door = getattr(room, name)
             if inspect.isfunction(door) and len(rows_of(door)) > 1:
                 yield f"{room.__name__}.{name}", door
     yield "reporting.table_one", reporting.table_one
-    for name, owner in {
-        "ChainedImputer": imputation.ChainedImputer(include_outcome=True),
-        "MultiplyImputedClassifier": imputation.MultiplyImputedClassifier(MODEL, m=2),
-        "MissingIndicators": imputation.MissingIndicators(),
-        "LabelAudit": cleaning.LabelAudit(MODEL),
-        "ShrunkenClassifier": validation.ShrunkenClassifier(MODEL),
-    }.items():
-        yield f"{name}.fit", owner.fit
+    for name, estimator in ESTIMATORS.items():
+        method = "fit_resample" if hasattr(estimator, "fit_resample") else "fit"
+        yield f"{name}.{method}", getattr(estimator, method)
     yield (
         "ChainedImputer.fit_transform_multiple",
         imputation.ChainedImputer().fit_transform_multiple,

@@ -15,7 +15,24 @@ from healthml._core._checks import check_alignment
 from healthml.exceptions import InputError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from doors import DOORS, HOLES, LABELS, PATIENT, RISK, SITE, TIME, VALUES, N, X, Y, call, rows_of
+from doors import (
+    DOORS,
+    ESTIMATORS,
+    HOLES,
+    LABELS,
+    PATIENT,
+    RISK,
+    ROOMS,
+    SITE,
+    TIME,
+    VALUES,
+    N,
+    X,
+    Y,
+    call,
+    learns_from_rows,
+    rows_of,
+)
 
 PAIRS = [(name, moved) for name, door in DOORS.items() for moved in rows_of(door)]
 
@@ -29,6 +46,14 @@ def test_rows_in_another_order_are_refused_at_every_door(name, moved):
     assert ".index] if the labels are right" in str(error.value)
     assert ".to_numpy() if the positions are" in str(error.value)
     assert "row1" not in str(error.value)
+
+
+def test_every_estimator_that_learns_from_rows_is_a_door():
+    names = {
+        name for room in ROOMS for name in room.__all__ if learns_from_rows(getattr(room, name))
+    }
+    missing = names - set(ESTIMATORS)
+    assert not missing, f"write into ESTIMATORS of tests/doors.py: {missing}"
 
 
 def test_the_doors_are_many():

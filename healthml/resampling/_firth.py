@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from healthml._core._checks import check_event
+from healthml._core._checks import check_alignment, check_event
 from healthml._core._numerics import expit, fit_logistic
 from healthml._core._routing import clear_errors
 from healthml.exceptions import ConvergenceWarning, OutcomeError
@@ -105,6 +105,7 @@ class FirthLogisticRegression(ClassifierMixin, BaseEstimator):
         -------
         FirthLogisticRegression
         """
+        check_alignment(X=X, y=y, sample_weight=sample_weight)
         self.classes_, event = check_event(y, any_two_classes=True)
         X = validate_data(self, X, dtype=float)
         check_consistent_length(X, event)

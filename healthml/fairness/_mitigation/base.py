@@ -4,34 +4,23 @@ import warnings
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils import get_tags
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
+from sklearn.utils.validation import check_is_fitted
 
-from healthml._core._checks import check_event, check_groups, check_random_seeds
+from healthml._core._checks import check_random_seeds
 from healthml._core._parallel import run_parallel
-from healthml._core._routing import RoutesFit, inner_fit_params
-from healthml.exceptions import InputError, OutcomeError, UnseenGroupWarning
+from healthml._core._routing import MetaClassifier, inner_fit_params
+from healthml.exceptions import InputError, UnseenGroupWarning
 from healthml.fairness._attributes import column_of, learn_groups
 from healthml.resampling._learner import Learner, Task, event_risk, fold_pairs
 
 
-class GroupClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class GroupClassifier(MetaClassifier):
     """Base of classifiers that treat a named column of X as the attribute."""
-
-    __metadata_request__fit = {"groups": True}
 
     def _begin(self, X, y, groups, sample_weight, params):
         """Check what `fit` is given; return X, event, patients, weights and the inner keywords."""
-        self.classes_, event = check_event(y, any_two_classes=True)
-        X, event = indexable(X, event)
+        X, event, groups, weight = self._read_rows(X, y, groups, sample_weight)
         X = X if hasattr(X, "shape") else np.asarray(X)
-        groups = None if groups is None else check_groups(groups, len(event))
-        weight = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-            if len(np.unique(event[weight > 0])) < 2:
-                raise OutcomeError("y has one class only among rows with a positive sample_weight.")
         inner = inner_fit_params(self, groups=groups, sample_weight=weight, **params)
         return X, event, groups, weight, inner
 
@@ -61,9 +50,7 @@ class GroupClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEstima
 
     def _end(self, model):
         self.estimator_ = model
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(model, name):
-                setattr(self, name, getattr(model, name))
+        self._keep_features(model)
         return self
 
     def _codes(self, X):
@@ -97,13 +84,6 @@ class GroupClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEstima
     def _inner_risk(self, X):
         check_is_fitted(self)
         return event_risk(self.estimator_, self._features(X), self.classes_[1])
-
-    def __sklearn_tags__(self):
-        """Take what the inner classifier takes, with two classes."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        tags.classifier_tags.multi_class = False
-        return tags
 
 
 def check_choice(name, value, choices):

@@ -187,18 +187,3 @@ class GroupRecalibratedClassifier(GroupClassifier):
         odds = logit(self._inner_risk(X), _EDGE)
         risk = expit(self.recalibration_.log_odds(odds, self._codes(X)))
         return np.column_stack([1 - risk, risk])
-
-    def predict(self, X):
-        """Return the likelier class of each row.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        likeliest = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[likeliest]

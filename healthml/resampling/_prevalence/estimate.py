@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.special import kolmogorov
 from scipy.stats import norm
 
-from healthml._core._checks import check_event, check_groups, check_proba
+from healthml._core._checks import check_alignment, check_event, check_groups, check_proba
 from healthml._core._intervals import check_confidence_level
 from healthml._core._numerics import cluster_variance, expit, logit
 from healthml._core._release import released_histogram
@@ -120,6 +120,7 @@ def estimate_prevalence(
     >>> 0.36 < result.estimate < 0.44
     True
     """
+    check_alignment(y_proba=y_proba, groups=groups)
     risk = check_proba(y_proba)
     before = check_prevalence(from_prevalence, "from_prevalence")
     level = check_confidence_level(confidence_level)
@@ -169,7 +170,7 @@ def _check(share, risk, groups, reference, level):
     if reference is None:
         return _NO_CHECK, np.nan, np.nan
     if not isinstance(reference, tuple | list) or len(reference) != 2:
-        raise InputError("reference is no pair; pass (y_true, y_proba) of rows with known outcomes.")
+        raise InputError("reference is no pair; pass (y_true, y_proba) with known outcomes.")
     event = check_event(reference[0], name="reference")[1]
     known = check_proba(reference[1], n=len(event), name="reference")
     weight = np.where(event == 1, share / event.sum(), (1 - share) / (1 - event).sum())

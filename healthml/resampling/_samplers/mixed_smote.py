@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
+from healthml._core._checks import check_alignment
 from healthml._core._routing import clear_errors
 from healthml._core._tables import backend_of, to_pandas
 from healthml.exceptions import InputError
@@ -119,6 +120,7 @@ class MixedSMOTE(KeepsTable, BaseOverSampler):
             Of the types that came in; kept rows keep their index, made rows continue it where it
             counts.
         """
+        check_alignment(X=X, y=y, groups=groups, site=site)
         params = {"groups": groups, "site": site}
         if _dense_frame(X) and not isinstance(y, pd.DataFrame):
             return self._frame(X, y, params)

@@ -6,6 +6,7 @@ from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.under_sampling.base import BaseUnderSampler
 from sklearn.utils import _safe_indexing, check_random_state
 
+from healthml._core._checks import check_alignment
 from healthml._core._routing import clear_errors
 from healthml._core._tables import backend_of
 from healthml.resampling._samplers.tables import KeepsTable, codes_of
@@ -34,6 +35,7 @@ class _WholePatients(KeepsTable):
         X_resampled, y_resampled
             Of the types that came in; rows keep their index.
         """
+        check_alignment(X=X, y=y, groups=groups)
         if backend_of(X) is None or isinstance(X, pd.DataFrame):
             new_X, new_y = super().fit_resample(X, y, groups=groups)
         else:

@@ -6,7 +6,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from healthml._core._checks import check_groups
+from healthml._core._checks import check_alignment, check_groups
 from healthml._core._tables import backend_of
 
 
@@ -16,6 +16,7 @@ class KeepsTable:
     _sparse = True
 
     def _check_X_y(self, X, y, accept_sparse=None):
+        check_alignment(X=X, y=y)
         backend_of(X)  # refuses doubled column names and tables that are not collected
         y, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
         validate_data(self, X, reset=True, skip_check_array=True)

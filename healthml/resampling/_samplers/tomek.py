@@ -7,6 +7,7 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import _safe_indexing
 
+from healthml._core._checks import check_alignment
 from healthml._core._routing import clear_errors
 
 _BLOCK = 100  # rows whose distances to all others are held at once; only memory depends on it
@@ -52,6 +53,10 @@ class TomekLinks(under_sampling.TomekLinks):
     >>> sampler.sample_indices_.tolist()
     [0, 2, 3]
     """
+
+    def _check_X_y(self, X, y, accept_sparse=None):
+        check_alignment(X=X, y=y)
+        return super()._check_X_y(X, y, accept_sparse=accept_sparse)
 
     def _fit_resample(self, X, y):
         search = NearestNeighbors(n_neighbors=2, n_jobs=self.n_jobs).fit(X)
