@@ -518,7 +518,7 @@ _CLOSE = (
 )
 _CLOSE_ONCE = (
     "Too close to call with one random split of the patients: whether another would put it on the "
-    "other side of the cut-off is shown by n_repeats above 1."
+    "other side of the cut-off is shown by more repeats of the splits (n_repeats)."
 )
 
 

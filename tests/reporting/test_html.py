@@ -1,8 +1,12 @@
 """The page: in order, escaped, self-contained, and without a patient's value."""
 
+import html
+import itertools
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,8 +15,9 @@ import pytest
 
 import healthml
 from healthml._core._displays import figure_svg, new_figure
-from healthml._core._findings import Effect, Finding, check_rules
+from healthml._core._findings import CODES, Effect, Finding, check_rules
 from healthml.reporting._page.html import render
+from healthml.reporting._page.meanings import MEANINGS
 from healthml.reporting._page.pictures import CalibrationPicture, NetBenefitPicture
 from healthml.reporting._page.words import NOTHING, interval_text, number_text, view_table
 from healthml.reporting._report import AuditReport, Figure, NotAssessed, Section
@@ -87,7 +92,7 @@ class Words(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        self._skip = tag in ("style", "title")
+        self._skip = tag in ("style", "title", "script")
 
     def handle_endtag(self, tag):
         self._skip = False
@@ -99,12 +104,13 @@ class Words(HTMLParser):
 
 def test_the_page_answers_in_order(page):
     text = Words(page).text
-    assert text[0] == "This judges a procedure for new patients."
     whole = " ".join(text)
     order = [
-        "0.900 (0.880 to 0.920)",
-        "0.780 (0.75 to 0.81)",
-        "To be settled (3)",
+        "This judges a procedure for new patients.",
+        "How good is it, and what stands in the way?",
+        "▲ Serious",
+        "◆ Moderate",
+        "All checks, and what they found",
         "What must be settled before anyone relies on this model",
         "▲ Serious",
         "◆ Moderate",
@@ -116,9 +122,10 @@ def test_the_page_answers_in_order(page):
         "? Not assessable",
         "Patients Who?",
         "Groups of patients For",
+        "For the statistician: all tables",
         "How severity is given",
-        "The codes on this page",
-        "About this report",
+        "For the engineer: how to repeat it, and act on it",
+        "What the codes mean",
     ]
     place = 0
     for words in order:
@@ -128,17 +135,18 @@ def test_the_page_answers_in_order(page):
 
 def test_a_headline_without_a_leak_says_so():
     page = render(hand_made(headline="AUC 0.8 (0.7 to 0.9); no suspect column was found."))
-    assert "No suspect column was found" in page
+    assert "no suspect column was found" in page
 
 
 def test_every_check_stands_on_the_page_with_what_it_found():
+    found = "HM209 (note), 1 question not assessed"
     ran = pd.DataFrame(
-        [("Do rows repeat?", "HM204, HM305", "nothing"), ("What is missing?", "HM209", "HM209")],
+        [("Do rows repeat?", "HM204, HM305", "nothing"), ("What is missing?", "HM209", found)],
         columns=["question", "codes", "found"],
     )
     whole = " ".join(Words(render(hand_made(checks=ran))).text)
     assert "All checks, and what they found" in whole
-    assert "Do rows repeat? HM204, HM305 nothing What is missing? HM209 HM209" in whole
+    assert "Do rows repeat? nothing What is missing? ● 1 note, 1 open question" in whole
 
 
 def test_nothing_to_settle_is_no_praise():
@@ -152,15 +160,17 @@ def test_it_never_says_safe(page):
 
 
 def test_names_of_columns_are_escaped(page):
-    assert "<script" not in page.lower()
+    assert page.lower().count("<script") == 1  # the page's own, which sorts tables
+    assert "alert('x')" not in page
     assert "&lt;script&gt;" in page
 
 
 def test_nothing_is_requested(page):
     tags = Words(page).tags
-    assert not {"script", "link", "img", "iframe", "object", "base", "form"} & {t for t, _ in tags}
+    assert not {"link", "img", "iframe", "object", "base", "form"} & {t for t, _ in tags}
     links = [v for _, attrs in tags for k, v in attrs.items() if k in ("href", "src")]
     assert links
+    assert all(not attrs for tag, attrs in tags if tag == "script")
     assert all(link.startswith("#") for link in links)
     assert "://" not in page
     assert "@import" not in page
@@ -176,10 +186,109 @@ def test_links_and_pictures_find_their_place(page):
     assert used <= set(ids)
 
 
-def test_long_tables_fold_and_short_ones_do_not(page):
+def test_tables_fold_and_sort_and_say_what_they_are(page):
     folded = re.findall(r"<summary>(\w+) <span", page)
-    assert folded == ["Long"]
-    assert page.count('class="scroll"') == page.count("<table>") == 4
+    assert folded == ["Long", "Groups"]
+    tags = Words(page).tags
+    tables = [attrs for tag, attrs in tags if tag == "table"]
+    regions = [attrs for tag, attrs in tags if attrs.get("class") == "scroll"]
+    assert len(tables) == len(regions) == 4
+    assert sum(attrs.get("class") == "sortable" for attrs in tables) == 3
+    assert all(attrs["tabindex"] == "0" and attrs["aria-label"] for attrs in regions)
+    assert all(attrs.get("scope") in ("col", "row") for tag, attrs in tags if tag == "th")
+    assert "aria-sort" in page
+
+
+def test_headings_and_landmarks_are_in_order(page):
+    tags = Words(page).tags
+    levels = [int(tag[1]) for tag, _ in tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    names = [tag for tag, _ in tags]
+    assert (names.count("main"), names.count("nav"), names.count("footer")) == (1, 1, 1)
+    assert next(a["href"] for t, a in tags if t == "a") == "#report"  # skips the contents
+    assert all(a.get("aria-label") for t, a in tags if t == "svg")
+
+
+class Shown(HTMLParser):
+    """The words that are read before anything is opened, and those a clinician meets first."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.words, self.first = [], []
+        self._skipped = self._closed = self._summaries = 0
+        self._before_tables = True
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self._skipped += tag in ("style", "title", "script")
+        self._closed += tag == "details"
+        self._summaries += tag == "summary"
+        if ("id", "tables") in attrs:
+            self._before_tables = False
+
+    def handle_endtag(self, tag):
+        self._skipped -= tag in ("style", "title", "script")
+        self._closed -= tag == "details"
+        self._summaries -= tag == "summary"
+
+    def handle_data(self, data):
+        if not self._skipped and self._closed == bool(self._summaries):
+            self.words += data.split()
+            if self._before_tables:
+                self.first.append(data)
+
+
+MOST_WORDS = 2500
+
+
+def test_the_page_is_short_and_in_one_language_before_anything_is_opened(report):
+    shown = Shown(report.to_html())
+    assert 600 < len(shown.words) <= MOST_WORDS
+    text = " ".join(" ".join(shown.first).split())
+    assert not re.search(r"HM\d{3}", text)
+    assert "influence function" not in text
+    assert "whole patients" not in text
+
+
+def test_a_dirty_table_makes_no_long_page():
+    finding = hand_made().findings[1]
+    many = tuple(replace(finding, title=f"Column c{k} rests on b") for k in range(12))
+    shown = Shown(render(hand_made(findings=many)))
+    assert len(shown.words) <= MOST_WORDS
+
+
+def test_the_first_screen_says_auc_and_ratio_in_plain_words(report, score_report):
+    text = " ".join(Words(report.to_html()).text)
+    before = text[: text.index("All checks, and what they found")]
+    auc = report.section("performance").tables[0][1].query("model == 'model'")
+    auc = auc.set_index("measure").loc["auroc", "estimate"]
+    assert f"the higher risk in {100 * auc:.0f} (95% interval" in before
+    assert f"AUC {auc:.3f}" in before
+    assert "For every 100 events that the risks let be expected" in before
+    assert "which holds it near 100" in before
+    assert "good: it rests on a suspect column. Without it the AUC is" in before
+    assert report.must_settle[0].title in before
+    plain = " ".join(Words(score_report.to_html()).text)
+    assert "which holds it near 100" not in plain
+    assert "No column was given that could be screened for leaks." in plain
+    assert "Too good" not in plain
+
+
+def test_the_page_says_how_to_repeat_and_act(report):
+    page = report.to_html()
+    text = html.unescape(page)
+    assert report.about["call"]["audit"] in text
+    assert all(f.remedy_code in text for f in report.findings)
+
+
+def test_meanings_are_those_of_the_documentation():
+    for code in CODES:
+        page = (Path(__file__).parents[2] / "docs" / "checks" / f"{code}.md").read_text("utf-8")
+        words = page.split("## In plain words", 1)[1].split("\n## ", 1)[0].replace("`", "")
+        words = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", words)
+        assert MEANINGS[code] == " ".join(words.split()), code
 
 
 def test_the_same_report_is_the_same_page(page):
@@ -344,7 +453,7 @@ def test_no_value_or_label_of_a_patient_is_shown(planted, where, mark):
 def test_a_real_report_is_whole(planted):
     text = " ".join(Words(planted["page"]).text)
     body = json.loads(planted["json"])
-    assert text.startswith(body["statement"])
+    assert body["statement"] in text
     assert all(item["topic"] in text for item in body["not_assessed"])
     assert all(item["title"] in text for item in body["findings"])
     assert all(section["title"] in text for section in body["sections"])

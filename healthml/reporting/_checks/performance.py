@@ -281,8 +281,8 @@ def _lead(case):
     )
     if case.refit:
         text += (
-            f" Refitted in {case.judge.folds.max() + 1} folds x {len(case.judge.folds)} repeats of "
-            "whole patients; the AUC compares patients of one fold."
+            f" Refitted in {case.judge.folds.max() + 1} folds x {len(case.judge.folds)} repeats, "
+            "no patient on both sides; the AUC compares patients of one fold."
         )
     if standing.has("oe_ratio", "model"):
         oe = standing.scores.get("model", "oe_ratio")

@@ -1,11 +1,13 @@
-"""A report as one page that needs nothing else: no network, no script, no font, no second file."""
+"""A report as one page that needs nothing else: no network, no font, no second file."""
 
 import math
-import re
 from dataclasses import dataclass
 
 from healthml._core._displays import figure_svg, new_figure
 from healthml._core._findings import CODES, MODERATE, NOT_ASSESSABLE, NOTE, SERIOUS
+from healthml.reporting._page.first import check_words, first_numbers, leak_words
+from healthml.reporting._page.meanings import MEANINGS
+from healthml.reporting._page.pictures import CalibrationPicture
 from healthml.reporting._page.words import measure_name, number_text, view_table
 
 CHAPTERS = {
@@ -23,8 +25,6 @@ BADGES = {
     NOTE: ("Note", "●"),
     NOT_ASSESSABLE: ("Not assessable", "?"),
 }
-_LONG_TABLE = 12  # rows above which a table is folded away; by judgement
-_NUMBER = re.compile(r"(.*?)\s*(\d\.\d+) (\(.* to .*\))")
 
 
 def render(report):
@@ -38,17 +38,23 @@ def render(report):
     Returns
     -------
     str
-        Text, tables and pictures (as inline SVG); nothing is loaded from anywhere.
+        Text, tables and pictures (as inline SVG); nothing is loaded from anywhere. First what a
+        reader at the bedside needs, then the statistician's tables, then what repeats it.
     """
+    settle = [_card(finding, report) for finding in report.must_settle]
     return _template().render(
         report=report,
-        headline=[_tile(part) for part in report.headline.rstrip(".").split(";")],
-        settle=[_card(finding, report) for finding in report.must_settle],
+        numbers=first_numbers(report),
+        leak_words=leak_words(report),
+        calibration=_calibration(report),
+        settle=settle,
         notes=[_card(finding, report) for finding in report.notes],
+        checks=check_words(report.checks, BADGES),
         chapters=_chapters(report),
-        checks=view_table(report.checks) if len(report.checks) else None,
+        tables=_tables(report),
         rules=_rules(report.about.get("severity_rules") or {}),
         facts=_facts(report.about),
+        call=_call(report),
         codes=_codes(report),
         size=_size(report.about),
     )
@@ -65,13 +71,6 @@ def _template():
         lstrip_blocks=True,
     )
     return environment.get_template("report.html")
-
-
-def _tile(part):
-    """Return what was measured, the number, and its interval; words alone where there is none."""
-    found = _NUMBER.fullmatch(part.strip())
-    words, number, interval = found.groups() if found else (part.strip(), "", "")
-    return words[:1].upper() + words[1:], number, interval
 
 
 @dataclass(frozen=True)
@@ -121,11 +120,14 @@ def _rules(rules):
     ]
 
 
+def _parts(report):
+    return list(dict.fromkeys([*CHAPTERS, *(s.part for s in report.sections)]))
+
+
 def _chapters(report):
     """Return (key, name, sections) for each part that has a section, in reading order."""
-    parts = list(dict.fromkeys([*CHAPTERS, *(s.part for s in report.sections)]))
-    number, chapters = iter(range(10_000)), []
-    for part in parts:
+    number, chapters = iter(range(1, 10_000)), []
+    for part in _parts(report):
         sections = [_section(s, number) for s in report.sections if s.part == part]
         if sections:
             chapters.append((part, CHAPTERS.get(part, part), sections))
@@ -133,13 +135,34 @@ def _chapters(report):
 
 
 def _section(section, number):
-    tables = [(caption, view_table(table)) for caption, table in section.tables if len(table)]
+    shown = [f for f in section.figures if not isinstance(f.draw, CalibrationPicture)]
     return {
+        "key": section.key,
         "title": section.title,
         "lead": section.lead,
-        "figures": [(_picture(f, f"p{next(number)}"), f.alt) for f in section.figures],
-        "tables": [(caption, view, view.n_rows > _LONG_TABLE) for caption, view in tables],
+        "figures": [(_picture(f, f"p{next(number)}"), f.alt) for f in shown],
+        "n_tables": sum(len(table) > 0 for _, table in section.tables),
     }
+
+
+def _calibration(report):
+    """Return the calibration picture and its words, or None; it stands on the first screen."""
+    figures = [f for section in report.sections for f in section.figures]
+    found = next((f for f in figures if isinstance(f.draw, CalibrationPicture)), None)
+    return None if found is None else (_picture(found, "p0"), found.alt)
+
+
+def _tables(report):
+    """Return (key, title, tables) of each section that has tables, in reading order."""
+    found = []
+    for part in _parts(report):
+        for section in (s for s in report.sections if s.part == part):
+            views = [
+                (caption, view_table(table)) for caption, table in section.tables if len(table)
+            ]
+            if views:
+                found.append((section.key, section.title, views))
+    return found
 
 
 def _picture(figure, prefix):
@@ -162,7 +185,8 @@ def _facts(about):
         facts.append(("Patients", "not declared: each row was taken for a different patient"))
     facts.append(("Columns", about.get("n_columns")))
     if about.get("refit", True) and about.get("folds"):
-        text = f"{about['folds']} folds, {about.get('repeats', 1)} repeats, whole patients"
+        repeats = about.get("repeats", 1)
+        text = f"{about['folds']} folds x {repeats} repeat{'s' * (repeats > 1)}, whole patients"
         facts.append(("Splits", text))
     if about.get("thresholds"):
         low, high = (number_text(100 * t, 1) for t in about["thresholds"])
@@ -172,15 +196,37 @@ def _facts(about):
             else "not declared: half to twice the event rate"
         )
         facts.append(("Decision thresholds", f"{low}% to {high}% ({declared})"))
+    facts += [("Asked", about.get("selection")), ("Time", _time_words(about.get("time_budget")))]
     facts += [("Seed", about.get("seed")), ("healthml", about.get("version"))]
     return [(name, value) for name, value in facts if value not in (None, "")]
 
 
+def _time_words(budget):
+    """Say what a limited time did to the report."""
+    if not budget:
+        return None
+    return (
+        "{seconds:g} s were allowed, and about {least_seconds:g} s foreseen as the least; "
+        "{repeats} of {usual_repeats} usual repeats were made".format(**budget)
+    )
+
+
+def _call(report):
+    """Return the call that repeats the report, and the lines of its findings in order."""
+    call = report.about.get("call") or {}
+    lines = [*call.get("before_lines", ())] if any(f.remedy_code for f in report.findings) else []
+    lines += [
+        f"\n# {finding.code}: {finding.title}\n{finding.remedy_code}"
+        for finding in (*report.must_settle, *report.notes)
+        if finding.remedy_code
+    ]
+    return {"audit": call.get("audit", ""), "lines": "\n".join(lines)}
+
+
 def _codes(report):
-    """Return (code, question, measure, page) of every code on the page."""
+    """Return (code, meaning, measure) of every code on the page."""
     shown = {f.code for f in report.findings} | {n.code for n in report.not_assessed}
+    shown |= {code for codes in report.checks.get("codes", ()) for code in codes.split(", ")}
     return [
-        (code, CODES[code].question, measure_name(CODES[code].measure), f"docs/checks/{code}")
-        for code in CODES
-        if code in shown
+        (code, MEANINGS[code], measure_name(CODES[code].measure)) for code in CODES if code in shown
     ]
