@@ -154,15 +154,15 @@ def _calibration(report):
 
 def _tables(report):
     """Return (key, title, tables) of each section that has tables, in reading order."""
-    found = []
+    sections = []
     for part in _parts(report):
         for section in (s for s in report.sections if s.part == part):
             views = [
                 (caption, view_table(table)) for caption, table in section.tables if len(table)
             ]
             if views:
-                found.append((section.key, section.title, views))
-    return found
+                sections.append((section.key, section.title, views))
+    return sections
 
 
 def _picture(figure, prefix):
