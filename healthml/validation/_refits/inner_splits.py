@@ -7,6 +7,7 @@ but all its classes with a `cv` take ready-made (train, test) pairs, and these a
 """
 
 import copy
+import warnings
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -176,7 +177,20 @@ def replaced(model, X, y, groups):
                 "split instead, because groups are given. The result's `estimator` is the "
                 "procedure as it was judged: fit that one on these rows, and deploy it."
             )
+        elif _shares_patients(split.owner.cv, units):
+            words.append(
+                f"{split.where}: cv=PredefinedSplit has rows of one patient in several folds and "
+                "is used as it is, so that what it chooses or calibrates may lean on patients "
+                "seen in its own training rows; give every patient one fold."
+            )
     return tuple(words)
+
+
+def _shares_patients(cv, units):
+    """Say whether folds given row by row have a patient on both sides."""
+    if not isinstance(cv, PredefinedSplit) or len(cv.test_fold) != len(units):
+        return False
+    return not _apart(list(cv.split()), units)
 
 
 def as_judged(estimator, X, y, groups):
@@ -308,8 +322,15 @@ def _pairs(cv, X, y, units, rows, seed):
     if isinstance(cv, Real):  # TunedThresholdClassifierCV: the share of a single test set
         cv = StratifiedShuffleSplit(1, test_size=float(cv))
     cv = _seeded(cv, seed)
-    pairs = list(cv.split(X, y, units))
+    pairs = _split(cv, X, y, units)
     return pairs if _apart(pairs, units) else _pairs_of_units(cv, X, y, units, rows)
+
+
+def _split(cv, X, y, units):
+    """Return the pairs of a splitter; one that splits rows takes no units and says so."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)
+        return list(cv.split(X, y, units))
 
 
 def _apart(pairs, units):
@@ -322,7 +343,7 @@ def _pairs_of_units(cv, X, y, units, rows):
     first = order[np.r_[True, np.diff(units[order]) > 0]]
     first = first[np.argsort(rows[first], kind="stable")]
     ever = np.bincount(units, y) > 0
-    parts = cv.split(_safe_indexing(X, first), ever[units[first]].astype(int), units[first])
+    parts = _split(cv, _safe_indexing(X, first), ever[units[first]].astype(int), units[first])
     members = [tuple(units[first[side]] for side in pair) for pair in parts]
     return [tuple(np.flatnonzero(np.isin(units, side)) for side in pair) for pair in members]
 
@@ -333,7 +354,7 @@ def _splits_rows(cv, X, y, units):
         return True
     if isinstance(cv, PredefinedSplit):
         return False
-    return not _apart(list(_seeded(cv, 0).split(X, y, units)), units)
+    return not _apart(_split(_seeded(cv, 0), X, y, units), units)
 
 
 def _named(cv):
