@@ -10,6 +10,9 @@ import pandas as pd
 
 from healthml._core._release import is_rounded, release_table
 
+WITHHELD = "Figures left out would tell a count of 1 to 10."
+"""What stands below a table of which figures are not written."""
+
 
 @dataclass(frozen=True, repr=False)
 class Result:
@@ -66,14 +69,24 @@ def table_text(table, columns=None, *, linked=(), digits=3, **options):
     **options
         Passed to `pandas.DataFrame.to_string`.
     """
-    return _written(table, columns, linked, digits).to_string(**({"index": False} | options))
+    written = _written(table, columns, linked, digits)
+    text = written.to_string(**({"index": False} | options))
+    return f"{text}\n{WITHHELD}" if _withholds(table, written) else text
 
 
 def table_html(table, columns=None, *, linked=(), digits=3, **options):
     """Return a table as HTML, with small counts hidden; see `table_text`."""
-    return _written(table, columns, linked, digits).to_html(
-        **({"index": False, "border": 0} | options)
-    )
+    written = _written(table, columns, linked, digits)
+    html = written.to_html(**({"index": False, "border": 0} | options))
+    return f"{html}<p>{WITHHELD}</p>" if _withholds(table, written) else html
+
+
+def _withholds(table, written):
+    """Say whether a figure of a named row is left out although the table has it."""
+    if len(table) != len(written) or not is_rounded(written):
+        return False
+    names = [name for name in ("estimate", "corrected", "lower") if name in written.columns]
+    return any((written[n].isna().to_numpy() & table[n].notna().to_numpy()).any() for n in names)
 
 
 def _written(table, columns, linked, digits):

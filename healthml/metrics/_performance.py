@@ -402,6 +402,7 @@ def _bootstrap_interval(name, estimate, drawn, null, level):
         return Interval(estimate, reason="all resamples are alike: no interval"), len(draws), mcse
     if name in BOUNDED:
         ends = bounded_interval(estimate, centre, draws, null[name], level)
+        ends = ends[0], min(ends[1], MEASURES[name].limits[1])
         method = "bootstrap, bias taken back; 0 unless beyond perfect calibration"
     elif name in COSTS:
         ends = lowest_cost_interval(estimate, centre, draws, level)

@@ -6,7 +6,8 @@ RATES = ("event_rate", "observed", "observed_rate", "prevalence", "rate")
 """Columns, or measures, that are events over people."""
 AXES = ("threshold", "risk", "low", "high", "risk_low", "risk_high", "confidence_level")
 """Columns of numbers that were chosen or predicted, and follow from no count."""
-_ENDS = ("lower", "upper")
+_ENDS, _ERRORS = ("lower", "upper"), ("se", "mcse")
+_RATIOS = ("estimate", "apparent", "corrected", "optimism")
 _NO_SHARES = ("auroc", "expected_auroc", "brier", "scaled_brier", "log_loss", "ici", "eci")
 _NO_SHARES += ("calibration_slope", "calibration_intercept", "calibration_in_the_large")
 _OF_EVENTS = ("sensitivity", "specificity", "ppv", "npv", "balanced_accuracy", "youden", "f1")
@@ -29,8 +30,8 @@ def figure_digits(name, measure, columns, level, counts, has_hidden):
     has_hidden : bool
         Whether a count of the row is hidden.
     """
-    if measure == "oe_ratio" and name in ("estimate", *_ENDS):
-        return level.ratio if level.ends or name == "estimate" else None
+    if measure == "oe_ratio" and name in (*_RATIOS, *_ENDS, *_ERRORS):
+        return level.ratio if level.ends or name in _RATIOS else None
     if name == "share":
         return None if has_hidden else level.shares
     if name in _attacked(measure, columns):

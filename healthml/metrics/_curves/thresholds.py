@@ -26,7 +26,8 @@ class ThresholdResult(Result):
     ----------
     table : pandas.DataFrame
         One row per threshold and measure: threshold, measure (sensitivity, specificity, ppv, npv,
-        alerts_per_1000), estimate, lower, upper, n_samples, n_events, method.
+        alerts_per_1000), estimate, lower, upper, n_samples, n_events, method,
+        reason (why there is no estimate or no interval).
     confidence_level : float
         Coverage of the intervals.
     """
@@ -176,7 +177,8 @@ def _binomial_rows(name, at, top, bottom, level):
     rows = {"threshold": at, "measure": name, "estimate": scale * ratio(top, bottom)}
     rows |= {"lower": scale * lower, "upper": scale * upper}
     reason = "undefined here: no row to divide by"
-    return pd.DataFrame(rows | {"method": np.where(defined, "Wilson", reason)})
+    rows |= {"method": np.where(defined, "Wilson", reason)}
+    return pd.DataFrame(rows | {"reason": np.where(defined, "", reason)})
 
 
 def _alerts(sample, threshold, level):
@@ -193,4 +195,5 @@ def _row(threshold, name, interval, scale):
         "lower": interval.lower * scale,
         "upper": interval.upper * scale,
         "method": interval.method or interval.reason,
+        "reason": interval.reason,
     }

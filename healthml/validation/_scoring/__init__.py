@@ -5,6 +5,7 @@ from healthml.validation._scoring.evaluator import Evaluator, default_repeats, p
 from healthml.validation._scoring.folds import FoldScores, refit_many, score_splits
 from healthml.validation._scoring.interval_choice import (
     LOG_ODDS,
+    NOT_ASSESSABLE,
     Ends,
     check_ci,
     draws_interval,
@@ -17,6 +18,7 @@ from healthml.validation._scoring.skewed_intervals import emax_logistic, largest
 __all__ = [
     "LOG_ODDS",
     "METHOD",
+    "NOT_ASSESSABLE",
     "DrawScores",
     "Ends",
     "Evaluator",

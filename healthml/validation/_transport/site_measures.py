@@ -108,6 +108,9 @@ def _oe_ratio(sample, _, oe_interval):
 
 
 def _recalibrated(sample, measure, _):
+    fewest = min(sample.n_events, sample.n_samples - sample.n_events)
+    if measure == "calibration_slope" and fewest < 2:
+        return SiteEstimate(np.nan, reason="fewer than two rows with, or without, the event")
     try:
         fitted = recalibration(sample, measure, 0.5)
     except OutcomeError as error:

@@ -7,7 +7,7 @@ mean, one row its standard error. Such a number is not printed.
 
 import numpy as np
 
-from healthml.validation._scoring import LOG_ODDS, Ends
+from healthml.validation._scoring import LOG_ODDS, NOT_ASSESSABLE, Ends
 
 # Values that no model of real patients has: O:E off a thousandfold, log odds off by 20 (odds by
 # e^20), a slope of 100. By judgement; a value beyond means that the sample could not estimate it.
@@ -17,6 +17,9 @@ _FARTHEST = {
     "calibration_intercept": 20.0,
     "calibration_slope": 100.0,
 }
+# Value from which a measure whose interval has no useful ends is not printed either: a slope of 28
+# from three events. By judgement, not by simulation; smaller hides slopes of shrunken models.
+_FARTHEST_ALONE = 10.0
 # The same for every other measure, where only a failed computation is as large. By judgement, not
 # by simulation; smaller, and true values on large scales are left out.
 _FARTHEST_OTHERS = 1e4
@@ -38,8 +41,14 @@ def assessable(row, values=()):
     """
     farthest = _farthest(row["measure"])
     beyond = sum(int(np.sum(np.abs(part) > farthest)) for part in values)
-    if beyond or abs(row["corrected"]) > farthest:
+    if row["ends"].method == NOT_ASSESSABLE and abs(row["corrected"]) > _FARTHEST_ALONE:
+        words = "too few events, its interval has no useful ends"
+        row, beyond = row | {"apparent": np.nan}, max(beyond, 1)
+    else:
         words = "next to no expected events: not assessable"
+    if beyond or abs(row["corrected"]) > farthest:
+        if abs(row["apparent"]) > farthest:
+            row = row | {"apparent": np.nan}
         reasons = {**row["reasons"], words: max(beyond, 1)}
         return row | {"corrected": np.nan, "mcse": np.nan, "ends": Ends(), "reasons": reasons}
     return row

@@ -80,12 +80,21 @@ class ValidationResult(Result):
             f"{size_words(row['n_samples'], row['n_events'])}; resamples {row['resamples_used']} "
             f"of {row['resamples_asked']}; {row['estimand']}"
         )
-        return "\n".join([*lines, *(f"- {remark}" for remark in self.remarks)])
+        remarks = (*self._not_assessable(), *self.remarks)
+        return "\n".join([*lines, *(f"- {remark}" for remark in remarks)])
+
+    def _not_assessable(self):
+        """Return why measures have no value, one sentence each."""
+        rows = self.table[self.table["corrected"].isna() & (self.table["reasons"] != "")]
+        found = zip(rows["measure"], rows["reasons"].str.replace(r"^\d+ with ", "", regex=True))
+        return [f"{measure} has no value: {reason}." for measure, reason in found]
 
     def _repr_html_(self):
         from html import escape
 
-        items = "".join(f"<li>{escape(remark)}</li>" for remark in self.remarks)
+        items = "".join(
+            f"<li>{escape(remark)}</li>" for remark in (*self._not_assessable(), *self.remarks)
+        )
         shown = table_html(self.table, _SHOWN, na_rep="")
         return f"{shown}<ul>{items}</ul>"
 
