@@ -86,7 +86,8 @@ class ValidationResult(Result):
     def _not_assessable(self):
         """Return why measures have no value, one sentence each."""
         rows = self.table[self.table["corrected"].isna() & (self.table["reasons"] != "")]
-        found = zip(rows["measure"], rows["reasons"].str.replace(r"^\d+ with ", "", regex=True))
+        reasons = rows["reasons"].str.replace(r"^\d+ with ", "", regex=True)
+        found = zip(rows["measure"], reasons, strict=True)
         return [f"{measure} has no value: {reason}." for measure, reason in found]
 
     def _repr_html_(self):
