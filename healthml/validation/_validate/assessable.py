@@ -47,7 +47,7 @@ def assessable(row, values=()):
     else:
         words = "next to no expected events: not assessable"
     if beyond or abs(row["corrected"]) > farthest:
-        if abs(row["apparent"]) > farthest:
+        if abs(row.get("apparent", 0.0)) > farthest:
             row = row | {"apparent": np.nan}
         reasons = {**row["reasons"], words: max(beyond, 1)}
         return row | {"corrected": np.nan, "mcse": np.nan, "ends": Ends(), "reasons": reasons}
