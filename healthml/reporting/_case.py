@@ -10,8 +10,7 @@ import pandas as pd
 from healthml._core._checks import check_event, check_groups
 from healthml._core._findings import check_rules
 from healthml._core._tables import check_column_names, check_table, sensitive_frame
-from healthml.cleaning import quality_report
-from healthml.cleaning._quality import find_repairs
+from healthml.cleaning._quality import eager_report, find_repairs
 from healthml.exceptions import InputError
 from healthml.schema import Schema
 from healthml.validation._leakage import join_units, role_columns, row_copies
@@ -299,14 +298,8 @@ def build_case(X, y, roles, *, model, refit, event, options):
     )
     own = model is None and refit
     started = monotonic()
-    looks = quality_report(
-        X,
-        y=y01,
-        groups=roles.groups,
-        site=roles.site,
-        time=roles.time,
-        schema=options.get("schema"),
-    )
+    given = {"y": y01, "groups": roles.groups, "site": roles.site, "time": roles.time}
+    looks = eager_report(X, options.get("schema"), given, places=False)
     seconds = {"columns": monotonic() - started, "refit": 0.0}
     codes = looks.select("looks_like_code", status="suspected")["column"]
     table = as_read(X, categories=[c for c in X.columns if str(c) in set(codes)]) if own else X

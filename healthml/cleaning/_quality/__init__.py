@@ -1,5 +1,6 @@
 """The quality report: what a table looks like before anything is changed."""
 
+from healthml.cleaning._quality.eager import eager_report
 from healthml.cleaning._quality.repairs import Repairs, find_repairs
 from healthml.cleaning._quality.report import quality_report
 from healthml.cleaning._quality.result import QualityReport
@@ -23,6 +24,7 @@ __all__ = [
     "UNIQUE_TEXT",
     "QualityReport",
     "Repairs",
+    "eager_report",
     "find_repairs",
     "quality_report",
     "screen_codes",

@@ -38,8 +38,27 @@ UNEVEN_P, UNEVEN_V = 0.001, 0.1
 MOST_PARTS = 20  # runs of equal size into which a time with many values is cut
 
 
-def eager_report(X, schema, roles):
-    """Return the quality report of a table in memory; see `quality_report`."""
+def eager_report(X, schema, roles, *, places=True):
+    """Return the quality report of a table in memory; see `quality_report`.
+
+    Without `places` the cells are not counted by site and period: to hide small counts in such a
+    table costs more than all else where there are a hundred sites.
+
+    Parameters
+    ----------
+    X : DataFrame
+        The table.
+    schema : Schema or None
+        Roles and columns that are declared.
+    roles : dict
+        y, groups, site and time.
+    places : bool, default=True
+        Whether `by_site` and `by_time` are filled.
+
+    Returns
+    -------
+    QualityReport
+    """
     view, roles = read_view(X, schema, roles)
     site, time = roles["site"], roles["time"]
     flags, seen = look_at(view, schema, site)
@@ -51,7 +70,7 @@ def eager_report(X, schema, roles):
         tidy(flags, view.n, events),
         masks,
         evidence,
-        **_by_place(flags, view, site, time),
+        **(_by_place(flags, view, site, time) if places else {}),
         not_assessed=not_assessed(view.y is None, view.groups is None, schema is None),
         look=seen,
     )
