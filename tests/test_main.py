@@ -113,6 +113,9 @@ MISTAKES = {
     "risk absent": (f"good.csv {DIED} --risk apache", "'apache' --risk"),
     "risk in points": (f"good.csv {DIED} --risk lab", "'lab' 300 position 0 --risk"),
     "risk with a role": (f"good.csv {DIED} --risk pid --patient pid", "'pid' risk"),
+    "risk and refits": (f"good.csv {DIED} --risk lab --deep", "--deep --risk refits"),
+    "unknown check": (f"good.csv {DIED} --only HM999", "HM999"),
+    "no time": (f"good.csv {DIED} --time-budget 0", "--time-budget"),
     "risk left out": (f"good.csv {DIED} --risk lab --exclude lab", "'lab' risk"),
     "unknown option": (f"good.csv {DIED} --frobnicate", "--frobnicate --help"),
 }
@@ -176,6 +179,7 @@ def test_exit_code_says_whether_a_finding_is_serious(severity, code, audited, ta
 
 def test_options_reach_the_audit(audited, tables, tmp_path):
     options = "--event >0 --patient pid --site ward --sensitive sex --exclude fate --seed 7"
+    options += " --only leaks sites --skip HM407 --deep --time-budget 90"
     options += " --threshold-range 0.1 0.4 --repeats 2 --jobs 2 --show-values --quiet --missing A"
     options += f" --known-after lab --output {tmp_path / 'a.html'} --json {tmp_path / 'b.json'}"
     assert main(["audit", str(tables / "good.csv"), *DIED.split(), *options.split()]) == 0
@@ -185,6 +189,8 @@ def test_options_reach_the_audit(audited, tables, tmp_path):
     assert (schema.known_after, schema.threshold_range) == (("lab",), (0.1, 0.4))
     assert "fate" not in audited["table"].columns
     assert audited["table"]["ward"].isna().any()
+    part = [audited[k] for k in ("only", "skip", "deep", "time_budget")]
+    assert part == [["leaks", "sites"], ["HM407"], True, 90]
     got = [audited[k] for k in ("random_state", "n_repeats", "n_jobs", "show_values", "verbose")]
     assert got == [7, 2, 2, True, 0]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.json"]

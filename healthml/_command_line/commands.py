@@ -42,21 +42,42 @@ def audit(options):
     schema = read_schema(options)
     if schema.outcome is None:
         raise InputError("no outcome is named; name its column (--outcome COLUMN).")
+    _refuse_refits(options)
     targets = _report_targets(options, taken=[options.table, options.schema])
     table = without_excluded(read_table(options), options, schema)
     announce_width(table, options)
     common = {
+        "only": options.only,
+        "skip": options.skip,
         "show_values": options.show_values,
         "verbose": _verbosity(options),
         "n_jobs": options.jobs,
         "random_state": options.seed,
     }
     if options.risk is None:
-        report = healthml.audit(None, table, schema=schema, n_repeats=options.repeats, **common)
+        report = healthml.audit(
+            None,
+            table,
+            schema=schema,
+            n_repeats=options.repeats,
+            deep=options.deep,
+            time_budget=options.time_budget,
+            **common,
+        )
     else:
         report = _audit_risk(table, schema, options.risk, common)
     _hand_over_report(report, targets, options)
     return SERIOUS if report.exit_code else FINE
+
+
+def _refuse_refits(options):
+    """Refuse options of refitting where the risks in a column are judged as they are."""
+    for name in ("repeats", "deep", "time_budget"):
+        if options.risk is not None and getattr(options, name):
+            raise InputError(
+                f"--{name.replace('_', '-')} is about refits, and --risk judges the risks of a "
+                "column as they are; leave one out."
+            )
 
 
 def _audit_risk(table, schema, column, common):

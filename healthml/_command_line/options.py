@@ -36,6 +36,7 @@ examples:
   healthml audit table.csv --outcome stay --event '>7' --exclude discharge_date --missing NA '?'
   healthml audit scores.csv --outcome died --risk apache_risk       a score alone, not refitted
   healthml audit table.parquet --schema roles.yaml --output report.json
+  healthml audit table.csv --outcome died --time-budget 120 --skip HM407
   healthml audit table.csv --outcome died --json - --quiet | jq .exit_code
 
 """
@@ -154,6 +155,19 @@ def _add_audit(commands):
         help="risks between which one would act (half to twice the event rate)",
     )
     judging.add_argument("--repeats", type=_positive, help="repeats of the cross-validation")
+    judging.add_argument(
+        "--time-budget",
+        type=_seconds,
+        metavar="SECONDS",
+        help="make as many repeats as fit, and say how many",
+    )
+    judging.add_argument(
+        "--deep", action="store_true", help="refit in bootstrap samples, too; many times the work"
+    )
+    for name, words in (("--only", "ask only these checks"), ("--skip", "leave these out")):
+        judging.add_argument(
+            name, nargs="+", metavar="CHECK", help=f"{words}: codes (HM301) or names (leaks, sites)"
+        )
     _add_random(audit)
     _add_output(audit, "the report: .html, with .json beside it, or .json alone", "report.html")
     audit.add_argument(
@@ -280,6 +294,13 @@ def _positive(text):
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def _seconds(text):
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0 seconds")
     return number
 
 

@@ -84,7 +84,7 @@ def announce_width(table, options):
     if table.shape[1] >= _WIDE and not options.quiet:
         print(
             f"healthml: note: {table.shape[1]:,} columns make a long audit; --exclude leaves "
-            "columns out, --repeats 1 is quicker, --jobs -1 takes all processors.",
+            "columns out, --time-budget 120 spends fewer repeats, --jobs -1 takes all processors.",
             file=sys.stderr,
         )
 
