@@ -22,13 +22,6 @@ if not (ROOT / "docs").is_dir():
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-# page -> why it runs only where slow tests are asked for
-SLOW = {
-    "README.md": "an audit and a validation",
-    "audit.md": "an audit",
-    "index.md": "an audit",
-    "severity.md": "an audit",
-}
 
 
 def blocks(page, language):
@@ -39,11 +32,7 @@ def blocks(page, language):
 
 
 def with_code(language):
-    return [
-        pytest.param(page, marks=[pytest.mark.slow] * (page.name in SLOW), id=page.name)
-        for page in PAGES
-        if blocks(page, language)
-    ]
+    return [pytest.param(page, id=page.name) for page in PAGES if blocks(page, language)]
 
 
 @pytest.mark.parametrize("page", with_code("python"))
