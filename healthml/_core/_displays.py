@@ -160,9 +160,9 @@ def _numbered(text, prefix):
 
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 
-MARKERS = ("o", "s", "^", "D", "v", "P")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # one more than colours: 42 points differ
 
-# Dash patterns of successive lines (matplotlib's on and off lengths), as many as there are markers;
+# Dash patterns of successive lines (matplotlib's on and off lengths), as many as there are colours;
 # looks only.
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 3)), (0, (3, 1, 1, 1, 1, 1)))
 

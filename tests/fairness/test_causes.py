@@ -203,3 +203,17 @@ def test_missing_numbers_are_counted_and_levels_are_refused():
         performance_along(y, risk, np.arange(500) % 2)
     with pytest.raises(InputError, match="a threshold for those of decisions"):
         performance_along(y, risk, age, measures="ppv")
+
+
+def test_shares_of_one_feature_need_not_name_it():
+    people = pd.Series(["f"] * 30 + ["m"] * 70, name="sex")
+    shares = {"f": 0.5, "m": 0.5}
+    named, bare = (representation(people, r).table for r in ({"sex": shares}, shares))
+    pd.testing.assert_frame_equal(named, bare)
+    with pytest.raises(InputError, match=r"add up to 1\.4"):
+        representation(people, {"f": 0.5, "m": 0.9})
+
+
+def test_a_proxy_of_one_group_has_a_reason():
+    table = proxy_audit(pd.DataFrame({"x": np.arange(60.0)}), np.array(["a"] * 60)).table
+    assert table["reason"].tolist() == ["one group only: there is nobody to tell it from"]

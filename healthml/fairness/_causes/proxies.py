@@ -167,6 +167,8 @@ def _tell(task):
     gap = dict.fromkeys(("estimate", "lower", "upper"), np.nan)
     if min(sizes) < max(_FEWEST, MIN_COUNT) or not task.X.shape[1]:
         reason = f"fewer than {_FEWEST} patients inside or outside of the group"
+        if len(part.names) == 1:
+            reason = "one group only: there is nobody to tell it from"
         return base | gap | counts | {"reason": reason}, pd.DataFrame()
     pairs = fold_pairs(task.cv, task.X, event, task.patient, task.seeds[0])
     risk, fold = np.full(len(event), np.nan), np.full(len(event), -1)

@@ -1,6 +1,7 @@
 """Who is in the table, against a reference population."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,8 @@ def representation(
     sensitive_features : DataFrame, Series, dict or array-like
         One or more features; bands and levels as in `group_performance`.
     reference : dict
-        {feature: {group: share}}, the shares of one feature adding up to 1.
+        {feature: {group: share}}, the shares of one feature adding up to 1; of a single feature
+        {group: share} will do.
     groups : array-like of shape (n_samples,), optional
         The patient of each row: patients are counted, by the group of their first row.
     confidence_level : float, default=0.95
@@ -106,6 +108,8 @@ def representation(
     if groups is not None:
         first = np.unique(check_groups(groups, n), return_index=True)[1]
         frame = frame.iloc[np.sort(first)].reset_index(drop=True)
+    if frame.shape[1] == 1 and _is_shares(reference):
+        reference = {str(frame.columns[0]): reference}
     lines, tests = [], []
     for name in frame.columns:
         shares = _checked(reference, str(name))
@@ -117,6 +121,12 @@ def representation(
     table = pd.DataFrame(lines)
     table.insert(table.columns.get_loc("p_value") + 1, "p_holm", holm(table["p_value"]))
     return RepresentationResult(table, pd.DataFrame(tests), level)
+
+
+def _is_shares(reference):
+    """Whether a reference is {group: share} of one feature, without its name."""
+    values = reference.values() if isinstance(reference, dict) else ()
+    return bool(values) and all(isinstance(value, Real) for value in values)
 
 
 def _checked(reference, feature):

@@ -53,11 +53,14 @@ class GroupChangeResult(Result):
         rows = rows.dropna(subset=["before", "after"]).iloc[::-1]
         ax, at = new_axes(ax, width=6.0, height=1.2 + 0.32 * len(rows)), np.arange(len(rows))
         ax.hlines(at, rows["before"], rows["after"], color=GREY, lw=1)
-        ax.plot(rows["before"], at, "o", color=GREY, label="before", **kwargs)
-        ax.plot(rows["after"], at, "o", color=BLUE, label="after", **kwargs)
+        hollow = {"color": GREY, "markerfacecolor": "white", "label": "before"} | kwargs
+        ax.plot(rows["before"], at, "o", **hollow)
+        ax.plot(rows["after"], at, "o", **{"color": BLUE, "label": "after", **kwargs})
         harmed = (rows["harmed"] == HARMED).to_numpy()
-        ax.plot(rows["after"][harmed], at[harmed], "o", color=VERMILION, label="after, harmed")
+        if harmed.any():
+            ax.plot(rows["after"][harmed], at[harmed], "X", color=VERMILION, label="after, harmed")
         ax.set_yticks(at, [shorten(str(name)) for name in rows["group"]])
+        ax.set_ylim(-0.6, len(rows) - 0.4)
         ax.set(xlabel=measure.replace("_", " "))
         ax.legend(frameon=False, fontsize=8)
         return ax
