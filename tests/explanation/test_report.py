@@ -1,5 +1,7 @@
 """The report of one patient: what it says, what it leaves out, and that it escapes."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -179,3 +181,26 @@ def test_the_report_and_the_ranks_are_drawn(result):
     assert patient_report(result).plot().get_xlabel() == "probability points"
     assert "Rank" in stability(result).plot().get_xlabel()
     plt.close("all")
+
+
+def test_points_of_reasons_that_are_not_stable_add_up_with_the_others():
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame(rng.normal(size=(80, 4)), columns=list("abcd"))
+    y = (X["a"] + rng.normal(size=80) > 0).astype(int).to_numpy()
+    model = LogisticRegression().fit(X, y)
+    found = explain(model, X[:1], background=X, train=(X, y), n_refits=20, random_state=0)
+    lines = patient_report(found).lines
+    shown = [line for line in lines if "points:" in line or "together" in line]
+    points = [re.search(r"([+\N{MINUS SIGN}][\d.]+) points", line)[1] for line in shown]
+    total = sum(float(p.replace("\N{MINUS SIGN}", "-")) for p in points)
+    base, risk = (float(v) for v in re.findall(r"([\d.]+)%", next(x for x in lines if "lead" in x)))
+    assert any(line.startswith("Not stable") for line in lines)
+    assert total == pytest.approx(risk - base, abs=0.11 * len(points))
+    assert "<li>" in patient_report(found).to_html()
+
+
+def test_rounding_is_no_reason():
+    X = pd.DataFrame({"a": [1.0, 2.0, 4.0] * 9, "b": np.arange(27.0)})
+    report = patient_report(explain(lambda t: 0.1 * t["a"], X[:1], background=X))
+    assert len(report.table) == 1
+    assert "Raises the prediction: nothing." in report.lines

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from html import escape
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -81,7 +82,8 @@ class PatientReport(Result):
         figure, ax = new_figure(6.4, 1.0 + 0.36 * len(self.table))
         self._draw(ax)
         picture = figure_svg(figure, prefix="reasons", alt=self.title)
-        lines = "".join(f"<p>{escape(line)}</p>" for line in self.lines)
+        parts = groupby(self.lines, lambda line: line.startswith(" "))
+        lines = "".join(_as_html(list(part), indented) for indented, part in parts)
         text = f"<section><h2>{escape(self.title)}</h2>{lines}{picture}</section>"
         if path is not None:
             head = f'<!doctype html><meta charset="utf-8"><title>{escape(self.title)}</title>'
@@ -90,6 +92,16 @@ class PatientReport(Result):
 
     def _repr_html_(self):
         return self.to_html()
+
+
+_ROUNDING = 1e-9  # share of the largest reason below which a value is rounding, and no reason
+
+
+def _as_html(lines, indented):
+    """Return sentences as paragraphs, and reasons, which are indented, as a list."""
+    tag = "li" if indented else "p"
+    text = "".join(f"<{tag}>{escape(line.strip())}</{tag}>" for line in lines)
+    return f"<ul>{text}</ul>" if indented else text
 
 
 def patient_report(result, row=0, *, most=5, language="en"):
@@ -146,7 +158,8 @@ def patient_report(result, row=0, *, most=5, language="en"):
         estimate=points.values, lower=points.lower, upper=points.upper, worded=may
     )
     order = np.argsort(-np.abs(points.values), kind="stable")
-    order = order[np.abs(points.values[order]) > 0]
+    size = np.abs(points.values)
+    order = order[size[order] > _ROUNDING * size.max(initial=0.0)]
     shown, others = order[:most], order[most:]
     lines = [
         *_risk_lines(result, row, points, text),
@@ -205,15 +218,20 @@ def _reason_lines(table, shown, points, text, known):
     lines = []
     for heading, sign in (("raises", 1), ("lowers", -1)):
         rows = [k for k in shown if np.sign(points.values[k]) == sign and table["worded"][k]]
-        lines.append(text[heading] + ("" if rows else f" {text['none']}."))
+        blank = text["none" if known else "nothing"]
+        lines.append(text[heading] + ("" if rows else f" {blank}."))
         lines += [
             f"  {_reason(table.loc[k], points.values[k], points.is_risk, text)}" for k in rows
         ]
     if not known:
         lines.append(text["unassessed"])
-    unstable = [str(table["feature"][k]) for k in shown if not table["worded"][k]]
+    unstable = [k for k in shown if not table["worded"][k]]
     if unstable:
-        lines.append(text["unstable"].format(features=", ".join(unstable)))
+        names = ", ".join(str(table["feature"][k]) for k in unstable)
+        total = float(points.values[unstable].sum())
+        name = "unstable" if points.is_risk else "unstable_number"
+        size = signed(total, 1 if points.is_risk else 3)
+        lines.append(text[name].format(features=names, points=size))
     return lines
 
 

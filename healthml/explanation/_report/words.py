@@ -22,7 +22,10 @@ ENGLISH = {
     "reason": "{points} points: {feature} {value}, {status}{mark}",
     "reason_number": "{points}: {feature} {value}, {status}{mark}",
     "off_support": " (beyond what the patients compared with show: read with care)",
-    "unstable": "Not stable, its direction changes between refits: {features}.",
+    "unstable": "Not stable, the direction changes between refits: {features}; together {points} "
+    "points.",
+    "unstable_number": "Not stable, the direction changes between refits: {features}; together "
+    "{points}.",
     "unassessed": "Whether these reasons would hold in another sample of patients is not known.",
     "rest": "All other columns together: {points} points.",
     "rest_number": "All other columns together: {points}.",
@@ -38,6 +41,7 @@ ENGLISH = {
     "out of range": "out of range",
     "below detection": "below detection",
     "none": "nothing that is stable",
+    "nothing": "nothing",
     "no_value": "no value",
 }
 """What the report says; the words in braces are filled in."""
@@ -62,7 +66,10 @@ GERMAN = {
     "reason": "{points} Punkte: {feature} {value}, {status}{mark}",
     "reason_number": "{points}: {feature} {value}, {status}{mark}",
     "off_support": " (außerhalb dessen, was die verglichenen Patienten zeigen: mit Vorsicht lesen)",
-    "unstable": "Nicht stabil, die Richtung wechselt zwischen den Anpassungen: {features}.",
+    "unstable": "Nicht stabil, die Richtung wechselt zwischen den Anpassungen: {features}; "
+    "zusammen {points} Punkte.",
+    "unstable_number": "Nicht stabil, die Richtung wechselt zwischen den Anpassungen: {features}; "
+    "zusammen {points}.",
     "unassessed": "Ob diese Gründe bei einer anderen Stichprobe von Patienten gälten, ist nicht "
     "bekannt.",
     "rest": "Alle übrigen Spalten zusammen: {points} Punkte.",
@@ -79,6 +86,7 @@ GERMAN = {
     "out of range": "außerhalb des Bereichs",
     "below detection": "unter der Nachweisgrenze",
     "none": "nichts, das stabil ist",
+    "nothing": "nichts",
     "no_value": "ohne Wert",
 }
 """The same in German."""
