@@ -29,7 +29,7 @@ from healthml.schema import Schema
 # Exit codes: done, and a serious finding. Scripts rely on them.
 FINE, SERIOUS = 0, 1
 # ending -> method of a report
-_REPORT = {".html": "to_html", ".htm": "to_html", ".json": "to_json"}
+_REPORT = {".html": "to_html", ".htm": "to_html", ".json": "to_json", ".md": "to_markdown"}
 _RECORD_FORMS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 # Columns of the look at a table that a terminal has room for
 _LOOK = ["status", "column", "rule", "n_cells", "detail"]

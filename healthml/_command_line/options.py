@@ -169,7 +169,9 @@ def _add_audit(commands):
             name, nargs="+", metavar="CHECK", help=f"{words}: codes (HM301) or names (leaks, sites)"
         )
     _add_random(audit)
-    _add_output(audit, "the report: .html, with .json beside it, or .json alone", "report.html")
+    _add_output(
+        audit, "the report: .html or .md, with .json beside it, or .json alone", "report.html"
+    )
     audit.add_argument(
         "--show-values", action="store_true", help="allow values of cells in the report"
     )

@@ -317,6 +317,33 @@ class AuditReport(Result):
             write_file(path, page)
         return page
 
+    def to_markdown(self, path=None):
+        """Return the report as a Markdown document, and write it to `path` when given.
+
+        It has the order and the words of the page, with small counts hidden as there; pictures
+        stand in it by their descriptions.
+
+        Parameters
+        ----------
+        path : str or path-like, optional
+            File to write.
+
+        Returns
+        -------
+        str
+
+        See Also
+        --------
+        to_html : With pictures.
+        to_json : For machines.
+        """
+        from healthml.reporting._page import render_markdown
+
+        text = render_markdown(self.released(as_text=True))
+        if path is not None:
+            write_file(path, text)
+        return text
+
     def to_tripod(self):
         """Return which of the 52 sub-items of TRIPOD+AI this report fills, and from what.
 

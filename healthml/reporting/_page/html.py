@@ -41,22 +41,22 @@ def render(report):
         Text, tables and pictures (as inline SVG); nothing is loaded from anywhere. First what a
         reader at the bedside needs, then the statistician's tables, then what repeats it.
     """
-    settle = [_card(finding, report) for finding in report.must_settle]
+    settle = [finding_words(finding, report) for finding in report.must_settle]
     return _template().render(
         report=report,
         numbers=first_numbers(report),
         leak_words=leak_words(report),
         calibration=_calibration(report),
         settle=settle,
-        notes=[_card(finding, report) for finding in report.notes],
+        notes=[finding_words(finding, report) for finding in report.notes],
         checks=check_words(report.checks, BADGES),
         chapters=_chapters(report),
-        tables=_tables(report),
-        rules=_rules(report.about.get("severity_rules") or {}),
-        facts=_facts(report.about),
-        call=_call(report),
-        codes=_codes(report),
-        size=_size(report.about),
+        tables=tables_in_order(report),
+        rules=cutoff_lines(report.about.get("severity_rules") or {}),
+        facts=facts_in_words(report.about),
+        call=lines_in_order(report),
+        codes=code_meanings(report),
+        size=size_words(report.about),
     )
 
 
@@ -88,7 +88,7 @@ class _Card:
         return "" if self.finding.effect is None else self.finding.effect.in_words()
 
 
-def _card(finding, report):
+def finding_words(finding, report):
     name, sign = BADGES[finding.severity]
     rules = report.about.get("severity_rules") or {}
     cutoff = rules.get(finding.effect.measure) if finding.effect is not None else None
@@ -106,7 +106,7 @@ def _harm_words(cutoff):
     return f"more than {cutoff.harm:g}"
 
 
-def _rules(rules):
+def cutoff_lines(rules):
     """Return the cut-offs as lines: measure, harm, too wide."""
     return [
         (
@@ -122,6 +122,12 @@ def _rules(rules):
 
 def _parts(report):
     return list(dict.fromkeys([*CHAPTERS, *(s.part for s in report.sections)]))
+
+
+def chapters_in_order(report):
+    """Return (name, sections) of each part that has a section, in reading order."""
+    parts = [(part, [s for s in report.sections if s.part == part]) for part in _parts(report)]
+    return [(CHAPTERS.get(part, part), sections) for part, sections in parts if sections]
 
 
 def _chapters(report):
@@ -152,7 +158,7 @@ def _calibration(report):
     return None if found is None else (_picture(found, "p0"), found.alt)
 
 
-def _tables(report):
+def tables_in_order(report):
     """Return (key, title, tables) of each section that has tables, in reading order."""
     sections = []
     for part in _parts(report):
@@ -172,15 +178,15 @@ def _picture(figure, prefix):
     return figure_svg(drawing, prefix=prefix, alt=figure.alt)
 
 
-def _size(about):
+def size_words(about):
     """Say in one line how much was looked at."""
     words = (("n_samples", "rows"), ("n_patients", "patients"), ("n_events", "events"))
     return ", ".join(f"{about[key]:,} {word}" for key, word in words if about.get(key) is not None)
 
 
-def _facts(about):
+def facts_in_words(about):
     """Return what the report rests on as (name, value), in words."""
-    facts = [("Size", _size(about)), ("Event", about.get("event"))]
+    facts = [("Size", size_words(about)), ("Event", about.get("event"))]
     if about.get("n_patients") is None:
         facts.append(("Patients", "not declared: each row was taken for a different patient"))
     facts.append(("Columns", about.get("n_columns")))
@@ -211,7 +217,7 @@ def _time_words(budget):
     )
 
 
-def _call(report):
+def lines_in_order(report):
     """Return the call that repeats the report, and the lines of its findings in order."""
     call = report.about.get("call") or {}
     lines = [*call.get("before_lines", ())] if any(f.remedy_code for f in report.findings) else []
@@ -223,7 +229,7 @@ def _call(report):
     return {"audit": call.get("audit", ""), "lines": "\n".join(lines)}
 
 
-def _codes(report):
+def code_meanings(report):
     """Return (code, meaning, measure) of every code on the page."""
     shown = {f.code for f in report.findings} | {n.code for n in report.not_assessed}
     shown |= {code for codes in report.checks.get("codes", ()) for code in codes.split(", ")}
