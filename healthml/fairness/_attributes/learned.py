@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from healthml._core._tables import to_pandas
+from healthml._core._tables import parse_numbers, to_pandas
 from healthml.exceptions import InputError
 from healthml.fairness._attributes.bands import MISSING, band_codes
 
@@ -33,7 +33,7 @@ class LearnedGroups:
     def codes(self, column):
         """Return the group of each row, -1 for one that was not seen at fit."""
         if self.cuts is not None:
-            values = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
+            values = parse_numbers(column)[0].to_numpy()
             at = np.searchsorted(self.cuts, values, side="right")
             found = np.array([f"quarter {k + 1}" for k in range(len(self.cuts) + 1)])[at]
             found = np.where(np.isnan(values), MISSING, found)
@@ -77,7 +77,7 @@ def learn_groups(column):
     names, codes = band_codes(column)
     if not any(_QUARTER.fullmatch(name) for name in names):
         return LearnedGroups(names, None), codes
-    values = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
+    values = parse_numbers(column)[0].to_numpy()
     cuts = np.unique(np.nanquantile(values, (0, *_QUARTERS, 1)))[1:-1]
     return LearnedGroups(names, cuts), codes
 

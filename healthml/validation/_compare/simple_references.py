@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from healthml._core._tables import to_pandas
+from healthml._core._tables import parse_numbers, to_pandas
 from healthml.exceptions import InputError
 
 PREVALENCE, AGE_SEX, LOGISTIC, SCORE = (
@@ -86,7 +86,7 @@ def read_score(score, y):
     remark : str
         What was done, or "".
     """
-    values = pd.to_numeric(pd.Series(np.asarray(score)), errors="coerce").to_numpy(dtype=float)
+    values = parse_numbers(pd.Series(np.asarray(score)))[0].to_numpy()
     if len(values) != len(y):
         raise InputError(f"score has {len(values)} values for {len(y)} rows; pass one for each.")
     risk, remark = np.where(np.isfinite(values), values, np.nan), ""
