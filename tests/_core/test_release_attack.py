@@ -109,9 +109,10 @@ def ratio_candidates(written, digits, n, events):
     )
     people, having = np.meshgrid(read(ratio.n_samples, n), read(ratio.n_events, events))
     people, having = people.ravel(), having.ravel()
-    keep = (having <= people) & (having > 0)
+    has_ratio = np.isfinite(ratio.estimate)
+    keep = (having <= people) & (people > 0) & (having > 0 if has_ratio else having >= 0)
     people, having = people[keep], having[keep]
-    if not np.isfinite(ratio.estimate):
+    if not has_ratio:
         return people, having
     half = 0.5 * 10.0 ** -digits["oe_ratio"] + 1e-12
     low, high = (

@@ -119,18 +119,23 @@ class Mixture:
                 jacobians.append(np.where(value > 0, np.log(x * factor / value), 0.0))
         return np.array(rows), np.array(jacobians)
 
-    def log_densities(self, x, shape=None):
+    def log_densities(self, x):
         """Return the log density of each cell under each unit, decimal slip and anything else."""
-        shape = self.shape_ if shape is None else shape
+        return self._densities(self.shape_, *self._parts(x))
+
+    def _parts(self, x):
+        """Return the logs of each cell as each unit or slip, and what no shape changes of them."""
         y, jacobian = self.readings(x)
         y = np.where(np.isfinite(y), y, -50.0)
-        units = shape.log_density(y) + jacobian + self._rarer(y)
-        home = y[getattr(self, "main_", 0)]
-        slipped = home + SLIPS[:, None]
-        slips = shape.log_density(slipped) + self._rarer(slipped)
-        slips[self._slips_that_are_units()] = -np.inf
-        anything = np.full((1, len(x)), -np.log(self._width()))
-        return np.concatenate([units, slips, anything])
+        slipped = y[getattr(self, "main_", 0)] + SLIPS[:, None]
+        logs = np.concatenate([y, slipped])
+        fixed = np.concatenate([jacobian, np.zeros_like(slipped)]) + self._rarer(logs)
+        fixed[len(y) :][self._slips_that_are_units()] = -np.inf
+        return logs, fixed
+
+    def _densities(self, shape, logs, fixed):
+        anything = np.full((1, logs.shape[1]), -np.log(self._width()))
+        return np.concatenate([shape.log_density(logs) + fixed, anything])
 
     def _few_slips(self, shares):
         """Hold the shares of slips down, so that they do not take a unit's place."""
@@ -171,9 +176,9 @@ class Mixture:
         shares[:, len(self.units) :] = 0.005
         shares[:, main] = 1 - shares.sum(axis=1) + shares[:, main]
         last = -np.inf
-        y = self.readings(grid.value)[0]
+        y, parts = self.readings(grid.value)[0], self._parts(grid.value)
         for _ in range(steps):
-            joint = self.log_densities(grid.value, shape) + np.log(shares[grid.group].T)
+            joint = self._densities(shape, *parts) + np.log(shares[grid.group].T)
             top = joint.max(axis=0)
             mass = np.exp(joint - top)
             total = mass.sum(axis=0)
