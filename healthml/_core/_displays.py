@@ -268,7 +268,7 @@ def draw_forest(
                 va="center",
             )
     _numbers(ax, rows, place)
-    ax.set_yticks(place, [shorten(str(name)) for name in rows["study"]])
+    ax.set_yticks(place, [shorten(str(name)) for name in rows["study"]], parse_math=False)
     ax.set(xlim=(low, high), ylim=(-0.7, len(rows) - 0.3))
     if log:
         _log_ticks(ax, low, high)

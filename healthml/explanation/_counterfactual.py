@@ -80,7 +80,7 @@ class CounterfactualResult(Result):
         names = [
             shorten(f"{c}: {a}", 44) for c, a in zip(rows["columns"], rows["after"], strict=True)
         ]
-        ax.set_yticks(range(len(rows)), names)
+        ax.set_yticks(range(len(rows)), names, parse_math=False)
         ax.axvline(self.prediction, color=GREY, lw=0.8, ls="--")
         if self.target is not None:
             ax.axvline(self.target, color=GREY, lw=0.8)

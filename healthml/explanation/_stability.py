@@ -74,7 +74,9 @@ class StabilityResult(Result):
         options = {"fmt": "o", "color": BLUE} | kwargs
         ax.errorbar(part["rank"], range(len(part)), xerr=spread, **options)
         ax.axvline(self.k + 0.5, color=GREY, lw=0.8, ls="--")
-        ax.set_yticks(range(len(part)), [shorten(str(name)) for name in part["feature"]])
+        ax.set_yticks(
+            range(len(part)), [shorten(str(name)) for name in part["feature"]], parse_math=False
+        )
         ax.set_xlabel(f"Rank by size, {self.confidence_level:.0%} interval over refits")
         return ax
 

@@ -79,7 +79,7 @@ class ComparisonResult(Result):
         options = {"fmt": "o", "color": BLUE, "capsize": 3, **kwargs}
         ax.errorbar(table["estimate"], np.arange(len(table)), xerr=ends, **options)
         names = table["model"] + " - " + table["reference"]
-        ax.set_yticks(np.arange(len(table)), names)
+        ax.set_yticks(np.arange(len(table)), names, parse_math=False)
         ax.axvline(0, color=GREY, linewidth=0.8)
         label = get_measure(measure).label
         ax.set(

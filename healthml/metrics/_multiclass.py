@@ -34,7 +34,8 @@ class OneVsRestResult(Result):
         axes = new_grid(len(self.results)) if ax is None else np.ravel(ax)
         for panel, (label, result) in zip(axes, self.results.items(), strict=False):
             result.plot(ax=panel, **kwargs)
-            panel.set_title(f"{label} against the rest", fontsize="medium")
+            title = f"{label} against the rest"
+            panel.set_title(title, fontsize="medium", parse_math=False)
         return axes
 
 

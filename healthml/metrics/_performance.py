@@ -114,7 +114,7 @@ class PerformanceResult(Result):
         ends = [table["estimate"] - table["lower"], table["upper"] - table["estimate"]]
         options = {"fmt": "o", "color": BLUE, "capsize": 2, **kwargs}
         ax.errorbar(table["estimate"], places, xerr=np.maximum(np.asarray(ends), 0), **options)
-        ax.set_yticks(places, [MEASURES[name].label for name in table["measure"]])
+        ax.set_yticks(places, [MEASURES[name].label for name in table["measure"]], parse_math=False)
         ax.set(xlabel=f"Estimate, {self.confidence_level:.0%} CI", ylim=(-0.7, len(table) - 0.3))
         return ax
 

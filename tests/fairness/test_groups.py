@@ -535,3 +535,13 @@ def test_a_group_without_an_event_has_an_upper_end_of_oe():
     assert (row["estimate"], row["lower"], row["reason"]) == (0, 0, "")
     np.testing.assert_allclose(row["upper"], 3.688879454 / 0.6, rtol=1e-8)
     assert row["method"] == "Garwood, no events"
+
+
+def test_names_that_look_like_formulas_are_drawn_as_they_are():
+    """A dollar sign in a name is a dollar sign: matplotlib would read what follows as a formula."""
+    rng = np.random.default_rng(0)
+    y, risk = rng.integers(0, 2, 200), rng.random(200)
+    group = pd.Series(np.repeat(["$\\frac{", "$x$_^{"], 100), name="ward$_{")
+    for kind in ("forest", "calibration"):
+        ax = group_performance(y, risk, group).plot(kind=kind)
+        ax.figure.canvas.draw()

@@ -157,7 +157,9 @@ def _draw_periods(table, ax):
     for name, row in shares[[g for g in order if g in shares]].iterrows():
         ax.plot(np.arange(len(row)), row.to_numpy(float), "o-", markersize=3, label=name)
     ticks = np.arange(shares.shape[1])
-    ax.set_xticks(ticks, [g for g in order if g in shares], rotation=45, ha="right")
+    ax.set_xticks(
+        ticks, [g for g in order if g in shares], rotation=45, ha="right", parse_math=False
+    )
     ax.set(xlabel="Period", ylabel="Share of rows", title="Rules that move most over time")
     ax.set_ylim(bottom=0)
     if len(shares):
@@ -177,9 +179,9 @@ def _shares(table):
 def _heat_map(shares, ax):
     values = np.ma.masked_invalid(shares.to_numpy(float))
     image = ax.imshow(values, aspect="auto", cmap="Blues", vmin=0, vmax=1)
-    ax.set_xticks(np.arange(shares.shape[1]), [str(c) for c in shares.columns])
+    ax.set_xticks(np.arange(shares.shape[1]), [str(c) for c in shares.columns], parse_math=False)
     ax.tick_params(axis="x", rotation=90)
-    ax.set_yticks(np.arange(len(shares)), [str(i) for i in shares.index])
+    ax.set_yticks(np.arange(len(shares)), [str(i) for i in shares.index], parse_math=False)
     for text in (*ax.get_xticklabels(), *ax.get_yticklabels()):
         text.set_parse_math(False)
         text.set_fontsize(8)

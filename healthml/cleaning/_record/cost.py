@@ -74,7 +74,7 @@ class CostOfCleaningResult(Result):
         ax.axvline(0, color="0.4", linewidth=0.8)
         names = table["column"] + ", " + table["rule"] + ": " + table["question"]
         names += np.where(table["group"] == "", "", " = " + table["group"])
-        ax.set_yticks(table.index, names)
+        ax.set_yticks(table.index, names, parse_math=False)
         ax.set_xlabel(f"Difference from the rest, {self.confidence_level:.0%} CI (all together)")
         return ax
 

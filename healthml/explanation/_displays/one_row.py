@@ -69,7 +69,9 @@ def _bars(ax, shown, start, **kwargs):
             ax.plot([end, end], [top - k, top - k - 1], color=GREY, lw=0.6, zorder=0)
         start = end
     labels = [getattr(row, "label", None) or player_label(row) for row in shown]
-    ax.set_yticks(range(top, -1, -1), [shorten(text, _LONGEST) for text in labels])
+    ax.set_yticks(
+        range(top, -1, -1), [shorten(text, _LONGEST) for text in labels], parse_math=False
+    )
     return start
 
 
@@ -122,7 +124,9 @@ def draw_reasons(rows, ax, labels, *, unit="points"):
             va="center", fontsize=9, color=INK,
         )  # fmt: skip
     ax.axvline(0.0, color=INK, lw=0.8)
-    ax.set_yticks(range(top, -1, -1), [shorten(text, _LONGEST) for text in labels])
+    ax.set_yticks(
+        range(top, -1, -1), [shorten(text, _LONGEST) for text in labels], parse_math=False
+    )
     ax.set_ylim(-0.6, top + 0.6)
     ax.set_xlabel(unit)
     low, high = ax.get_xlim()

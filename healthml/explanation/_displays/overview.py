@@ -20,7 +20,7 @@ def bars(result, ax=None, *, most=10, **kwargs):
         sizes = np.abs(result.refit_values).mean(axis=1)[:, order]
         lower, upper = np.quantile(sizes, [edge, 1 - edge], axis=0)
         ax.hlines(range(len(order)), lower, upper, color=INK, lw=1.4)
-    ax.set_yticks(range(len(order)), [shorten(result.features[k]) for k in order])
+    ax.set_yticks(range(len(order)), [shorten(result.features[k]) for k in order], parse_math=False)
     whiskers = " (line: interval over refits)" if len(result.refit_values) else ""
     ax.set_xlabel(f"Mean size of the values, {SCALE_WORDS[result.scale]}{whiskers}")
     _tidy(ax)
@@ -40,7 +40,7 @@ def beeswarm(result, ax=None, *, most=10, **kwargs):
         hollow = np.array([is_uncertain_cell(word) for word in status[:, k]])
         _points(ax, result.values[:, k], y, level, hollow, **kwargs)
     ax.axvline(0.0, color=GREY, lw=0.8, zorder=0)
-    ax.set_yticks(range(len(order)), [shorten(result.features[k]) for k in order])
+    ax.set_yticks(range(len(order)), [shorten(result.features[k]) for k in order], parse_math=False)
     ax.set_xlabel(f"Value, {SCALE_WORDS[result.scale]}")
     _legend(ax)
     _tidy(ax)
@@ -113,7 +113,7 @@ def dependence(result, feature, ax=None, **kwargs):
         words = part["value"].map(lambda cell: "missing" if cell is None else str(cell))
         levels = sorted(words.unique())
         x = words.map(levels.index).to_numpy(dtype=float)
-        ax.set_xticks(range(len(levels)), [shorten(word, 14) for word in levels])
+        ax.set_xticks(range(len(levels)), [shorten(word, 14) for word in levels], parse_math=False)
     else:
         x = numbers.to_numpy()
     gap = np.isnan(x)
@@ -133,6 +133,7 @@ def dependence(result, feature, ax=None, **kwargs):
         )  # fmt: skip
         ax.legend(fontsize=8, frameon=False)
     ax.axhline(0.0, color=GREY, lw=0.8, zorder=0)
+    ax.xaxis.label.set_parse_math(False)
     ax.set(xlabel=f"{feature}{unit}", ylabel=f"Value, {SCALE_WORDS[result.scale]}")
     _tidy(ax)
     return ax

@@ -76,6 +76,7 @@ class EffectCurveResult(Result):
             ax.legend(fontsize=8, frameon=False)
         what = {"ale": "Effect (mean 0)", "pdp": "Mean prediction", "ice": "Prediction"}[self.kind]
         words = f"; band: {self.confidence_level:.0%} over refits" if self.n_refits else ""
+        ax.xaxis.label.set_parse_math(False)
         ax.set(xlabel=f"{self.feature}{words}", ylabel=f"{what}, {self.scale.replace('_', ' ')}")
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
@@ -103,7 +104,7 @@ def _draw_levels(ax, result, known, **kwargs):
     face = [BLUE if ok else "none" for ok in inside]
     options = {"facecolors": face, "edgecolors": BLUE, "zorder": 3} | kwargs
     ax.scatter(y, known["estimate"], **options)
-    ax.set_xticks(y, [shorten(str(value), 14) for value in known["value"]])
+    ax.set_xticks(y, [shorten(str(value), 14) for value in known["value"]], parse_math=False)
 
 
 def effect_curve(

@@ -56,7 +56,7 @@ class InteractionResult(Result):
         ax.hlines(rows.index, rows["lower"], rows["upper"], color=BLUE, lw=1.2)
         ax.plot(rows["estimate"], rows.index, **({"marker": "o", "ls": "", "color": BLUE} | kwargs))
         names = rows["feature_1"].astype(str) + " and " + rows["feature_2"].astype(str)
-        ax.set_yticks(rows.index, [shorten(name) for name in names])
+        ax.set_yticks(rows.index, [shorten(name) for name in names], parse_math=False)
         ax.axvline(0.0, color=GREY, lw=0.8)
         ax.set_xlabel(f"Strength of the interaction, {self.scale.replace('_', ' ')}")
         return ax

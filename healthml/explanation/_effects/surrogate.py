@@ -90,7 +90,7 @@ class SurrogateResult(Result):
         ax = new_axes(ax, width=7.4, height=1.2 + 0.24 * n_lines + 0.1 * len(rows))
         options = {"fmt": "o", "color": BLUE} | kwargs
         ax.errorbar(rows["estimate"], range(len(rows)), xerr=rows["spread"], **options)
-        ax.set_yticks(range(len(rows)), names)
+        ax.set_yticks(range(len(rows)), names, parse_math=False)
         ax.set_xlabel(f"Model's prediction, {self.scale}; R\N{SUPERSCRIPT TWO} {self.fidelity:.2f}")
         return ax
 

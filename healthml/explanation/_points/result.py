@@ -65,6 +65,7 @@ class PointsResult(Result):
         ax.set_yticks(
             [*range(0, -len(columns), -1), -len(columns) - 0.2],
             [*(shorten(str(name), 22) for name in columns), "Total points\nand risk"],
+            parse_math=False,
         )
         ax.set(xlim=(-0.04 * most, 1.04 * most), ylim=(-len(columns) - 0.9, 0.7))
         ax.set_xlabel("Points of each level")
@@ -84,7 +85,7 @@ def _draw_column(ax, rows, place, **kwargs):
         names = ", ".join(map(str, rows.loc[rows["points"] == value, "level"]))
         up = k % 2 == 0
         ax.annotate(
-            shorten(names, 40), (value, place), xytext=(0, 5 if up else -5),
+            shorten(names, 40), (value, place), parse_math=False, xytext=(0, 5 if up else -5),
             textcoords="offset points", ha="center", va="bottom" if up else "top",
             fontsize=7.5, color=INK,
         )  # fmt: skip

@@ -73,7 +73,7 @@ class LabelBiasResult(Result):
         options = {"fmt": "o", "color": BLUE, "capsize": 2, **kwargs}
         ax.errorbar(rows["estimate"], at, xerr=spread.to_numpy().T, **options)
         names = rows["feature"].astype(str) + ": " + rows["group"].astype(str)
-        ax.set_yticks(at, [shorten(name) for name in names])
+        ax.set_yticks(at, [shorten(name) for name in names], parse_math=False)
         ax.axvline(1, color=GREY, lw=1, zorder=0)
         ax.set(xlabel="O:E of the group / that of others; grey: of true outcomes")
         return ax

@@ -45,7 +45,7 @@ class MissingnessByGroupResult(Result):
         options = {"fmt": "o", "color": BLUE, "capsize": 2, **kwargs}
         ax.errorbar(rows["gap"], at, xerr=np.abs(np.asarray(spread)), **options)
         names = rows["column"].astype(str) + ", " + rows["group"].astype(str)
-        ax.set_yticks(at, [shorten(name) for name in names])
+        ax.set_yticks(at, [shorten(name) for name in names], parse_math=False)
         ax.axvline(0, color=GREY, lw=1, zorder=0)
         ax.set(xlabel=f"Share missing minus that of others, {self.confidence_level:.0%} CI")
         return ax

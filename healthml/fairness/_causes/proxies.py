@@ -53,7 +53,7 @@ class ProxyResult(Result):
         options = {"fmt": "o", "color": BLUE, "capsize": 2, **kwargs}
         ax.errorbar(rows["estimate"], at, xerr=spread.to_numpy().T, **options)
         names = rows["feature"].astype(str) + ": " + rows["group"].astype(str)
-        ax.set_yticks(at, [shorten(name) for name in names])
+        ax.set_yticks(at, [shorten(name) for name in names], parse_math=False)
         ax.axvline(0.5, color=GREY, lw=1, zorder=0)
         ax.set(xlabel=f"AUC of telling the group, {self.confidence_level:.0%} CI", xlim=(0.4, 1.02))
         return ax

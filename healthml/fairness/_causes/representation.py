@@ -48,7 +48,7 @@ class RepresentationResult(Result):
         options = {"fmt": "o", "color": BLUE, "capsize": 2, **kwargs}
         ax.errorbar(rows["ratio"], at, xerr=np.abs(np.asarray(spread)), **options)
         names = rows["feature"].astype(str) + ": " + rows["group"].astype(str)
-        ax.set_yticks(at, [shorten(name) for name in names])
+        ax.set_yticks(at, [shorten(name) for name in names], parse_math=False)
         ax.axvline(1, color=GREY, lw=1, zorder=0)
         ax.set(xlabel=f"Share here / share in the population, {self.confidence_level:.0%} CI")
         return ax

@@ -59,7 +59,7 @@ class GroupChangeResult(Result):
         harmed = (rows["harmed"] == HARMED).to_numpy()
         if harmed.any():
             ax.plot(rows["after"][harmed], at[harmed], "X", color=VERMILION, label="after, harmed")
-        ax.set_yticks(at, [shorten(str(name)) for name in rows["group"]])
+        ax.set_yticks(at, [shorten(str(name)) for name in rows["group"]], parse_math=False)
         ax.set_ylim(-0.6, len(rows) - 0.4)
         ax.set(xlabel=measure.replace("_", " "))
         ax.legend(frameon=False, fontsize=8)

@@ -12,7 +12,7 @@ def draw_forest(result, ax, measure, label, **kwargs):
     spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().fillna(0)
     options = {"fmt": "o", "color": BLUE, "capsize": 2, **kwargs}
     ax.errorbar(rows["estimate"], at, xerr=spread.to_numpy().T, **options)
-    ax.set_yticks(at, [shorten(name) for name in _labels(rows)])
+    ax.set_yticks(at, [shorten(name) for name in _labels(rows)], parse_math=False)
     ideal = {"oe_ratio": 1.0, "calibration_slope": 1.0, "calibration_in_the_large": 0.0}
     if measure in ideal:
         ax.axvline(ideal[measure], color=GREY, lw=1, zorder=0)
@@ -35,7 +35,8 @@ def draw_calibration(result, ax, **kwargs):
     most = float(np.nanmax(both[["upper", "estimate_risk"]].to_numpy(), initial=0.1))
     ax.plot([0, most], [0, most], color=GREY, lw=1, zorder=0)
     ax.set(xlabel="Mean predicted risk", ylabel="Event rate")
-    ax.legend(frameon=False, fontsize=8)
+    for text in ax.legend(frameon=False, fontsize=8).get_texts():
+        text.set_parse_math(False)
     return ax
 
 
@@ -48,7 +49,7 @@ def draw_net_benefit(result, ax, **kwargs):
     spread = rows[["lower", "upper"]].sub(rows["estimate"], axis=0).abs().fillna(0)
     options = {"fmt": "o", "color": BLUE, "capsize": 2, **kwargs}
     ax.errorbar(1000 * rows["estimate"], at, xerr=1000 * spread.to_numpy().T, **options)
-    ax.set_yticks(at, [shorten(name) for name in _labels(rows)])
+    ax.set_yticks(at, [shorten(name) for name in _labels(rows)], parse_math=False)
     ax.axvline(0, color=GREY, lw=1, zorder=0)
     ax.set(xlabel=f"Net benefit per 1,000, {result.confidence_level:.0%} CI; 0 flags nobody")
     return ax

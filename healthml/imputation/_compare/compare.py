@@ -109,7 +109,7 @@ class ImputerComparisonResult(Result):
         ax.hlines(at, rows["lower_adjusted"], rows["upper_adjusted"], color=BLUE, lw=0.8)
         ax.hlines(at, rows["lower"], rows["upper"], color=BLUE, lw=2.4)
         ax.plot(rows["estimate"], at, **{"marker": "o", "ls": "", "color": BLUE, **kwargs})
-        ax.set_yticks(at, rows["imputer"])
+        ax.set_yticks(at, rows["imputer"], parse_math=False)
         ax.axvline(0, color=GREY, lw=0.9)
         name, better = LABELS.get(measure, measure.replace("_", " ")), DIRECTIONS[measure]
         ax.set(

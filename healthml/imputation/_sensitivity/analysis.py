@@ -87,6 +87,8 @@ class SensitivityResult(Result):
             ax.axvline(delta, color=VERMILION, ls="--", lw=1)
             note = {"xycoords": ("data", "axes fraction"), "rotation": 90, "va": "top"}
             ax.annotate(f"tips at {delta:.3g}", (delta, 0.98), ha="right", color=VERMILION, **note)
+        ax.xaxis.label.set_parse_math(False)
+        ax.yaxis.label.set_parse_math(False)
         ax.set(
             xlabel=f"delta: {self.unit}, imputed cells of {self.column}",
             ylabel=f"{self.term}, {self.confidence_level:.0%} CI",

@@ -47,7 +47,7 @@ class CalibrationChangeResult(Result):
         options = {"fmt": "o", "color": BLUE, "capsize": 2, **kwargs}
         ax.errorbar(rows["estimate"], range(len(rows)), xerr=spread.to_numpy().T, **options)
         labels = rows["measure"].map({"calibration_slope": "slope", "oe_ratio": "O:E"})
-        ax.set_yticks(range(len(rows)), labels + ", " + rows["stage"])
+        ax.set_yticks(range(len(rows)), labels + ", " + rows["stage"], parse_math=False)
         ax.axvline(1, color=GREY, lw=0.9)
         ax.set(xscale="log", xlabel=f"1 is right, {self.confidence_level:.0%} CI", ylim=(-0.6, 3.6))
         return ax

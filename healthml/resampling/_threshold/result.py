@@ -42,7 +42,7 @@ class ThresholdChoiceResult(Result):
         options = {"fmt": "o", "color": BLUE, "capsize": 2, "label": "this threshold", **kwargs}
         ax.errorbar(rows["estimate"], at, xerr=spread.to_numpy().T, **options)
         ax.plot(rows["chosen_elsewhere"], at, "x", color=VERMILION, label="chosen elsewhere")
-        ax.set_yticks(at, rows["measure"])
+        ax.set_yticks(at, rows["measure"], parse_math=False)
         ax.set(xlabel=f"Share at a risk of {self.threshold:.3g}, 95% CI", xlim=(0, 1))
         ax.legend(frameon=False)
         return ax

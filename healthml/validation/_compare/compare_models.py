@@ -84,7 +84,7 @@ class ModelComparisonResult(Result):
         ):
             ax.hlines(at, rows[lower], rows[upper], color=BLUE, lw=width)
         ax.plot(rows["estimate"], at, **{"marker": "o", "ls": "", "color": BLUE, **kwargs})
-        ax.set_yticks(at, rows["model"] + " - " + rows["reference"])
+        ax.set_yticks(at, rows["model"] + " - " + rows["reference"], parse_math=False)
         ax.axvline(0, color=GREY, lw=0.9)
         known = get_measure(measure.split("@")[0])
         ax.set(

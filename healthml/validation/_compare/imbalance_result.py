@@ -68,7 +68,7 @@ class ImbalanceComparisonResult(Result):
                 part = rows[kept]
                 ax.hlines(at, part["lower"], part["upper"], color=colour, lw=1.6)
                 ax.plot(part["estimate"], at, "o", **{"color": colour, "ms": 4.5, **kwargs})
-            ax.set_yticks(range(len(rows)), rows["strategy"])
+            ax.set_yticks(range(len(rows)), rows["strategy"], parse_math=False)
             target = {"calibration_slope": 1, "oe_ratio": 1}.get(measure)
             if target is not None:
                 ax.axvline(target, color=GREY, lw=0.9)

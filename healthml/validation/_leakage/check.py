@@ -110,7 +110,7 @@ class LeakageResult(Result):
                 rows["estimate"], rows.index, xerr=spread, fmt="o", color=colour, label=verdict
             )
         ax.axvline(0, color="0.7", linewidth=1)
-        ax.set_yticks(range(len(shown)), [t[:60] for t in shown["title"]])
+        ax.set_yticks(range(len(shown)), [t[:60] for t in shown["title"]], parse_math=False)
         ax.set_xlabel("Change in AUC")
         ax.legend(frameon=False)
         return ax

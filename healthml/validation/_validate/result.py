@@ -153,7 +153,7 @@ class ValidationResult(Result):
         ax.errorbar(values, places, xerr=np.nan_to_num(ends), **options)
         ax.plot(table["apparent"], places, "D", mfc="none", color=GREY, label="apparent")
         labels = [MEASURES[n].label if n in MEASURES else n for n in table["measure"]]
-        ax.set_yticks(places, labels)
+        ax.set_yticks(places, labels, parse_math=False)
         ax.set(xlabel=f"{self.method}, {self.confidence_level:.0%} CI", ylim=(-0.7, len(table)))
         ax.legend(frameon=False, loc="best")
         return ax
