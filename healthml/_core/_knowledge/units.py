@@ -127,6 +127,41 @@ def find_unit(concept, spelling):
     return None
 
 
+# UCUM codes that a reader would not know from their letters
+_READABLE = {
+    "a": "years", "mo": "months", "wk": "weeks", "d": "days", "Cel": "°C", "[degF]": "°F",
+    "[in_i]": "inches", "[lb_av]": "pounds", "[oz_av]": "ounces", "[pH]": "", "{score}": "",
+    "{ratio}": "", "{INR}": "",
+}  # fmt: skip
+
+
+def readable_unit(code):
+    """Return a UCUM code as a reader would write it; anything else as it is.
+
+    Parameters
+    ----------
+    code : str or None
+        The code.
+
+    Returns
+    -------
+    str
+        Empty for quantities without a unit.
+
+    Examples
+    --------
+    >>> from healthml._core._knowledge.units import readable_unit
+    >>> [readable_unit(code) for code in ("a", "mm[Hg]", "10*3/uL", "mL/min/{1.73_m2}", "{score}")]
+    ['years', 'mmHg', '10^3/uL', 'mL/min/1.73 m2', '']
+    """
+    if not isinstance(code, str):
+        return ""
+    if code in _READABLE:
+        return _READABLE[code]
+    text = code.replace("10*", "10^").replace("(24.h)", "24 h").replace("/{1.73_m2}", "/1.73 m2")
+    return re.sub(r"[\[\]]", "", re.sub(r"\{(\w+)\}", r" \1", text)).strip()
+
+
 @lru_cache(maxsize=4096)
 def unit_like(spelling, other=None):
     """Return a unit whose size is known without a concept: (UCUM code, size, 0.0), or None.

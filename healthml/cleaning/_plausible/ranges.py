@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from pandas.api import types
 
-from healthml._core._knowledge import column_concept
+from healthml._core._knowledge import column_concept, readable_unit
 from healthml._core._routing import clear_errors
 from healthml.cleaning._columns import (
     GROUPS,
@@ -284,7 +284,9 @@ def judge(column, measure, limits, populations, values):
     """
     several = [limits[p] for p in populations]
     first = several[0]
-    name, unit = (measure.concept or column, measure.unit) if measure else (column, "")
+    name, unit = (column, "")
+    if measure is not None:
+        name, unit = measure.concept or column, readable_unit(measure.unit)
     absurd = np.all([outside(values, limit.definition) for limit in several], axis=0)
     impossible = np.all([limit.impossible(values) for limit in several], axis=0) & ~absurd
     open_ = ~absurd
@@ -297,11 +299,13 @@ def judge(column, measure, limits, populations, values):
             open_ &= ~found
     why = f"{name} {_beyond(first.definition)} by definition"
     yield _flag(column, IMPOSSIBLE, absurd, "error", why), True
-    why = f"{name} {_beyond(first.hard)} {unit}; {first.source}"
+    why = f"{name} {_beyond(first.hard)} {unit}".rstrip() + f"; {first.source}"
     yield _flag(column, IMPOSSIBLE, impossible & open_, "error", why), first.trusted
     soft = hull(limit.soft[p] for limit, p in zip(several, populations, strict=True))
     unusual = outside(values, soft) & open_ & ~impossible
-    why = f"{name} {_beyond(soft)} {unit}; {first.soft_source}: may be a real patient"
+    why = (
+        f"{name} {_beyond(soft)} {unit}".rstrip() + f"; {first.soft_source}: may be a real patient"
+    )
     yield _flag(column, VERIFY, unusual, "verify", why), False
 
 
@@ -312,16 +316,16 @@ def _flag(column, rule, mask, severity, why):
 def _by_unit(measure, limits, values, beyond):
     """Yield values that are ordinary in another unit, or were before one conversion too many."""
     left = beyond.copy()
-    place = f"{measure.concept} {_beyond(limits.hard)} {measure.unit}, ordinary"
+    place = f"{measure.concept} {_beyond(limits.hard)} {readable_unit(measure.unit)}, ordinary"
     for unit, slope, intercept in measure.others:
         found = left & ~outside(values * slope + intercept, limits.bulk)
         left &= ~found
-        yield UNIT, found, f"{place} in {unit}"
+        yield UNIT, found, f"{place} in {readable_unit(unit)}"
     for unit, slope, intercept in measure.others:
         if unit in CONVERTED_AT_ENTRY:
             found = left & ~outside((values - intercept) / slope, limits.bulk)
             left &= ~found
-            yield TWICE, found, f"{place} before a conversion from {unit}"
+            yield TWICE, found, f"{place} before a conversion from {readable_unit(unit)}"
 
 
 def _beyond(limits):

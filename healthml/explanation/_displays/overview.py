@@ -3,6 +3,7 @@
 import numpy as np
 
 from healthml._core._displays import BLUE, GREY, INK, VERMILION, new_axes, shorten
+from healthml._core._knowledge import readable_unit
 from healthml._core._tables import parse_numbers
 from healthml.explanation._displays.words import SCALE_WORDS, is_uncertain_cell
 
@@ -107,7 +108,8 @@ def dependence(result, feature, ax=None, **kwargs):
     part = result.table[result.table["feature"] == feature]
     hollow = part["status"].map(is_uncertain_cell).to_numpy(dtype=bool)
     numbers, is_text = parse_numbers(pd.Series(part["value"].to_numpy(dtype=object)))
-    unit = f" ({part['unit'].iloc[0]})" if part["unit"].iloc[0] else ""
+    unit = readable_unit(part["unit"].iloc[0])
+    unit = f" ({unit})" if unit else ""
     y = part["estimate"].to_numpy()
     if is_text.any():
         words = part["value"].map(lambda cell: "missing" if cell is None else str(cell))

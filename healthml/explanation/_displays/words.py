@@ -5,6 +5,8 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
+from healthml._core._knowledge import readable_unit
+
 SCALE_WORDS = {
     "log_odds": "log odds",
     "probability": "probability",
@@ -38,10 +40,10 @@ def value_text(value, unit=""):
         return "missing"
     if isinstance(value, Real) and not isinstance(value, bool):
         text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
-        return f"{text} {unit}".strip()
+        return f"{text} {readable_unit(unit)}".strip()
     if hasattr(value, "strftime"):
         return f"{value:%Y-%m-%d}"
-    return f"{value} {unit}".strip()
+    return f"{value} {readable_unit(unit)}".strip()
 
 
 def is_uncertain_cell(status):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._findings import NOTE, Finding
+from healthml._core._knowledge import readable_unit
 from healthml.cleaning import DateParser
 from healthml.cleaning._labels import judge_labels
 from healthml.reporting._checks.look import (
@@ -68,7 +69,7 @@ def _unit_words(rows):
     where = "" if rows["group"].eq("all").all() else places
     kinds = ", ".join(sorted({k for kinds in rows["kinds"] for k in kinds.split(", ")}))
     unit = re.sub(_ONCE_TOO_OFTEN, r"\1 multiplied by \2 once too often", first.from_unit)
-    return f"{first.column}: {count_words(n, 'cell')} in {unit}{where} (by {kinds})"
+    return f"{first.column}: {count_words(n, 'cell')} in {readable_unit(unit)}{where} (by {kinds})"
 
 
 def check_decimal_slips(case):
