@@ -327,3 +327,27 @@ def test_halves_that_cannot_be_fitted_are_counted():
     fold = np.where(Y[fewer] == 1, np.arange(len(fewer)) % 2, FOLD[fewer] % 2)
     found = importance(X=X.iloc[fewer], y=Y[fewer], fold=fold, n_halvings=4)
     assert "halvings" in repr(found) or "no half" in repr(found)
+
+
+# --- agreement of the folds ----------------------------------------------------------------------
+
+
+def test_the_folds_say_how_often_a_column_leads():
+    found = importance()
+    n_folds = len(np.unique(FOLD))
+    losses = found.by_fold.pivot(index="fold", columns="column", values="estimate")
+    assert losses.shape == (n_folds, 3)
+    leading = found.leading(2).set_index("column")
+    assert leading.index.tolist() == ["strong", "weak"]
+    assert (leading["n_folds"] == n_folds).all()
+    largest = losses.rank(axis=1, ascending=False) <= 2
+    assert leading["n_leading"].to_dict() == largest[["strong", "weak"]].sum().to_dict()
+    own = losses.mean()["strong"]  # the AUC compares patients of one fold
+    assert own == pytest.approx(found.table.set_index("column").loc["strong", "estimate"], abs=0.02)
+
+
+def test_one_fitted_model_has_no_folds_to_agree():
+    model = LogisticRegression().fit(X, Y)
+    found = permutation_importance(model, X, Y, refit=False, random_state=0)
+    assert found.by_fold is None
+    assert found.leading().empty

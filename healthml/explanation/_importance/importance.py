@@ -42,15 +42,43 @@ class ImportanceResult(Result):
         The procedure as it was judged, unfitted: fit that one on these rows, and deploy it.
     scope : str
         The question that the intervals answer: the procedure's loss, or that of fitted models.
+    by_fold : DataFrame or None
+        fold, column, estimate: the loss of the first measure in each fold; None for one model.
     """
 
     remarks: tuple = ()
     estimator: object = None
     scope: str = ""
+    by_fold: pd.DataFrame | None = None
 
     def summary(self):
         """Return the table, the question of its intervals, and what was replaced."""
         return "\n".join([table_text(self.table), *filter(None, [self.scope]), *self.remarks])
+
+    def leading(self, k=3):
+        """Return in how many folds each of the k leading columns is among the k largest.
+
+        Parameters
+        ----------
+        k : int, default=3
+            Leading columns that are followed.
+
+        Returns
+        -------
+        DataFrame
+            column, n_leading (folds in which it is among the k largest losses of the first
+            measure), n_folds; the largest first. Without rows where no model was refitted.
+        """
+        names = ["column", "n_leading", "n_folds"]
+        if self.by_fold is None or self.by_fold.empty:
+            return pd.DataFrame(columns=names)
+        first = self.table[self.table["measure"] == self.table["measure"].iloc[0]]
+        ranks = self.by_fold.groupby("fold")["estimate"].rank(ascending=False, method="first")
+        among = self.by_fold[ranks <= k]["column"].value_counts()
+        n_folds = self.by_fold["fold"].nunique()
+        leaders = list(first["column"].head(k))
+        rows = [(column, int(among.get(column, 0)), n_folds) for column in leaders]
+        return pd.DataFrame(rows, columns=names)
 
     def plot(self, ax=None, *, measure=None, most=15, **kwargs):
         """Draw the columns that matter most, with their intervals.
@@ -229,10 +257,13 @@ def permutation_importance(
         _losses(measure, names, y, rows, fold, risks, groups, confidence_level, refitting)
         for measure in wanted
     ]
+    by_fold = (
+        _fold_losses(wanted[0], names, y[rows], fold, risks) if refit or len(models) > 1 else None
+    )
     table = pd.concat(tables, ignore_index=True)
     judged, words = as_judged(estimator, frame, y, groups) if refit else (None, ())
     scope = _scope(refit, n_halvings, refitting.n_pairs)
-    return ImportanceResult(table, words, judged, scope)
+    return ImportanceResult(table, words, judged, scope, by_fold)
 
 
 def _scope(refit, n_halvings, n_pairs):
@@ -322,3 +353,17 @@ def _losses(measure, names, y, rows, fold, risks, groups, confidence_level, refi
     columns = ["column", "measure", "estimate", "lower", "upper", "n_samples", "n_events"]
     table = pd.DataFrame(losses, columns=columns)
     return table.sort_values("estimate", ascending=False, ignore_index=True)
+
+
+def _fold_losses(measure, names, y, fold, risks):
+    """Return the loss of each column in each fold that has both outcomes."""
+    n_repeats, records = (len(risks) - 1) // len(names), []
+    for number in np.unique(fold):
+        inside = fold == number
+        if len(np.unique(y[inside])) < 2:
+            continue
+        values = [measure.influence(y[inside], r[inside], fold[inside])[0] for r in risks]
+        shuffled = np.reshape(values[1:], (len(names), n_repeats)).mean(axis=1)
+        losses = measure.sign * (values[0] - shuffled)
+        records += [(int(number), name, loss) for name, loss in zip(names, losses, strict=True)]
+    return pd.DataFrame(records, columns=["fold", "column", "estimate"])

@@ -17,6 +17,7 @@ from healthml.reporting._checks.look import (
     names_in_words,
 )
 from healthml.reporting._report import Figure, NotAssessed, Section
+from healthml.resampling._guards import recalibrated_on_resampled_rows, uncorrected_resampling
 from healthml.validation._compare import (
     AGE_SEX,
     SCORE,
@@ -203,7 +204,7 @@ def _mean_risk(case):
 def _resampled(case, effect):
     """Return the finding that names resampling or weights as the cause, or None."""
     if not case.refit:
-        return None
+        return None if case.model is None else _fitted_resampled(case, effect)
     columns = case.table[base_columns(case)]
     found = resampling_effect(case.judge, case.model, columns, base_risk(case))
     if found is None or not found.shown:
@@ -216,9 +217,43 @@ def _resampled(case, effect):
         "HM409",
         effect,
         f"{found.cause[0].upper()}{found.cause[1:]} moved the risks, and nothing brought them back",
-        f"Observed over expected events of {found.compared_with}: {words}.",
-        "Leave it out, or wrap the model in healthml.resampling.ResampledClassifier; "
-        "healthml.validation.compare_imbalance_strategies says which is better here.",
+        f"Observed over expected events of {found.compared_with}: {words}.{_calibrated_late(case)}",
+        _UNRESAMPLED,
+    )
+
+
+def _fitted_resampled(case, effect):
+    """Name resampling or weights in a fitted model whose risks are too high, as what it may be."""
+    cause = uncorrected_resampling(case.model)
+    if cause is None or effect.estimate >= 1:  # both make a rare event look more frequent
+        return None
+    return graded(
+        case,
+        "HM409",
+        effect,
+        f"Risks are too high overall, and the model was made with {cause}",
+        f"{effect.n_events:,} events happened where the risks let "
+        f"{effect.n_events / effect.estimate:,.0f} be expected. Nothing in the model brings its "
+        "risks back; what it would predict without was not measured, since it is judged as it is."
+        f"{_calibrated_late(case)}",
+        _UNRESAMPLED,
+    )
+
+
+_UNRESAMPLED = (
+    "Leave it out, or wrap the model in healthml.resampling.ResampledClassifier; "
+    "healthml.validation.compare_imbalance_strategies says which is better here."
+)
+
+
+def _calibrated_late(case):
+    """Say that a recalibration stands behind the sampler, where it cannot bring risks back."""
+    step = recalibrated_on_resampled_rows(case.model)
+    if step is None:
+        return ""
+    return (
+        f" Its {step} learnt on resampled rows only, so it keeps the risks where they were moved: "
+        "it has to stand around the sampler."
     )
 
 
@@ -382,13 +417,28 @@ def check_drivers(case):
         "performance",
         "Which columns drive the risk?",
         f"AUC lost {where} when a column is shuffled. Columns that go together share their loss, "
-        f"so a small one does not prove that a column is not used. {scope}",
+        f"so a small one does not prove that a column is not used. {scope}"
+        f"{_agreement(found[-1][1])}",
         tables,
         figures,
     )
     return Look(_leans_on(case, found[-1][1].table, where), (section,))
 
 
+def _agreement(result):
+    """Say how far the fold models agree on the leading columns."""
+    shares = result.leading(_LEADING)
+    if shares.empty or shares["n_folds"].iloc[0] < 2:
+        return ""
+    n_folds = int(shares["n_folds"].iloc[0])
+    counts = [f"{r.column} in {r.n_leading} of {n_folds}" for r in shares.itertuples()]
+    return (
+        f" Among the {len(shares)} largest of the models fitted in the folds: "
+        f"{names_in_words(counts)}."
+    )
+
+
+_LEADING = 3  # columns whose place is followed from fold to fold; by judgement, looks only
 _SCOPES = {
     True: (
         "on patients left out",

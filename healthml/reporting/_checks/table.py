@@ -26,6 +26,7 @@ from healthml.reporting._checks.data import (
     check_not_features,
     check_redundancy,
 )
+from healthml.reporting._checks.deep import check_imbalance, check_refit_stability
 from healthml.reporting._checks.leakage import (
     check_eligibility,
     check_known_after,
@@ -129,5 +130,7 @@ CHECKS = (
     Check("Which columns drive the risk?", check_drivers, ("HM407",)),
     Check("Does it hold at another site?", check_sites, ("HM404",)),
     Check("Does it hold later?", check_later, ("HM405",)),
+    Check("Would another sample give other risks?", check_refit_stability, (), deep=True),
+    Check("Would another treatment of rare events help?", check_imbalance, (), deep=True),
     Check("For whom does it work?", check_groups_performance, ("HM501", "HM502", "HM503")),
 )

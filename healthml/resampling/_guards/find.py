@@ -48,6 +48,58 @@ def uncorrected_resampling(estimator):
     return " and ".join([*samplers, *([last] if last else [])]) or None
 
 
+def recalibrated_on_resampled_rows(estimator):
+    """Say which step learnt to calibrate on rows that were resampled before it.
+
+    Such a step sees as many events as the sampler made, so it keeps the risks where the sampler
+    moved them: it has to stand around the sampler, not behind it.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier or pipeline
+        As it is handed to a validation, fitted or not.
+
+    Returns
+    -------
+    str or None
+        "CalibratedClassifierCV", ...; None where there is no such step.
+
+    Examples
+    --------
+    >>> from imblearn.over_sampling import RandomOverSampler
+    >>> from imblearn.pipeline import make_pipeline
+    >>> from sklearn.calibration import CalibratedClassifierCV
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from healthml.resampling._guards import recalibrated_on_resampled_rows
+    >>> inside = CalibratedClassifierCV(LogisticRegression())
+    >>> recalibrated_on_resampled_rows(make_pipeline(RandomOverSampler(), inside))
+    'CalibratedClassifierCV'
+    >>> around = CalibratedClassifierCV(make_pipeline(RandomOverSampler(), LogisticRegression()))
+    >>> recalibrated_on_resampled_rows(around)
+    """
+    kinds = _kinds(estimator)
+    if kinds & _CORRECTING:
+        return None
+    if "ResampledClassifier" in kinds:
+        behind = None if estimator.correction is not None else estimator.estimator
+        return None if behind is None else _recalibrates(behind)
+    steps = _steps(estimator)
+    if steps is None:
+        inner = estimator.get_params(deep=False).get("estimator")
+        return None if inner is None else recalibrated_on_resampled_rows(inner)
+    if any(hasattr(step, "fit_resample") for step in steps[:-1]):
+        return _recalibrates(steps[-1])
+    return recalibrated_on_resampled_rows(steps[-1])
+
+
+def _recalibrates(estimator):
+    """Return the name of the recalibration in an estimator, or None."""
+    if _kinds(estimator) & _CORRECTING:
+        return type(estimator).__name__
+    steps = _steps(estimator)
+    return None if not steps else _recalibrates(steps[-1])
+
+
 def without_resampling(estimator):
     """Return an unfitted copy of a model without samplers and class weights.
 
