@@ -57,3 +57,22 @@ def test_small_sites_are_not_looked_at():
     sex, site = np.repeat(["m", "male"], [300, 19]), np.repeat(["a", "b"], [300, 19])
     assert found(sex, site) == []
     assert len(found(np.append(sex, "male"), np.append(site, "b"))) == 1
+
+
+def values_of(seed, digits=1):
+    rng = np.random.default_rng(seed)
+    return rng.normal(38, 6, 400).round(digits), np.repeat(list("abcd"), 100)
+
+
+def test_a_site_that_writes_classes_as_numbers_is_named():
+    values, site = values_of(0)
+    classes = np.select([values < 34, values < 38, values < 42], [30.0, 36.0, 40.0], 44.0)
+    (line,) = found(np.where(site == "b", classes, values), site)
+    assert (line["kind"], line["n_sites"], line["n_samples"]) == ("few numbers", 1, 100)
+
+
+@pytest.mark.parametrize("step", [1, 5])
+def test_coarser_rounding_at_a_site_and_scales_are_no_classes(step):
+    values, site = values_of(1)
+    assert found(np.where(site == "b", (values / step).round() * step, values), site) == []
+    assert found(np.clip(values // 10, 0, 5), site) == []

@@ -6,9 +6,14 @@ import pandas as pd
 from healthml._core._tables import parse_numbers
 
 OTHER_WORDS, WORDS_AND_NUMBERS = "other words", "words and numbers"
+FEW_NUMBERS = "few numbers"
 _FEWEST_ROWS = 20  # known rows of a site, below which its words say nothing; chosen by judgement
 _MOST_LEVELS = 50  # of a column; more are names or free text
 _ALIEN = 0.05  # share of a site's rows whose level is known elsewhere, at most; by judgement
+# Different values up to which a site writes a number in classes, and from which, in as many cells,
+# the others write it in full; by judgement. Values rounded to tens have more than the first.
+_CLASSES, _IN_FULL = 6, 20
+_FEWEST_CELLS = 50  # of a site, so that full numbers would show; chosen by judgement
 _PURE = 0.95  # share of a site's cells that are numbers (or are not), at least; by judgement
 
 
@@ -28,7 +33,8 @@ def words_by_site(X, site):
     Returns
     -------
     DataFrame
-        column, kind ("other words", "words and numbers"), n_sites (that differ from the others),
+        column, kind ("other words", "words and numbers", "few numbers": classes written as
+        numbers), n_sites (that differ from the others),
         n_compared (sites with enough rows), n_samples (rows at the sites that differ).
 
     Examples
@@ -40,12 +46,16 @@ def words_by_site(X, site):
     site, words = pd.factorize(np.asarray(site, dtype=object))[0], []
     for name in X.columns:
         column = X[name]
-        if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        if pd.api.types.is_datetime64_any_dtype(column):
             continue
         known = column.notna().to_numpy() & (site >= 0)
         sizes = np.bincount(site[known], minlength=site.max() + 1)
-        big = np.flatnonzero(sizes >= _FEWEST_ROWS)
-        apart, kind = _apart(column[known].astype(str).str.strip(), site[known], big)
+        if pd.api.types.is_numeric_dtype(column):
+            big = np.flatnonzero(sizes >= _FEWEST_CELLS)
+            apart, kind = _in_classes(column[known].to_numpy(dtype=float), site[known], big)
+        else:
+            big = np.flatnonzero(sizes >= _FEWEST_ROWS)
+            apart, kind = _apart(column[known].astype(str).str.strip(), site[known], big)
         if len(apart):
             words.append((str(name), kind, len(apart), len(big), int(sizes[apart].sum())))
     return pd.DataFrame(words, columns=["column", "kind", "n_sites", "n_compared", "n_samples"])
@@ -72,3 +82,14 @@ def _apart(text, site, big):
     if not alien.any() or (alien.all() and len(big) > 2):
         return nothing
     return (big[alien][:1] if alien.all() else big[alien]), OTHER_WORDS
+
+
+def _in_classes(values, site, big):
+    """Return the sites, fewer than half, that write in classes what the others write in full."""
+    cells = {k: values[site == k] for k in big}
+    n_least = min((len(v) for v in cells.values()), default=0)
+    few = [k for k, v in cells.items() if len(np.unique(v)) <= _CLASSES]
+    full = [k for k, v in cells.items() if len(np.unique(v[:n_least])) >= _IN_FULL]
+    if not few or len(few) + len(full) < len(big) or len(few) >= len(full) + (len(big) == 2):
+        return np.array([], dtype=int), ""
+    return np.array(few), FEW_NUMBERS

@@ -111,6 +111,7 @@ def check_site_words(case):
 
 _WRITTEN = {
     "other words": "levels that no other site uses",
+    "few numbers": "six different numbers at most where the others have twenty or more",
     "words and numbers": "words where the others have numbers, or the reverse,",
 }
 
