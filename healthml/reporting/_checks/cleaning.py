@@ -8,6 +8,7 @@ import pandas as pd
 from healthml._core._findings import NOTE, Finding
 from healthml._core._knowledge import readable_unit
 from healthml.cleaning import DateParser
+from healthml.cleaning._dates import unread_dates
 from healthml.cleaning._labels import judge_labels
 from healthml.reporting._checks.look import (
     Look,
@@ -170,11 +171,10 @@ def measured(
 
 def check_text_dates(case):
     """Ask which texts are dates: as text every day is a level of its own."""
-    columns = tuple(
-        str(c)
-        for c in DateParser().fit(case.X).date_columns_
-        if not pd.api.types.is_datetime64_any_dtype(case.X[c])
-    )
+    read = DateParser().fit(case.X).date_columns_
+    written = [c for c in read if not pd.api.types.is_datetime64_any_dtype(case.X[c])]
+    unread = unread_dates(case.X, read)
+    columns = tuple(map(str, (*written, *unread)))
     if not columns:
         return Look()
     verb = "holds" if len(columns) == 1 else "hold"
@@ -183,12 +183,21 @@ def check_text_dates(case):
         NOTE,
         f"{names_in_words(columns, 4)} {verb} dates written as text",
         "Read as text every day is a level of its own, so that a model learns hardly anything "
-        "from them.",
+        f"from them.{_order_unknown(unread)}",
         "Parse them (healthml.cleaning.DateParser), and use the time between two dates, not the "
         "dates, as a feature.",
         columns=columns,
     )
     return Look((finding,))
+
+
+def _order_unknown(columns):
+    if not columns:
+        return ""
+    return (
+        f" {names_in_words(list(map(str, columns)), 4)} cannot be read for sure: which number is "
+        "the day, the month or the year the cells do not show."
+    )
 
 
 def check_labels(case):
