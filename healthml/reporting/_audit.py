@@ -38,7 +38,8 @@ _NO_COLUMNS = NotAssessed(
 _BEYOND_THE_TABLE = (
     NotAssessed(
         "Was anything learnt from the outcome before this table was made?",
-        "imputation, selection, scaling or oversampling done upstream leaves no trace but copies",
+        "imputation, selection, scaling or oversampling done upstream often leaves no trace in the "
+        "rows",
         "Confirm that the table is raw, or repeat those steps inside the pipeline.",
     ),
     NotAssessed(

@@ -205,9 +205,10 @@ def _held(finding, n, what):
     """Say what was shown of the furthest place, where nothing beyond the cut-off was."""
     low, high = finding.effect.lower, finding.effect.upper
     place = "site" if what == "site" else "later period"
+    shown = low > 1 or high < 1
     if finding.severity != NOTE:
         title = f"Too few events to judge a new {place}"
-    elif low > 1 or high < 1:
+    elif shown:
         way = "low" if low > 1 else "high"
         title = f"Risks are somewhat too {way} at a {place}, not shown to be beyond the cut-off"
     else:
@@ -218,7 +219,7 @@ def _held(finding, n, what):
         title,
         f"{count_words(n, *_COUNTED[what])} compared; the furthest, by the end of its interval "
         "nearest to 1 and then by its estimate, is given.",
-        finding.remedy,
+        finding.remedy if shown else f"Report it, and validate at each {place} before use.",
         finding.effect,
     )
 

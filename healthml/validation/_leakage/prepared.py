@@ -127,10 +127,14 @@ def _prepared(case, names, scaled, filled):
         rows=np.flatnonzero(used),
     )
     details = [
-        f"{names_in_words(part)} {words}"
-        for part, words in (
-            (scaled, "have mean 0 and SD 1 over exactly these rows"),
-            (list(filled), "hold the mean of all other rows where something was filled in"),
+        f"{names_in_words(part)} {verbs[len(part) > 1]} {words}"
+        for part, verbs, words in (
+            (scaled, ("has", "have"), "mean 0 and SD 1 over exactly these rows"),
+            (
+                list(filled),
+                ("holds", "hold"),
+                "the mean of all others where something was filled in",
+            ),
         )
         if part
     ]

@@ -124,10 +124,12 @@ def leave_site_out(
     places = [("all sites, each left out", np.ones(len(codes), bool), codes, None)]
     places += [(labels[k], codes == k, None, folds[part[k]] == _TRAIN) for k in big]
     table = _place_table(judge, risk, places, min_events)
-    note = (
-        f"{len(labels)} sites; {small} with fewer than {min_rows} rows or {min_events} patients "
-        "with the event are "
-        "only in the pooled line."
+    scarce = f"fewer than {min_rows} rows or {min_events} patients with the event"
+    verb = "is" if small == 1 else "are"
+    note = f"{len(labels)} sites" + (
+        f"; {small} with {scarce} {verb} only in the pooled line."
+        if small
+        else f", none with {scarce}."
     )
     pooled = _pooled_sites(judge, risk, [(labels[k], np.flatnonzero(codes == k), "") for k in big])
     return TransportResult(table, risk, note, len(big), pooled)
