@@ -508,7 +508,11 @@ def _mark_close(case, finding):
     luck, words = scale * case.performance.luck(measure), _CLOSE
     if case.refit and len(case.judge.folds) == 1:
         luck, words = scale * case.performance.most_luck(measure), _CLOSE_ONCE
-    if not is_close_call(finding.effect, case.rules, luck):
+    close = is_close_call(finding.effect, case.rules, luck)
+    if finding.code in _BY_ESTIMATE:
+        middle = replace(finding.effect, lower=finding.effect.estimate)
+        close = close or is_close_call(middle, case.rules, luck)
+    if not close:
         return finding
     return replace(finding, evidence=f"{finding.evidence} {words}")
 
@@ -523,6 +527,8 @@ _CLOSE_ONCE = (
 )
 
 
+# what is beyond chance already, so that the estimate itself is graded too
+_BY_ESTIMATE = ("HM301",)
 # notes whatever their size
 _NEVER_GRADED = ("HM303", "HM407")
 
