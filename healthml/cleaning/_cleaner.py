@@ -290,7 +290,6 @@ def look(frame, schema=None, *, site=None):
     CleanerLook
     """
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    refuse_nested(frame)
     by = _same_column(frame, site)
     cleaner = ClinicalCleaner(schema, by=by)
     cleaner.steps_ = cleaner._steps(frame)
