@@ -1,4 +1,6 @@
-"""How often the intervals hold the truth; the protocol stands in docs/guide/metrics.md.
+"""How often the intervals hold the truth.
+
+The protocol stands in docs/simulations/metric_intervals.md.
 
 Run ``pytest -m slow tests/metrics/test_coverage.py -s``; HEALTHML_REPLICATES changes 2,000.
 """
