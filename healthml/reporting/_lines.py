@@ -26,6 +26,8 @@ class Call:
         Other arguments that were given.
     sensitive, dropped : tuple of str
         Sensitive columns; columns that the audit's own model is not given.
+    declared : tuple of str
+        Columns that the Schema names.
     thresholds : tuple of float
         Lowest and highest decision threshold.
     """
@@ -38,6 +40,7 @@ class Call:
     options: dict = field(default_factory=dict)
     sensitive: tuple = ()
     dropped: tuple = ()
+    declared: tuple = ()
     thresholds: tuple = ()
 
     @property
@@ -142,7 +145,9 @@ def describe_call(arguments, schema, judged):
         columns = {"y": schema.outcome, "groups": schema.patient}
         columns |= {role: getattr(schema, role) for role in ("site", "time", "score")}
         named = {role: column for role, column in columns.items() if column is not None}
-        return Call(True, judged, named=named, options=options, sensitive=tuple(schema.sensitive))
+        roles = {"named": named, "sensitive": tuple(schema.sensitive)}
+        declared = tuple(str(column) for column, _ in schema._named_columns())
+        return Call(True, judged, **roles, options=options, declared=declared)
     names = {r: given[r] for r in ("y", *_ROLES) if isinstance(given.get(r), str | list)}
     names = {r: v for r, v in names.items() if isinstance(v, str) or _all_text(v)}
     arrays = tuple(r for r in _ROLES if r in given and r not in names)
@@ -196,8 +201,15 @@ def _set(call, columns, expression):
     return f"{call.table}[{columns!r}] = {expression}"
 
 
+def _drop_columns(call, columns):
+    """Take columns that say nothing out of the table; those that the Schema names stay in it."""
+    if not call.schema or not columns or set(columns) & set(call.declared):
+        return _leave_out(call, columns)
+    return f"table = table.drop(columns={columns!r})"
+
+
 def _leave_out(call, columns):
-    """Take columns out of the model: known too late, or saying nothing."""
+    """Take columns out of the model that are known too late."""
     if not columns:
         return _watch(call, columns)
     if not call.schema:
@@ -300,7 +312,7 @@ def _score(call, columns):
 
 def _one_side(call, columns):
     """Keep one of columns that are copies: the first that is named."""
-    return _leave_out(call, columns[1:] or columns)
+    return _drop_columns(call, columns[1:] or columns)
 
 
 def _levels(call, columns):
@@ -371,7 +383,7 @@ _LINES = {
     "HM202": _step("healthml.cleaning.MissingCodes(schema)"),
     "HM203": _step("healthml.cleaning.PlausibleRange(schema)"),
     "HM204": _drop_rows("rows that appear more than once", "exact"),
-    "HM206": _leave_out,
+    "HM206": _drop_columns,
     "HM207": _step("healthml.cleaning.LabValueParser(schema)"),
     "HM208": _levels,
     "HM209": _look(_GAPS),
@@ -390,10 +402,10 @@ _LINES = {
     "HM303": _keep_late_out,
     "HM304": _look("cv = healthml.validation.RepeatedStratifiedGroupKFold(5, random_state=0)"),
     "HM305": _drop_rows("rows that are nearly the same", "near"),
-    "HM306": _leave_out,
+    "HM306": _drop_columns,
     "HM307": _score,
-    "HM308": _leave_out,
-    "HM309": _leave_out,
+    "HM308": _drop_columns,
+    "HM309": _drop_columns,
     "HM401": _look(_MORE, refits=True),
     "HM402": _recalibrate,
     "HM403": _thresholds,
