@@ -190,3 +190,26 @@ def test_a_linked_table_does_not_tell_the_group_that_another_leaves_out(block):
         written = pd.concat([part, hidden.assign(lower=np.nan, upper=np.nan), total])
         fewest = attack(whole, written[whole.columns].reset_index(drop=True))
         assert fewest is None or fewest >= FEWEST, (whole, written)
+
+
+def test_what_three_results_write_does_not_count_a_small_site():
+    """240 rows less 113 less 120 are 7: neither stands in JSON, and nor does the site's name."""
+    rng = np.random.default_rng(0)
+    from sklearn.linear_model import LogisticRegression
+
+    from healthml.fairness import proxy_audit
+    from healthml.imputation import missingness_report
+    from healthml.validation import internal_external
+
+    site = pd.Series(["tiny"] * 7 + ["b"] * 113 + ["c"] * 120, name="site")
+    X = pd.DataFrame({"age": rng.normal(60, 9, 240), "lab": rng.normal(size=240)})
+    y = (rng.random(240) < 0.4).astype(int)
+    holes = X.mask(rng.random((240, 2)) < 0.2)
+    written = [
+        missingness_report(holes, y, site=site).to_json(),
+        proxy_audit(X, site.to_frame()).to_json(),
+        internal_external(LogisticRegression(), X, y, site=site).to_json(),
+    ]
+    for text in written:
+        assert "tiny" not in text
+        assert ": 113" not in text

@@ -1,6 +1,6 @@
 """What leaves the session: small counts hidden, files written whole."""
 
-from healthml._core._release.columns import is_rounded
+from healthml._core._release.columns import is_rounded, needs_protection
 from healthml._core._release.crosstab import release_crosstab
 from healthml._core._release.digits import figure_digits
 from healthml._core._release.figures import Level, OutcomeShares, Rate, RatioInterval
@@ -39,6 +39,7 @@ __all__ = [
     "is_rounded",
     "is_small",
     "left_out_words",
+    "needs_protection",
     "protect",
     "release_crosstab",
     "release_table",

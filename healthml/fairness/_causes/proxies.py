@@ -1,6 +1,6 @@
 """How well other columns tell the group, and which."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,8 @@ from sklearn.base import clone
 from healthml._core._checks import check_alignment, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level, z_value
 from healthml._core._parallel import run_parallel, seeded
-from healthml._core._release import MIN_COUNT
-from healthml._core._results import Result
+from healthml._core._release import MIN_COUNT, SMALL_GROUPS, count_number, protect
+from healthml._core._results import Result, table_html, table_text
 from healthml._core._routing import hiding_cells
 from healthml._core._tables import to_pandas
 from healthml.fairness._attributes import find_partitions
@@ -41,6 +41,37 @@ class ProxyResult(Result):
 
     columns: pd.DataFrame = None
     confidence_level: float = 0.95
+
+    def summary(self):
+        """Return the table as plain text, small counts hidden."""
+        return table_text(self._parts()[0], na_rep="")
+
+    def _repr_html_(self):
+        return table_html(self._parts()[0], na_rep="")
+
+    def to_json(self, *, indent=None):
+        """Return the result as JSON text; small groups are put together."""
+        table, columns = self._parts()
+        return Result.to_json(replace(self, table=table, columns=columns), indent=indent)
+
+    def _parts(self):
+        """Return both tables as they may leave; the groups of a feature make up a whole."""
+        table, columns = self.table.copy(), self.columns.copy()
+        for feature in self.table["feature"].unique():
+            mine = self.table["feature"] == feature
+            sizes = self.table.loc[mine, "n_events"].to_numpy()
+            states = protect(sizes).n
+            names = self.table.loc[mine, "group"]
+            size = {
+                name: count_number(n, state)
+                for name, n, state in zip(names, sizes, states, strict=True)
+            }
+            for part in (table, columns):
+                rows = part["feature"] == feature
+                part.loc[rows, "n_events"] = part.loc[rows, "group"].map(size).astype(float)
+            is_small = mine & table["group"].isin(names[states == "hidden"])
+            table["group"] = table["group"].astype(object).mask(is_small, SMALL_GROUPS)
+        return table, columns
 
     def plot(self, ax=None, **kwargs):
         """Draw how well each group can be told; returns the matplotlib axes."""

@@ -1,11 +1,12 @@
 """Who has missing values: by outcome, site, time and group, where, and which go together."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_alignment, check_event, check_groups
+from healthml._core._release import release_table
 from healthml._core._results import Result, table_text
 from healthml._core._tables import refuse_nested, to_pandas
 from healthml.exceptions import InputError
@@ -116,6 +117,29 @@ class MissingnessResult(Result):
         lines += _words_of_little(self.little)
         return "\n".join([*lines, *self.notes])
 
+    def to_json(self, *, indent=None):
+        """Return the report as JSON text, small counts hidden."""
+        return Result.to_json(replace(self, by_group=self._groups_as_released()), indent=indent)
+
+    def _groups_as_released(self):
+        """Return the shares by group as they may leave.
+
+        The groups that are left out are the rest of all rows, and the missing cells of a group are
+        its share of its rows.
+        """
+        groups = self.by_group
+        if groups.empty:
+            return groups
+        n_cells = (groups["estimate"] * groups["n_samples"]).round()
+        counted = groups.rename(columns={"estimate": "share"}).assign(n_cells=n_cells)
+        whole = self.table.rename(columns={"n_missing": "n_cells"}).assign(group="all")
+        names = ["column", "group", "share", "n_samples", "n_cells"]
+        totals = [whole[names].assign(by=by) for by in groups["by"].unique()]
+        totals = pd.concat(totals)
+        written = release_table(pd.concat([counted, totals], ignore_index=True))
+        written = written[written["group"] != "all"].rename(columns={"share": "estimate"})
+        return written[list(groups.columns)].reset_index(drop=True)
+
     def differing(self, where):
         """Return the columns whose missingness differs by place beyond chance and by a real size.
 
@@ -156,7 +180,7 @@ class MissingnessResult(Result):
         if kind == "share":
             return draw_shares(self._drawn(), ax)
         if kind == "group":
-            return draw_groups(self.by_group, by, ax)
+            return draw_groups(self._groups_as_released(), by, ax)
         if kind not in ("patterns", "flux"):
             known = "'share', 'group', 'patterns' or 'flux'"
             raise InputError(f"kind={kind!r} is unknown; use {known}.")

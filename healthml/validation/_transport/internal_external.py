@@ -8,6 +8,7 @@ from sklearn.utils.validation import _num_samples
 
 from healthml._core._checks import check_alignment, check_event, check_groups, check_random_seeds
 from healthml._core._intervals import check_confidence_level
+from healthml._core._release import needs_protection
 from healthml._core._results import Result, table_text
 from healthml.exceptions import InputError
 from healthml.meta_analysis import PoissonMetaResult, pool_events
@@ -73,7 +74,10 @@ class InternalExternalResult(Result):
 
     def to_json(self, *, indent=None):
         """Return the result as JSON text, without anything that belongs to single rows."""
-        return Result.to_json(replace(self, risk=None), indent=indent)
+        parts = {"risk": None}
+        if needs_protection(self.sites):  # the studies of the pooling are the sites, unrounded
+            parts |= {"pooled": {}, "events": None}
+        return Result.to_json(replace(self, **parts), indent=indent)
 
     def get(self, measure="auroc", site="pooled"):
         """Return one row of the table as a Series; `site` may be "pooled" or "a new site"."""
