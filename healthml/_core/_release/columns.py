@@ -37,6 +37,7 @@ WHOLES = (
     "comparison",
     "attribute",
     "kind",
+    "by",
 )
 """Columns that tell wholes apart."""
 TOTALS = ("pooled", "a new site", "all", "overall", "everyone", "prediction", "total")

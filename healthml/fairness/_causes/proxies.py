@@ -58,10 +58,10 @@ class ProxyResult(Result):
         """Return both tables as they may leave; the groups of a feature make up a whole."""
         table, columns = self.table.copy(), self.columns.copy()
         for feature in self.table["feature"].unique():
-            mine = self.table["feature"] == feature
-            sizes = self.table.loc[mine, "n_events"].to_numpy()
+            of_feature = self.table["feature"] == feature
+            sizes = self.table.loc[of_feature, "n_events"].to_numpy()
             states = protect(sizes).n
-            names = self.table.loc[mine, "group"]
+            names = self.table.loc[of_feature, "group"]
             size = {
                 name: count_number(n, state)
                 for name, n, state in zip(names, sizes, states, strict=True)
@@ -69,7 +69,7 @@ class ProxyResult(Result):
             for part in (table, columns):
                 rows = part["feature"] == feature
                 part.loc[rows, "n_events"] = part.loc[rows, "group"].map(size).astype(float)
-            is_small = mine & table["group"].isin(names[states == "hidden"])
+            is_small = of_feature & table["group"].isin(names[states == "hidden"])
             table["group"] = table["group"].astype(object).mask(is_small, SMALL_GROUPS)
         return table, columns
 
