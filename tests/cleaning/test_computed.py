@@ -89,3 +89,27 @@ def test_deciles_groups_and_flags_are_bands_of_their_source(rng):
     found = set(zip(table["column"], table["related"], strict=True))
     assert {("decile", "age"), ("group", "age"), ("flag", "age")} <= found
     assert not {"age", "coin", "lab"} & set(table["column"])
+
+
+def sources(seed=0, n=500):
+    rng = np.random.default_rng(seed)
+    return rng.normal(50, 10, n).round(1), rng.normal(20, 5, n).round(1)
+
+
+@pytest.mark.parametrize("digits", [2, 12])
+def test_a_ratio_is_named_and_not_what_it_was_made_from(digits):
+    """Its sources follow from it too, but have no more digits; it stands first in the table."""
+    a, b = sources()
+    X = pd.DataFrame({"ratio": (a / b).round(digits), "a": a, "b": b})
+    found = quality_report(X).select(COMPUTED, status="found")
+    assert found["column"].tolist() == ["ratio"]
+    assert "gives it to its rounding" in found["detail"].item()
+
+
+def test_of_two_copies_the_coarser_one_was_made():
+    a, _ = sources()
+    for X in ({"rank": np.floor(a / 2), "a": a}, {"a": a, "rank": np.floor(a / 2)}):
+        found = quality_report(pd.DataFrame(X)).select("near_copy", "bands_of_another")
+        assert set(found["column"]) == {"rank"}
+    logs = quality_report(pd.DataFrame({"log_a": np.log(a), "a": a})).select("near_copy")
+    assert logs["column"].tolist() == ["log_a"]

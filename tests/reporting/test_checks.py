@@ -509,6 +509,7 @@ def test_groups_are_judged_and_small_ones_are_hidden():
     report = table("groups").report
     assert table("groups").finding("HM501").effect.meaning.endswith("origin: B")
     assert table("groups").finding("HM502").effect.lower > 0.02
+    assert "spread of risk allows" in table("groups").finding("HM502").effect.meaning
     kept = report.section("groups").tables[0][1].set_index("group")
     assert kept.loc["tiny", "n_patients"] == 8  # in memory, for who holds the rows
     released = report.released(as_text=True).section("groups").tables[0][1].set_index("group")
