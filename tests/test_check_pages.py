@@ -91,11 +91,13 @@ CONSTANTS = {
             "cleaning._quality.screens.redundant",
             "ALMOST_EQUAL_RANKS",
         ): "(rank correlation above {}), bands",
-        ("cleaning._quality.screens.computed", "WORTH_A_NOTE"): "an R² of {}; called found",
+        ("cleaning._quality.screens.computed", "WORTH_A_NOTE"): "an R² of {}, named here",
         (
             "cleaning._quality.screens.computed",
             "NEARLY_DETERMINED",
-        ): "lower end passes {}. A computed",
+        ): "when it passes {} or a sum",
+        ("reporting._checks.data", "_LARGELY"): "lower end passes {}, and",
+        ("cleaning._quality.screens.redundant", "COARSER"): "fewer than {} times as",
     },
     "HM213": {
         ("cleaning._quality.screens.row_order", "P_VALUE"): "Bonferroni is below {} and Cramér's",
