@@ -219,3 +219,18 @@ def test_predictions_alone_are_not_asked_about_columns_or_labels():
 def test_a_value_converted_twice_is_told_in_words(unit, words):
     row = {"column": "weight", "group": "all", "from_unit": unit, "n_cells": 3, "kinds": "paired"}
     assert _unit_words(pd.DataFrame([row])) == f"weight: {words}"
+
+
+def test_a_whole_site_ten_times_as_high_is_named_without_saying_who_is_wrong():
+    rng = np.random.default_rng(0)
+    site = rng.choice(list("ABCD"), 800)
+    crp = np.exp(rng.normal(3.2, 1.2, 800)).round(1)
+    X = pd.DataFrame(
+        {"age": rng.integers(30, 90, 800), "crp": np.where(site == "B", crp * 10, crp)}
+    )
+    y = rng.integers(0, 2, 800)
+    report = healthml.audit(None, X, y, site=site, only=["HM215"], random_state=0)
+    (finding,) = [f for f in report.findings if f.code == "HM215"]
+    assert finding.columns == ("crp",)
+    cells = f"{(site == 'B').sum()} cells in mg/L multiplied by 10 once too often, or the others"
+    assert cells in finding.evidence

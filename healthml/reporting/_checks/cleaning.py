@@ -69,7 +69,10 @@ def _unit_words(rows):
     places = f" at {len(rows)} site{'s' if len(rows) > 1 else ''}"
     where = "" if rows["group"].eq("all").all() else places
     kinds = ", ".join(sorted({k for kinds in rows["kinds"] for k in kinds.split(", ")}))
-    unit = re.sub(_ONCE_TOO_OFTEN, r"\1 multiplied by \2 once too often", first.from_unit)
+    often = r"\1 multiplied by \2 once too often"
+    if "level" in kinds:  # a whole site: whether it or the others are wrong no value says
+        often += ", or the others in another unit,"
+    unit = re.sub(_ONCE_TOO_OFTEN, often, first.from_unit)
     return f"{first.column}: {count_words(n, 'cell')} in {readable_unit(unit)}{where} (by {kinds})"
 
 
