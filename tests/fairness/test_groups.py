@@ -18,6 +18,8 @@ from healthml.exceptions import InputError
 from healthml.fairness import group_performance
 from healthml.fairness._attributes import band_labels
 from healthml.fairness._contrasts import claims as claims_file
+from healthml.fairness._estimates import Rows, auroc_of_groups
+from healthml.metrics._uncertainty import auroc_spread, placements
 
 N = 900
 
@@ -545,3 +547,30 @@ def test_names_that_look_like_formulas_are_drawn_as_they_are():
     for kind in ("forest", "calibration"):
         ax = group_performance(y, risk, group).plot(kind=kind)
         ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_aucs_of_all_groups_in_one_pass_are_those_of_each_group_alone(seed):
+    """Patients with rows in several groups, sampling weights, ties, groups of one outcome."""
+    rng = np.random.default_rng(seed)
+    n, n_groups = int(rng.integers(12, 150)), 4
+    y, code = rng.integers(0, 2, n), rng.integers(-1, n_groups, n)
+    risk = np.round((rng.uniform(size=n) / 2 + 0.3 * y * (seed % 3)).clip(0, 1), 1 + seed % 4)
+    patient = None if seed % 2 else rng.integers(0, n // 3, n) * (1 + 999 * (seed % 4 == 0))
+    weight = rng.integers(0, 3, n).astype(float) if seed % 3 == 0 else None
+    rows = Rows(y, risk[None], None, patient, weight)
+    found = auroc_of_groups(rows, code, n_groups)[0]
+    for k in range(n_groups):
+        own = np.flatnonzero((code == k) & rows.used)
+        if len(np.unique(y[own])) < 2:
+            assert np.isnan(found.value[k])
+            continue
+        w = np.ones(len(own)) if weight is None else weight[own]
+        part = placements(y[own], risk[own], w)
+        people = None if patient is None else pd.factorize(patient[own])[0]
+        alone = auroc_spread(y[own], part, w, people, frequency=weight is None)
+        np.testing.assert_allclose(found.value[k], part.area, rtol=1e-12)
+        error = alone.error if alone.error > 0 else np.nan
+        np.testing.assert_allclose(found.error[k], error, rtol=1e-9)
+        np.testing.assert_allclose(found.freedom[k], alone.freedom, rtol=1e-9)
+        assert (found.method[k], found.reason[k]) == (alone.method, alone.reason)
