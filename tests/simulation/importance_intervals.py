@@ -14,6 +14,11 @@ Methods: five folds; logistic regression and boosted trees; 1 or 5 shuffles of e
 the fitted models `refit=False`; for the procedure the default, ten halvings of the training rows.
 Measures: share of intervals that hold the estimand, over all columns but the one without effect,
 and for that one alone, with the Monte-Carlo standard error over simulated sets.
+
+Found, for the procedure with 400 patients: logistic regression .97, .92, .92 for the three columns
+(300 runs; .937 together, Monte-Carlo error .01) and 1.00 for the one without effect, whose
+interval is too long; boosted trees .98, .95, 1.00 (80 runs; .975, .01) and 1.00, since their halves
+differ by more than the whole would. Without halvings .77 of the procedure's values were held.
 """
 
 import argparse
