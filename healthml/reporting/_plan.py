@@ -135,7 +135,7 @@ _CHOICES = f"the checks are {', '.join(check.name for check in CHECKS)}."
 # the time that looking at the columns took, what the screening does column by column. Counted in
 # the code that stands and rounded up by judgement, not by simulation; smaller ones would promise
 # more than is kept, larger ones announce a longer wait than there is.
-_SCREENING, _MEMORY, _OTHERS, _COLUMNS = 30, 20, 60, 2.5
+_SCREENING, _MEMORY, _OTHERS, _COLUMNS = 30, 28, 45, 4.0
 _PICTURES = 6.0  # seconds for pictures and tables; chosen by judgement
 
 

@@ -283,6 +283,13 @@ def test_the_page_says_how_to_repeat_and_act(report):
     assert all(f.remedy_code in text for f in report.findings)
 
 
+def test_a_name_with_a_line_break_stays_in_the_comment():
+    finding = replace(hand_made().findings[0], title="a\nimport os", remedy_code="X = X")
+    text = html.unescape(render(hand_made(findings=(finding,))))
+    assert "# HM301: a import os\nX = X" in text
+    assert "\nimport os" not in text.split("# HM301")[1]
+
+
 def test_meanings_are_those_of_the_documentation():
     for code in CODES:
         page = (Path(__file__).parents[2] / "docs" / "checks" / f"{code}.md").read_text("utf-8")

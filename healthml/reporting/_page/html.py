@@ -222,7 +222,7 @@ def lines_in_order(report):
     call = report.about.get("call") or {}
     lines = [*call.get("before_lines", ())] if any(f.remedy_code for f in report.findings) else []
     lines += [
-        f"\n# {finding.code}: {finding.title}\n{finding.remedy_code}"
+        f"\n# {finding.code}: {' '.join(finding.title.split())}\n{finding.remedy_code}"
         for finding in (*report.must_settle, *report.notes)
         if finding.remedy_code
     ]
