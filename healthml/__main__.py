@@ -39,6 +39,8 @@ def main(argv=None) -> int:
     2
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    if "_ARGCOMPLETE" in os.environ:
+        _complete()
     try:
         options = parser().parse_args(argv)
         with _calm_warnings():
@@ -58,6 +60,15 @@ def main(argv=None) -> int:
         if "--traceback" in argv:
             raise
         return _complain(_unexpected(error))
+
+
+def _complete():
+    """Answer a shell that asks how a word goes on; nothing is imported for anybody else."""
+    try:
+        import argcomplete
+    except ImportError:
+        return
+    argcomplete.autocomplete(parser())
 
 
 def _complain(sentence):

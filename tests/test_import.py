@@ -159,6 +159,7 @@ def declared(*extras):
 def test_every_imported_package_is_a_named_dependency():
     extras = (
         "files",
+        "completion",
         "datasets",
         "linkage",
         "lazy",

@@ -522,3 +522,13 @@ def test_help_asks_for_no_package():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     ).stdout
     assert not any(f"'{name}'" in loaded for name in ("numpy", "pandas", "scipy", "sklearn"))
+
+
+def test_a_shell_is_told_how_a_word_goes_on():
+    pytest.importorskip("argcomplete", reason="needs the extra healthml[completion]")
+    line = "healthml audit --outc"
+    environment = {**os.environ, "_ARGCOMPLETE": "1", "_ARGCOMPLETE_SUPPRESS_SPACE": "0"}
+    environment |= {"COMP_LINE": line, "COMP_POINT": str(len(line)), "PYTHONPATH": str(ROOT)}
+    command = f"{sys.executable} -m healthml 8>&1 9>/dev/null"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment)
+    assert done.stdout.strip() == "--outcome"
