@@ -212,7 +212,7 @@ def _too_good(case):
         case.effect(*excess, f"AUC{beside} above {HONEST_MODEL:g}", rows=used),
         f"The AUC{beside} is higher than clinical models reach",
         f"AUC {interval_words(auc)}{beside}; externally validated models seldom pass 0.9. No "
-        "single column explains it.",
+        f"{'other ' if beside else ''}column is suspected by what it does alone.",
         "Ask of every column when it becomes known, and whether the outcome was used to make any.",
         above=True,
     )
