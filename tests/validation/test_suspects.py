@@ -435,3 +435,20 @@ def test_the_last_step_of_a_strong_scale_is_no_leak_and_a_flag_of_the_dead_is():
     assert suspects(X, y) == {}
     flag = y * (rng.random(1500) < 0.3)
     assert suspects(X.assign(flag=flag), y) == {"flag": "always"}
+
+
+@pytest.mark.parametrize("leaks", [False, True])
+def test_a_model_too_good_by_a_safe_level_is_not_asked_about_and_by_leaks_it_is(leaks):
+    """Nobody without an organ support dies; among the others the risk is an ordinary one."""
+    rng = np.random.default_rng(1)
+    lab = rng.normal(size=2000)
+    support = rng.random(2000) < 0.1
+    y = (rng.random(2000) < np.where(support, expit(1.5 * lab), 0.0005)).astype(int)
+    X = pd.DataFrame({"lab": lab, "support": support.astype(int)})
+    if leaks:
+        X = X.assign(**{f"p{k}": 0.8 * y + rng.normal(size=2000) for k in range(9)})
+    found = find_leaks(make_case(X, y, seed=0))
+    headline = found.case.judge.score({"base": found.case.base_risk}).get("base", "auroc")
+    assert headline["lower"] > 0.95
+    titles = {f.title for f in found.findings if f.severity == "moderate"}
+    assert ("The AUC is higher than clinical models reach" in titles) == leaks

@@ -5,7 +5,13 @@ import pandas as pd
 
 from healthml.validation._leakage.case import ASK, MANY_ROWS, NOTED
 from healthml.validation._leakage.columns.late_columns import added, auc_words, with_gaps
-from healthml.validation._leakage.columns.suspects import HONEST_MODEL, beyond, nearly_strong
+from healthml.validation._leakage.columns.suspects import (
+    HONEST_ALONE,
+    HONEST_MODEL,
+    beyond,
+    nearly_strong,
+    safe_rows,
+)
 from healthml.validation._leakage.words import interval_words, names_in_words
 from healthml.validation._reference_models import as_read, bent_logistic, boosted_trees
 
@@ -201,7 +207,7 @@ def _too_good(case):
     """Ask about a model that ranks better than the field has seen, with no suspect left."""
     scores = case.judge.score({"base": case.base_risk})
     auc = scores.get("base", "auroc")
-    if not auc["lower"] > HONEST_MODEL:
+    if not auc["lower"] > HONEST_MODEL or _owed_to_safe_levels(case):
         return
     excess = [auc[k] - HONEST_MODEL for k in ("estimate", "lower", "upper")]
     used = np.flatnonzero(np.isfinite(case.base_risk).all(axis=0))
@@ -216,3 +222,18 @@ def _too_good(case):
         "Ask of every column when it becomes known, and whether the outcome was used to make any.",
         above=True,
     )
+
+
+def _owed_to_safe_levels(case):
+    """Say whether the AUC is an ordinary one among rows that no column tells to be safe.
+
+    Where nobody without an organ support dies, most pairs of patients are told by that alone.
+    """
+    rest = np.ones(len(case.y), dtype=bool)
+    for name in case.clean_columns:
+        rest &= ~safe_rows(case, name)
+    rest &= np.isfinite(case.base_risk).all(axis=0)
+    if rest.all() or len(np.unique(case.y[rest])) < 2:
+        return False
+    score = case.judge.score({"base": case.base_risk}, rows={"base": rest}).get("base", "auroc")
+    return score["estimate"] <= HONEST_ALONE

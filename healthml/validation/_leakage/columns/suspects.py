@@ -310,12 +310,7 @@ def _is_strong(case, name, lower):
         return True
     if lower <= HONEST_ALONE:
         return False
-    codes, levels = factorize_levels(case.table[name])
-    seen = codes >= 0
-    size = np.bincount(codes[seen], minlength=len(levels))
-    events = np.bincount(codes[seen], case.y[seen], minlength=len(levels))
-    safe = (size > LEVEL_SHARE * len(case.y)) & (events <= SAFE_RATE * size)
-    rest = ~(seen & safe[codes])
+    rest = ~safe_rows(case, name)
     if rest.all():
         return True
     if len(np.unique(case.y[rest])) < 2:
@@ -324,6 +319,28 @@ def _is_strong(case, name, lower):
     auc, influence = auroc_influence(case.y[rest], risk, fold)
     units = case.units[rest]
     return influence_interval("auroc", auc, influence, units, case.level)[2] > HONEST_ALONE
+
+
+def safe_rows(case, name):
+    """Return the rows of a column's large levels in which hardly anybody has the event.
+
+    Parameters
+    ----------
+    case : LeakCase
+        Table and outcome.
+    name : str
+        The column.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    codes, levels = factorize_levels(case.table[name])
+    seen = codes >= 0
+    size = np.bincount(codes[seen], minlength=len(levels))
+    events = np.bincount(codes[seen], case.y[seen], minlength=len(levels))
+    safe = (size > LEVEL_SHARE * len(case.y)) & (events <= SAFE_RATE * size)
+    return seen & np.append(safe, False)[codes]
 
 
 def _named(row):
