@@ -1,5 +1,7 @@
 """A classifier that gives no risk where a row is unlike its training rows."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
@@ -158,3 +160,9 @@ class AbstainingClassifier(MetaClassifier):
             )
         likeliest = proba.argmax(axis=1)
         return self.classes_[likeliest]
+
+    def __sklearn_tags__(self):
+        """Take what the inner classifier takes, as a dense table."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags = replace(tags.input_tags, sparse=False)
+        return tags
