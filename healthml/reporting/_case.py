@@ -191,7 +191,7 @@ def take_roles(X, y, *, groups, site, time, sensitive_features, score):
         if not isinstance(value, str):
             return _aligned(value, len(X), name)
         if value not in X.columns:
-            raise InputError(f"{name}={value!r} is not a column of X; give a column or an array.")
+            raise InputError(f"{name} names a column that X does not have; give another one.")
         if leaves:
             left[value] = {"y": "outcome", "groups": "patient"}.get(name, name)
         return X[value]

@@ -92,10 +92,10 @@ def test_sites_are_texts_and_unknown_sites_are_one_of_them():
 @pytest.mark.parametrize(
     ("role", "value", "words"),
     [
-        ("groups", "who", "groups='who' is not a column of X"),
+        ("groups", "who", "groups names a column that X does not have"),
         ("site", X["hospital"][:5], "site has 5 values for 240 rows"),
         ("time", np.ones((N, 2)), "time has 2 dimensions"),
-        ("score", "apache", "score='apache' is not a column of X"),
+        ("score", "apache", "score names a column that X does not have"),
         ("sensitive_features", ["sex", "race"], "names 'race', which is no column"),
         ("groups", [None] * N, "groups has 240 missing identifiers"),
     ],

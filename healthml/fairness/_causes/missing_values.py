@@ -9,6 +9,7 @@ from healthml._core._checks import check_alignment, check_groups
 from healthml._core._intervals import check_confidence_level, z_value
 from healthml._core._results import Result
 from healthml._core._tables import to_pandas
+from healthml.exceptions import InputError
 from healthml.fairness._attributes import find_partitions
 from healthml.fairness._contrasts import gap_blocks, holm
 from healthml.fairness._estimates import measure_groups
@@ -100,6 +101,11 @@ def missingness_by_group(
     frame = to_pandas(X)
     check_alignment(X=X, sensitive_features=sensitive_features, missing=missing, groups=groups)
     mask = frame.isna().to_numpy() if missing is None else np.asarray(missing, dtype=bool)
+    if mask.shape != frame.shape:
+        raise InputError(
+            f"missing has shape {mask.shape} where X has {frame.shape}; pass True or False for "
+            "each cell of X."
+        )
     patient = None if groups is None else check_groups(groups, len(frame))
     chosen = np.flatnonzero(mask.any(axis=0))
     names = [str(frame.columns[k]) for k in chosen]

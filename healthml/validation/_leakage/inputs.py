@@ -250,5 +250,5 @@ def _role(frame, value, name):
     if not isinstance(value, str):
         return value
     if value not in frame.columns:
-        raise InputError(f"{name}={value!r} is not a column of X; give a column or an array.")
+        raise InputError(f"{name} names a column that X does not have; give another one.")
     return frame[value]
