@@ -416,9 +416,10 @@ def _statement(case, what):
             if case.is_default
             else f"the procedure {type(case.model).__name__}"
         )
+        n = len(case.judge.folds)
         return (
             f"This judges {name}, refitted in {len(np.unique(case.judge.folds[0]))} folds x "
-            f"{len(case.judge.folds)} repeats, for {population} {_like_these(case)}."
+            f"{n} repeat{'s' * (n > 1)}, for {population} {_like_these(case)}."
         )
     name = "an existing score" if what == "score" else f"the fitted {type(case.model).__name__}"
     return (

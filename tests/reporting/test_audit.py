@@ -102,7 +102,7 @@ def test_a_table_is_converted_at_the_doors_only(by_array):
 
 def test_first_line_says_which_question_and_for_whom(by_array):
     assert by_array.statement.startswith("This judges the audit's own penalised logistic")
-    assert "refitted in 5 folds x 1 repeats, for new patients" in by_array.statement
+    assert "refitted in 5 folds x 1 repeat, for new patients" in by_array.statement
     assert by_array.summary().splitlines()[0] == by_array.statement
 
 

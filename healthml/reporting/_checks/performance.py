@@ -315,8 +315,9 @@ def _lead(case):
         f"AUC {interval_words(auc)} in {auc['n_samples']:,} rows with {auc['n_events']:,} events."
     )
     if case.refit:
+        n = len(case.judge.folds)
         text += (
-            f" Refitted in {case.judge.folds.max() + 1} folds x {len(case.judge.folds)} repeats, "
+            f" Refitted in {case.judge.folds.max() + 1} folds x {n} repeat{'s' * (n > 1)}, "
             "no patient on both sides; the AUC compares patients of one fold."
         )
     if standing.has("oe_ratio", "model"):

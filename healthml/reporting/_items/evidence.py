@@ -117,8 +117,9 @@ def missing_data(facts):
 
 def use_of_data(facts):
     about = facts.report.about
+    repeats = f"{about['repeats']} repeat{'s' * (about['repeats'] > 1)}"
     text = (
-        f"{facts.report.statement} {about['folds']} folds x {about['repeats']} repeats; "
+        f"{facts.report.statement} {about['folds']} folds x {repeats}; "
         f"{about['judged_rows']:,} rows were judged by models that had not seen them."
     )
     return Evidence(text, ("statement", "about"), whole=True)
