@@ -173,6 +173,12 @@ def test_a_picture_of_classes_needs_a_threshold(rows):
     assert result.plot(kind="classification", threshold=0.3).get_ylim() == (0, 1)
 
 
+def test_a_notebook_shows_the_means_and_no_row(result):
+    shown = result._repr_html_()
+    assert "highest" in shown
+    assert shown.count("<tr") <= len(result.overall) + 1
+
+
 def test_summary_and_json_hold_no_single_model(result):
     assert "mean absolute prediction error over bootstrap models" in result.summary()
     parsed = json.loads(result.to_json())

@@ -7,7 +7,7 @@ import pandas as pd
 
 from healthml._core._bootstrap import number_or_draws
 from healthml._core._inputs import check_threshold
-from healthml._core._results import Result, table_text
+from healthml._core._results import Result, table_html, table_text
 from healthml.validation._stability.bootstrap_models import BootstrapModels, bootstrap_models
 from healthml.validation._stability.plots import calibration_curves, decision_curves, switching
 from healthml.validation._task import make_task
@@ -53,6 +53,10 @@ class InstabilityResult(Result):
             "Procedure refitted on resamples of the same patients; risks of these patients.",
         ]
         return "\n".join([*lines, *(f"- {remark}" for remark in self.remarks)])
+
+    def _repr_html_(self):
+        """Show the means; the risk of each row is in the table, for who holds the rows."""
+        return table_html(self.overall)
 
     def to_json(self, *, indent=None):
         """Return the result as JSON text, without the single bootstrap models."""
