@@ -76,3 +76,8 @@ def test_coarser_rounding_at_a_site_and_scales_are_no_classes(step):
     values, site = values_of(1)
     assert found(np.where(site == "b", (values / step).round() * step, values), site) == []
     assert found(np.clip(values // 10, 0, 5), site) == []
+
+
+def test_one_value_at_a_site_is_a_code_or_a_constant_and_no_class():
+    values, site = values_of(2)
+    assert found(np.where(site == "b", 0.0, values), site) == []

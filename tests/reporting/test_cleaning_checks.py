@@ -212,8 +212,8 @@ def test_predictions_alone_are_not_asked_about_columns_or_labels():
     ("unit", "words"),
     [
         ("kg*0.45359", "3 cells in kg multiplied by 0.45359 once too often (by paired)"),
-        ("10*9/L*0.001", "3 cells in 10*9/L multiplied by 0.001 once too often (by paired)"),
-        ("10*9/L", "3 cells in 10*9/L (by paired)"),
+        ("10*9/L*0.001", "3 cells in 10^9/L multiplied by 0.001 once too often (by paired)"),
+        ("10*9/L", "3 cells in 10^9/L (by paired)"),
     ],
 )
 def test_a_value_converted_twice_is_told_in_words(unit, words):

@@ -360,7 +360,7 @@ def test_a_procedure_that_needs_the_suspects_falls_back_to_the_default(monkeypat
     [
         ({"y": None}, "y is missing"),
         ({"known_after": "zz"}, "known_after names 'zz'"),
-        ({"groups": "zz"}, "groups='zz'"),
+        ({"groups": "zz"}, "groups names a column that X does not have"),
         ({"split": np.full(N, 0.5)}, "number of a fold"),
         ({"split": ([0, 1], [N])}, "outside 0 to"),
         ({"split": [([0], [1], [2])]}, r"\(train, test\)"),

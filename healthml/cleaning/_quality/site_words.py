@@ -85,10 +85,13 @@ def _apart(text, site, big):
 
 
 def _in_classes(values, site, big):
-    """Return the sites, fewer than half, that write in classes what the others write in full."""
+    """Return the sites, fewer than half, that write in classes what the others write in full.
+
+    One value in all cells of a site is a code for missing or a filled-in constant, and no class.
+    """
     cells = {k: values[site == k] for k in big}
     n_least = min((len(v) for v in cells.values()), default=0)
-    few = [k for k, v in cells.items() if len(np.unique(v)) <= _CLASSES]
+    few = [k for k, v in cells.items() if 2 <= len(np.unique(v)) <= _CLASSES]
     full = [k for k, v in cells.items() if len(np.unique(v[:n_least])) >= _IN_FULL]
     if not few or len(few) + len(full) < len(big) or len(few) >= len(full) + (len(big) == 2):
         return np.array([], dtype=int), ""
