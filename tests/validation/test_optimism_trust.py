@@ -25,3 +25,12 @@ def test_a_correction_that_hardly_moves_is_named_with_its_numbers(out, corrected
     assert verdict.remembers
     assert f"{0.758 - out:.3f} apart" in verdict.reason
     assert f"gives {corrected:.3f}, less than half way" in verdict.reason
+
+
+def test_the_chance_of_few_draws_is_no_reason_to_distrust():
+    """Twenty draws whose out-of-bag AUC varies by .05 cannot tell .714 from .730."""
+    noisy = draws(0.750, 0.741, 0.714, n=20)
+    noisy.values["out", "auroc"] = 0.714 + 0.05 * np.tile([-1.0, 1.0], 10)
+    assert judge(0.743, noisy).trusted
+    steady = draws(0.750, 0.741, 0.714, n=20)
+    assert not judge(0.743, steady).trusted

@@ -22,6 +22,9 @@ _GAP, _FAR = 0.05, 0.2
 # corrected; the slack keeps rounding from deciding, and gaps below the third say nothing: the draws
 # of a plain logistic regression put .748 and .758 side by side.
 _SHARE, _SLACK, _SMALL = 0.5, 0.005, 0.02
+# Monte Carlo errors of the draws by which the corrected AUC must be beyond that; fewer call the
+# chance of a few draws a learner that remembers.
+_ERRORS = 2
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,14 @@ def judge(apparent, scores):
     verdict = judge_apparent(apparent)
     if not verdict.trusted:
         return verdict
-    train, test, out = (_mean(scores.values[role, "auroc"]) for role in ("train", "test", "out"))
+    draws = [scores.values[role, "auroc"] for role in ("train", "test", "out")]
+    train, test, out = map(_mean, draws)
     if not np.isfinite(apparent + train + test + out):
         return Verdict(False, "too few draws gave an out-of-bag AUC")
     gap, corrected = apparent - out, apparent - (train - test)
     words = f"apparent ({apparent:.3f}) and out-of-bag AUC ({out:.3f})"
-    if gap > _SMALL and corrected - out > _SHARE * gap + _SLACK:
+    noise = _ERRORS * _error(draws[1] - draws[0] - (1 - _SHARE) * draws[2])
+    if gap > _SMALL and corrected - out > _SHARE * gap + _SLACK + noise:
         part = f"it gives {corrected:.3f}, less than half way from the first to the second"
         return Verdict(False, f"{words} are {gap:.3f} apart and {part}", True)
     if gap > _GAP:
@@ -135,3 +140,9 @@ def repeats(n, resamples, n_folds):
 def _mean(values):
     values = values[np.isfinite(values)]
     return float(values.mean()) if len(values) else np.nan
+
+
+def _error(values):
+    """Return the Monte Carlo error of a mean over draws."""
+    values = values[np.isfinite(values)]
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
