@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import LinearConstraint, milp
 
 from healthml._core._release import SMALL_GROUPS, is_small, release_crosstab, release_table
+from healthml._core._release import attack as offsets
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_suppression import FEWEST, attack, group_table, hidden_counts, possible, read
@@ -213,3 +214,20 @@ def test_what_three_results_write_does_not_count_a_small_site():
     for text in written:
         assert "tiny" not in text
         assert ": 113" not in text
+
+
+@pytest.mark.parametrize("few", [0, 60])
+def test_sums_of_offsets_are_all_pairs_within_reach(few, monkeypatch):
+    """By shifts and by transforms; sets of one offset and of all are short cuts."""
+    monkeypatch.setattr(offsets, "_FEW", few)
+    rng, reach = np.random.default_rng(0), offsets.REACH
+    for share in (0.0, 0.002, 0.05, 1.0):
+        first, second = rng.random((2, 2 * reach + 1, 2 * reach + 1)) < [[[share]], [[0.003]]]
+        first[reach, reach] = second[reach, reach] = True
+        pairs = np.argwhere(first)[:, None] + np.argwhere(second)[None] - 2 * reach
+        pairs = pairs.reshape(-1, 2)
+        pairs = pairs[(np.abs(pairs) <= reach).all(axis=1)] + reach
+        expected = np.zeros_like(first)
+        expected[tuple(pairs.T)] = True
+        assert (offsets._sums(first, second) == expected).all()
+        assert (offsets._sums(second, first) == expected).all()

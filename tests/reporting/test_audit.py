@@ -466,7 +466,10 @@ def test_noise_columns_do_not_beat_age_and_sex():
 
 BAD = {
     "no outcome": (lambda: audit(None, X, **ONCE), "y is missing"),
-    "absent outcome": (lambda: audit(None, X, "died", **ONCE), "y names a column that X does not have"),
+    "absent outcome": (
+        lambda: audit(None, X, "died", **ONCE),
+        "y names a column that X does not have",
+    ),
     "one class": (lambda: audit(None, X, np.zeros(N), **ONCE), "one class only"),
     "levels": (lambda: audit(None, X, DIED, **ONCE), "'Alive home', 'Died'"),
     "three classes": (lambda: audit(None, X, np.arange(N) % 3, **ONCE), "has 3 levels: 0, 1, 2"),
@@ -475,7 +478,10 @@ BAD = {
     "lengths": (lambda: audit(None, X, Y[:-1], **ONCE), "y has 399 values for 400 rows"),
     "shape": (lambda: audit(None, X, Y[:, None], **ONCE), "y has 2 dimensions"),
     "groups": (lambda: audit(None, X, Y, groups=GROUPS[:9], **ONCE), "groups has 9 values"),
-    "groups name": (lambda: audit(None, X, Y, groups="pid", **ONCE), "groups names a column that X does not have"),
+    "groups name": (
+        lambda: audit(None, X, Y, groups="pid", **ONCE),
+        "groups names a column that X does not have",
+    ),
     "groups scalar": (lambda: audit(None, X, Y, groups=7, **ONCE), "groups has 0 dimensions"),
     "missing patient": (
         lambda: audit(None, X, Y, groups=[None, *GROUPS[1:]], **ONCE),
