@@ -181,8 +181,9 @@ def effect_words(effect):
     if effect["estimate"] is None:
         return f"{effect['meaning']}: not shown, since it would tell a small count{_counts(effect)}"
     digits = 1 if effect["measure"] == "net_benefit_per_1000" else 3
-    low, high = (f"{effect[end]:.{digits}f}" for end in ("lower", "upper"))
-    number = f"{effect['estimate']:.{digits}f} ({low} to {high})"
+    number = f"{effect['estimate']:.{digits}f}"
+    if None not in (effect["lower"], effect["upper"]):  # else the interval would tell a small count
+        number += f" ({effect['lower']:.{digits}f} to {effect['upper']:.{digits}f})"
     return f"{effect['meaning']}: {number}{_counts(effect)}"
 
 
