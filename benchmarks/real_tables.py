@@ -132,7 +132,8 @@ class Rows:
         if row.get(self.value) is None:
             reason = row.get("reason") or "no estimate"
             return f"{name}: {reason}{_counts(row)}"
-        interval = " ({lower:.3f} to {upper:.3f})".format(**row)
+        withheld = None in (row["lower"], row["upper"])
+        interval = "" if withheld else " ({lower:.3f} to {upper:.3f})".format(**row)
         return f"{name} {row[self.value]:.3f}{interval}{_counts(row)}"
 
 
