@@ -1,6 +1,7 @@
 """Columns are suspected by what they do; honest strong ones and names alone are not."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from healthml.validation._leakage import find_leaks, make_case
 from healthml.validation._leakage.case import Screening
 from healthml.validation._leakage.check import screen
 from healthml.validation._leakage.columns.jumps import find_jump
-from healthml.validation._leakage.columns.suspects import Suspect
+from healthml.validation._leakage.columns.suspects import Suspect, _jump_of
 from healthml.validation._leakage.rows import made_rows
 from healthml.validation._leakage.rows.alike_rows import acts_as_identifier, rows_alike
 from healthml.validation._leakage.rows.made_rows import find_made_rows
@@ -73,6 +74,18 @@ def test_a_smooth_risk_however_steep_is_no_jump(curve):
         rng = np.random.default_rng(seed)
         x = rng.normal(size=1500)
         assert find_jump(x, (rng.random(1500) < expit(curve(x))).astype(int)) is None
+
+
+def test_rows_of_one_patient_with_one_value_are_one_measurement():
+    """A join that tripled every row made three times the evidence of an honest column."""
+    rng = np.random.default_rng(1)
+    value = rng.normal(size=900)
+    y = (rng.random(900) < np.where(value < 0, 0.02, 0.2)).astype(int)
+    patient = np.repeat(np.arange(900), 3)
+    assert find_jump(value[patient], y[patient]) is not None
+    case = SimpleNamespace(units=patient, y=y[patient])
+    assert find_jump(value, y) is None
+    assert _jump_of(case, value[patient]) is None
 
 
 def test_a_score_of_zero_is_a_level_and_no_stretch():

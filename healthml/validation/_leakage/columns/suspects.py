@@ -1,6 +1,6 @@
 """Which columns may hold the answer, by what they do; names help and are never enough."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -158,10 +158,22 @@ def _jumps(case, columns):
     suspects = {}
     for name in columns:
         values = _numbers(case, name)
-        jump = None if values is None else find_jump(values, case.y)
+        jump = None if values is None else _jump_of(case, values)
         if jump is not None and _stands_by_patient(case, jump.rows):
             suspects[name] = Suspect(_jump_words(case, jump), _risk_alone(case, name), "jump")
     return suspects
+
+
+def _jump_of(case, values):
+    """Find a stretch; a value that rows of one patient repeat is one measurement, not several."""
+    repeated = pd.DataFrame({"unit": case.units, "value": values, "y": case.y}).duplicated()
+    once = np.flatnonzero(~repeated.to_numpy())
+    jump = find_jump(values[once], case.y[once])
+    if jump is None:
+        return None
+    rows = np.zeros(len(values), dtype=bool)
+    rows[once[jump.rows]] = True
+    return replace(jump, rows=rows)
 
 
 def _jump_words(case, jump):
@@ -423,7 +435,7 @@ def _differences(case, columns, alone):
         estimate, lower, _ = _auc(case, risk)
         if estimate < max(table[first], table[second]) + _GAIN_OF_PAIR:
             continue
-        jump = find_jump(gap, case.y)
+        jump = _jump_of(case, gap)
         if jump is None and lower <= HONEST_ALONE:
             continue
         other = second if later == first else first
