@@ -1,5 +1,7 @@
 """Cells of a column settle what is unclear in others: decimal marks, units, pairs, totals."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -178,7 +180,7 @@ def test_one_plain_number_does_not_wipe_a_column_of_points():
     cells = [f"{v}/15" for v in np.random.default_rng(9).integers(3, 16, 59)] + ["14"]
     for name in ("gcs", "points"):
         clean = ClinicalCleaner().fit_transform(pd.DataFrame({name: cells}))
-        assert clean[name].tolist() == cells
+        assert clean[name].tolist() == [float(cell.split("/")[0]) for cell in cells]
     schema = Schema(variables={"gcs": {"kind": "numeric"}})
     clean = ClinicalCleaner(schema).fit_transform(pd.DataFrame({"gcs": cells}))
     assert clean["gcs"].tolist() == [float(c.split("/")[0]) for c in cells]
@@ -230,3 +232,75 @@ def test_units_of_one_kind_convert_without_a_concept_and_others_do_not():
     others = np.delete(np.arange(80), [5, 6, 7])
     assert clean[others].tolist() == [float(cells[i].split()[0]) for i in others]
     assert cleaner.transform(table.iloc[[5]])["infliximab"].tolist() == [250]
+
+
+def test_points_of_one_total_are_numbers_and_ratios_are_not():
+    r = np.random.default_rng(3)
+    points = [f"{v}/10" for v in r.integers(0, 11, 60)]
+    acuity = [f"20/{v}" for v in r.choice([20, 25, 30, 40], 60)]
+    coma = [*points[:58], "9/10 (crying)", "E4V4M1"]
+    table = pd.DataFrame({"apgar": points, "acuity": acuity, "coma": coma})
+    clean = ClinicalCleaner().fit_transform(table)
+    assert clean["apgar"].tolist() == [float(cell.split("/")[0]) for cell in points]
+    assert clean["acuity"].tolist() == acuity
+    assert clean["coma"].tolist()[-2:] == [9.0, 9.0]
+
+
+def test_a_unit_beside_a_limit_or_in_a_column_of_no_concept_counts():
+    r = np.random.default_rng(4)
+    crp = np.abs(r.normal(12, 4, 60)).round(1).astype(str).astype(object)
+    stay = np.abs(r.normal(6, 2, 60)).round(1).astype(str).astype(object)
+    crp[3], stay[3], stay[4] = "<0.5 mg/dL", "36 h", "2 Wochen"
+    other = stay.copy()
+    table = pd.DataFrame({"crp_mg_l": crp, "los_days": stay, "duration": other})
+    cleaner = ClinicalCleaner(mode="apply")
+    clean = cleaner.fit_transform(table)
+    assert clean.loc[3, "crp_mg_l"] == 5
+    assert clean.loc[[3, 4], "los_days"].tolist() == [1.5, 14]
+    record = cleaner.record_.to_frame().query("column == 'duration' and position == 3")
+    assert record["severity"].tolist() == ["verify"]
+
+
+def test_a_dot_that_may_stand_between_thousands_is_looked_at():
+    r = np.random.default_rng(5)
+    cells = r.integers(150_000, 350_000, 60).astype(str)
+    cells[3] = "250.000"
+    visits = r.poisson(3, 60).astype(str)
+    visits[3] = "1.022"
+    parser = LabValueParser().fit(pd.DataFrame({"platelets": cells, "visits": visits}))
+    read = parser.transform(pd.DataFrame({"platelets": ["250.000"], "visits": ["1.022"]}))
+    assert read.iloc[0].tolist() == [250000.0, 1.022]
+    assert set(parser.record_.to_frame()["rule"]) == {"mark_by_range", "mark_unclear"}
+
+
+def test_decimals_are_numbers_and_a_truth_is_no_twin_of_one():
+    numbers = np.round(np.random.default_rng(6).normal(5, 1, 40), 1)
+    cells = pd.Series([Decimal(str(v)) for v in numbers], dtype=object)
+    mixed = pd.Series([True, 1.0, *numbers[2:]], dtype=object)
+    clean = LabValueParser().fit_transform(pd.DataFrame({"a": cells, "b": mixed}))
+    assert clean["a"].tolist() == numbers.tolist()
+    assert np.isnan(clean["b"][0])
+    assert clean["b"][1:].tolist() == [1.0, *numbers[2:]]
+
+
+@pytest.mark.parametrize(
+    ("cell", "right"),
+    [
+        ("13\u00b75", (13.5, "", "")), ("37\u00b05", (37.5, "", "")), ("1.8.", (1.8, "", "")),
+        ("5\u00b710^9", (5e9, "", "")), ("6 Monate", (6, "", "mo")),
+        ("2 ans 3 mois", (2.25, "", "a")),
+        ("6'", (6, "", "[ft_i]")), ("5\u20329\u2033", (69, "", "[in_i]")),
+        ("menor de 5", (5, "<", "")), ("sup. \u00e0 5", (5, ">", "")), ("etwa 1,8", (1.8, "", "")),
+        ("1:80 speckled", (80, "", "")), ("E4 V5 M6", (15, "", "")),
+    ],
+)  # fmt: skip
+def test_cells_as_people_write_them_elsewhere(cell, right):
+    read = parse_lab_value(cell)
+    assert (read.value, read.operator, read.unit) == right
+
+
+@pytest.mark.parametrize(
+    "cell", ["14 storniert", "annul\u00e9: 14", "14 (ung\u00fcltig)", "1:80 void", "120/80 error"]
+)
+def test_results_taken_back_in_other_languages_are_not_read(cell):
+    assert parse_lab_value(cell).kind == "ambiguous"

@@ -5,6 +5,7 @@ from healthml._core._knowledge.concepts import (
     POPULATIONS,
     ColumnConcept,
     column_concept,
+    unit_at_end,
     unit_in_name,
 )
 from healthml._core._knowledge.facts import (
@@ -68,6 +69,7 @@ __all__ = [
     "site_hint",
     "synonym_table",
     "text_codes",
+    "unit_at_end",
     "unit_code",
     "unit_in_name",
     "unit_like",

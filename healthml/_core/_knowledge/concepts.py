@@ -19,8 +19,11 @@ from healthml._core._knowledge.facts import (
     number_codes,
     population_soft,
 )
-from healthml._core._knowledge.units import distinct_units, find_unit
+from healthml._core._knowledge.units import distinct_units, find_unit, unit_code, unit_like
 
+# Endings of names that are units, too, and mostly mean something else: minimum, "in", letters of
+# versions and groups.
+_OTHER_ENDINGS = frozenset({"min", "in", "a", "an", "m", "l", "u", "y", "mes", "dia", "mon", "ora"})
 POPULATIONS = ("adult", "child", "neonate")
 # Share of the values that must lie in the soft limits before a name is believed. Chosen by
 # judgement on the shared tables, not by simulation: real columns of the very ill have a few per
@@ -150,6 +153,25 @@ def unit_in_name(column, concept):
             if unit is not None:
                 return unit
     return None
+
+
+@lru_cache(maxsize=4096)
+def unit_at_end(column):
+    """Return the unit with which a column's name ends, as UCUM code, or "" where it has none.
+
+    Only for a column whose cells name units, too: "los_days" among cells such as "36 h".
+
+    Examples
+    --------
+    >>> from healthml._core._knowledge.concepts import unit_at_end
+    >>> unit_at_end("los_days"), unit_at_end("dose (mg)"), unit_at_end("sofa_min")
+    ('d', 'mg', '')
+    """
+    words = [word for word in re.split(r"[^a-z0-9]+", str(column).lower()) if word]
+    if len(words) < 2 or words[-1] in _OTHER_ENDINGS or words[-1].isdigit():
+        return ""
+    unit = unit_code(words[-1])
+    return unit if unit is not None and unit_like(unit) is not None else ""
 
 
 def _units_to_read(column, name, unit):

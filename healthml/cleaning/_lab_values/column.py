@@ -2,14 +2,20 @@
 
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from healthml._core._knowledge import column_concept, concept_limits, find_unit
+from healthml._core._knowledge import column_concept, concept_limits, find_unit, unit_at_end
 from healthml.cleaning._columns import MOSTLY_NUMBERS, has_code_name, is_text
-from healthml.cleaning._lab_values.grammar import SO_MANY_OF, LabValue, read_cell
+from healthml.cleaning._lab_values.grammar import (
+    SO_MANY_OF,
+    TITRE_OR_RATIO,
+    LabValue,
+    read_cell,
+)
 
 NUMBERS, TITRES, PAIRS = "numbers", "titres", "pairs"
 # Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
@@ -41,6 +47,8 @@ _DIGITS_AND_MARKS = re.compile(r"\d*[.,]?\d[\d.,]*")
 _GROUPED = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")  # "1,022": thousands or three decimals
 # Cells that settle the decimal mark of a column; a single one may be a typing error.
 FEWEST_DECISIVE = 2
+# Different points of one total ("3/10", "7/10") that show a scale in a column of no known concept.
+FEWEST_POINTS = 5
 _LEADING_ZERO = re.compile(r"\s*0\d+\s*")
 
 
@@ -72,6 +80,10 @@ class LabColumn:
         What all results written like "14/15" are out of; NaN where they differ or there are none.
     thousands_from : float
         Smallest plain number where most cells are like "56,320" and the plain ones whole, else NaN.
+    is_whole : bool
+        Whether all numbers are whole but for some like "1.022", whose dot may be either mark.
+    bare : tuple of float
+        Smallest and largest number without a unit; NaN where there are too few.
     """
 
     holds: str = NUMBERS
@@ -86,6 +98,8 @@ class LabColumn:
     usual: tuple = (np.nan, np.nan)
     total: float = np.nan
     thousands_from: float = np.nan
+    bare: tuple = (np.nan, np.nan)
+    is_whole: bool = False
 
 
 class Levels:
@@ -93,7 +107,7 @@ class Levels:
 
     def __init__(self, series):
         self.series = series
-        self.codes, levels = pd.factorize(series)
+        self.codes, levels = pd.factorize(_told_apart(series))
         self.levels = np.asarray(levels, dtype=object)
         readable = self.levels
         if pd.api.types.infer_dtype(self.levels, skipna=False) != "string":
@@ -203,17 +217,22 @@ def settle(found, column):
     """Choose among readings where only one of them is possible in this column."""
     if found.note == SO_MANY_OF:
         return _settle_slash(found, column)
+    if found.note == TITRE_OR_RATIO and found.value == column.total:
+        return replace(found, kind="number", value=1.0, rule="of_total", note="")
     if column.holds == TITRES:
         if found.kind == "titre":
             return replace(found, kind="number", rule="")
-        if found.note == "titre or ratio":
+        if found.note == TITRE_OR_RATIO:
             return replace(found, kind="number", rule="titre", note="")
         return found
     if found.rule == "letter_for_digit" or found.value is None:
         return found
-    if found.kind != "ambiguous" or not found.alternatives:
+    is_unclear = column.is_whole and found.kind == "number" and not found.unit
+    if (found.kind != "ambiguous" and not is_unclear) or not found.alternatives:
         return found
     value = _likeliest(dict.fromkeys((found.value, *found.alternatives)), column)
+    if is_unclear and value is None:
+        return replace(found, alternatives=(), rule="mark_unclear")
     if value is None or found.alternatives == (found.value,):
         return found
     kind = "censored" if found.operator else "number"
@@ -334,6 +353,8 @@ def _of_text(series, levels, facts, variable, mark, *, sure):
         limits=tuple((sign, _usual_limit(found, counts, sign)) for sign in "<>"),
         total=_usual_total(found, counts),
         thousands_from=_thousands_from(found, counts, values),
+        is_whole=mark is None and _is_whole(found, counts, levels),
+        bare=_range_of(np.repeat(*_plain_values(found, counts, units=False))),
     )
 
 
@@ -355,7 +376,7 @@ def _plain_values(found, counts, *, units=True):
     kept = [i for i, f in found.items() if f.kind == "number" and not f.alternatives]
     kept = [i for i in kept if units or not found[i].unit]
     values = np.array([found[i].value for i in kept], dtype=float)
-    return values, np.array([counts[i] for i in kept], dtype=float)
+    return values, np.array([counts[i] for i in kept], dtype=int)
 
 
 def _unit_and_limits(name, variable, found, counts, facts):
@@ -367,7 +388,7 @@ def _unit_and_limits(name, variable, found, counts, facts):
     unit = facts["unit"] or _usual_unit(found, counts)
     concept, unknown = facts["concept"], (np.nan, np.nan)
     if not concept:
-        return unit or _most_written(found, counts), unknown
+        return unit or unit_at_end(name) or _most_written(found, counts), unknown
     reading = find_unit(concept, unit) if unit else None
     if reading is None:
         values, n = _plain_values(found, counts, units=False)
@@ -384,24 +405,28 @@ def _unit_and_limits(name, variable, found, counts, facts):
 def _what_it_holds(found, counts, facts, *, sure):
     """Return NUMBERS, TITRES, PAIRS or None by what most cells are, missing ones left out."""
     per_kind, words = {}, 0
+    share_a_total, total = _share_a_total(found, counts, facts), _usual_total(found, counts)
     for i, f in found.items():
-        kind = "slash" if f.note in (SO_MANY_OF, "titre or ratio") else f.kind
+        kind = f.kind
+        if f.note in (SO_MANY_OF, TITRE_OR_RATIO) or f.rule == "coma":
+            of_it = f.note != TITRE_OR_RATIO or f.value == total
+            kind = "number" if share_a_total and of_it else "slash"
         per_kind[kind] = per_kind.get(kind, 0) + counts[i]
         words += counts[i] * (kind in ("unparseable", "ordinal", "slash"))
-    total = sum(per_kind.values()) - per_kind.get("missing", 0)
+    n = sum(per_kind.values()) - per_kind.get("missing", 0)
     if sure:
         return NUMBERS
-    if not total:
+    if not n:
         return None
     for holds, kind in ((TITRES, "titre"), (PAIRS, "pair")):
-        if per_kind.get(kind, 0) >= MOSTLY_NUMBERS * total:
+        if per_kind.get(kind, 0) >= MOSTLY_NUMBERS * n:
             return holds
     numeric = sum(per_kind.get(kind, 0) for kind in _NUMERIC_KINDS)
     sure_of_some = per_kind.get("number") or (facts["named"] and per_kind.get("ambiguous"))
-    if not sure_of_some or numeric < (NAMED if facts["named"] else MOSTLY_NUMBERS) * total:
+    if not sure_of_some or numeric < (NAMED if facts["named"] else MOSTLY_NUMBERS) * n:
         return None
     distinct = len({f.value for f in found.values() if f.kind == "number"})
-    if not facts["named"] and words and (distinct <= FEW_NUMBERS or words > WORDS * total):
+    if not facts["named"] and words and (distinct <= FEW_NUMBERS or words > WORDS * n):
         return None
     return NUMBERS
 
@@ -431,6 +456,28 @@ def _are_decorated(levels, found, counts):
         return True
     dressed = sum(counts[i] for i, f in odd.items() if f.rule == "comment")
     return dressed > 0.5 * sum(counts.values())
+
+
+def _is_whole(found, counts, levels):
+    """Say whether all numbers are whole, but for fewer than half that are written like "1.022"."""
+    texts = {i: str(levels.levels[i]).strip() for i, f in found.items() if f.kind == "number"}
+    unclear = [i for i, text in texts.items() if is_grouped(text)]
+    others = [i for i in texts if i not in set(unclear)]
+    n_unclear, n_others = (sum(counts[i] for i in part) for part in (unclear, others))
+    is_known = n_others >= ENOUGH and 2 * n_unclear < n_others
+    return is_known and all(float(found[i].value).is_integer() for i in others)
+
+
+def is_grouped(text):
+    """Say whether a numeral is one to three digits, a dot, and three more.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._lab_values.column import is_grouped
+    >>> is_grouped("1.022"), is_grouped("0.125"), is_grouped("1.22")
+    (True, False, False)
+    """
+    return "." in text and _GROUPED.fullmatch(text) is not None
 
 
 def _usual_mark(found, counts, levels):
@@ -474,6 +521,14 @@ def _thousands_from(found, counts, values):
     return float(values.min()) if is_whole and 2 * unclear > n else np.nan
 
 
+def _share_a_total(found, counts, facts):
+    """Say whether cells such as "14/15" are points of one total, and not ratios or beds."""
+    cells = {i: f.alternatives[0] for i, f in found.items() if f.note == SO_MANY_OF}
+    several = len(set(cells.values())) >= FEWEST_POINTS or facts["named"]
+    enough = sum(counts[i] for i in cells) >= FEWEST_DECISIVE
+    return several and enough and not np.isnan(_usual_total(found, counts))
+
+
 def _usual_total(found, counts):
     """Return the total of results such as "14/15" where all have the same, NaN otherwise."""
     pairs = {f.alternatives for f in found.values() if f.note == SO_MANY_OF}
@@ -498,9 +553,10 @@ def _usual_unit(found, counts):
 
 
 def _most_written(found, counts):
-    """Return the most frequent unit where cells name several, "" where they name one or none."""
-    votes = {unit: n for unit, n in _votes(found, counts).items() if unit}
-    return max(votes, key=votes.get) if len(votes) > 1 else ""
+    """Return the most frequent unit where most cells name one of several, "" elsewhere."""
+    votes = _votes(found, counts)
+    bare = votes.pop("", 0)
+    return max(votes, key=votes.get) if len(votes) > 1 and sum(votes.values()) > bare else ""
 
 
 def _votes(found, counts):
@@ -513,6 +569,18 @@ def _votes(found, counts):
 def _numerals(levels):
     number = pd.to_numeric(pd.Series(levels, dtype=object), errors="coerce")
     return number.to_numpy(dtype=float, na_value=np.nan)
+
+
+def _told_apart(series):
+    """Return a column in which a Decimal is a number and a truth no 1.0, of which it is a twin."""
+    if series.dtype != object:
+        return series
+    kinds = set(map(type, series))
+    if Decimal in kinds:
+        series = series.map(lambda cell: float(cell) if isinstance(cell, Decimal) else cell)
+    if kinds & {bool, np.bool_} and len(kinds) > 1:
+        series = series.map(lambda cell: str(cell) if isinstance(cell, bool | np.bool_) else cell)
+    return series
 
 
 def _is_text_or_number(level):

@@ -28,7 +28,9 @@ _FLAG = r"(?:HH|LL|HI|LO|H|L|A|N|AA|\*{1,3}|!{1,2}|\^|↑|↓|#)"
 _FLAG_BEFORE = re.compile(rf"(?:\(?{_FLAG}\)?\s+|[*↑↓!#]+\s*|\({_FLAG}\)\s*)(?=[-+<>\d.,])")
 _FLAG_AFTER = re.compile(rf"[(\[]?{_FLAG}[)\]]?")
 _ABOUT = re.compile(
-    r"(?:~|≈|approx\.?|approximately|about|around|circa|ca\.|c\.)\s*(?=[-+\d.,])", re.I
+    r"(?:~|≈|approx\.?|approximately|about|around|circa|ca\.?|c\.|etwa|ungefähr|environ|env\.|"
+    r"aprox\.?|unos|unas|cerca de|ongeveer)\s*(?=[-+\d.,])",
+    re.I,
 )
 _LABEL = re.compile(
     r"(?:=(?!\s*[<>])|(?:(?:final |corrected |repeat(?:ed)? )?(?:result|value|level|reading|"
@@ -42,8 +44,11 @@ _DATE = re.compile(
     rf".*\d[ -](?:{_MONTHS})[a-z]*\b.*|(?:{_MONTHS})[a-z]*[ -]\d.*",
     re.I,
 )
-_TITRE = re.compile(r"1\s*:\s*(\d[\d,. ]*)")
-_SLASH = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)\s*(mm\s?hg)?", re.I)
+_TITRE = re.compile(r"1\s*:\s*(\d[\d,.]*(?: \d{3})*)((?:\s+|\s*[,;(]\s*)[^\W\d_][^\d]*)?")
+_SLASH = re.compile(
+    r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)\s*(mm\s?hg)?((?:\s+|\s*[,;(]\s*)[^\W\d_][^\d]*)?", re.I
+)
+_COMA = re.compile(r"E\s?([1-4])\W*V\s?([1-5])\W*M\s?([1-6])", re.I)  # eyes, voice, movement
 _RANGE = re.compile(rf"(?:between\s+)?({NUMERAL})\s*(?:-|to|and|\.\.\.)\s*({NUMERAL})\s*(.*)", re.I)
 _NUMBER = re.compile(rf"({NUMERAL})({POWER})?(.*)")
 _FEET = re.compile(
@@ -71,14 +76,18 @@ _COMMENT = re.compile(r"(?:\s+|\s*[,;:(\[-]\s*)[^\W\d_][^\d]*|\s*[(\[].*[)\]]|\s
 _VOIDED = (
     r"invalid|cancel\w*|void\w*|ignore|disregard|error|erroneous|wrong|do not|not valid|incorrect|"
     r"mistake|mislabel\w*|unlabel\w*|rejected|reject|retracted|withdrawn|unsuitable|contaminated|"
-    r"delete\w*"
+    r"delete\w*|"
+    r"storniert|ungültig|fehlerhaft|falsch|annul[ée]\w*|annullato|anulad\w+|cancelad\w+|erron[ée]\w*|"
+    r"erreur|errore|erro|inv[áa]lid\w+|invalide|non valid\w+|nicht valide|geannuleerd|ongeldig|"
+    r"verworfen|rejet[ée]|rechazad\w+|rifiutato"
 )
 _VOID = re.compile(rf"\b(?:{_VOIDED}|not|no|or|and|to|of|x)\b", re.I)
 _VOID_AFTER_UNIT = re.compile(rf"\b(?:{_VOIDED})\b", re.I)
-_VOID_BEFORE = re.compile(rf"(?:[a-z]+ )*(?:{_VOIDED})\b(?: [a-z]+)*\W*(?=[<>=]*\s*\d)", re.I)
+_VOID_BEFORE = re.compile(rf"(?:[^\W\d_]+ )*(?:{_VOIDED})\b(?: [^\W\d_]+)*\W*(?=[<>=]*\s*\d)", re.I)
 # Exponents beyond are typing errors: no result is larger than 1e30.
 _LARGEST_POWER = 30
 SO_MANY_OF = "ratio or so many of"  # note of "14/15" and "5/10"
+TITRE_OR_RATIO = "titre or ratio"  # note of "1/80"
 # Word or abbreviation after a number -> what it multiplies by.
 _TIMES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "thou": 1e3, "mil": 1e6}
 _LOOKALIKE = str.maketrans("lIOo|SBZ", "11001582")
@@ -173,6 +182,10 @@ def read_cell(text, mark=None):
     'flag H'
     """
     plain = _without_quotes(plain_text(text))
+    coma = _COMA.fullmatch(plain)
+    if coma:
+        value = float(sum(map(int, coma.groups())))
+        return LabValue(value, kind="number", note="sum of eyes, voice and movement", rule="coma")
     key = plain.casefold().strip()
     reason = missing_reason(key)
     if reason is not None:
@@ -193,8 +206,10 @@ def read_cell(text, mark=None):
 def _without_quotes(plain):
     """Return a cell without quotation marks around it; one behind a number means inches."""
     inner = plain.strip("\"'") if len(plain) > 1 else plain
-    is_inches = plain.endswith('"') and not plain.startswith('"') and inner[-1:].isdigit()
-    return f'{inner}"' if is_inches else inner
+    mark = plain[-1:]
+    is_length = mark in ("'", '"') and plain[:1] != mark and inner[-1:].isdigit()
+    is_length &= mark == '"' or bool(re.fullmatch("[3-7]", inner))  # 6': feet alone
+    return f"{inner}{mark}" if is_length else inner
 
 
 def _quantity(plain, mark):
@@ -341,7 +356,16 @@ def _titre(found):
     value = None if numeral is None else max(numeral.value, numeral.other or 0)
     if value is None or value != round(value) or value < 1:
         return _unreadable(found[0])
-    return LabValue(value, kind="titre", rule="titre")
+    return _commented(LabValue(value, kind="titre", rule="titre"), found[2])
+
+
+def _commented(result, words):
+    """Keep the words behind a result, which may take it back."""
+    note = (words or "").strip("()[],;:- ")
+    if not note:
+        return result
+    result = _with(result, note=note if not result.note else f"{result.note}; {note}")
+    return _doubted(result, note) if _VOID.search(note) else result
 
 
 def _slash(found):
@@ -350,9 +374,12 @@ def _slash(found):
     unit = "mm[Hg]" if found[3] else ""
     of_a_total = first <= second and second % 10 == 0 and not unit
     if 40 <= first <= 320 and 15 <= second <= 220 and not of_a_total:
-        return LabValue((first, second), "", unit, "pair", "two numbers", rule="pair")
+        pair = LabValue((first, second), "", unit, "pair", "two numbers", rule="pair")
+        return _commented(pair, found[4])
+    if found[4] and _VOID.search(found[4]):
+        return _unreadable(found[0])
     if first == 1:
-        return LabValue(second, kind="ambiguous", note="titre or ratio", rule="ambiguous_number")
+        return LabValue(second, kind="ambiguous", note=TITRE_OR_RATIO, rule="ambiguous_number")
     both = {"alternatives": (first, second), "rule": "ambiguous_number"}
     return LabValue(None, kind="ambiguous", note=SO_MANY_OF, **both)
 

@@ -18,6 +18,8 @@ _COMMA = _codes(
 _DOT = _codes("en us gb uk ie au nz in zh cn ja jp ko kr he il th mx ch c posix")
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _HIDDEN = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\u202a-\u202e]")
+# "13·5" and "37°5": a decimal mark; "5·10^9" is a product
+_RAISED_MARK = re.compile(r"(?<=\d)·(?=\d)(?!10\s*(?:\^|\*\*|[eE]))|(?<=\d)°(?=\d(?!\d))")
 NUMERAL = r"(?:\d(?:[ '](?=\d{3}(?!\d))|[.,]?\d)*\.?|[.,]\d+)"
 POWER = r"(?:\s?[eE][+-]?\d{1,3}(?!\w)|\s*[x*\u00d7·]\s*10\s*(?:\^|\*\*|[eE])\s*[+-]?\d{1,3}(?!\d))"
 
@@ -80,6 +82,7 @@ def plain_text(text):
         )
         text = unicodedata.normalize("NFKC", _HIDDEN.sub("", text))
         text = re.sub("[\u2010-\u2015\u2212]", "-", text)
+        text = _RAISED_MARK.sub(".", text).replace("\u2032\u2032", '"').replace("\u2032", "'")
         text = re.sub("[\u2018\u2019\u02bc\u00b4]", "'", text).replace("\u201c", '"')
         text = (
             text.replace("≤", "<=").replace("≥", ">=").replace("\u2044", "/").replace("\u201d", '"')
@@ -110,6 +113,8 @@ def read_numeral(text, mark=None):
     True
     """
     text, form = text.strip(), ""
+    if text.endswith(".") and re.search("[.,]", text[:-1]):
+        text = text[:-1]  # "1.8.": the end of a sentence
     if " " in text or "'" in text:
         if not re.fullmatch(r"[1-9]\d{0,2}(?:[ ']\d{3})+(?:[.,]\d+)?", text):
             return None

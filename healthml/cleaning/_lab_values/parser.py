@@ -11,6 +11,7 @@ from healthml.cleaning._lab_values.column import (
     NUMBERS,
     PAIRS,
     Levels,
+    is_grouped,
     learn_column,
     read_level,
 )
@@ -35,7 +36,9 @@ _WORDS = {
     "unusual_characters": "characters that only look like plain ones",
     "spaced_sign": "a dash apart from the number; the other sign is impossible here",
     "mark_by_range": "a comma or dot that may be either mark; the other reading is impossible here",
+    "mark_unclear": "a dot that may stand between thousands: all other numbers are whole",
     "of_total": "so many of a total that all such cells have",
+    "coma": "the sum of eyes, voice and movement",
     "missing_reason": "no value, with a reason",
     "infinite": "an infinite number",
     "ambiguous_number": "more than one reading is possible in this column",
@@ -49,7 +52,7 @@ _WORDS = {
 }
 _SAME_VALUE = (
     "decimal_comma thousands_separator unit_text exponent result_flag comment approximate "
-    "number_in_words censored unusual_characters spaced_sign titre of_total"
+    "number_in_words censored unusual_characters spaced_sign titre of_total coma"
 )
 _OPTIONS = ("blank", "keep")
 _TWO_OR_NONE = ("pair", "missing")  # what may stand in a column of two numbers
@@ -104,7 +107,8 @@ class LabValueParser(CellCleaner):
     Rules: ``number_from_text`` (the column's new form); with the same value ``decimal_comma``,
     ``thousands_separator``, ``unit_text``, ``exponent``, ``result_flag``, ``comment``,
     ``approximate``, ``number_in_words``, ``unusual_characters``, ``spaced_sign``, ``titre``,
-    ``of_total``, ``censored``; to be looked at ``mark_by_range``, ``unit_differs``,
+    ``of_total``, ``coma`` (E4V5M6), ``censored``; to be looked at ``mark_by_range``,
+    ``mark_unclear``, ``unit_differs``,
     ``new_censored``, ``censored_without_limit``;
     without a usable number ``missing_reason``, ``infinite``, ``ambiguous_number``,
     ``letter_for_digit``, ``range``, ``pair``, ``finding``, ``unreadable``, ``too_long``.
@@ -151,7 +155,7 @@ class LabValueParser(CellCleaner):
         parts = ["systolic", "diastolic"] if column.holds == PAIRS else []
         if any(map(_has_limit, cells.found)):
             parts.append("censored")
-        if self.unit_columns and not parts[:2] and any(f.unit for f in cells.found):
+        if self.unit_columns and column.holds != PAIRS and any(f.unit for f in cells.found):
             parts.append("unit")
         return [(f"{name}__{part}", name, part) for part in parts]
 
@@ -218,6 +222,8 @@ class _Cells:
         levels = self.levels
         with np.errstate(invalid="ignore"):
             long = (np.abs(levels.numbers) > 2**53) & (levels.numbers == np.floor(levels.numbers))
+        if column.is_whole:
+            return long | np.array([is_grouped(str(level)) for level in levels.levels], dtype=bool)
         if column.mark != ",":
             return long
         return long | np.array(["." in str(level) for level in levels.levels], dtype=bool)
@@ -251,11 +257,11 @@ class _Cells:
 
 def _verdict(found, column, *, has_limits):
     """Return the rule under which a cell is recorded ("" for none) and its number."""
+    known = found.kind in ("number", "censored") and found.value is not None
+    if known and found.unit and not _same_unit(found.unit, found.value, column):
+        return "unit_differs", found.value
     if found.kind == "number":
-        rule = found.rule
-        if found.unit and not _same_unit(found.unit, column):
-            rule = "unit_differs"
-        return rule, found.value
+        return found.rule, found.value
     if found.kind == "censored":
         value = found.value
         if value is None:
@@ -267,9 +273,14 @@ def _verdict(found, column, *, has_limits):
     return found.rule or "unreadable", np.nan
 
 
-def _same_unit(unit, column):
-    """Say whether a unit is the column's, or equal to it for this analyte."""
-    if not column.unit or unit == unit_code(column.unit):
+def _same_unit(unit, value, column):
+    """Say whether a unit is the column's, or equal to it for this analyte.
+
+    Where nothing says the column's own, a number among those without a unit speaks for it.
+    """
+    if not column.unit:
+        return not (value < column.bare[0] or value > column.bare[1])
+    if unit == unit_code(column.unit):
         return True
     if not column.concept:
         return False
@@ -280,7 +291,7 @@ def _same_unit(unit, column):
 def _change(name, rule, rows, values, column):
     evidence = _WORDS.get(rule, rule)
     if rule == "unit_differs":
-        evidence += f" ({column.unit})"
+        evidence += f" ({column.unit or 'not known'})"
     if values is None:
         return Change(name, rule, rows, None, "flagged", "error", evidence)
     if rule in _SAME_VALUE.split():

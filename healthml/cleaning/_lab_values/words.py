@@ -19,6 +19,19 @@ _REASONS = re.compile(
     r"not valid|deferred|n/?d|to be done|unavailable|unreportable|not reportable)"
     r"(?: sample| specimen| in lab| result| quantity| volume| blood)?[.!]?"
 )
+# The same in German, French, Spanish, Italian, Dutch and Portuguese, beyond the shipped codes.
+_REASONS_ABROAD = re.compile(
+    r"(?:h[äa]mol(?:y[ts]\w*|is\w*)|h[ée]molys[ée]\w*|hemolizad[oa]|emoli(?:zzato|si)|hemolisad[oa]|"
+    r"lip[äae]misch|ict[ée]rique|geronnen|coagul[ée]|coagulado|coagulato|gestold|"
+    r"fehl(?:t|end)|manquante?|falta|ausente|mancante|ontbreekt|em falta|vermisst|verloren|perdu|"
+    r"storniert|annul(?:l?[ée]e?|ato|lato)|anulad[oa]|cancelad[oa]|geannuleerd|ungültig|invalide|"
+    r"inv[áa]lid[oa]|non valido|ongeldig|(?:zu wenig|ungenügendes?|unzureichend\w*) material|"
+    r"mat[ée]riel insuffisant|muestra insuficiente|campione insufficiente|"
+    r"(?:nicht|non|no|niet|n[ãa]o) (?:ausgeführt|auswertbar|abgenommen|eingegangen|prélevé|reçu|"
+    r"calculable|procesad[oa]|valorable|calcolabile|pervenuto|berekend|afgenomen|ontvangen|"
+    r"processado|colhido|calculado)|folgt|à suivre|a seguir|segue|siehe \w+|voir \w+|ver nota|"
+    r"vedi nota|zie \w+)[.!]?"
+)
 _NOTHING = frozenset({"-", "--", "---", ".", "..", "?", "??", "???", "*", "**", "_", "/", "\\"})
 _INFINITE = re.compile(r"[+-]?\s*(?:inf|infinity|∞)")
 _ORDINAL = {
@@ -39,13 +52,15 @@ _FINDINGS["-ve"] = _FINDINGS["(-ve)"] = "negative"
 _LESS = (
     "less than or equal to|less than or equal|less or equal to|not more than|at most|no more than|"
     "maximum of|up to|< or =|<or=;less than|lower than|smaller than|fewer than|below|under|"
-    "weniger als|kleiner als|unter|moins de|inférieur à|menos de|meno di|minder dan|lt|&lt"
+    "weniger als|kleiner als|kleiner|unter|moins de|inférieur à|inf. à|menos de|menor de|menor que|"
+    "inferior a|meno di|minore di|inferiore a|minder dan|kleiner dan|lager dan|lt|&lt"
 )
 _MORE = (
     "greater than or equal to|greater than or equal|more than or equal to|at least|not less than|"
     "no less than|minimum of|> or =|>or=;greater than|more than|higher than|larger than|above|"
-    "over|exceeds|mehr als|grösser als|größer als|über|plus de|supérieur à|más de|più di|"
-    "meer dan|gt|&gt"
+    "over|exceeds|mehr als|grösser als|größer als|größer|über|plus de|supérieur à|sup. à|más de|"
+    "mayor de|mayor que|superior a|mais de|maior que|più di|maggiore di|superiore a|meer dan|"
+    "groter dan|hoger dan|gt|&gt"
 )
 _OPERATORS = {
     word: operator
@@ -112,7 +127,7 @@ def missing_reason(key):
         return None if key == "undetermined" else key
     if key in text_codes():
         return key if text_codes()[key] == "answer" else ""
-    return key if _REASONS.fullmatch(key) else None
+    return key if _REASONS.fullmatch(key) or _REASONS_ABROAD.fullmatch(key) else None
 
 
 def finding(key):

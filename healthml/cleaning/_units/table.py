@@ -12,6 +12,7 @@ from healthml._core._knowledge import (
     distinct_units,
     find_unit,
     same_size,
+    unit_at_end,
     unit_like,
 )
 from healthml._core._tables import parse_numbers
@@ -341,6 +342,8 @@ def learn_unit_column(frame, values, concept, declared, x, named_units=None):
     if not units:
         return None
     target = _unit(concept, declared) if declared else _unit_of_most(units, counts)
+    if target is None and not concept and unit_at_end(values):
+        target = _unit(concept, unit_at_end(values))
     if target is None and not concept:
         return None
     if target is None:
