@@ -13,23 +13,46 @@ _FEW = 60  # offsets up to which shifts are quicker than a transform; only speed
 def balanced(pairs, totals):
     """Keep of each group's offsets those that the other groups can bring back to the totals.
 
-    Sums of offsets are sets on a grid; the sums of two groups are a convolution.
+    Sums of offsets are sets on a grid; the sums of two groups are a convolution. Groups that can
+    have the same offsets are alike, so a table of many groups is one of a few kinds. The grid has
+    one column where only people are counted, as `totals` then has.
     """
-    grids = [_grid(offsets) for offsets in pairs]
+    reach = np.array(totals.shape) // 2
+    kinds = {}
+    for row, offsets in enumerate(pairs):
+        kinds.setdefault(_grid(offsets, reach).tobytes(), []).append(row)
+    rows = list(kinds.values())
+    grids = [_grid(pairs[alike[0]], reach) for alike in rows]
     before = [totals[::-1, ::-1]]
-    for grid in grids[:-1]:
-        before.append(_sums(before[-1], grid))
-    kept, after = [None] * len(pairs), None
-    for row in range(len(pairs) - 1, -1, -1):
-        others = before[row] if after is None else _sums(before[row], after)
-        kept[row] = pairs[row][others[tuple((REACH - pairs[row]).T)]]
-        after = grids[row] if after is None else _sums(after, grids[row])
+    for grid, alike in zip(grids[:-1], rows, strict=False):
+        before.append(_sums(before[-1], _repeated(grid, len(alike))))
+    kept, after = [None] * len(pairs), _repeated(grids[-1], 0)
+    for grid, alike, earlier in zip(grids[::-1], rows[::-1], before[::-1], strict=True):
+        others = _sums(_sums(earlier, after), _repeated(grid, len(alike) - 1))
+        after = _sums(after, _repeated(grid, len(alike)))
+        for row in alike:
+            kept[row] = pairs[row][others[tuple((reach - pairs[row]).T)]]
     return kept
 
 
-def _grid(offsets):
-    grid = np.zeros((2 * REACH + 1,) * 2, dtype=bool)
-    grid[tuple((offsets + REACH).T)] = True
+def _repeated(grid, n_groups):
+    """Return the sums of so many groups that all have the offsets of `grid`, by doubling."""
+    total = np.zeros_like(grid)
+    total[tuple(np.array(grid.shape) // 2)] = True
+    while n_groups:
+        if n_groups % 2:
+            total = _sums(total, grid)
+        n_groups //= 2
+        twice = _sums(grid, grid) if n_groups else grid
+        if (twice == grid).all():  # as many groups as one likes have no further sums
+            return _sums(total, grid) if n_groups else total
+        grid = twice
+    return total
+
+
+def _grid(offsets, reach):
+    grid = np.zeros(2 * reach + 1, dtype=bool)
+    grid[tuple((offsets + reach).T)] = True
     return grid
 
 
@@ -46,18 +69,19 @@ def _sums(first, second):
         return second
     if min(n_first, n_second) <= _FEW:
         return _shifted(first, second) if n_second <= n_first else _shifted(second, first)
-    size = 3 * REACH + 1  # sums beyond reach wrap around to places that are cut off below
-    product = np.fft.rfft2(first, (size, size)) * np.fft.rfft2(second, (size, size))
-    full = np.fft.irfft2(product, (size, size)) > 0.5
-    return full[REACH : 3 * REACH + 1, REACH : 3 * REACH + 1]
+    reach = np.array(first.shape) // 2
+    size = tuple(3 * reach + 1)  # sums beyond reach wrap around to places that are cut off below
+    product = np.fft.rfft2(first, size) * np.fft.rfft2(second, size)
+    full = np.fft.irfft2(product, size) > 0.5
+    return full[reach[0] :, reach[1] :]
 
 
 def _shifted(many, few):
     """Return the sums of two sets by moving the larger by each offset of the smaller."""
-    width = 2 * REACH + 1
-    around = np.zeros((4 * REACH + 1,) * 2, dtype=bool)
-    around[REACH : REACH + width, REACH : REACH + width] = many
+    (height, width), reach = many.shape, np.array(many.shape) // 2
+    around = np.zeros(4 * reach + 1, dtype=bool)
+    around[reach[0] : reach[0] + height, reach[1] : reach[1] + width] = many
     total = np.zeros_like(many)
-    for row, column in 2 * REACH - np.argwhere(few):
-        total |= around[row : row + width, column : column + width]
+    for row, column in 2 * reach - np.argwhere(few):
+        total |= around[row : row + height, column : column + width]
     return total

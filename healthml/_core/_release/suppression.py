@@ -177,8 +177,12 @@ class _Table:
         """Say whether each hidden count keeps enough possible values."""
         levels = levels or [NOTHING] * len(self.n)
         pairs = [self._pairs(row, rates, level) for row, level in enumerate(levels)]
-        balanced_pairs = balanced(pairs, self._possible_totals())
-        return all(self._enough(row, balanced_pairs[row]) for row in range(len(self.n)))
+        if not self._all_enough(pairs):  # the totals only take possible values away
+            return False
+        return self._all_enough(balanced(pairs, self._possible_totals()))
+
+    def _all_enough(self, pairs):
+        return all(self._enough(row, pairs[row]) for row in np.flatnonzero(self.has_hidden))
 
     def _possible_totals(self):
         """Return the offsets that the totals may have, as a grid: one where they are known."""
@@ -190,7 +194,7 @@ class _Table:
         rows = np.ones_like(known) if small[0] else known if self.totals_known else as_written[0]
         columns = known if self.totals_known else as_written[1]
         columns = np.ones_like(known) if self.has_events and small[1:].any() else columns
-        return np.outer(rows, columns)
+        return np.outer(rows, columns) if self.has_events else rows[:, None]
 
     def _pairs(self, row, rates, level):
         """List the offsets from the truth of the pairs that print like those of a group."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_float_dtype
 
 from healthml._core._intervals import wilson
 from healthml._core._release.columns import (
@@ -126,12 +127,12 @@ def _release_whole(table, out, rows, counts, absent, min_count, as_text):
         _write_counts(out, rows, part, counts, as_text)
         return
     place = {code: k for k, code in enumerate(inside)}
-    for row, code in zip(rows, unit, strict=True):
+    written = _WrittenRows(part, counts, as_text, min_count)
+    for position, code in enumerate(unit):
         k = place.get(code)
         if k is None:
-            states = _total_states(table.loc[row, counts], min_count)
-            hidden = HIDDEN in states.values()
-            _write_row(table, out, row, states, FINEST, hidden, as_text, min_count)
+            states = _total_states(part.iloc[position][counts], min_count)
+            written.add(position, states, FINEST, HIDDEN in states.values())
             continue
         states = {name: others[name][k] for name in others} | {n_name or e_name: protection.n[k]}
         if events is not None:
@@ -139,8 +140,8 @@ def _release_whole(table, out, rows, counts, absent, min_count, as_text):
         if protection.n[k] == HIDDEN or few[k]:
             states = dict.fromkeys(counts, HIDDEN)
         level = NOTHING if few[k] else protection.level(k)
-        has_hidden = bool(protection.has_hidden[k])
-        _write_row(table, out, row, states, level, has_hidden, as_text, min_count)
+        written.add(position, states, level, bool(protection.has_hidden[k]))
+    written.store(out, rows)
 
 
 def _has_small_rest(table, min_count):
@@ -259,25 +260,44 @@ def _total_states(counts, min_count):
     return {name: HIDDEN if is_hidden else ROUNDED for name, is_hidden in small.items()}
 
 
-def _write_row(table, out, row, states, level, has_hidden, as_text, min_count=MIN_COUNT):
-    """Write the counts of a row by their states, and its figures with the digits of a level."""
-    write = count_text if as_text else count_number
-    for name, state in states.items():
-        out.at[row, name] = write(table.at[row, name], state, min_count)
-    known = [table.at[row, name] for name, state in states.items() if state != HIDDEN]
-    known = [value for value in known if pd.notna(value) and value > 0]
-    measure = str(table.at[row, "measure"]) if "measure" in table.columns else ""
-    has_hidden |= HIDDEN in states.values()
-    for name in table.columns:
-        if name in states or name in AXES or not pd.api.types.is_float_dtype(table[name]):
-            continue
-        value = table.at[row, name]
-        used = figure_digits(name, measure, table.columns, level, known, has_hidden)
-        out.at[row, name] = np.nan if used is None else np.round(value, used)
-    group = group_column(table)
-    if group and all(state == HIDDEN for state in states.values()):
-        out[group] = out[group].astype(object)
-        out.at[row, group] = SMALL_GROUPS
+class _WrittenRows:
+    """The rows of a whole as they are written: counts by their states, figures by their digits."""
+
+    def __init__(self, part, counts, as_text, min_count):
+        self.min_count, self.write = min_count, count_text if as_text else count_number
+        self.names, self.group = list(part.columns), group_column(part)
+        self.figures = [
+            name
+            for name in self.names
+            if name not in counts and name not in AXES and is_float_dtype(part[name])
+        ]
+        self.cells = {name: part[name].tolist() for name in (*counts, *self.figures)}
+        self.measures = part["measure"].astype(str).tolist() if "measure" in part else None
+        self.written = {name: [] for name in self.cells}
+        self.small = []
+
+    def add(self, position, states, level, has_hidden):
+        """Write one row: its counts by their states, its figures with the digits of a level."""
+        for name, state in states.items():
+            count = self.cells[name][position]
+            self.written[name].append(self.write(count, state, self.min_count))
+        known = [self.cells[name][position] for name, state in states.items() if state != HIDDEN]
+        known = [count for count in known if pd.notna(count) and count > 0]
+        measure = self.measures[position] if self.measures else ""
+        has_hidden |= HIDDEN in states.values()
+        for name in self.figures:
+            used = figure_digits(name, measure, self.names, level, known, has_hidden)
+            figure = self.cells[name][position]
+            self.written[name].append(np.nan if used is None else np.round(figure, used))
+        self.small.append(all(state == HIDDEN for state in states.values()))
+
+    def store(self, out, rows):
+        """Put what was written into the rows of a table; small groups lose their names."""
+        for name, cells in self.written.items():
+            out.loc[rows, name] = pd.Series(cells, index=rows, dtype=out[name].dtype)
+        if self.group and any(self.small):
+            out[self.group] = out[self.group].astype(object)
+            out.loc[rows[self.small], self.group] = SMALL_GROUPS
 
 
 def _repeats(out, table):
