@@ -160,10 +160,12 @@ def counterfactual(
     if not changes:
         raise InputError("nothing may be changed: ranges and monotone leave no other value.")
     asked = _asked(frame, changes)
-    found = model.values(asked.to_numpy() if as_array else asked, own)
-    table = _table(frame, changes, found, ranges, target)
-    words = _lines(table, float(found[0]), target, model.kind == "classifier" and own != "log_odds")
-    return CounterfactualResult(table, float(found[0]), target, own, words)
+    predictions = model.values(asked.to_numpy() if as_array else asked, own)
+    table = _table(frame, changes, predictions, ranges, target)
+    words = _lines(
+        table, float(predictions[0]), target, model.kind == "classifier" and own != "log_odds"
+    )
+    return CounterfactualResult(table, float(predictions[0]), target, own, words)
 
 
 def _check_declared(columns, frame, ranges):
@@ -221,10 +223,10 @@ def _asked(frame, changes):
     return rows
 
 
-def _table(frame, changes, found, ranges, target):
-    own = float(found[0])
+def _table(frame, changes, predictions, ranges, target):
+    own = float(predictions[0])
     rows = []
-    for change, value in zip(changes, found[1:], strict=True):
+    for change, value in zip(changes, predictions[1:], strict=True):
         before = [value_text(frame[name].iloc[0]) for name in change]
         after = [value_text(cell) for cell in change.values()]
         rows.append(

@@ -127,14 +127,14 @@ def stability(result, *, k=3):
     if not isinstance(k, Integral) or not 1 <= k <= p:
         raise InputError(f"k is {k!r}; pass a whole number from 1 to {p}, the number of players.")
     own, again = size_ranks(result.values), size_ranks(result.refit_values)
-    leads, found = own <= k, again <= k
+    leads, leads_again = own <= k, again <= k
     edge = (1 - result.confidence_level) / 2
     lower, upper = np.quantile(again, [edge, 1 - edge], axis=0)
     table = result.table[["row", "feature", "estimate"]].assign(
         rank=own.ravel(),
         rank_lower=lower.ravel(),
         rank_upper=upper.ravel(),
-        top_share=found.mean(axis=0).ravel(),
+        top_share=leads_again.mean(axis=0).ravel(),
         sign_share=result.sign_shares.ravel(),
         stable=result.table["stable"],
     )
@@ -142,8 +142,8 @@ def stability(result, *, k=3):
     rows = pd.DataFrame(
         {
             "row": np.arange(len(own)),
-            "same_top": (found == leads).all(axis=2).mean(axis=0),
-            "overlap": (found & leads).sum(axis=2).mean(axis=0) / k,
+            "same_top": (leads_again == leads).all(axis=2).mean(axis=0),
+            "overlap": (leads_again & leads).sum(axis=2).mean(axis=0) / k,
             "sign_flips": flips,
             "n_refits": len(again),
         }

@@ -39,8 +39,10 @@ def release_flow(table, min_count, as_text):
         states["n_matching"] = np.where(small, HIDDEN, ROUNDED if closed else SHOWN)
     if all((state == SHOWN).all() for state in states.values()) and not as_text:
         return table
-    for name, found in states.items():
-        values = [write(v, state, min_count) for v, state in zip(table[name], found, strict=True)]
+    for name, column_states in states.items():
+        values = [
+            write(v, state, min_count) for v, state in zip(table[name], column_states, strict=True)
+        ]
         table[name] = pd.Series(values, dtype=object if as_text else float)
     return table
 
@@ -55,14 +57,14 @@ def _flow_states(table, leaving, staying, few, min_count):
     if staying == "n_samples" and "n_events" in table.columns:
         events = table["n_events"].to_numpy(float, na_value=np.nan)
     own = _leaving(events).astype(np.int64) if np.isfinite(events).all() else None
-    found = protect(parts, own, hide=hide, min_count=min_count).n
+    leaving_states = protect(parts, own, hide=hide, min_count=min_count).n
     rest, out = np.full(len(table), SHOWN, dtype=object), np.full(len(table), SHOWN, dtype=object)
-    if (found != SHOWN).any():  # sums on the way would tell what leaves at one step
+    if (leaving_states != SHOWN).any():  # sums on the way would tell what leaves at one step
         rest[known] = SECOND
         first = HIDDEN if is_small(remaining[known[0]], min_count) else ROUNDED
         rest[known[remaining[known] == remaining[known[0]]]] = first
-        rest[known[remaining[known] == remaining[known[-1]]]] = found[-1]
-        out[known[1:]] = found[:-1]
+        rest[known[remaining[known] == remaining[known[-1]]]] = leaving_states[-1]
+        out[known[1:]] = leaving_states[:-1]
     return {staying: rest, **({leaving: out} if leaving in table.columns else {})}
 
 

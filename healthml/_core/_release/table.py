@@ -217,14 +217,14 @@ def _figures(part, unit, inside, n_groups):
         figures.append(Rate(_rate))
     if not {"measure", "n_events", "estimate"} <= columns:
         return figures
-    found = {name: _of_measure(part, name, unit, inside, n_groups) for name in _OF_COUNTS}
-    found = {name: values for name, values in found.items() if np.isfinite(values).any()}
-    if set(RATES) & set(found):
+    estimates = {name: _of_measure(part, name, unit, inside, n_groups) for name in _OF_COUNTS}
+    estimates = {name: values for name, values in estimates.items() if np.isfinite(values).any()}
+    if set(RATES) & set(estimates):
         figures.append(Rate(_rate_and_ends if {"lower", "upper"} <= columns else _rate))
-    if "oe_ratio" in found:
-        risk = found.get("mean_risk")
+    if "oe_ratio" in estimates:
+        risk = estimates.get("mean_risk")
         risk = None if risk is None else risk[:, 0]
-        figures.append(RatioInterval(found["oe_ratio"], mean_risk=risk))
+        figures.append(RatioInterval(estimates["oe_ratio"], mean_risk=risk))
     return figures
 
 
@@ -234,9 +234,9 @@ def _of_measure(part, measure, unit, inside, n_groups):
     figures = part.reindex(columns=["estimate", "lower", "upper"]).to_numpy(float)
     is_measure = (part["measure"] == measure).to_numpy()
     for k, code in enumerate(inside):
-        found = np.flatnonzero(is_measure & (unit == code))
-        if len(found):
-            values[k] = figures[found[0]]
+        lines = np.flatnonzero(is_measure & (unit == code))
+        if len(lines):
+            values[k] = figures[lines[0]]
     return values
 
 

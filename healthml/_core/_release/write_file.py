@@ -94,10 +94,10 @@ def _write_part(target, content):
 def _mode_of(target):
     """Return the permissions of a file that is there; a link's say nothing."""
     try:
-        found = os.lstat(target)
+        status = os.lstat(target)
     except FileNotFoundError:
         return None
-    return stat.S_IMODE(found.st_mode) if stat.S_ISREG(found.st_mode) else None
+    return stat.S_IMODE(status.st_mode) if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_stream(target):

@@ -34,8 +34,8 @@ class Grid:
         """Return positions of distinct cells at even shares of the rows, both ends among them."""
         order = known[np.argsort(self.numbers[known], kind="stable")]
         places = np.rint(np.linspace(0, len(order) - 1, n_points)).astype(int)
-        found = order[places]
-        return found[np.r_[True, np.diff(self.numbers[found]) > 0]]
+        rows = order[places]
+        return rows[np.r_[True, np.diff(self.numbers[rows]) > 0]]
 
     def _levels(self, known):
         return np.sort(known[~self.column.iloc[known].duplicated().to_numpy()])
@@ -71,8 +71,8 @@ def with_cells(frame, feature, positions):
 def profile(predict, frame, feature, grid):
     """Return every row's prediction at every grid cell, (n_rows, n_points)."""
     tables = [with_cells(frame, feature, p) for p in grid.positions]
-    found = predict(pd.concat(tables, ignore_index=True))
-    return found.reshape(len(tables), len(frame)).T
+    predictions = predict(pd.concat(tables, ignore_index=True))
+    return predictions.reshape(len(tables), len(frame)).T
 
 
 def gap_effect(predict, frame, feature, grid):

@@ -207,9 +207,9 @@ def effect_curve(
             estimator, learnt, number, n_jobs=n_jobs, verbose=verbose, seed=seed, as_array=as_array
         )
     tasks = [(model, scale, kind, frame, feature, grid, as_array) for model in [estimator, *given]]
-    found = run_parallel(_curve, tasks, n_jobs=n_jobs, verbose=verbose, what="curves")
-    curve, curves, own_scale = found[0]
-    again = np.array([other for other, _, _ in found[1:]])
+    curves_of_fits = run_parallel(_curve, tasks, n_jobs=n_jobs, verbose=verbose, what="curves")
+    curve, curves, own_scale = curves_of_fits[0]
+    again = np.array([other for other, _, _ in curves_of_fits[1:]])
     return EffectCurveResult(
         _table(feature, grid, curve, again, confidence_level),
         feature=str(feature),

@@ -157,12 +157,12 @@ def interaction_strength(
             seed=seed, as_array=as_array,
         )  # fmt: skip
     tasks = [(model, scale, frame, names, as_array) for model in [estimator, *given]]
-    found = run_parallel(_strengths, tasks, n_jobs=n_jobs, verbose=verbose, what="models")
-    size, share, own_scale = found[0]
+    strengths = run_parallel(_strengths, tasks, n_jobs=n_jobs, verbose=verbose, what="models")
+    size, share, own_scale = strengths[0]
     lower = upper = np.full(len(size), np.nan)
     if given:
         edge = (1 - confidence_level) / 2
-        lower, upper = np.quantile([f[0] for f in found[1:]], [edge, 1 - edge], axis=0)
+        lower, upper = np.quantile([f[0] for f in strengths[1:]], [edge, 1 - edge], axis=0)
     pairs = list(combinations(names, 2))
     table = pd.DataFrame(pairs, columns=["feature_1", "feature_2"]).assign(
         estimate=size, lower=lower, upper=upper, share=share
@@ -185,8 +185,8 @@ def _strengths(task):
         order = np.repeat(np.arange(n), n)
         cells = {c: frame[c].take(order).reset_index(drop=True) for c in columns}
         table = rows.assign(**cells)
-        found = model.values(table.to_numpy() if as_array else table, own)
-        mean = found.reshape(n, n).mean(axis=1)
+        values = model.values(table.to_numpy() if as_array else table, own)
+        mean = values.reshape(n, n).mean(axis=1)
         return mean - mean.mean()
 
     single = {name: mean_at([name]) for name in names}

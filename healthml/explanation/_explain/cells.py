@@ -80,8 +80,8 @@ def _unit(name, schema):
     if variable is not None and variable.unit:
         return variable.unit
     concept = match_concept(str(name))
-    found = None if concept is None else unit_in_name(str(name), concept)
-    return "" if found is None else found[0]
+    unit = None if concept is None else unit_in_name(str(name), concept)
+    return "" if unit is None else unit[0]
 
 
 def fills_in(estimator, rows, encoded, owner, player):

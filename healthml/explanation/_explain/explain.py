@@ -157,14 +157,14 @@ def explain(
     pool = Pool(join_rows(rows, other), len(rows), player, len(names), as_array)
     learnt = check_train(train, estimator)
     job = _Job(pool, chosen, scale, tolerance, seeds[1], n_jobs, verbose)
-    model, plan, found = job.run(estimator)
+    model, plan, contributions = job.run(estimator)
     job.scale = model.scale(scale)
     if number:
         options = {"n_jobs": n_jobs, "verbose": verbose, "seed": seeds[2], "as_array": as_array}
         given = refit_models(estimator, learnt, number, **options)
     again = [job.run(refit, alone=False) for refit in given]
     return _Answer(
-        job, model, plan, found, again, rows.reset_index(drop=True), other, names, schema,
+        job, model, plan, contributions, again, rows.reset_index(drop=True), other, names, schema,
         confidence_level,
     ).result(learnt)  # fmt: skip
 
@@ -205,11 +205,11 @@ class _Job:
         plan = plan_route(
             model, self.pool, model.scale(self.scale), tolerance=self.tolerance, random=random
         )
-        found = compute(
+        contributions = compute(
             plan, self.background, seed=self.seed, tolerance=self.tolerance, n_jobs=self.n_jobs,
             verbose=self.verbose if alone else 0,
         )  # fmt: skip
-        return model, plan, found
+        return model, plan, contributions
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class _Answer:
     job: _Job
     model: object
     plan: object
-    found: object
+    contributions: object
     again: list
     rows: pd.DataFrame
     background: pd.DataFrame
@@ -229,20 +229,21 @@ class _Answer:
 
     def result(self, learnt):
         """Return the result."""
-        n, found = len(self.rows), self.found
+        n, contributions = len(self.rows), self.contributions
         predictions = self.plan.predictions[:n]
-        gap = check_sums(found.base, found.values, predictions, 10 * self.plan.tolerance)
+        tolerance = 10 * self.plan.tolerance
+        gap = check_sums(contributions.base, contributions.values, predictions, tolerance)
         self._warn_of_error()
         refit_values = np.array([f.values for _, _, f in self.again]).reshape(
-            len(self.again), *found.values.shape
+            len(self.again), *contributions.values.shape
         )
         shares = self._sign_shares(refit_values)
         risks = self._risks()
         mean = np.mean(self.plan.predictions[n:] if risks is None else risks[n:])
         return ExplanationResult(
             table=self._table(refit_values, shares),
-            values=found.values,
-            base_values=found.base,
+            values=contributions.values,
+            base_values=contributions.base,
             predictions=predictions.copy(),
             scale=self.job.scale,
             route=self.plan.route,
@@ -268,7 +269,7 @@ class _Answer:
         if self.plan.route != SOME:
             return
         tolerance = self.job.tolerance or 0.01 * np.std(self.plan.predictions[len(self.rows) :])
-        worst = self.found.mc_error.max(axis=1)
+        worst = self.contributions.mc_error.max(axis=1)
         above = int((worst > 1.5 * tolerance).sum())
         if above:
             import warnings
@@ -291,11 +292,12 @@ class _Answer:
     def _sign_shares(self, refit_values):
         if not len(refit_values):
             return None
-        return (np.sign(refit_values) == np.sign(self.found.values)).mean(axis=0)
+        return (np.sign(refit_values) == np.sign(self.contributions.values)).mean(axis=0)
 
     def _table(self, refit_values, shares):
-        found, (n, p) = self.found, self.found.values.shape
-        half = student.ppf(0.5 + self.confidence_level / 2, found.freedom) * found.background_error
+        contributions, (n, p) = self.contributions, self.contributions.values.shape
+        quantile = student.ppf(0.5 + self.confidence_level / 2, contributions.freedom)
+        half = quantile * contributions.background_error
         cells = self._cells()
         table = pd.DataFrame(
             {
@@ -304,17 +306,17 @@ class _Answer:
                 "value": cells[0],
                 "unit": cells[1],
                 "status": cells[2],
-                "estimate": found.values.ravel(),
-                "mc_se": found.mc_error.ravel(),
-                "background_lower": (found.values - half).ravel(),
-                "background_upper": (found.values + half).ravel(),
+                "estimate": contributions.values.ravel(),
+                "mc_se": contributions.mc_error.ravel(),
+                "background_lower": (contributions.values - half).ravel(),
+                "background_upper": (contributions.values + half).ravel(),
             }
         )
         return table.assign(**self._refit_columns(refit_values, shares, table["status"]))
 
     def _refit_columns(self, refit_values, shares, status):
         """Return the interval over refits, whether the sign is stable, and why not."""
-        size = self.found.values.size
+        size = self.contributions.values.size
         beyond = np.where(status == "out of range", "value beyond the background", "")
         if shares is None:
             blank = np.full(size, np.nan)

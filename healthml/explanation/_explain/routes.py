@@ -150,7 +150,7 @@ def _read_terms(model, pool, scale, random):
 
 
 def _exact_plan(model, pool, scale, read):
-    _, matrices, found = read
+    _, matrices, owners = read
     form = model.forms[scale]
     linear = all(isinstance(term.part, Linear) for term in form.terms)
     own = model.values(pool.handed(pool.frame), scale) if scale != "log_odds" else None
@@ -169,9 +169,9 @@ def _exact_plan(model, pool, scale, read):
         form.tolerance,
         form=form,
         matrices=matrices,
-        owners_=found,
+        owners_=owners,
         encoded=np.column_stack(matrices),
-        owner=np.concatenate(found),
+        owner=np.concatenate(owners),
     )
 
 
@@ -185,14 +185,14 @@ def _values_of(form, matrices):
 
 
 def _form_plan(model, pool, scale, read, route, why):
-    own, matrices, found = read
+    own, matrices, owners = read
     form = model.forms[own]
-    together, owner = np.column_stack(matrices), np.concatenate(found)
-    shares = linear_shares(form, matrices, found, pool.n_players)
+    together, owner = np.column_stack(matrices), np.concatenate(owners)
+    shares = linear_shares(form, matrices, owners, pool.n_players)
     codes = player_codes(together if shares is None else shares, owner if shares is None
                          else np.arange(pool.n_players), pool.n_players)  # fmt: skip
     bend = partial(_link_between, own=own, scale=scale)
-    game = FormGame(form, matrices, found, bend, codes, shares)
+    game = FormGame(form, matrices, owners, bend, codes, shares)
     predictions = model.values(pool.handed(pool.frame), scale)
     width = max(form.tolerance, 1e-9)
     _check_repeats(game, predictions, width)
@@ -279,9 +279,9 @@ def _exact_rows(plan, background, seed, tolerance, rows):
     batch = batches(n_background, N_BATCHES, np.random.RandomState(seed))
     other = [matrix[n:] for matrix in plan.matrices]
     own = [matrix[rows] for matrix in plan.matrices]
-    found = form_shapley(plan.form, own, other, plan.owners_, players, batch)
+    parts = form_shapley(plan.form, own, other, plan.owners_, players, batch)
     sizes = np.bincount(batch).astype(float)
-    values, error = found.mean(sizes), found.standard_error(sizes)
+    values, error = parts.mean(sizes), parts.standard_error(sizes)
     bottom = plan.predictions[n:]
     base = np.full(len(rows), bottom.mean())
     for k in np.flatnonzero(background.own[rows] >= 0):
@@ -338,10 +338,10 @@ def _game_row(every, row, own):
         variance = np.zeros_like(values)
     else:
         random = np.random.default_rng([every.seed, row])
-        found = sample(
+        sampled = sample(
             plan.game, row, every.positions, weight, ends, random, every.tolerance, _MOST_ROUNDS
         )
-        values, variance = found.values, found.variance
+        values, variance = sampled.values, sampled.variance
     mean = weight @ values
     chance = (weight[:, None] ** 2 * variance).sum(axis=0)
     spread = (weight[:, None] * ((values - mean) ** 2 - variance)).sum(axis=0) / (count.sum() - 1)

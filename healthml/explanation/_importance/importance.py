@@ -339,12 +339,12 @@ def _losses(measure, names, y, rows, fold, risks, groups, confidence_level, refi
     refitting = refitting.of(measure)
     n_repeats = (len(risks) - 1) // len(names)
     for k, name in enumerate(names):
-        found = [
+        shuffles = [
             measure.influence(y[rows], risk, fold)
             for risk in risks[1 + k * n_repeats : 1 + (k + 1) * n_repeats]
         ]
-        loss = measure.sign * (base - np.mean([value for value, _ in found]))
-        moved = base_influence - np.mean([influence for _, influence in found], axis=0)
+        loss = measure.sign * (base - np.mean([value for value, _ in shuffles]))
+        moved = base_influence - np.mean([influence for _, influence in shuffles], axis=0)
         sampling = cluster_variance(moved, patient)
         variance, freedom = refitting.widened(sampling, moved, rows, k, n_repeats)
         half = t.ppf(0.5 + confidence_level / 2, freedom) * np.sqrt(variance)

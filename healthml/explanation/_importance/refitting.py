@@ -81,17 +81,17 @@ class _OfMeasure:
         seen = np.zeros(len(parts.weight), dtype=bool)
         seen[parts.unit[rows]] = True
         shuffled = slice(1 + k * n_repeats, 1 + (k + 1) * n_repeats)
-        found = [self._pair(number, shuffled, tested, seen) for number in range(parts.n_pairs)]
-        found = np.array([pair for pair in found if np.isfinite(pair).all()])
-        if not len(found):
+        pairs = [self._pair(number, shuffled, tested, seen) for number in range(parts.n_pairs)]
+        pairs = np.array([pair for pair in pairs if np.isfinite(pair).all()])
+        if not len(pairs):
             return sampling, np.inf
-        square, noise, less_noise, product = found.mean(axis=0)
+        square, noise, less_noise, product = pairs.mean(axis=0)
         squared_weight, shared_weight = parts.weight @ parts.weight, parts.weight[seen].sum()
         training = squared_weight * max(square - noise, 0.0)
         bound = np.sqrt(sampling * training)
         shared = float(np.clip(shared_weight * product, -bound, bound))
         second = squared_weight * less_noise
-        return _total(sampling, training, second, shared, squared_weight * square, len(found))
+        return _total(sampling, training, second, shared, squared_weight * square, len(pairs))
 
     def _pair(self, number, shuffled, tested, seen):
         """Return the square of a difference, its noise, the noise of all rows, and the product.
@@ -102,9 +102,9 @@ class _OfMeasure:
         gap, influence = 0.0, np.zeros(len(test))
         models = ((1, half.first), (-1, half.second))
         for (sign, risks), (base, moved) in zip(models, self.bases[number], strict=True):
-            found = [self._measured(risk, test) for risk in risks[shuffled]]
-            gap += sign * (base - np.mean([value for value, _ in found]))
-            influence += sign * (moved - np.mean([own for _, own in found], axis=0))
+            shuffles = [self._measured(risk, test) for risk in risks[shuffled]]
+            gap += sign * (base - np.mean([value for value, _ in shuffles]))
+            influence += sign * (moved - np.mean([own for _, own in shuffles], axis=0))
         gap *= self.measure.sign
         noise = cluster_variance(influence, self.parts.unit[test])
         first, second = (np.flatnonzero(half.side == kind) for kind in (1, -1))

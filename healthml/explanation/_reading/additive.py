@@ -57,11 +57,11 @@ def _places(model, keys, table):
     frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(np.asarray(table))
     names = list(getattr(model, "feature_names_in_", ()))
     by_name = set(names) <= set(frame.columns)
-    found = [
+    terms = [
         _places_of(frame[names[f]] if by_name else frame.iloc[:, f], model.bins_[f][level])
         for f, level in keys
     ]
-    return np.column_stack(found).astype(float)
+    return np.column_stack(terms).astype(float)
 
 
 def _places_of(column, bins):

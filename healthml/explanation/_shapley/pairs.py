@@ -156,11 +156,11 @@ def _rounds(game, row, background, ends, differ, pairs, random, n_rounds):
             step = max(1, ROWS_AT_ONCE // (2 * (d - 1)))
             for start in range(0, len(rows), step):
                 part = slice(start, start + step)
-                found = _antithetic(
+                contributions = _antithetic(
                     game, row, background[rows[part]], ends[0], ends[1][rows[part]],
                     players[part], rank[r, part],
                 )  # fmt: skip
-                values[r][own[part][:, None], players[part]] = found
+                values[r][own[part][:, None], players[part]] = contributions
     return values
 
 

@@ -135,9 +135,9 @@ def owners(pool, encode, random):
             for swap in [np.zeros_like(swaps[0]), *swaps]
         ]
     )
-    found = cell_codes(encode(pool.mixed(index))).reshape(len(swaps) + 1, n, -1)
-    owner = _traced(found, swaps)
-    if owner is None or not _composed(found, owner, swaps, other, tried):
+    variants = cell_codes(encode(pool.mixed(index))).reshape(len(swaps) + 1, n, -1)
+    owner = _traced(variants, swaps)
+    if owner is None or not _composed(variants, owner, swaps, other, tried):
         return encoded, None
     unknown = (owner < 0) & ~_same(codes, codes[:1]).all(axis=0)
     return encoded, None if unknown.any() else owner
@@ -163,9 +163,9 @@ def _swaps(n_players):
     return sets
 
 
-def _traced(found, swaps):
+def _traced(variants, swaps):
     """Return the player that moves each column, -1 for none, or None if several do."""
-    moved = ~_same(found[1:], found[:1]).all(axis=1)
+    moved = ~_same(variants[1:], variants[:1]).all(axis=1)
     with_digit, without = moved[::2], moved[1::2]
     moves = with_digit | without
     if (with_digit & without).any() or not (moves == moves[0]).all():
@@ -175,13 +175,13 @@ def _traced(found, swaps):
     return None if (number >= len(swaps[0])).any() else number
 
 
-def _composed(found, owner, swaps, other, tried):
+def _composed(variants, owner, swaps, other, tried):
     """Whether each mixture of rows was encoded to the mixture of the encoded rows."""
     place = {row: k for k, row in enumerate(tried)}
-    donor = found[0][[place[row] for row in other]]
-    for swap, seen in zip(swaps, found[1:], strict=True):
+    donor = variants[0][[place[row] for row in other]]
+    for swap, seen in zip(swaps, variants[1:], strict=True):
         from_other = np.append(swap, False)[owner]
-        if not _same(seen, np.where(from_other, donor, found[0])).all():
+        if not _same(seen, np.where(from_other, donor, variants[0])).all():
             return False
     return True
 

@@ -35,12 +35,12 @@ class LearnedGroups:
         if self.cuts is not None:
             values = parse_numbers(column)[0].to_numpy()
             at = np.searchsorted(self.cuts, values, side="right")
-            found = np.array([f"quarter {k + 1}" for k in range(len(self.cuts) + 1)])[at]
-            found = np.where(np.isnan(values), MISSING, found)
+            labels = np.array([f"quarter {k + 1}" for k in range(len(self.cuts) + 1)])[at]
+            labels = np.where(np.isnan(values), MISSING, labels)
         else:
-            found = self._labels(column)
-        place = np.clip(np.searchsorted(self.names, found), 0, len(self.names) - 1)
-        return np.where(self.names[place] == found, place, -1)
+            labels = self._labels(column)
+        place = np.clip(np.searchsorted(self.names, labels), 0, len(self.names) - 1)
+        return np.where(self.names[place] == labels, place, -1)
 
     def _labels(self, column):
         """Return the labels of the rows, each by itself: one row is as it is among many."""

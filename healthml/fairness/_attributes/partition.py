@@ -80,18 +80,18 @@ def find_partitions(features, n, *, crossed=False, control=None, patient=None, p
         raise InputError("sensitive_features has no column; pass at least one.")
     patient = np.arange(n) if patient is None else patient
     single = {str(name): _checked(frame[name], patient) for name in frame.columns}
-    found = [Partition(name, "", *bands) for name, bands in single.items()]
+    partitions = [Partition(name, "", *bands) for name, bands in single.items()]
     for names in _crossings(crossed, list(single)):
         parts = [single[name] for name in names]
         crossing = Partition(JOINT.join(names), "", *_cross(parts))
-        found.append(_pool(crossing, parts[0], patient, pool_below))
+        partitions.append(_pool(crossing, parts[0], patient, pool_below))
     if control is None:
-        return found
+        return partitions
     strata = sensitive_frame(control, n)
     levels, of = _cross([_checked(strata[name], patient) for name in strata.columns])
     return [
         _compact(replace(part, control=str(level), codes=np.where(of == k, part.codes, -1)))
-        for part in found
+        for part in partitions
         for k, level in enumerate(levels)
     ]
 

@@ -112,10 +112,12 @@ def missingness_by_group(
     lines, tests = [], []
     for part in find_partitions(sensitive_features, len(frame), patient=patient):
         labels = [str(name) for name in part.names]
-        found, _ = compare_places("sensitive", part.codes, labels, mask[:, chosen], names, patient)
+        compared, _ = compare_places(
+            "sensitive", part.codes, labels, mask[:, chosen], names, patient
+        )
         tests += [
             {"feature": part.feature, "column": name, "cramers_v": v, "p_value": p}
-            for name, v, p in zip(names, found[2], found[3], strict=True)
+            for name, v, p in zip(names, compared[2], compared[3], strict=True)
         ]
         for column, name in zip(chosen, names, strict=True):
             lines += _of_column(part, name, mask[:, column], patient, level)

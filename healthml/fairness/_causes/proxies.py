@@ -218,9 +218,9 @@ def _tell(task):
 
 
 def _single(task, event, fold, base, counts):
-    found = screen_columns(
+    screened = screen_columns(
         task.X, event, fold=fold, groups=task.patient, confidence_level=task.level
     ).table
-    kept = found.sort_values("estimate", ascending=False).head(_TOP)
+    kept = screened.sort_values("estimate", ascending=False).head(_TOP)
     names = [name for name in ("column", "estimate", "lower", "upper") if name in kept]
     return kept[names].assign(**base, **counts)

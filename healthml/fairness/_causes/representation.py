@@ -115,8 +115,8 @@ def representation(
         shares = _checked(reference, str(name))
         names, codes = band_codes(frame[name])
         counts = dict(zip(map(str, names), np.bincount(codes), strict=True))
-        found, test = _compare(str(name), counts, shares, level)
-        lines += found
+        compared, test = _compare(str(name), counts, shares, level)
+        lines += compared
         tests.append(test)
     table = pd.DataFrame(lines)
     table.insert(table.columns.get_loc("p_value") + 1, "p_holm", holm(table["p_value"]))

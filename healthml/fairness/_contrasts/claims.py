@@ -115,12 +115,14 @@ class Claims:
         for line in rows.risk:
             seen = np.flatnonzero(np.isfinite(line) & rows.used)
             weight = None if rows.weight is None else rows.weight[seen]
-            found = right_risks(rows.y[seen], line[seen], weight)
-            if found is None:
+            recalibrated = right_risks(rows.y[seen], line[seen], weight)
+            if recalibrated is None:
                 return []
-            right.append(found)
+            right.append(recalibrated)
             patient = self.patient[seen]
-            sums += [np.bincount(patient, x, self.patient.max() + 1) for x in found.influence.T]
+            sums += [
+                np.bincount(patient, x, self.patient.max() + 1) for x in recalibrated.influence.T
+            ]
         self._by_patient = np.column_stack(sums)  # influence on the coefficients of each repeat
         self._spread = self._by_patient.T @ self._by_patient
         return right

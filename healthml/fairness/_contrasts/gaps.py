@@ -38,8 +38,8 @@ class GapBlock:
 
     def ends(self, z):
         """Return gaps with lower and upper ends at a normal quantile, ratios as ratios."""
-        found = gap_ends(self.first, self.second, self.correlation, z)
-        return tuple(map(self._back, found))
+        ends = gap_ends(self.first, self.second, self.correlation, z)
+        return tuple(map(self._back, ends))
 
     def columns(self, z):
         """Return what the table of gaps holds, without what holds for several gaps together."""

@@ -66,9 +66,9 @@ def shrink(measured, sums, level=0.95):
     use = np.isfinite(value) & np.isfinite(error) & (error > 0)
     if use.sum() < FEWEST_GROUPS:
         return None
-    found = normal_model(value[use], error[use], level)
-    middle, ends = back(found[0]), [back(end) for end in found[1:3]]
-    shrunken = Shrunken(middle, *ends, found[3], found[4], model)
+    fit = normal_model(value[use], error[use], level)
+    middle, ends = back(fit[0]), [back(end) for end in fit[1:3]]
+    shrunken = Shrunken(middle, *ends, fit[3], fit[4], model)
     return _spread_out(shrunken, use)
 
 
@@ -182,11 +182,11 @@ def _gamma_quantiles(weight, shape, rate, p):
     return half
 
 
-def _spread_out(found, use):
+def _spread_out(estimates, use):
     """Put the groups that took part back in their places."""
     parts = []
-    for values in (found.value, found.lower, found.upper, found.weight):
+    for values in (estimates.value, estimates.lower, estimates.upper, estimates.weight):
         full = np.full(len(use), np.nan)
         full[use] = values
         parts.append(full)
-    return Shrunken(*parts[:3], found.tau, parts[3], found.model)
+    return Shrunken(*parts[:3], estimates.tau, parts[3], estimates.model)

@@ -48,12 +48,12 @@ def _call(function, rows, own):
     weight = {} if rows.weight is None else {"sample_weight": rows.weight[own]}
     risk = rows.risk[:, own]
     try:
-        found = [
+        value = [
             function(rows.y[own][seen], line[seen], **{k: w[seen] for k, w in weight.items()})
             for line in risk
             for seen in [np.isfinite(line)]
         ]
-        found = float(np.mean(found))
+        value = float(np.mean(value))
     except ValueError as error:
         return np.nan, f"undefined: {type(error).__name__} in the function"
     except TypeError as error:
@@ -61,7 +61,7 @@ def _call(function, rows, own):
             f"a measure failed on one group ({type(error).__name__}); pass functions of (y_true, "
             "y_proba) that return one number, with sample_weight where there are weights."
         ) from error
-    return found, "" if np.isfinite(found) else "undefined: the function returned no number"
+    return value, "" if np.isfinite(value) else "undefined: the function returned no number"
 
 
 def _resamples(rows, own, n_resamples, random):

@@ -93,10 +93,10 @@ def _one_repeat(rows, r, codes, n_groups):
         n_folds = int(fold.max()) + 1
         segment = codes * n_folds + fold
     segment = np.where(seen, segment, -1)
-    found = placements_by_segment(
+    placed = placements_by_segment(
         rows.y, line, segment, n_groups * n_folds, rows.order[r], rows.weight
     )
-    area, placement, totals = found
+    area, placement, totals = placed
     pairs = np.where(np.isfinite(area), totals[0] * totals[1], 0.0).reshape(n_groups, n_folds)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = pairs / pairs.sum(axis=1, keepdims=True)

@@ -18,8 +18,8 @@ def calibration_of_groups(name, rows, codes, n_groups):
 
     One risk a row is judged as `healthml.metrics.performance` does it; repeats are averaged.
     """
-    found = [_of_group(name, rows, np.flatnonzero(codes == k)) for k in range(n_groups)]
-    value, error, reason = (np.array(part, dtype=object) for part in zip(*found, strict=True))
+    fits = [_of_group(name, rows, np.flatnonzero(codes == k)) for k in range(n_groups)]
+    value, error, reason = (np.array(part, dtype=object) for part in zip(*fits, strict=True))
     kind = np.full(n_groups, WALD, dtype=object)
     return Estimates(value.astype(float), error.astype(float), kind, reason)
 
@@ -63,12 +63,12 @@ def _judged(name, rows, own):
     y, risk = rows.y[own].astype(float), rows.risk[0, own]
     sample = Sample(y, risk, weight, kind, patient)
     try:
-        found = recalibration(sample, name, _LEVEL)
+        estimate = recalibration(sample, name, _LEVEL)
     except OutcomeError as error:
         return np.nan, np.nan, str(error)
-    if found.reason:
-        return np.nan, np.nan, found.reason
-    return found.estimate, (found.upper - found.lower) / 2 / z_value(_LEVEL), ""
+    if estimate.reason:
+        return np.nan, np.nan, estimate.reason
+    return estimate.estimate, (estimate.upper - estimate.lower) / 2 / z_value(_LEVEL), ""
 
 
 def _log_odds(risk):

@@ -79,14 +79,14 @@ class Rows:
 
 
 def _columns(rows, risk, measures):
-    found = {"cell": confusion_cells(rows.y, risk, rows.threshold)}
+    columns = {"cell": confusion_cells(rows.y, risk, rows.threshold)}
     if {"oe_ratio", "mean_risk"} & set(measures):
-        found["risk"] = risk
+        columns["risk"] = risk
     if {"brier", "scaled_brier"} & set(measures):
-        found["square"] = (rows.y - risk) ** 2
+        columns["square"] = (rows.y - risk) ** 2
     if "net_benefit" in measures:
-        found["benefit"] = benefit(rows.y, risk, rows.thresholds)
-    return found
+        columns["benefit"] = benefit(rows.y, risk, rows.thresholds)
+    return columns
 
 
 def _spread_cells(cell):

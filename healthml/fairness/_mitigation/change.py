@@ -138,12 +138,12 @@ def _value(measure, columns):
 
 
 def _ranked(event, risk, codes, n_groups, patient):
-    found, influence = auroc_of_groups(Rows(event, risk[None], None, patient), codes, n_groups)
-    return found.value, influence
+    areas, influence = auroc_of_groups(Rows(event, risk[None], None, patient), codes, n_groups)
+    return areas.value, influence
 
 
-def _line(measure, found, patient):
-    (before, own), (after, other) = found
+def _line(measure, sides, patient):
+    (before, own), (after, other) = sides
     moved = other - own
     change, error = after - before, np.nan
     if np.isfinite(change) and np.isfinite(moved).all():

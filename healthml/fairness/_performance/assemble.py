@@ -100,9 +100,9 @@ def table_of(judged, level):
     parts = []
     for part in judged:
         names, groups = list(part.measured), part.sums.names.astype(object)
-        found = [_columns_of(measured.own, level) for measured in part.measured.values()]
+        lines = [_columns_of(measured.own, level) for measured in part.measured.values()]
         # the measures of a group beside each other
-        columns = {key: np.array([line[key] for line in found]).T.ravel() for key in found[0]}
+        columns = {key: np.array([line[key] for line in lines]).T.ravel() for key in lines[0]}
         columns |= {"group": np.repeat(groups, len(names)), "measure": names * len(groups)}
         counts = {key: np.repeat(values, len(names)) for key, values in _all_counts(part).items()}
         parts.append(part.key | columns | counts)
@@ -141,7 +141,7 @@ def gaps_of(judged, level):
 def _one_table(parts, columns):
     """Return tables, given as dicts of columns or single values, as one."""
     size = [len(part["group"]) for part in parts]
-    found = {
+    table = {
         name: np.concatenate(
             [
                 np.full(n, part[name]) if np.ndim(part[name]) == 0 else part[name]
@@ -150,7 +150,7 @@ def _one_table(parts, columns):
         )
         for name in (columns if parts else ())
     }
-    return pd.DataFrame(found, columns=columns)
+    return pd.DataFrame(table, columns=columns)
 
 
 def _all_counts(part):
@@ -172,8 +172,8 @@ def _hold_together(members, level):
     z = sidak(level, np.isfinite(np.concatenate(p_values)).sum())
     start = 0
     for (table, block), own in zip(members, p_values, strict=True):
-        found = adjusted[start : start + len(own)]
-        table["p_holm"] = np.resize(found, len(block.places))
+        own_adjusted = adjusted[start : start + len(own)]
+        table["p_holm"] = np.resize(own_adjusted, len(block.places))
         _, table["lower_simultaneous"], table["upper_simultaneous"] = block.ends(z)
         start += len(own)
 
@@ -241,11 +241,11 @@ def homogeneity_rows(judged, level, *, simple):
             if name in WITHOUT_GAPS and name != "event_rate":
                 continue
             line = homogeneity(measured, part.sums, scarce, simple=simple)
-            found = range_of(measured, part.sums, level, simple=simple)
-            if found is not None:
+            extent = range_of(measured, part.sums, level, simple=simple)
+            if extent is not None:
                 for end in ("largest", "smallest"):
-                    found[end] = str(part.sums.names[found[end]])
-                line |= found
+                    extent[end] = str(part.sums.names[extent[end]])
+                line |= extent
             lines.append(part.key | {"measure": name} | line)
     table = pd.DataFrame(lines, columns=TESTS)
     table["p_holm"] = holm(table["p_value"].to_numpy(float))
@@ -257,14 +257,14 @@ def shrunken_of(judged, level):
     lines = []
     for part in judged:
         for name in [name for name in SHRUNKEN if name in part.measured]:
-            found = shrink(part.measured[name], part.sums, level)
-            if found is None:
+            shrunken = shrink(part.measured[name], part.sums, level)
+            if shrunken is None:
                 continue
             names = ("tau", "tau_lower", "tau_upper")
-            tau = dict(zip(names, found.tau, strict=True)) | {"model": found.model}
+            tau = dict(zip(names, shrunken.tau, strict=True)) | {"model": shrunken.model}
             for k, group in enumerate(part.sums.names):
-                numbers = {"estimate": found.value[k], "lower": found.lower[k]}
-                numbers |= {"upper": found.upper[k], "weight": found.weight[k]}
+                numbers = {"estimate": shrunken.value[k], "lower": shrunken.lower[k]}
+                numbers |= {"upper": shrunken.upper[k], "weight": shrunken.weight[k]}
                 place = {"group": str(group), "measure": name}
                 lines.append(part.key | place | numbers | tau | part.counts(k))
     return pd.DataFrame(lines, columns=SHRUNK)
@@ -275,8 +275,8 @@ def metrics_of(judged, level, *, simple):
     lines = []
     for part in judged:
         overall = overall_of(part)
-        found = named_rows(part.measured, overall, part.sums, level, simple=simple)
-        lines += [part.key | line for line in found]
+        rows = named_rows(part.measured, overall, part.sums, level, simple=simple)
+        lines += [part.key | line for line in rows]
     return pd.DataFrame(lines, columns=METRICS)
 
 

@@ -92,17 +92,21 @@ def check_measures(measures, threshold, thresholds):
         return dict.fromkeys(wanted)
     if isinstance(measures, str) or callable(measures):
         measures = [measures]
-    found = dict(measures) if isinstance(measures, dict) else {}
-    for measure in () if found else measures:
-        found[_name_of(measure)] = measure if callable(measure) else None
-    found = {name: function if callable(function) else None for name, function in found.items()}
-    unknown = [name for name, function in found.items() if function is None and name not in KNOWN]
+    functions = dict(measures) if isinstance(measures, dict) else {}
+    for measure in () if functions else measures:
+        functions[_name_of(measure)] = measure if callable(measure) else None
+    functions = {
+        name: function if callable(function) else None for name, function in functions.items()
+    }
+    unknown = [
+        name for name, function in functions.items() if function is None and name not in KNOWN
+    ]
     if unknown:
         raise InputError(
             f"measures has {', '.join(map(repr, unknown))}; pass names among {', '.join(KNOWN)}, "
             "or functions of (y_true, y_proba)."
         )
-    without = [n for n, f in found.items() if f is None and n in NEED_THRESHOLD]
+    without = [n for n, f in functions.items() if f is None and n in NEED_THRESHOLD]
     if (
         threshold is None
         and without
@@ -112,7 +116,7 @@ def check_measures(measures, threshold, thresholds):
             f"{', '.join(without)} need a decision threshold; pass threshold, the risk from which "
             "a patient is flagged."
         )
-    return found
+    return functions
 
 
 def _name_of(measure):

@@ -13,13 +13,14 @@ BOOTSTRAPPED = (*COUNTED, "net_benefit")
 
 def bootstrap_table(result, n_resamples, measures, random_state):
     """Return percentile intervals of the rates of every group as a table."""
-    found = [name for name in result.table["measure"].unique() if name in BOOTSTRAPPED]
-    wanted = found if measures is None else list(measures)
-    unknown = [name for name in wanted if name not in found]
+    available = [name for name in result.table["measure"].unique() if name in BOOTSTRAPPED]
+    wanted = available if measures is None else list(measures)
+    unknown = [name for name in wanted if name not in available]
     if unknown:
         raise InputError(
-            f"measures has {unknown[0]!r}; rates are redrawn of {', '.join(found) or 'none'}: pass "
-            "threshold to group_performance, and others as its measures."
+            f"measures has {unknown[0]!r}; rates are redrawn of "
+            f"{', '.join(available) or 'none'}: pass threshold to group_performance, "
+            "and others as its measures."
         )
     random, parts = check_random_state(random_state), []
     tail = (1 - result.confidence_level) / 2

@@ -174,12 +174,12 @@ def group_performance(
     threshold, thresholds = check_thresholds(threshold, thresholds)
     wanted = check_measures(measures, threshold, thresholds)
     if data is not None:
-        found = _from_data(data, y_true, y_proba, sensitive_features)
-        if found is None:
+        pairs = _from_data(data, y_true, y_proba, sensitive_features)
+        if pairs is None:
             return _from_source(
                 data, (y_true, y_proba, sensitive_features), wanted, measures, threshold, level
             )
-        y_true, y_proba, sensitive_features = found
+        y_true, y_proba, sensitive_features = pairs
     check_alignment(y_true=y_true, sensitive_features=sensitive_features)
     options = {"threshold": threshold, "thresholds": thresholds}
     rows, place = check_rows(

@@ -25,10 +25,10 @@ def _inside(part):
 
 
 def _pooled(partitions):
-    found = {part.feature: len(part.pooled) for part in partitions if part.pooled}
+    n_pooled = {part.feature: len(part.pooled) for part in partitions if part.pooled}
     return [
         f"{n} crossed groups of {feature} are small and were joined (see pool_below)."
-        for feature, n in found.items()
+        for feature, n in n_pooled.items()
     ]
 
 

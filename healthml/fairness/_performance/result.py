@@ -76,13 +76,13 @@ class GroupPerformanceResult(Result):
         rows &= table["control"] == control
         if feature is not None:
             rows &= table["feature"] == feature
-        found = table[rows]
-        if len(found) != 1:
+        lines = table[rows]
+        if len(lines) != 1:
             raise InputError(
-                f"{len(found)} rows are {measure!r} of that group; pass a group and, where several "
+                f"{len(lines)} rows are {measure!r} of that group; pass a group and, where several "
                 f"features have it, its feature ({', '.join(table['feature'].unique())})."
             )
-        return found.iloc[0][["estimate", "lower", "upper"]].astype(float)
+        return lines.iloc[0][["estimate", "lower", "upper"]].astype(float)
 
     def assessable(self):
         """Return the table of groups that can be judged, and one row without figures of others.

@@ -56,8 +56,8 @@ class GroupSums:
         factor = np.sqrt(_factor(self.n_patients))
         if self.gram.ndim == 3:
             return np.diag(np.einsum("kj,kjl,kl->k", gradient, self.gram, gradient) * factor**2)
-        found = np.einsum("kj,kjml,ml->km", gradient, self.gram, gradient)
-        return found * np.outer(factor, factor)
+        products = np.einsum("kj,kjml,ml->km", gradient, self.gram, gradient)
+        return products * np.outer(factor, factor)
 
     def rest_variance(self, own, rest):
         """Return the variances of everybody else, and their covariances with the group."""
@@ -132,29 +132,29 @@ class _Rows:
         self.n_columns = len(COLUMNS)
 
     def sums(self):
-        found = np.zeros((self.n_groups, self.n_columns))
+        sums = np.zeros((self.n_groups, self.n_columns))
         if self.cell is not None:
-            found[:, :_N_CELLS] = self._by_cell(self.weight)
+            sums[:, :_N_CELLS] = self._by_cell(self.weight)
         for place, values in self.columns.items():
-            found[:, place] = np.bincount(self.codes, _times(values, self.weight), self.n_groups)
-        return found
+            sums[:, place] = np.bincount(self.codes, _times(values, self.weight), self.n_groups)
+        return sums
 
     def gram(self):
         """Return the sums of products where every row is a patient of its own."""
-        found = np.zeros((self.n_groups, self.n_columns, self.n_columns))
+        gram = np.zeros((self.n_groups, self.n_columns, self.n_columns))
         squared = None if self.weight is None else self.weight**2
         if self.cell is not None:
             own = np.arange(_N_CELLS)
-            found[:, own, own] = self._by_cell(squared)
+            gram[:, own, own] = self._by_cell(squared)
         for place, values in self.columns.items():
             weighed = _times(values, squared)
             if self.cell is not None:
-                found[:, :_N_CELLS, place] = found[:, place, :_N_CELLS] = self._by_cell(weighed)
+                gram[:, :_N_CELLS, place] = gram[:, place, :_N_CELLS] = self._by_cell(weighed)
             for other, others in self.columns.items():
                 if other >= place:
                     product = np.bincount(self.codes, weighed * others, self.n_groups)
-                    found[:, place, other] = found[:, other, place] = product
-        return found
+                    gram[:, place, other] = gram[:, other, place] = product
+        return gram
 
     def gram_of_patients(self, patient):
         """Return products of patients' sums, patients inside and outside of groups, and all."""
@@ -181,8 +181,8 @@ class _Rows:
         return gram, patients, others, total
 
     def _by_cell(self, values):
-        found = np.bincount(self.joint, values, self.n_groups * _N_CELLS)
-        return found.reshape(self.n_groups, _N_CELLS)
+        counts = np.bincount(self.joint, values, self.n_groups * _N_CELLS)
+        return counts.reshape(self.n_groups, _N_CELLS)
 
 
 def _times(values, weight):

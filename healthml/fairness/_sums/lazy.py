@@ -55,8 +55,8 @@ def sums_of_source(source, y, risk, feature, *, threshold=None, missing="missing
         for b in COLUMNS[k:]
         if not (k < _N_CELLS and b in COLUMNS[:_N_CELLS] and a != b)
     ]
-    found = frame.group_by("__group").agg(nw.len().alias("__n"), *wanted).collect().to_pandas()
-    return _of_table(found, missing)
+    table = frame.group_by("__group").agg(nw.len().alias("__n"), *wanted).collect().to_pandas()
+    return _of_table(table, missing)
 
 
 def _check_columns(frame, names):
@@ -84,16 +84,16 @@ def _check_values(frame):
         )
 
 
-def _of_table(found, missing):
-    found["__group"] = found["__group"].where(pd.notna(found["__group"]), missing).astype(str)
-    found = found.sort_values("__group").reset_index(drop=True)
+def _of_table(table, missing):
+    table["__group"] = table["__group"].where(pd.notna(table["__group"]), missing).astype(str)
+    table = table.sort_values("__group").reset_index(drop=True)
     size = len(COLUMNS)
-    gram = np.zeros((len(found), size, size))
+    gram = np.zeros((len(table), size, size))
     for k, a in enumerate(COLUMNS):
         for m, b in enumerate(COLUMNS[k:], start=k):
-            if f"{a}*{b}" in found:
-                gram[:, k, m] = gram[:, m, k] = found[f"{a}*{b}"].to_numpy(float)
-    sums = found[list(COLUMNS)].to_numpy(float)
-    n, events = found["__n"].to_numpy(np.int64), (sums[:, 0] + sums[:, 2]).round().astype(np.int64)
-    names = found["__group"].to_numpy(str)
+            if f"{a}*{b}" in table:
+                gram[:, k, m] = gram[:, m, k] = table[f"{a}*{b}"].to_numpy(float)
+    sums = table[list(COLUMNS)].to_numpy(float)
+    n, events = table["__n"].to_numpy(np.int64), (sums[:, 0] + sums[:, 2]).round().astype(np.int64)
+    names = table["__group"].to_numpy(str)
     return GroupSums(names, sums, gram, n, events, n, True, int(n.sum()), n.sum() - n)
