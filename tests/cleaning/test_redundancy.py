@@ -89,3 +89,28 @@ def test_few_rows_make_no_claim(n, rng):
     X = pd.DataFrame({"a": rng.integers(0, 3, n)})
     X["b"] = X["a"]
     assert len(pairs_of(X)) == (0 if n < 40 else 1)
+
+
+def computed_of(X):
+    table = quality_report(X).select("computed_from_others")
+    return dict(zip(table["column"], table["detail"], strict=True))
+
+
+@pytest.mark.parametrize("order", ["abc", "cab"])
+def test_which_part_of_a_sum_of_whole_numbers_was_computed_is_left_open(rng, order):
+    a, b = rng.integers(0, 40, 600), rng.integers(0, 60, 600)
+    X = pd.DataFrame({"a": a, "b": b, "c": a + b})[list(order)].assign(z=rng.normal(size=600))
+    (detail,) = computed_of(X).values()
+    assert "which of a, b, c was computed from the others the values do not tell" in detail
+
+
+def test_a_sum_to_its_rounding_is_claimed_of_no_source(rng):
+    """Measured and reported height and weight, and a body mass index of each."""
+    height, weight = rng.normal(170, 9, 600).round(), rng.normal(80, 12, 600).round(1)
+    X = pd.DataFrame({"height": height, "weight": weight})
+    X["height_said"] = (height + rng.normal(0, 1, 600)).round()
+    X["weight_said"] = (weight + rng.normal(0, 1.5, 600)).round(1)
+    X["bmi"] = (weight / (height / 100) ** 2).round(1)
+    X["bmi_said"] = (X["weight_said"] / (X["height_said"] / 100) ** 2).round(1)
+    exact = {name for name, detail in computed_of(X).items() if "to its rounding" in detail}
+    assert exact == {"bmi", "bmi_said"}

@@ -54,7 +54,8 @@ def test_what_is_no_fault_is_left_alone(column):
 
 
 def test_small_sites_are_not_looked_at():
-    sex, site = np.repeat(["m", "male"], [300, 19]), np.repeat(["a", "b"], [300, 19])
+    sex = np.append(np.tile(["m", "f"], 150), np.resize(["male", "female"], 19))
+    site = np.repeat(["a", "b"], [300, 19])
     assert found(sex, site) == []
     assert len(found(np.append(sex, "male"), np.append(site, "b"))) == 1
 
@@ -81,3 +82,9 @@ def test_coarser_rounding_at_a_site_and_scales_are_no_classes(step):
 def test_one_value_at_a_site_is_a_code_or_a_constant_and_no_class():
     values, site = values_of(2)
     assert found(np.where(site == "b", 0.0, values), site) == []
+
+
+def test_what_is_the_same_for_all_patients_of_a_site_is_its_property():
+    """Its country or its kind: two sites share one, the others have their own."""
+    kind = pd.Series(SITE).map({"a": "teaching", "b": "teaching", "c": "rural", "d": "private"})
+    assert found(kind.astype(object)) == []

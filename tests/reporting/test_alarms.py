@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 import healthml
 from healthml._core._findings import NOT_ASSESSABLE, NOTE, Effect, check_rules
 from healthml.reporting._checks.transport import _held
 from healthml.resampling import ResampledClassifier
+from healthml.validation._scoring import Evaluator
+from healthml.validation._transport import leave_site_out, ranking_at_new_sites
 
 ONCE = {"random_state": 0, "n_repeats": 1}
 N = 2400
@@ -171,6 +174,45 @@ def test_the_furthest_site_is_called_what_it_was_shown_to_be(ends, severity, tit
     effect = Effect("oe_ratio", *ends, "O:E", 300, 40)
     made = healthml._core._findings.Finding("HM404", severity, "", "", "", effect)
     assert _held(made, 4, "site").title.startswith(title)
+
+
+def test_a_single_site_is_not_called_one_of_several():
+    effect = Effect("oe_ratio", 1.1, 0.9, 1.3, "O:E", 300, 40)
+    made = healthml._core._findings.Finding("HM404", NOTE, "", "", "", effect)
+    alone, several = _held(made, 1, "site"), _held(made, 3, "site")
+    assert alone.title == "The site was not shown to have wrong risks"
+    assert alone.evidence.startswith("One site alone has enough rows and events")
+    assert several.evidence.startswith("3 sites compared; the furthest")
+
+
+def test_a_large_site_costs_no_ranking_by_the_rows_that_it_takes_away():
+    """Two alike sites, many columns: half of the rows rank worse, at any place."""
+    rng = np.random.default_rng(4)
+    n, site = 500, np.repeat(["a", "b"], [350, 150])
+    X = pd.DataFrame(rng.normal(size=(n, 60)))
+    y = (rng.random(n) < 1 / (1 + np.exp(-X.to_numpy()[:, :20] @ np.full(20, 0.4)))).astype(int)
+    judge, model = Evaluator(y, n_repeats=1, random_state=0), LogisticRegression(C=1e3)
+    left_out = leave_site_out(judge, model, X, site)
+    risk = judge.risks(model, X)
+    loss, known, new = ranking_at_new_sites(judge, model, X, risk, left_out, site)
+    a = site == "a"
+    plain = roc_auc_score(y[a], risk[0][a]) - roc_auc_score(y[a], left_out.risk[a])
+    assert plain > 0.03  # what a comparison with models of more rows would call a loss
+    assert abs(loss[0]) < plain / 2
+    assert loss[1] < 0 < loss[2]
+    assert known["estimate"] - new["estimate"] == pytest.approx(loss[0])
+
+
+def test_a_site_that_is_sometimes_empty_is_not_missing_by_site():
+    rng = np.random.default_rng(5)
+    X, y, _ = patients()
+    X = X.assign(hospital=X["hospital"].where(rng.random(N) > 0.05))
+    X["lab"] = np.where((X["hospital"] == "west") & (rng.random(N) < 0.4), np.nan, rng.random(N))
+    found = finding(healthml.audit(None, X, y, site="hospital", **ONCE), "HM211")
+    assert found.columns == ("lab",)
+    shares = X["lab"].isna().groupby(X["hospital"]).mean()
+    low, high = (f"{100 * share:.0f}%" for share in (shares.min(), shares.max()))
+    assert f"(lab from {low} to {high})" in found.evidence
 
 
 def test_every_check_is_listed_with_what_it_found():

@@ -257,6 +257,29 @@ def test_a_column_that_acts_as_an_identifier_is_found_under_any_name():
     assert acts_as_identifier(X) is None
 
 
+def test_empty_cells_of_a_date_name_no_patient():
+    """A third never had the operation: no date, and no donor's values, which are missing alike."""
+    rng = np.random.default_rng(0)
+    n, had = 300, np.arange(300) % 3 > 0
+    X = pd.DataFrame({"age": rng.normal(60, 9, n).round(1)})
+    day = pd.Timestamp("2001-01-01") + pd.to_timedelta(rng.permutation(4000)[:n], "D")
+    X["operated_on"] = np.where(had, pd.Series(day).dt.strftime("%Y-%m-%d"), None)
+    for name in ("donor_age", "donor_weight", "match"):
+        X[name] = np.where(had, rng.normal(size=n).round(2), np.nan)
+    assert acts_as_identifier(X) is None
+    found = find_leaks(make_case(X, (rng.random(n) < 0.3).astype(int), seed=0))
+    assert "HM304" not in {f.code for f in found.findings}
+
+
+def test_an_empty_patient_number_is_no_patient():
+    rng = np.random.default_rng(1)
+    number = np.arange(400.0)
+    number[:60] = np.nan
+    X = pd.DataFrame({"patient_id": number, "age": rng.normal(60, 9, 400).round(1)})
+    found = find_leaks(make_case(X, (rng.random(400) < 0.3).astype(int), seed=0))
+    assert not any("patient_id" in f.columns for f in found.findings if f.code == "HM304")
+
+
 def test_people_alike_in_a_few_coarse_columns_are_not_one_patient():
     for seed in range(5):
         rng = np.random.default_rng(seed)

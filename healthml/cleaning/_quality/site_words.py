@@ -21,7 +21,8 @@ def words_by_site(X, site):
     """Find columns in which some sites use words that the other sites do not.
 
     A column of which every site has words of its own (wards, staff) is not listed: at least two
-    sites must share theirs, unless there are two sites only.
+    sites must share theirs, unless there are two sites only. Nor is a site listed with one word in
+    all its rows, which is a property of the site (its country, its kind).
 
     Parameters
     ----------
@@ -79,6 +80,7 @@ def _apart(text, site, big):
     shared = used.sum(axis=1) > 1
     counts = elsewhere.to_numpy()
     alien = (counts * shared[:, None]).sum(axis=0) / counts.sum(axis=0) <= _ALIEN
+    alien &= used.sum(axis=0) > 1  # one level in all rows of a site is a property of the site
     if not alien.any() or (alien.all() and len(big) > 2):
         return nothing
     return (big[alien][:1] if alien.all() else big[alien]), OTHER_WORDS

@@ -185,8 +185,8 @@ def check_text_dates(case):
         "HM207",
         NOTE,
         f"{names_in_words(columns, 4)} {verb} dates written as text",
-        "Read as text every day is a level of its own, so that a model learns hardly anything "
-        f"from them.{_order_unknown(unread)}",
+        "Read as text every day is a level of its own: which day is the earlier one, and how far "
+        f"two lie apart, is lost.{_order_unknown(unread)}",
         "Parse them (healthml.cleaning.DateParser), and use the time between two dates, not the "
         "dates, as a feature.",
         columns=columns,

@@ -15,6 +15,7 @@ from healthml.reporting._checks.look import (
     without_columns,
 )
 from healthml.reporting._report import Figure, NotAssessed, Section
+from healthml.validation._leakage import role_columns
 
 _TO_VERIFY = ("impossible_value", "verify_value", "unit_suspected", "new_unit_suspected")
 # Lower end of the R squared from which a column is called largely determined by the others. By
@@ -221,7 +222,7 @@ def check_missingness(case):
         return Look()
     findings = [_how_much(report)]
     findings += [f for f in case.leaks.answers.findings if f.code == "HM210"]
-    findings += [f for f in (_place_and_time(report),) if f]
+    findings += [f for f in (_place_and_time(case, report),) if f]
     missing = NotAssessed(
         "Are values missing because of what they would have been (MNAR)?",
         "a table cannot show it: the values in question are not there",
@@ -261,15 +262,16 @@ def _how_much(report):
     )
 
 
-def _place_and_time(report):
+def _place_and_time(case, report):
     """Report columns whose missingness differs by site, time or file order."""
     words, columns = [], []
     for where, name in (("site", "site"), ("time", "time"), ("order", "place in the file")):
         found = report.differing(where)
+        found = found[~found["column"].isin(_own_columns(case, where))]
         if len(found):
             low, high = found.iloc[0][[f"{where}_low", f"{where}_high"]]
-            ends = f" ({found.iloc[0]['column']} from {100 * low:.0f}% to {100 * high:.0f}%)"
-            shown = ends if np.isfinite(low) else ""
+            ends = f" ({found.iloc[0]['column']} from {_percent(low)} to {_percent(high)})"
+            shown = ends if low < high else ""
             words.append(f"by {name}: {names_in_words(found['column'])}{shown}")
             columns += list(found["column"])
     if not words:
@@ -282,3 +284,14 @@ def _place_and_time(report):
         "Ask whether sites or years measured or recorded differently; do not split by file order.",
         columns=tuple(dict.fromkeys(columns)),
     )
+
+
+def _own_columns(case, role):
+    """Return the columns that hold a role's own values: where a site is empty, it is no site."""
+    values = getattr(case.roles, role, None)
+    return [] if values is None else [str(c) for c in role_columns(case.X, values, None)]
+
+
+def _percent(share):
+    """Return a share in percent, with a digit more where it is small."""
+    return f"{100 * share:.{0 if share == 0 or share >= 0.01 else 1}f}%"

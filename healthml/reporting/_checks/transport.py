@@ -47,13 +47,16 @@ def check_sites(case):
         f"Each site predicted by a model that never saw it. {result.note} The site alone reaches "
         f"an AUC of {interval_words(site_alone)}."
     )
-    findings = [_auc_at_new_sites(case, result), *_worst_place(case, result, "HM404", "site")]
+    findings = [_auc_at_new_sites(case, X, result), *_worst_place(case, result, "HM404", "site")]
     return Look(tuple(findings), (_place_section("sites", topic, lead, result),))
 
 
-def _auc_at_new_sites(case, result):
+def _auc_at_new_sites(case, X, result):
     """Return how much ranking inside a site is lost when the site took no part in the model."""
-    loss, known, new = ranking_at_new_sites(case.judge, base_risk(case), result, case.roles.site)
+    site = case.roles.site
+    loss, known, new = ranking_at_new_sites(
+        case.judge, case.model, X, base_risk(case), result, site
+    )
     effect = auc_effect(case, *loss, "AUC inside sites that took part minus AUC at sites left out")
     return graded(
         case,
@@ -61,8 +64,9 @@ def _auc_at_new_sites(case, result):
         effect,
         "Ranking of patients at a site the model was not made with",
         f"Patients of one site are ranked with an AUC of {interval_words(known)} when the site "
-        f"took part and {interval_words(new)} when it was left out. An AUC over all sites also "
-        "counts the differences between sites.",
+        f"took part and {interval_words(new)} when it was left out; the models that knew the site "
+        "were made from about as many rows, or fewer. An AUC over all sites also counts the "
+        "differences between sites.",
         "Report performance at sites left out beside the headline.",
     )
 
@@ -173,7 +177,9 @@ def _worst_place(case, result, code, what):
         code,
         worst,
         f"Risks are wrong at a {'site' if what == 'site' else 'time'} the model was not made with",
-        f"At {off} of {len(effects)} {_WHERE[what]} risks are wrong beyond the cut-off.",
+        f"{_COMPARED_ALONE[what]} Its risks are wrong beyond the cut-off."
+        if len(effects) == 1
+        else f"At {off} of {len(effects)} {_WHERE[what]} risks are wrong beyond the cut-off.",
         f"Recalibrate before use at a new {what}, and validate there.",
     )
     return [finding] if finding.severity == SERIOUS else [_held(finding, len(effects), what)]
@@ -192,6 +198,10 @@ def _furthest(effects, cutoff):
 _WHERE = {"site": "sites", "period": "groups of later patients (new, returning)"}
 
 
+_COMPARED_ALONE = {
+    "site": "One site alone has enough rows and events to be judged by itself.",
+    "period": "All later patients are judged together: all are new, or all were seen before.",
+}
 _COUNTED = {
     "site": ("site",),
     "period": (
@@ -211,14 +221,19 @@ def _held(finding, n, what):
     elif shown:
         way = "low" if low > 1 else "high"
         title = f"Risks are somewhat too {way} at a {place}, not shown to be beyond the cut-off"
+    elif n == 1:
+        title = f"The {place} was not shown to have wrong risks"
     else:
         title = f"No {place} was shown to have wrong risks"
+    furthest = (
+        f"{count_words(n, *_COUNTED[what])} compared; the furthest, by the end of its interval "
+        "nearest to 1 and then by its estimate, is given."
+    )
     return Finding(
         finding.code,
         finding.severity,
         title,
-        f"{count_words(n, *_COUNTED[what])} compared; the furthest, by the end of its interval "
-        "nearest to 1 and then by its estimate, is given.",
+        _COMPARED_ALONE[what] if n == 1 else furthest,
         finding.remedy if shown else f"Report it, and validate at each {place} before use.",
         finding.effect,
     )
@@ -343,14 +358,15 @@ def _worst_claim(case, claims, measure, code):
     if not effects:
         return None
     worst = _furthest(effects, cutoff)
-    title = _GAP_TITLES[code]
+    kind = "site" if code == "HM404" else "group"
     finding = graded(
         case,
         code,
         worst,
-        title,
-        f"{count_words(len(effects), 'site' if code == 'HM404' else 'group')} compared; the "
-        "furthest, by its interval, is given.",
+        _GAP_TITLES[code],
+        f"{count_words(len(effects), kind)} compared; the furthest, by its interval, is given."
+        if len(effects) > 1
+        else f"One {kind} alone has enough patients and events to be judged by itself.",
         "Look at calibration, missing data and the recording of the outcome there, and validate "
         "there.",
         columns=() if code == "HM404" else (rows[effects.index(worst)].feature,),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
+from sklearn.utils import check_random_state
 
 from healthml._core._intervals import simultaneous_level
 from healthml._core._numerics import cluster_variance
@@ -21,6 +22,9 @@ __all__ = ["TransportResult", "later_time", "leave_site_out", "time_values"]
 _MEASURES = ("auroc", "oe_ratio", "calibration_slope")
 # Codes of a row in a split; -1 is in neither part.
 _TEST, _TRAIN = 0, 1
+# Share of a fold's rows that are left without a site, from which both models have about as many: a
+# learning curve is flat over so few rows. By judgement; higher costs refits for nothing.
+_ABOUT_AS_MANY = 0.98
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,12 +45,15 @@ class TransportResult(Result):
     pooled : DataFrame or None
         Mean over the sites and prediction interval for a new one, as `internal_external` makes
         them; of three sites or more.
+    part : ndarray or None
+        Which sites were left out together: a number for each row.
     """
 
     risk: np.ndarray = None
     note: str = ""
     n_compared: int = 1
     pooled: pd.DataFrame | None = None
+    part: np.ndarray = None
 
     def plot(self, ax=None, *, measure="oe_ratio", **kwargs):
         """Draw one measure by place with its intervals."""
@@ -132,7 +139,7 @@ def leave_site_out(
         else f", none with {scarce}."
     )
     pooled = _pooled_sites(judge, risk, [(labels[k], np.flatnonzero(codes == k), "") for k in big])
-    return TransportResult(table, risk, note, len(big), pooled)
+    return TransportResult(table, risk, note, len(big), pooled, part[codes])
 
 
 def later_time(judge, estimator, X, time, *, test_share=0.25):
@@ -203,13 +210,20 @@ def later_time(judge, estimator, X, time, *, test_share=0.25):
     return TransportResult(table, judged.risk, note, len(places))
 
 
-def ranking_at_new_sites(judge, risk, result, site):
+def ranking_at_new_sites(judge, estimator, X, risk, result, site):
     """Compare the AUC inside sites that took part in the model with that at sites left out.
+
+    Without a large site fewer rows are left to learn from, which costs an AUC at any place. For
+    such a site the model that knows it is therefore refitted on no more rows.
 
     Parameters
     ----------
     judge : Evaluator
         Holds outcome, patients and folds.
+    estimator : scikit-learn classifier
+        Refitted with a part of the rows, for large sites.
+    X : DataFrame of shape (n_samples, n_features)
+        The table, without the site itself.
     risk : ndarray of shape (n_repeats, n_samples)
         Out-of-sample risks of the model that knew the sites.
     result : TransportResult
@@ -225,13 +239,42 @@ def ranking_at_new_sites(judge, risk, result, site):
         The two AUCs.
     """
     site = np.unique(site, return_inverse=True)[1]
+    risk = _by_as_few_rows(judge, estimator, X, risk[0], result.part, site)
     parts = site[None, :] * (int(judge.folds.max()) + 1) + judge.folds[:1]
     scores = judge.score(
-        {"known": risk[:1], "new": result.risk[None, :]},
+        {"known": risk[None, :], "new": result.risk[None, :]},
         folds={"known": parts, "new": site[None, :]},
     )
     loss = scores.difference("known", "new")
     return loss, scores.get("known", "auroc"), scores.get("new", "auroc")
+
+
+def _by_as_few_rows(judge, estimator, X, risk, part, site):
+    """Return risks of models that know the sites, made from about as few rows as those without."""
+    risk, n, folds = risk.copy(), len(part), judge.folds[:1]
+    trained = 1 - 1 / (int(folds.max()) + 1)  # share of the rows that a fold's model is made from
+    for k, size in enumerate(np.bincount(part)):
+        share = (n - size) / (trained * n)
+        if share < _ABOUT_AS_MANY:
+            rows = _share_of_patients(judge, site, share)
+            other = judge.risks(estimator, X, folds=folds, rows=rows, label="with fewer rows")
+            risk[part == k] = other[0, part == k]
+    return risk
+
+
+def _share_of_patients(judge, site, share):
+    """Return a random share of the patients, alike among sites and outcomes."""
+    groups = np.arange(len(site)) if judge.groups is None else judge.groups
+    first, unit = np.unique(groups, return_index=True, return_inverse=True)[1:]
+    event = np.bincount(unit, judge.y) > 0
+    stratum = site[first] * 2 + event
+    order = check_random_state(judge.random_state).permutation(len(first))
+    order = order[np.argsort(stratum[order], kind="stable")]
+    place = np.empty(len(first))
+    place[order] = np.arange(len(first))
+    # every patient whose place passes another whole number of shares: as even as can be
+    kept = np.floor((place + 1) * share) > np.floor(place * share)
+    return kept[unit]
 
 
 def _test_or_train(judge, test, train):

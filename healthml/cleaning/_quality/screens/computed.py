@@ -119,8 +119,9 @@ def screen_computed(table, numeric, partners, rows, confidence_level=0.95):
             if not sure:
                 break
             name = _computed_one(sure, relations)
-            exact = relations.of(name).exact
-            yield _flag(name, computed[name], numeric[name][rows], bool(named), exact)
+            alike = relations.as_likely(name, sure)
+            exact = relations.of(name, named).exact
+            yield _flag(name, computed[name], numeric[name][rows], bool(named), exact, alike)
             named.add(name)
             targets.remove(name)
     for name in targets:
@@ -132,12 +133,15 @@ def _seen(truth, predicted, groups):
     return truth[seen], predicted[seen], groups[seen]
 
 
-def _flag(name, found, truth, is_later, exact=False):
+def _flag(name, found, truth, is_later, exact=False, alike=()):
     r2, lower, upper = found
     others = "the columns that were not computed themselves" if is_later else "the other columns"
     detail = f"{others} give R2 {r2:.3f} ({lower:.3f} to {upper:.3f}), out of fold"
     if exact:
         detail += "; a sum or product of few of them gives it to its rounding"
+    if exact and alike:
+        some = ", ".join(sorted({name, *alike}))
+        detail += f" (which of {some} was computed from the others the values do not tell)"
     status = FOUND if exact or lower >= NEARLY_DETERMINED else NOTE
     n = int((~np.isnan(truth)).sum())
     return Flag(name, COMPUTED, status, detail, n, estimate=r2, lower=lower, upper=upper)
@@ -149,22 +153,19 @@ def _computed_one(sure, relations):
     Of a rounded mean pressure the rest is smaller than its rounding; of the pressures that it was
     made from it is larger. One that was not rounded has more decimals than what it was made from.
     Where neither tells, the last column is taken: what is computed usually stands behind its
-    sources.
+    sources (`_Relations.as_likely` names the others).
     """
     place = {name: k for k, name in enumerate(relations.values)}
-
-    def rank(name):
-        return relations.of(name).rounded, -relations.units[name], place[name]
-
-    return max(sure, key=rank)
+    return max(sure, key=lambda name: (*relations.signs(name), place[name]))
 
 
 @dataclass(frozen=True)
 class _Relation:
-    """Whether few others give a column to its rounding, and whether it was rounded from them."""
+    """Whether few others give a column to its rounding, and was it rounded from them; which."""
 
     exact: bool = False
     rounded: bool = False
+    parts: tuple = ()
 
 
 class _Relations:
@@ -192,13 +193,23 @@ class _Relations:
             self._found[name] = self._try(name, without)
         return self._found[name]
 
+    def signs(self, name):
+        """Return what tells a computed column from its sources: larger is likelier computed."""
+        return self.of(name).rounded, -self.units[name]
+
+    def as_likely(self, name, sure):
+        """Return the parts of a column's relation that may as well be the computed one."""
+        parts = set(self.of(name).parts) & set(sure)
+        return tuple(p for p in parts if self.signs(p) == self.signs(name) and self.of(p).exact)
+
     def _try(self, name, without):
         out = {*without, *self.partners.get(name, ())}
         values = {c: v for c, v in self.values.items() if c not in out}
         best = _Relation()
         for scale, back in ((np.asarray, np.asarray), (_log, np.exp)):
             found = _rest_within(values, name, self.units[name], scale, back)
-            best = _Relation(best.exact or found.exact, best.rounded or found.rounded)
+            parts = best.parts or found.parts
+            best = _Relation(best.exact or found.exact, best.rounded or found.rounded, parts)
         return best
 
 
@@ -227,7 +238,7 @@ def _rest_within(values, name, unit, scale, back):
         off = np.abs(back(fitted[use]) - values[name][use])
         if (off <= (0.5 + ROUNDED) * unit).mean() >= EXACT_SHARE:
             low, high = (bound * unit / np.sqrt(12) for bound in FULL_ROUNDING)
-            return _Relation(True, bool(low <= np.sqrt((off**2).mean()) <= high))
+            return _Relation(True, bool(low <= np.sqrt((off**2).mean()) <= high), tuple(chosen))
     return _Relation()
 
 

@@ -63,11 +63,12 @@ def acts_as_identifier(table):
     codes, chance = coded(table)
     best = None
     for name, code in codes.items():
-        n_levels = int(code.max()) + 1
+        n_levels = int(code.max()) + 1  # empty cells as one level: they are no patients
         if not len(table) / MOST_VISITS <= n_levels <= (1 - SHARE / 2) * len(table):
             continue
         if not is_level_column(table[name]):
             continue
+        code = numbers_as_codes(table[name])
         first, second = neighbours(code)
         if len(first) < SHARE * len(table):
             continue
@@ -82,6 +83,25 @@ def acts_as_identifier(table):
         if len(kept) >= FEWEST_KEPT and (best is None or len(kept) > best[0]):
             best = len(kept), AlikeRows(code, (name,), True)
     return None if best is None else best[1]
+
+
+def numbers_as_codes(column):
+    """Return the patient that each cell of a column of numbers names; an empty cell names nobody.
+
+    Parameters
+    ----------
+    column : Series
+        The column.
+
+    Returns
+    -------
+    ndarray of int
+        A row with an empty cell has a code of its own.
+    """
+    code, levels = pd.factorize(column)
+    empty = np.flatnonzero(code < 0)
+    code[empty] = len(levels) + np.arange(len(empty))
+    return code
 
 
 def follows_order(column, code, other, chance):

@@ -6,7 +6,12 @@ from scipy.sparse.csgraph import connected_components
 
 from healthml.schema import Schema
 from healthml.validation._leakage.case import ASK, FEW_ROWS, LEAK, NOTED, Unknown
-from healthml.validation._leakage.rows.alike_rows import AlikeRows, acts_as_identifier, rows_alike
+from healthml.validation._leakage.rows.alike_rows import (
+    AlikeRows,
+    acts_as_identifier,
+    numbers_as_codes,
+    rows_alike,
+)
 from healthml.validation._leakage.split import compare_splits, matching_split, split_from_folds
 from healthml.validation._leakage.words import count_words, interval_words, names_in_words
 
@@ -313,8 +318,8 @@ def _undeclared(case, base):
 def _patients_unnamed(case):
     """Return patients by a column that is named like a number of patients or acts as one."""
     name = Schema.infer(case.X).patient
-    if name is not None and case.X[name].duplicated().any():
-        codes = case.X.groupby(name, sort=False, dropna=False).ngroup().to_numpy()
+    codes = None if name is None else numbers_as_codes(case.X[name])
+    if name is not None and np.bincount(codes).max() > 1:
         return AlikeRows(codes, (name,), True)
     table = case.X[[c for c in case.X.columns if c not in case.known_after]]
     table = table.iloc[:, :MOST_LOOKED_AT]

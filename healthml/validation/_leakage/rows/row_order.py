@@ -123,14 +123,15 @@ def _order(case):
     words = [f"the {f.detail}" for f in outcome] + [gaps] * bool(missing)
     measured = f" {auc_words(scores)}" if scores is not None else ""
     what = "The event rate" if outcome else "What is missing"
+    declared = case.site is not None and case.time is not None
     return case.leak(
         "HM213",
         ASK if outcome else NOTED,
         effect,
         f"{what} differs between runs of rows in the file: ask what the order stands for",
         _sentence(f"{'; '.join(words)}.{measured}"),
-        "Never split by file order nor use the row number; declare the time or the site if the "
-        "order is that of a time or a site.",
+        "Never split by file order nor use the row number"
+        + ("." if declared else "; declare the time or the site if the order is that of one."),
         columns=missing,
     )
 
