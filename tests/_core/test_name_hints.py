@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from healthml._core._knowledge.name_hints import (
     LATER_STEMS,
     contains_word,
+    follow_up_hint,
     has_word,
     id_hint,
     later_hint,
@@ -42,6 +43,22 @@ def test_known_after_the_prediction(column):
 @pytest.mark.parametrize("column", NOT_LATER)
 def test_not_known_after_the_prediction(column):
     assert later_hint(column) is None
+
+
+@pytest.mark.parametrize(
+    ("column", "hint"),
+    [("time", "time"), ("pg.time", "pgtime"), ("OS_time", "ostime"), ("Days", "days")],
+)
+def test_a_bare_time_may_be_that_of_a_follow_up(column, hint):
+    assert follow_up_hint(column) == hint
+    assert later_hint(column) is None
+
+
+@pytest.mark.parametrize(
+    "column", words("protime wait_time diagtime days_since_op bedtime timepoint age prior_time")
+)
+def test_other_times_are_none_of_a_follow_up(column):
+    assert follow_up_hint(column) is None
 
 
 @given(st.sampled_from(LATER_STEMS), st.sampled_from(["unit", "x"]), st.sampled_from("_. "))

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from sklearn.model_selection import KFold, RepeatedKFold
 from sklearn.preprocessing import TargetEncoder
 
-from healthml.validation._leakage.case import join_units
+from healthml.validation._leakage.case import join_codes, join_units
 from healthml.validation._leakage.columns.late_columns import dated_later
 from healthml.validation._leakage.columns.target_encoded import encoded_columns, source_of
 from healthml.validation._leakage.prepared import filled_columns, scaled_columns
 from healthml.validation._leakage.refitted_steps import EncodedAgain, PreparedAgain
-from healthml.validation._leakage.rows.repeated_rows import copy_counts, crossing_sets, join_codes
+from healthml.validation._leakage.rows.repeated_rows import copy_counts, crossing_sets
 from healthml.validation._leakage.split import matching_split, read_split, split_from_folds
 
 N = 900

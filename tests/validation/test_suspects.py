@@ -14,7 +14,8 @@ from healthml.validation._leakage import find_leaks, make_case
 from healthml.validation._leakage.case import Screening
 from healthml.validation._leakage.check import screen
 from healthml.validation._leakage.columns.jumps import find_jump
-from healthml.validation._leakage.columns.suspects import Suspect, _jump_of
+from healthml.validation._leakage.columns.suspect_findings import look_at_suspects
+from healthml.validation._leakage.columns.suspects import Suspect, _jump_of, _jumps
 from healthml.validation._leakage.rows import made_rows
 from healthml.validation._leakage.rows.alike_rows import acts_as_identifier, rows_alike
 from healthml.validation._leakage.rows.made_rows import find_made_rows
@@ -83,7 +84,7 @@ def test_rows_of_one_patient_with_one_value_are_one_measurement():
     y = (rng.random(900) < np.where(value < 0, 0.02, 0.2)).astype(int)
     patient = np.repeat(np.arange(900), 3)
     assert find_jump(value[patient], y[patient]) is not None
-    case = SimpleNamespace(units=patient, y=y[patient])
+    case = SimpleNamespace(likely_units=patient, y=y[patient])
     assert find_jump(value, y) is None
     assert _jump_of(case, value[patient]) is None
 
@@ -488,3 +489,110 @@ def test_a_model_too_good_by_a_safe_level_is_not_asked_about_and_by_leaks_it_is(
     assert headline["lower"] > 0.95
     titles = {f.title for f in found.findings if f.severity == "moderate"}
     assert ("The AUC is higher than clinical models reach" in titles) == leaks
+
+
+def test_a_value_with_decimals_that_a_patient_repeats_is_no_stretch_but_a_patient():
+    """Ages to the day at entry, on every visit: some old patients' visits all have the event."""
+    rng = np.random.default_rng(2)
+    age = rng.normal(55, 10, 250).round(4)
+    patient = np.repeat(np.arange(250), rng.integers(2, 9, 250))
+    n = len(patient)
+    died = (rng.random(250) < 0.4).astype(int)
+    died[np.argsort(age)[-14:]] = 1
+    X = pd.DataFrame({"age": age[patient], "arm": rng.integers(0, 2, 250)[patient]})
+    X["lab"] = (0.8 * died[patient] + rng.normal(size=n)).round(2)
+    y = died[patient]
+    found = find_leaks(make_case(X, y, seed=0))
+    assert not found.suspects
+    finding = next(f for f in found.findings if f.code == "HM304")
+    assert finding.columns == ("age", "arm")
+    assert "Rows with the same age nearly always agree in arm and the outcome" in finding.evidence
+    assert f"{X['age'].nunique()} of their combinations" in finding.evidence
+    assert _jumps(make_case(X, y, seed=0), ["age"])  # what counting rows as patients would say
+
+
+def test_visits_told_apart_by_their_month_only_are_found():
+    rng = np.random.default_rng(6)
+    X = pd.DataFrame({"centre": rng.integers(0, 2, 120), "arm": rng.integers(0, 2, 120)})
+    X["age"], X["before"] = rng.integers(15, 70, 120), rng.integers(0, 2, 120)
+    visits = X.loc[np.repeat(X.index, 4)].assign(month=np.tile([1, 2, 3, 4], 120))
+    alike = rows_alike(visits.reset_index(drop=True))
+    assert alike.columns == ("centre", "arm", "age", "before")
+    assert "hardly ever agree in month as well" in alike.reason
+    anybody = X.sample(480, replace=True, random_state=0).reset_index(drop=True)
+    assert rows_alike(anybody.assign(month=rng.integers(1, 5, 480))) is None
+
+
+def test_columns_that_follow_from_each_other_make_no_patients():
+    """Weight, height and their index in whole numbers: three columns agree wherever two do."""
+    rng = np.random.default_rng(7)
+    height = rng.normal(170, 8, 1500).round()
+    weight = (0.9 * height - 75 + rng.normal(0, 6, 1500)).round()
+    X = pd.DataFrame({"height": height, "weight": weight})
+    X["bmi"] = (weight / (height / 100) ** 2).round(3)
+    X["waist"] = (weight + rng.normal(0, 5, 1500)).round()
+    assert rows_alike(X) is None
+
+
+def small_study(seed, name, n=250):
+    """Deaths and censored times of a small study, with an honest marker beside."""
+    rng = np.random.default_rng(seed)
+    marker = rng.normal(size=n)
+    death, end = rng.exponential(900 * np.exp(-0.5 * marker)), rng.uniform(300, 2500, n)
+    y = (death <= end).astype(int)
+    X = pd.DataFrame({"marker": marker, "age": rng.normal(60, 9, n), name: np.minimum(death, end)})
+    return X.round(1), y
+
+
+@pytest.mark.parametrize(("seed", "name"), [(0, "days"), (1, "pg.time"), (2, "rfstime")])
+def test_a_bare_time_that_adds_to_all_the_others_is_asked_about(seed, name):
+    found = find_leaks(make_case(*small_study(seed, name), seed=0))
+    hits = [f for f in found.findings if name in f.columns and f.code in ("HM301", "HM302")]
+    assert hits[0].severity in ("moderate", "serious")
+    assert f"'{name.replace('.', '')}'" in hits[0].evidence or hits[0].code == "HM301"
+
+
+def test_a_bare_time_that_adds_nothing_is_noted_at_most():
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame({"marker": rng.normal(size=600), "time": rng.exponential(90, 600).round()})
+    y = (rng.random(600) < expit(X["marker"])).astype(int)
+    found = find_leaks(make_case(X, y, seed=0))
+    assert {f.severity for f in found.findings if "time" in f.columns} == {"note"}
+
+
+def test_the_strength_of_a_difference_is_not_called_that_of_its_column():
+    rng = np.random.default_rng(5)
+    first, stay = rng.integers(2_000, 3_000, 600), rng.exponential(60, 600).round() + 1
+    X = pd.DataFrame({"entry": first, "last": first + stay, "age": rng.normal(60, 9, 600).round()})
+    y = (stay < 30).astype(int)
+    found = find_leaks(make_case(X, y, seed=0))
+    words = next(f.evidence for f in found.findings if f.columns == ("last",))
+    shown = float(words.rsplit("that difference of last alone ", 1)[1][:5])
+    assert shown > 0.97
+    assert found.case.screening.alone.table.set_index("column").loc["last", "estimate"] < 0.7
+
+
+def test_what_stands_out_and_adds_nothing_is_not_accused():
+    X, y, rng = honest(8)
+    X["day"] = rng.normal(size=N)
+    case = make_case(X, y, seed=0)
+    found = {"day": Suspect("day: in a stretch", rng.random(N), "jump")}
+    case = replace(case, screening=replace(screen(case), suspects=found))
+    (leak,) = [leak for leak in look_at_suspects(case) if leak.finding.code == "HM301"]
+    assert leak.finding.severity == "note"
+    assert leak.finding.title.startswith("day stands out, and was not shown to add")
+
+
+def test_columns_that_reach_as_much_together_are_named_where_the_model_is_too_good():
+    rng = np.random.default_rng(4)
+    cause = rng.normal(size=800)
+    y = (cause + 0.1 * rng.normal(size=800) > 0.5).astype(int)
+    X = pd.DataFrame({f"m{k}": cause + 0.12 * rng.normal(size=800) for k in range(2)})
+    X = X.assign(**{f"w{k}": cause + 0.9 * rng.normal(size=800) for k in range(40)})
+    found = find_leaks(make_case(X, y, seed=0))
+    finding = next(f for f in found.findings if f.code == "HM302" and f.severity == "moderate")
+    alone = found.case.screening.alone.table.set_index("column")["estimate"]
+    assert finding.columns == ("m0", "m1")
+    for name in finding.columns:
+        assert f"{name} {alone[name]:.3f}" in finding.evidence
+    assert "No column is suspected by what it does alone" not in finding.evidence

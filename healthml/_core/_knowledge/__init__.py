@@ -22,6 +22,7 @@ from healthml._core._knowledge.facts import (
 from healthml._core._knowledge.name_hints import (
     contains_word,
     counted_hint,
+    follow_up_hint,
     has_word,
     id_hint,
     known_at_discharge,
@@ -53,6 +54,7 @@ __all__ = [
     "counted_hint",
     "distinct_units",
     "find_unit",
+    "follow_up_hint",
     "has_word",
     "id_hint",
     "is_ambiguous",

@@ -32,6 +32,7 @@ LATER_WORDS = _words(
     "los died dead mort dod expire expired dnr cost costs cst charge charges payment payments paid "
     "reimbursement billed billing claims outcome disposition drg relapse recurrence progression "
     "complication complications censored censoring censor followup fup fatal disch dsch futime "
+    "recur recurred relapsed "
     "fustat fudays lstdte lstdt lastdte lastdt lastfu"
 )
 LATER_GLUE = _words(
@@ -68,6 +69,16 @@ _AT_DISCHARGE = frozenset(
 # "status" counts only alone: smoking status and marital status are known before
 _ALONE = {("status",), ("d", "time"), ("d", "date"), ("d", "day"), ("d", "days")}
 _ABBREVIATION = re.compile(r"[bcdfghj-np-tv-z]{1,4}")  # no vowel: hspx + los
+
+# Whole names of a bare time, and what stands before "time" in abbreviations of a follow-up (days to
+# death, relapse-free, progression-free, overall survival). A prothrombin or a waiting time is none.
+FOLLOW_UP_TIMES = frozenset(_words("time times days months stop tstop stoptime"))
+FOLLOW_UP_STARTS = frozenset(
+    _words(
+        "s d r p f t fu os pg pfs rfs dfs efs dss mfs ttf ttp surv obs event exit end stop last "
+        "relapse progression"
+    )
+)
 
 # Words that make a name mean something known before, or another thing altogether.
 EARLIER = _words("prior previous previously prev past history hx family before since earlier old")
@@ -167,6 +178,35 @@ def later_hint(column, levels=()):
     if in_name is not None:
         return in_name
     return next((hint for hint in map(_later_in_level, levels) if hint), None)
+
+
+def follow_up_hint(column):
+    """Return the word by which a name may mean the time that a patient was followed, or None.
+
+    A bare "time" or "days" says less than the words of `later_hint`: it may be the time since
+    something. It is a hint only for a column of numbers.
+
+    Parameters
+    ----------
+    column : str
+        Name of a column.
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> from healthml._core._knowledge.name_hints import follow_up_hint
+    >>> follow_up_hint("rfstime"), follow_up_hint("days"), follow_up_hint("pg.time")
+    ('rfstime', 'days', 'pgtime')
+    >>> follow_up_hint("protime"), follow_up_hint("wait_time"), follow_up_hint("days_since_op")
+    (None, None, None)
+    """
+    joined = "".join(name_words(column))
+    begins, found, after = joined.partition("time")
+    glued = found and not after and begins in FOLLOW_UP_STARTS
+    return joined if glued or joined in FOLLOW_UP_TIMES else None
 
 
 def known_at_discharge(word, outcome):

@@ -1,7 +1,5 @@
 """What is in the columns: codes, impossible values, copies, missing values, file order."""
 
-import numpy as np
-
 from healthml._core._findings import NOTE, Finding
 from healthml.imputation import missingness_report
 from healthml.reporting._checks.look import (

@@ -113,6 +113,8 @@ class LeakCase:
         Whether the levels of columns with many values are listed.
     fallbacks : list
         Variants for which the default model stood in, since the procedure could not be refitted.
+    alike : AlikeRows or None
+        Patients that nobody declared: by a column that acts as their number, or by rows alike.
     """
 
     X: pd.DataFrame
@@ -139,6 +141,15 @@ class LeakCase:
     show_values: bool = False
     screening: Screening = field(default_factory=Screening)
     fallbacks: list = field(default_factory=list)
+    alike: object = None
+
+    @property
+    def likely_units(self):
+        """The units, and joined with them rows that seem to be of one patient nobody declared.
+
+        What many rows have in common is no evidence where a few patients own them.
+        """
+        return self.units if self.alike is None else join_codes(self.alike.codes, self.units)
 
     @property
     def refits(self):
@@ -270,4 +281,23 @@ def join_units(groups, duplicates):
     size = n_groups + int(near.max()) + 1
     links = coo_matrix((np.ones(len(groups)), (groups, n_groups + near)), shape=(size, size))
     label = connected_components(links, directed=False)[1][groups]
+    return np.unique(label, return_inverse=True)[1]
+
+
+def join_codes(first, second):
+    """Return the units that two groupings of the rows together may not separate.
+
+    Parameters
+    ----------
+    first, second : ndarray of int, shape (n,)
+        Units of each row.
+
+    Returns
+    -------
+    ndarray of int
+    """
+    size = int(first.max()) + int(second.max()) + 2
+    ends = (first, int(first.max()) + 1 + second)
+    links = coo_matrix((np.ones(len(first)), ends), shape=(size, size))
+    label = connected_components(links, directed=False)[1][first]
     return np.unique(label, return_inverse=True)[1]

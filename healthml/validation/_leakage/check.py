@@ -31,7 +31,7 @@ from healthml.validation._leakage.inputs import make_case
 from healthml.validation._leakage.prepared import look_at_prepared
 from healthml.validation._leakage.rows.made_rows import look_at_made_rows
 from healthml.validation._leakage.rows.patient_numbers import look_at_numbers
-from healthml.validation._leakage.rows.repeated_rows import look_at_rows
+from healthml.validation._leakage.rows.repeated_rows import look_at_rows, patients_unnamed
 from healthml.validation._leakage.rows.row_order import look_at_order, number_columns
 
 _SEVERE = ("serious", "moderate", "not assessable", "note")
@@ -308,6 +308,7 @@ def find_leaks(case):
     -------
     LeakAnswers
     """
+    case = replace(case, alike=patients_unnamed(case))
     case = replace(case, screening=screen(case))
     answers = [answer for look in _LOOKS for answer in look(case)]
     leaks = [answer for answer in answers if isinstance(answer, Leak)]

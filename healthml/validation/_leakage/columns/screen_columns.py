@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, rankdata
 
-from healthml._core._knowledge import known_at_discharge, later_hint
+from healthml._core._knowledge import follow_up_hint, known_at_discharge, later_hint
 from healthml._core._paired import auroc_influence, influence_interval
 from healthml._core._results import Result
 from healthml.validation._reference_models import TableEncoder, factorize_levels, numbers_of
@@ -24,7 +24,8 @@ class ColumnScreen(Result):
     ----------
     table : DataFrame
         column, estimate (AUC of the column alone), lower, upper, named (word of the column's
-        name that speaks of a later time), level_named (the same in its levels), n_levels.
+        name that speaks of a later time, or may do so), level_named (the same in its levels),
+        n_levels.
     """
 
     def plot(self, ax=None, *, most=20, **kwargs):
@@ -85,7 +86,8 @@ def screen_columns(X, y, *, fold, groups=None, outcome=None, n_bins=20, confiden
         risk = out_of_fold_rate(codes, y, fold)
         auc, influence = auroc_influence(y, risk, fold)
         _, _, lower, upper = influence_interval("auroc", auc, influence, groups, confidence_level)
-        hints = (_hint(later_hint(str(name)), outcome), _hint(_level_hint(levels), outcome))
+        named = later_hint(str(name)) or (None if levels else follow_up_hint(str(name)))
+        hints = (_hint(named, outcome), _hint(_level_hint(levels), outcome))
         rows.append((name, auc, lower, upper, *hints, len(levels)))
     names = ["column", "estimate", "lower", "upper", "named", "level_named", "n_levels"]
     table = pd.DataFrame(rows, columns=names).sort_values("estimate", ascending=False)

@@ -1,8 +1,11 @@
 """What the suspects do to the AUC, by the procedure, by a flexible model, and alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
+from healthml._core._findings import NOTE
 from healthml.validation._leakage.case import ASK, MANY_ROWS, NOTED
 from healthml.validation._leakage.columns.late_columns import added, auc_words, with_gaps
 from healthml.validation._leakage.columns.suspects import (
@@ -11,6 +14,7 @@ from healthml.validation._leakage.columns.suspects import (
     beyond,
     nearly_strong,
     safe_rows,
+    stronger_than_honest,
 )
 from healthml.validation._leakage.words import interval_words, names_in_words
 from healthml.validation._reference_models import as_read, bent_logistic, boosted_trees
@@ -38,8 +42,8 @@ def _suspected(case, names, code):
     suspects = case.screening.suspects
     reasons = "; ".join(f"{name}: {suspects[name].reason}" for name in names[:MOST_ADDED_BACK])
     some, verb = names_in_words(names, 4), "this becomes" if len(names) == 1 else "these become"
-    acts = "behaves" if len(names) == 1 else "behave"
-    return case.leak(
+    acts, stands = ("behaves", "stands") if len(names) == 1 else ("behave", "stand")
+    leak = case.leak(
         code,
         ASK,
         effect,
@@ -54,6 +58,11 @@ def _suspected(case, names, code):
         above=code == "HM301" and effect is not None and effect.estimate > case.rules["auroc"].harm,
         tables=(("Each suspect added back to the others", added_back(case, names)),),
     )
+    if code == "HM302" or effect is None or leak.finding.severity != NOTE:
+        return leak
+    title = f"{some} {stands} out, and {'was' if len(names) == 1 else 'were'} not shown to add "
+    title += "to the other columns beyond the cut-off"
+    return replace(leak, finding=replace(leak.finding, title=title))
 
 
 def size_of(case, names):
@@ -92,7 +101,10 @@ def size_of(case, names):
     best = max((k for k in risks if "without" not in k), key=auc.get)
     rest = max((k for k in risks if "without" in k), key=auc.get, default=None)
     some = names_in_words(names, 4)
-    what = {"with": "the procedure", "alone": f"{strongest} alone"}
+    by_itself = f"{strongest} alone"
+    if case.screening.suspects[strongest].kind == "difference":
+        by_itself = f"that difference of {strongest} alone"
+    what = {"with": "the procedure", "alone": by_itself}
     what |= {f"{model} with": model for model in _FLEXIBLE}
     rows = np.flatnonzero(used)
     if rest is None:
@@ -101,7 +113,7 @@ def size_of(case, names):
         return case.effect(*size, meaning, rows=rows), "No other column is left to compare with."
     meaning = f"AUC with {some}, by {what[best]}, minus the best AUC without"
     effect = case.effect(*scores.difference(best, rest), meaning, rows=rows)
-    return effect, _size_words(scores, strongest)
+    return effect, _size_words(scores, by_itself)
 
 
 def _flexible(case, names):
@@ -120,14 +132,14 @@ def _flexible(case, names):
 _FLEXIBLE = {"boosted trees": boosted_trees, "bent lines": bent_logistic}
 
 
-def _size_words(scores, strongest):
+def _size_words(scores, by_itself):
     words = {k: interval_words(scores.get(k, "auroc")) for k in ("with", "without")}
     parts = [f"of the procedure {words['with']} with, {words['without']} without"]
     for label in _FLEXIBLE:
         auc = {k: f"{scores.get(f'{label} {k}', 'auroc')['estimate']:.3f}" for k in words}
         parts.append(f"of {label} {auc['with']} with, {auc['without']} without")
     alone = scores.get("alone", "auroc")["estimate"]
-    return f"AUC {'; '.join(parts)}; of {strongest} alone {alone:.3f}."
+    return f"AUC {'; '.join(parts)}; of {by_itself} {alone:.3f}."
 
 
 def added_back(case, names):
@@ -177,7 +189,8 @@ def _named_only(case, alone):
         NOTED,
         effect,
         f"Names that speak of a later time: {some}",
-        f"A name or a level holds a word for what comes later ({hints}); nothing else speaks "
+        f"A name or a level holds a word for what comes, or may come, later ({hints}); nothing "
+        "else speaks "
         f"against {'it' if len(names) == 1 else 'them'}. {auc_words(scores)}",
         "Confirm that they are known when the prediction is made.",
         columns=names,
@@ -191,13 +204,14 @@ def _nearly(case):
         return
     alone = case.screening.alone.table.set_index("column")
     words = "; ".join(f"{c}: AUC {interval_words(alone.loc[c])} alone" for c in names)
+    others = "all the others together" if len(names) == 1 else "all but these together"
     yield case.leak(
         "HM302",
         NOTED,
         None,
         f"As strong as the strongest honest columns: {names_in_words(names, 4)}",
-        f"{words}, more than all the others together. Too close to call: honest measurements reach "
-        "about 0.9, and another random split of the patients could put it on the other side.",
+        f"{words}, more than {others}. Too close to call: honest measurements reach about 0.9, and "
+        "another random split of the patients could put it on the other side.",
         "Confirm that they are known when the prediction is made.",
         columns=names,
     )
@@ -212,14 +226,24 @@ def _too_good(case):
     excess = [auc[k] - HONEST_MODEL for k in ("estimate", "lower", "upper")]
     used = np.flatnonzero(np.isfinite(case.base_risk).all(axis=0))
     beside = " without the suspects" if case.screening.suspects else ""
+    other = "other " if beside else ""
+    strong = stronger_than_honest(case, case.clean_columns, case.screening.alone.table)
+    alone = case.screening.alone.table.set_index("column")
+    reach = "; ".join(f"{c} {alone.loc[c, 'estimate']:.3f}" for c in strong[:MOST_ADDED_BACK])
     yield case.leak(
         "HM302",
         ASK,
         case.effect(*excess, f"AUC{beside} above {HONEST_MODEL:g}", rows=used),
         f"The AUC{beside} is higher than clinical models reach",
-        f"AUC {interval_words(auc)}{beside}; externally validated models seldom pass 0.9. No "
-        f"{'other ' if beside else ''}column is suspected by what it does alone.",
+        f"AUC {interval_words(auc)}{beside}; externally validated models seldom pass 0.9. "
+        + (
+            f"No {other}column is suspected by what it does alone."
+            if not strong
+            else f"AUC alone: {reach}; the other columns together reach as much, so that none is "
+            "suspected by itself."
+        ),
         "Ask of every column when it becomes known, and whether the outcome was used to make any.",
+        columns=strong,
         above=True,
     )
 

@@ -166,7 +166,8 @@ def _jumps(case, columns):
 
 def _jump_of(case, values):
     """Find a stretch; a value that rows of one patient repeat is one measurement, not several."""
-    repeated = pd.DataFrame({"unit": case.units, "value": values, "y": case.y}).duplicated()
+    units = case.likely_units
+    repeated = pd.DataFrame({"unit": units, "value": values, "y": case.y}).duplicated()
     once = np.flatnonzero(~repeated.to_numpy())
     jump = find_jump(values[once], case.y[once])
     if jump is None:
@@ -186,7 +187,7 @@ def _jump_words(case, jump):
 
 def _stands_by_patient(case, rows):
     """Say whether a stretch holds enough patients, not only rows of a few."""
-    return len(np.unique(case.units[rows])) >= FEWEST_ROWS
+    return len(np.unique(case.likely_units[rows])) >= FEWEST_ROWS
 
 
 def _numbers(case, name):
@@ -218,7 +219,7 @@ def _always(case, columns):
         events = case.y[rows]
         score = events.sum() * np.log(ALWAYS_RATE) + (1 - events).sum() * np.log(1 - ALWAYS_RATE)
         score -= (events * np.log(expected) + (1 - events) * np.log1p(-expected)).sum()
-        score *= len(np.unique(case.units[rows])) / rows.sum()
+        score *= len(np.unique(case.likely_units[rows])) / rows.sum()
         if score >= ALWAYS and name not in suspects:
             words = (
                 f"{events.mean():.0%} of the {int(rows.sum()):,} rows {what} have the event, where "
@@ -269,7 +270,7 @@ def _strong(case, columns, alone):
     """Find columns that, beyond any honest measurement or with a later name, beat all others."""
     table = alone.set_index("column")
     strength = table.loc[[c for c in columns if c in table.index]]
-    strong = [c for c in strength.index if _is_strong(case, c, strength.loc[c, "lower"])]
+    strong = stronger_than_honest(case, list(strength.index), alone)
     named = [c for c in strength.index if c not in strong and _named(strength.loc[c])]
     if not strong and not named:
         return {}
@@ -305,11 +306,36 @@ def nearly_strong(case, columns, alone):
     list of str
     """
     table = alone.set_index("column")
-    near = [c for c in columns if c in table.index and table.loc[c, "estimate"] > HONEST_ALONE]
+    strong = stronger_than_honest(case, columns, alone)
+    near = [
+        c
+        for c in columns
+        if c in table.index and table.loc[c, "estimate"] > HONEST_ALONE and c not in strong
+    ]
     if not near or not case.refits:
         return []
     others = others_together(case, [c for c in columns if c not in near])
     return [c for c in near if beyond(case, _risk_alone(case, c), others)[1] > 0]
+
+
+def stronger_than_honest(case, columns, alone):
+    """Return the columns that rank better than honest ones do, whatever the others reach.
+
+    Parameters
+    ----------
+    case : LeakCase
+        Table and splits.
+    columns : list of str
+        Columns in question.
+    alone : DataFrame
+        Table of `screen_columns`.
+
+    Returns
+    -------
+    list of str
+    """
+    lower = alone.set_index("column")["lower"]
+    return [c for c in columns if c in lower.index and _is_strong(case, c, lower[c])]
 
 
 def _is_strong(case, name, lower):

@@ -5,9 +5,11 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, rankdata
+from scipy.spatial import cKDTree
+from scipy.stats import norm, poisson, rankdata
 
 from healthml.validation._leakage.columns.suspects import is_level_column
+from healthml.validation._leakage.words import names_in_words
 
 # What follows was chosen by judgement; tests/simulation/leak_kinds.py counts hits and false alarms.
 KEPT = 0.95  # agreement inside a level from which a column is constant for a patient
@@ -16,6 +18,8 @@ FEWEST_KEPT = 2  # such columns that make a column of levels an identifier
 STEADY = 0.5  # the same, beyond chance, for pairs of rows that were only found by their agreement
 FEWEST_STEADY = 3  # of these; two that depend on each other agree beyond chance by themselves
 TIMES_CHANCE = 2.0  # how often rows must agree in two columns against chance to be looked at
+SELDOM = 0.5  # of the agreement that chance lets expect, at most, in what numbers the visits
+TOO_COMMON = 0.9  # chance agreement above which a column is no sign of one patient at all
 SHARE = 0.10  # of the rows that must have another of their patient, or nothing is changed by it
 MOST_VISITS = 50  # rows of one patient
 # Share of the changes along the values that chance lets expect, below which a column follows from
@@ -38,23 +42,28 @@ class AlikeRows:
         The identifier, or the columns that stay constant.
     by_name : bool
         Whether one column acts as the identifier.
-    compared : str
-        Which pairs of rows, in words, are less alike in what changes.
+    reason : str
+        Which rows agree in what, and why chance does not do that, in words.
     """
 
     codes: np.ndarray
     columns: tuple
     by_name: bool
-    compared: str = ""
+    reason: str = ""
 
 
-def acts_as_identifier(table):
-    """Return the column of levels inside which other columns stay constant, or None.
+def acts_as_identifier(table, y=None):
+    """Return the column inside whose values other columns stay constant, or None.
+
+    A column with decimals (an age to the day) is no number of a patient, but one patient's rows
+    repeat it: there the outcome may be one of what stays constant.
 
     Parameters
     ----------
     table : DataFrame
         The columns.
+    y : ndarray of shape (n,), optional
+        Outcome as 0/1.
 
     Returns
     -------
@@ -66,23 +75,37 @@ def acts_as_identifier(table):
         n_levels = int(code.max()) + 1  # empty cells as one level: they are no patients
         if not len(table) / MOST_VISITS <= n_levels <= (1 - SHARE / 2) * len(table):
             continue
-        if not is_level_column(table[name]):
-            continue
         code = numbers_as_codes(table[name])
-        first, second = neighbours(code)
-        if len(first) < SHARE * len(table):
+        if len(neighbours(code)[0]) < SHARE * len(table):
             continue
-        kept = [
-            c
-            for c in codes
-            if c != name
-            and chance[c] <= COMMON
-            and (codes[c][first] == codes[c][second]).mean() >= KEPT
-            and not follows_order(table[name], code, codes[c], chance[c])
-        ]
-        if len(kept) >= FEWEST_KEPT and (best is None or len(kept) > best[0]):
-            best = len(kept), AlikeRows(code, (name,), True)
+        kept = [c for c in codes if c != name and _stays(table[name], code, codes[c], chance[c])]
+        whole = is_level_column(table[name])
+        with_y = not whole and y is not None and _stays(table[name], code, y, _chance(y))
+        if len(kept) + with_y >= FEWEST_KEPT and kept and (best is None or len(kept) > best[0]):
+            found = AlikeRows(code, (name,), True)
+            best = len(kept), found if whole else _measured_once(name, code, kept, with_y)
     return None if best is None else best[1]
+
+
+def _stays(column, code, other, chance):
+    """Say whether another column stays constant inside the values of a column, as nobody's does."""
+    first, second = neighbours(code)
+    constant = chance <= COMMON and (other[first] == other[second]).mean() >= KEPT
+    return constant and not follows_order(column, code, other, chance)
+
+
+def _measured_once(name, code, kept, with_y):
+    """Return rows that repeat a value with decimals, with what else they agree in."""
+    columns = (name, *kept)
+    some = names_in_words(kept, 4) + " and the outcome" * with_y
+    reason = f"Rows with the same {name} nearly always agree in {some} too, as only one person's do"
+    return AlikeRows(code, columns, False, reason)
+
+
+def _chance(code):
+    """Return the chance that two rows agree."""
+    size, n = np.bincount(code), len(code)
+    return float((size * (size - 1.0)).sum() / (n * (n - 1.0)))
 
 
 def numbers_as_codes(column):
@@ -153,7 +176,7 @@ def rows_alike(table):
     codes, chance = coded(table)
     pair = _telling_pair(codes, chance, len(table))
     if pair is None:
-        return None
+        return _alike_but_for_a_count(codes, chance)
     steady = _grown(pair, codes, chance)
     if len(steady) < FEWEST_STEADY:
         return None
@@ -163,7 +186,45 @@ def rows_alike(table):
         return None
     changing = [c for c in codes if c not in steady]
     compared = _less_alike(table, codes, steady, joint, changing)
-    return AlikeRows(joint, tuple(steady), False, compared) if compared else None
+    if not compared:
+        return None
+    some = names_in_words(steady)
+    reason = (
+        f"Rows that agree in {some} do so far more often than chance lets, and are more alike in "
+        f"what changes than {compared}"
+    )
+    return AlikeRows(joint, tuple(steady), False, reason)
+
+
+def _alike_but_for_a_count(codes, chance):
+    """Find rows that agree in all columns but one, which numbers the visits of each patient."""
+    for name in codes:
+        steady = [c for c in codes if c != name]
+        if len(steady) < FEWEST_STEADY:
+            return None
+        joint = joint_code([codes[c] for c in steady])
+        size = np.bincount(joint)
+        if size.max() > MOST_VISITS or (size[joint] > 1).mean() < SHARE:
+            continue
+        if _counts_inside(codes[name], chance[name], joint):
+            reason = (
+                f"Rows that agree in {names_in_words(steady)} hardly ever agree in {name} as well, "
+                "as if it numbered the visits of each patient"
+            )
+            return AlikeRows(joint, tuple(steady), False, reason)
+    return None
+
+
+def _counts_inside(code, chance, joint):
+    """Say whether a column differs among the rows of a cluster more than chance lets.
+
+    Months or numbers of visits do; people alike by chance agree in them as often as any two do.
+    """
+    if not 2 <= code.max() + 1 <= MOST_VISITS:
+        return False
+    expected, found = _pairs([joint]) * chance, _pairs([joint, code])
+    rare = poisson.cdf(found, max(expected, 1e-9)) <= _MORE_ALIKE
+    return bool(rare and found < SELDOM * expected)
 
 
 def coded(table):
@@ -179,13 +240,12 @@ def coded(table):
     codes : dict of str to ndarray of int
     chance : dict of str to float
     """
-    codes, chance, n = {}, {}, len(table)
+    codes, chance = {}, {}
     for name in table.columns:
         code = pd.factorize(table[name], use_na_sentinel=False)[0]
         size = np.bincount(code)
         if len(size) > 1:
-            codes[name] = code
-            chance[name] = float((size * (size - 1.0)).sum() / (n * (n - 1.0)))
+            codes[name], chance[name] = code, _chance(code)
     return codes, chance
 
 
@@ -246,7 +306,7 @@ def _telling_pair(codes, chance, n):
 def _grown(pair, codes, chance):
     """Add columns in which nearly all of these pairs of rows agree as well, far beyond chance."""
     steady, agreeing = list(pair), _pairs([codes[c] for c in pair])
-    rest = {c for c in codes if c not in pair}
+    rest = {c for c in codes if c not in pair and chance[c] <= TOO_COMMON}
     while rest:
         kept = {
             c: _pairs([codes[k] for k in (*steady, c)]) / agreeing for c in sorted(rest, key=str)
@@ -270,9 +330,8 @@ def _less_alike(table, codes, steady, joint, changing):
     if not numbers or len(inside[0]) < 20:
         return ""
     compared = "rows that differ in one of them"
-    if len(beside[0]) < 20:  # no two rows are nearly in one cluster: the clusters are no chance
-        rows = np.random.RandomState(0).randint(len(table), size=(2, 2_000))
-        beside, compared = list(rows), "two rows drawn at random"
+    if len(beside[0]) < 20:  # no two rows differ in one column only: one may follow from the others
+        beside, compared = _nearest_clusters(table, codes, steady, joint), "the rows most like them"
     z = []
     for name in numbers:
         rank = rankdata(table[name].to_numpy(dtype=float), nan_policy="omit")
@@ -293,3 +352,20 @@ def _beside(codes, steady, joint, without):
     first, second = neighbours(joint_code(rest))
     other = joint[first] != joint[second]
     return first[other], second[other]
+
+
+def _nearest_clusters(table, codes, steady, joint):
+    """Return a row of each cluster with one of the cluster nearest to it in what is constant."""
+    rows = np.unique(joint, return_index=True)[1]
+    where = np.column_stack(
+        [
+            rankdata(table[c].to_numpy(dtype=float)[rows]) / len(rows)
+            if table[c].dtype.kind in "iuf"
+            else 2.0 * codes[c][rows]  # other levels are further off than any number
+            for c in steady
+        ]
+    )
+    where = np.nan_to_num(where, nan=-1.0)
+    nearest = cKDTree(where).query(where, k=2)[1]
+    other = np.where(nearest[:, 0] == np.arange(len(rows)), nearest[:, 1], nearest[:, 0])
+    return [rows, rows[other]]

@@ -1,11 +1,11 @@
 """The same patient, or the same row, on both sides of a split: counted and measured."""
 
+from dataclasses import replace
+
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from healthml.schema import Schema
-from healthml.validation._leakage.case import ASK, FEW_ROWS, LEAK, NOTED, Unknown
+from healthml.validation._leakage.case import ASK, FEW_ROWS, LEAK, NOTED, Unknown, join_codes
 from healthml.validation._leakage.rows.alike_rows import (
     AlikeRows,
     acts_as_identifier,
@@ -269,7 +269,7 @@ def _two_splits(scores):
 
 def _undeclared(case, base):
     """Look for a column that names the patient, or rows alike as visits are, and measure it."""
-    alike = _patients_unnamed(case)
+    alike = case.alike
     if alike is None:
         yield Unknown(
             "Is one row one patient?",
@@ -296,10 +296,7 @@ def _undeclared(case, base):
         words, remedy = sizes.format("its values"), f"If {some} names the patient, declare it"
     else:
         title = "Rows are as alike as visits of the same patients, and no patient was declared"
-        words = (
-            f"Rows that agree in {some} do so far more often than chance lets, and are more alike "
-            f"in what changes than {alike.compared}; " + sizes.format("their combinations")
-        )
+        words = f"{alike.reason}; {sizes.format('their combinations')}"
         remedy = "If patients repeat, declare the patient of each row"
     yield case.leak(
         "HM304",
@@ -315,21 +312,34 @@ def _undeclared(case, base):
     )
 
 
-def _patients_unnamed(case):
-    """Return patients by a column that is named like a number of patients or acts as one."""
+def patients_unnamed(case):
+    """Return patients by a column that is named like a number of patients or acts as one.
+
+    Parameters
+    ----------
+    case : LeakCase
+        The table; patients that were declared need no search.
+
+    Returns
+    -------
+    AlikeRows or None
+    """
+    if case.groups is not None:
+        return None
     name = Schema.infer(case.X).patient
     codes = None if name is None else numbers_as_codes(case.X[name])
     if name is not None and np.bincount(codes).max() > 1:
         return AlikeRows(codes, (name,), True)
     table = case.X[[c for c in case.X.columns if c not in case.known_after]]
     table = table.iloc[:, :MOST_LOOKED_AT]
-    return acts_as_identifier(table) or rows_alike(table)
+    first, copy_of = _without_copies(case)
+    single, y = table.iloc[first], case.y[first]
+    alike = acts_as_identifier(single, y) or rows_alike(single)
+    return None if alike is None else replace(alike, codes=alike.codes[copy_of])
 
 
-def join_codes(first, second):
-    """Return the units that two groupings of the rows together may not separate."""
-    size = int(first.max()) + int(second.max()) + 2
-    ends = (first, int(first.max()) + 1 + second)
-    links = coo_matrix((np.ones(len(first)), ends), shape=(size, size))
-    label = connected_components(links, directed=False)[1][first]
-    return np.unique(label, return_inverse=True)[1]
+def _without_copies(case):
+    """Return the first row of each set of copies, and the set of each row: copies are no visits."""
+    if case.duplicates is None:
+        return np.arange(len(case.y)), np.arange(len(case.y))
+    return np.unique(case.duplicates.near_id, return_index=True, return_inverse=True)[1:]
