@@ -69,7 +69,8 @@ FLOORS = {
         ("_regression",),
     ),
     "cleaning": (
-        ("_columns", "_labels", "_record", "_rows"),
+        ("_columns", "_labels", "_rows"),
+        ("_record",),
         ("_categories", "_dates", "_lab_values", "_plausible", "_units"),
         ("_cross_field", "_missing_codes"),
         ("_cleaner",),

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from healthml._core._routing import clear_errors
 from healthml._core._tables import refuse_nested
 from healthml.cleaning._categories import CategoryNormalizer, CodeChecker
+from healthml.cleaning._columns import ColumnTable
 from healthml.cleaning._cross_field import CrossFieldCheck
 from healthml.cleaning._dates import DateParser
 from healthml.cleaning._lab_values import LabValueParser
@@ -116,7 +117,7 @@ class ClinicalCleaner(CellCleaner):
     def _learn(self, frame, y):
         if self.mode not in ("propose", "apply"):
             raise InputError(f"mode={self.mode!r} is unknown; use 'propose' or 'apply'.")
-        refuse_nested(frame)
+        refuse_nested(frame.frame)
         if self.by is not None and self.by not in frame.columns:
             raise InputError(f"by={self.by!r} is not a column of X; name the column of the site.")
         self.steps_ = self._steps(frame)
@@ -128,8 +129,8 @@ class ClinicalCleaner(CellCleaner):
         for name, step in self.steps_.items():
             table = run.supposed
             if site is not None and name == "units":
-                site = site.set_axis(table.index) if isinstance(site, pd.Series) else list(site)
-                table = table.assign(**{_SITE: site})
+                table, values = table.copy(), site if isinstance(site, pd.Series) else list(site)
+                table[_SITE] = pd.Series(values).set_axis(table.index)
                 step.by = _SITE
             run.take(name, step._fit_step(table, y))
             step._keep_counts(run.by_step[name], len(frame))
@@ -139,11 +140,11 @@ class ClinicalCleaner(CellCleaner):
         """Run the fitted steps one after the other; for the training rows they ran in `_learn`."""
         run = prepared
         if run is None:
-            refuse_nested(frame)
+            refuse_nested(frame.frame)
             run = _Run(frame)
             for name, step in self.steps_.items():
                 run.take(name, step._changes(run.supposed))
-        return self._without_units(run.record, run.given), run.record
+        return self._without_units(run.record, run.given).to_frame(), run.record
 
     def _without_units(self, record, frame):
         """Drop the units read from cells; they were there for the units step alone."""
@@ -151,7 +152,7 @@ class ClinicalCleaner(CellCleaner):
         record.steps[:] = [step for step in record.steps if step.column not in hidden]
         for name in hidden:
             record.originals.pop(name, None)
-        return frame.drop(columns=[name for name in frame.columns if name in hidden])
+        return frame.without(hidden)
 
     def _units_read(self):
         added = [name for step in self.steps_.values() for name in step._added()]
@@ -293,14 +294,15 @@ def look(frame, schema=None, *, site=None):
     by = _same_column(frame, site)
     cleaner = ClinicalCleaner(schema, by=by)
     cleaner.steps_ = cleaner._steps(frame)
-    run = cleaner._run(frame, None, None if by is not None else site)
+    run = cleaner._run(ColumnTable(frame), None, None if by is not None else site)
     hidden = set(cleaner._units_read())
     steps = {
         name: [step for step in steps if step.column not in hidden]
         for name, steps in run.by_step.items()
     }
     cleaner._without_units(run.record, run.given)
-    return CleanerLook(cleaner, run.record, steps, run.tables)
+    tables = {name: table.to_frame() for name, table in run.tables.items()}
+    return CleanerLook(cleaner, run.record, steps, tables)
 
 
 def look_at_others(cleaner, frame, *, leave_out=()):
@@ -315,7 +317,7 @@ def look_at_others(cleaner, frame, *, leave_out=()):
     leave_out : sequence of str, default=()
         Steps that are passed over.
     """
-    run = _Run(frame)
+    run = _Run(ColumnTable(frame))
     for name, step in cleaner.steps_.items():
         if name not in leave_out:
             run.take(name, step._changes(run.supposed))
@@ -338,14 +340,14 @@ class _Run:
 
     Parameters
     ----------
-    frame : pandas.DataFrame
+    frame : ColumnTable
         The table as it came in.
 
     Attributes
     ----------
-    given : pandas.DataFrame
+    given : ColumnTable
         The table as it will be given back: proposals are not carried out in it.
-    supposed : pandas.DataFrame
+    supposed : ColumnTable
         The table with every proposal carried out. Each step judges this one, so that a value
         explained as another unit is not called impossible by a later step, and so that looking
         ("propose") and acting ("apply") find the same cells.
@@ -353,7 +355,7 @@ class _Run:
         What was done.
     by_step : dict of str to list
         The steps of the record by the transformer that did them.
-    tables : dict of str to pandas.DataFrame
+    tables : dict of str to ColumnTable
         `supposed` after each of them.
     """
 
@@ -365,12 +367,12 @@ class _Run:
     def take(self, name, changes):
         """Carry out and note what one step yields."""
         first = len(self.record.steps)
-        given = self.given.copy(deep=False)
-        supposed = given if self.supposed is self.given else self.supposed.copy(deep=False)
+        given = self.given.copy()
+        supposed = given if self.supposed is self.given else self.supposed.copy()
         for change in changes:
             perform(given, change, self.record)
             if supposed is given and getattr(change, "proposed", None) is not None:
-                supposed = given.copy(deep=False)
+                supposed = given.copy()
             if supposed is not given:
                 write_step(supposed, change, proposals=True)
         self.given, self.supposed = given, supposed

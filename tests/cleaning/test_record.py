@@ -20,7 +20,9 @@ class Blank(CellCleaner):
     """Blanks numbers below a limit and doubles those above another, for the tests."""
 
     def _changes(self, frame, prepared=None):
-        for column in frame.select_dtypes("number").columns:
+        for column in frame.columns:
+            if not pd.api.types.is_numeric_dtype(frame[column]):
+                continue
             values = frame[column].to_numpy(dtype=float, na_value=np.nan)
             low, high = np.flatnonzero(values < -1e4), np.flatnonzero(values > 1e4)
             yield Change(column, "too_low", low, [None] * len(low), "blanked", evidence="-10,000")

@@ -19,7 +19,7 @@ from healthml.cleaning._categories.code_shapes import (
     valid_codes,
 )
 from healthml.cleaning._categories.columns import is_wide, text_levels
-from healthml.cleaning._columns import content, contents, is_text
+from healthml.cleaning._columns import content, contents, factorized, is_text
 from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
 
@@ -159,11 +159,11 @@ class CodeChecker(CellCleaner):
             kind = getattr(variables.get(name), "kind", None)
             system = declared.get(name)
             skip = name in declared and system is None
-            if skip or kind in ("numeric", "datetime", "boolean") or not is_text(frame[name]):
+            if skip or kind in ("numeric", "datetime", "boolean") or not frame.of(name, is_text):
                 continue
             if system is None and not _hinted(name) and is_wide(frame[name], name):
                 continue
-            found = text_levels(frame[name])
+            found = frame.of(name, text_levels, factorized)
             column = None if found is None else learn_codes(name, *found, system)
             if column is not None:
                 self._columns_[name] = column
@@ -171,7 +171,8 @@ class CodeChecker(CellCleaner):
 
     def _changes(self, frame, prepared=None):
         for name, column in self._columns_.items():
-            found = text_levels(frame[name]) if is_text(frame[name]) else None
+            is_read = frame.of(name, is_text)
+            found = frame.of(name, text_levels, factorized) if is_read else None
             if found is None:
                 continue
             codes, levels = found

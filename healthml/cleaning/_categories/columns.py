@@ -7,7 +7,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._knowledge import id_hint, name_words
-from healthml.cleaning._columns import has_code_name, key_of, template_of
+from healthml.cleaning._columns import factorized, has_code_name, key_of, template_of
 
 # Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
 # not by simulation.
@@ -95,22 +95,22 @@ class TextColumn:
 
 def read_columns(frame, names):
     """Return {name: TextColumn} of columns, without those that hold no text."""
-    levels = {name: text_levels(frame[name]) for name in names}
+    levels = {name: frame.of(name, text_levels, factorized) for name in names}
     return {name: TextColumn(name, *parts) for name, parts in levels.items() if parts is not None}
 
 
-def text_levels(series):
+def text_levels(series, found):
     """Return codes and levels of a text column, or None where it holds no text.
 
-    Cells that are not text (numbers or lists among objects) have the code -1.
+    `found` is what `factorized` made of it. Cells that are not text (numbers or lists among
+    objects) have the code -1.
     """
     if isinstance(series.dtype, pd.CategoricalDtype):
         codes, levels = series.cat.codes.to_numpy().astype(np.int64), series.cat.categories
+    elif found is None:
+        return None
     else:
-        try:
-            codes, levels = pd.factorize(series)
-        except TypeError:  # lists and other cells that cannot be hashed
-            return None
+        codes, levels = found
     levels = list(levels)
     if types.infer_dtype(levels, skipna=False) == "string":
         return np.asarray(codes), levels

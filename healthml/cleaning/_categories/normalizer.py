@@ -22,7 +22,7 @@ from healthml.cleaning._categories.levels import (
     LevelPlan,
 )
 from healthml.cleaning._categories.rounds import Round, learn_round
-from healthml.cleaning._columns import is_text
+from healthml.cleaning._columns import factorized, is_text
 from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
 
@@ -133,7 +133,7 @@ class CategoryNormalizer(CellCleaner):
             for name in columns
             if name in variables and variables[name].vocabulary
         }
-        self._wide_ = [n for n in frame.columns if is_text(frame[n]) and n not in columns]
+        self._wide_ = [n for n in frame.columns if frame.of(n, is_text) and n not in columns]
         self._rounds_ = self._learn_rounds(columns, vocabularies)
         last = self._rounds_[-1]
         self._known_ = {
@@ -167,19 +167,20 @@ class CategoryNormalizer(CellCleaner):
 
     def _columns(self, frame):
         """Return the text columns that may hold categories as {name: TextColumn}."""
-        names = [n for n in frame.columns if is_text(frame[n])]
+        names = [n for n in frame.columns if frame.of(n, is_text)]
         return read_columns(frame, [n for n in names if not is_wide(frame[n], n)])
 
     def _fitted_columns(self, frame, fresh):
         if fresh is None:
-            return read_columns(frame, [n for n in self.kinds_ if is_text(frame[n])])
+            return read_columns(frame, [n for n in self.kinds_ if frame.of(n, is_text)])
         return {name: TextColumn(name, *parts) for name, parts in fresh.items()}
 
     def _changes(self, frame, prepared=None):
         columns = self._fitted_columns(frame, prepared)
         for name in self._wide_:
-            if is_text(frame[name]) and needs_look(frame[name]):
-                column = TextColumn(name, *(text_levels(frame[name]) or ([], [])))
+            if frame.of(name, is_text) and needs_look(frame[name]):
+                levels = frame.of(name, text_levels, factorized)
+                column = TextColumn(name, *(levels or ([], [])))
                 Round({name: LevelPlan(is_open=True)}).apply({name: column})
                 yield from _repairs(column)
         for step in self._rounds_:

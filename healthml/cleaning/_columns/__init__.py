@@ -9,7 +9,6 @@ from healthml.cleaning._columns.measures import (
     hull,
     numbers_of,
     outside,
-    thinned,
 )
 from healthml.cleaning._columns.populations import (
     BEYOND,
@@ -25,6 +24,7 @@ from healthml.cleaning._columns.shapes import (
     has_code_name,
     is_text,
 )
+from healthml.cleaning._columns.table import ColumnTable, factorized, thinned
 from healthml.cleaning._columns.text import (
     DIGITS,
     code_meaning,
@@ -64,6 +64,7 @@ __all__ = [
     "SUSPECTED",
     "TOP_CODES",
     "UNLIMITED",
+    "ColumnTable",
     "ColumnView",
     "Flag",
     "Measure",
@@ -74,6 +75,7 @@ __all__ = [
     "content",
     "contents",
     "declared_of",
+    "factorized",
     "fill_template",
     "find_age",
     "has_code_name",

@@ -18,9 +18,9 @@ from healthml._core._knowledge import (
     population_soft,
 )
 from healthml._core._tables import parse_numbers
+from healthml.cleaning._columns.table import factorized
 from healthml.cleaning._columns.view import ROUNDING, ColumnView
 
-MOST_ROWS = 100_000  # rows looked at to learn what a column is; more do not change the answer
 UNLIMITED = (-np.inf, np.inf)
 
 
@@ -61,19 +61,19 @@ class MeasureReader:
 
     Parameters
     ----------
-    frame : pandas.DataFrame
+    table : ColumnTable
         The training rows.
     schema : Schema, default=None
         Declared concepts, units and limits.
     """
 
-    def __init__(self, frame, schema=None):
+    def __init__(self, table, schema=None):
         self.views, self.known = {}, {}
-        for column in (frame := thinned(frame)).columns:
+        for column in (table := table.thinned()).columns:
             declared, limits = _declared(schema, column)
             if column_concept(column, declared) is None and limits == (None, None):
                 continue
-            view = ColumnView(frame[column], declared)
+            view = ColumnView(table[column], declared)
             if view.numbers is not None and len(view.finite):
                 self.views[column] = (view, limits)
 
@@ -105,10 +105,10 @@ def numbers_of(series):
         return series.to_numpy(dtype=float, na_value=np.nan)
     if types.is_timedelta64_dtype(dtype):
         return None
-    try:
-        codes, levels = pd.factorize(series)
-    except TypeError:  # lists and other cells that cannot be hashed
+    found = factorized(series)
+    if found is None:
         return parse_numbers(series)[0].to_numpy()
+    codes, levels = found
     parsed = parse_numbers(pd.Series(levels, dtype=object))[0].to_numpy()
     return np.append(parsed, np.nan)[codes]
 
@@ -131,19 +131,6 @@ def as_written(series, numbers):
     if isinstance(series.dtype, pd.CategoricalDtype) and types.is_numeric_dtype(levels.dtype):
         return np.array(clean)
     return [f"{number:.12g}" for number in clean]
-
-
-def thinned(values):
-    """Return at most about 100,000 evenly spaced values: enough to learn a quantile from.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._columns.measures import thinned
-    >>> len(thinned(np.zeros(1_000_000)))
-    100000
-    """
-    return values[:: max(1, len(values) // MOST_ROWS)]
 
 
 def outside(values, limits):

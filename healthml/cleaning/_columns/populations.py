@@ -17,12 +17,12 @@ PILE = 2.0  # times the yearly count just below that a pile at the end must reac
 GROUPS = (("adult",), ("child",), ("neonate",), ("child", "neonate"), POPULATIONS)
 
 
-def population_groups(frame, column, measure=None):
+def population_groups(table, column, measure=None):
     """Return for each row the number of its group in `GROUPS`: whose limits it is judged by.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
+    table : ColumnTable
         The table.
     column : str
         Column of ages.
@@ -38,13 +38,14 @@ def population_groups(frame, column, measure=None):
     Examples
     --------
     >>> import pandas as pd
-    >>> from healthml.cleaning._columns.populations import GROUPS, population_groups
-    >>> [GROUPS[g] for g in population_groups(pd.DataFrame({"age": [70, 4, 0]}), "age")]
+    >>> from healthml.cleaning._columns import GROUPS, ColumnTable, population_groups
+    >>> ages = ColumnTable(pd.DataFrame({"age": [70, 4, 0]}))
+    >>> [GROUPS[g] for g in population_groups(ages, "age")]
     [('adult',), ('child',), ('child', 'neonate')]
     """
-    age = numbers_of(frame[column])
+    age = table.of(column, numbers_of)
     if age is None:
-        return np.full(len(frame), len(GROUPS) - 1)
+        return np.full(len(table), len(GROUPS) - 1)
     if measure is not None:
         age = age * measure.factor + measure.offset
     with np.errstate(invalid="ignore"):
@@ -57,19 +58,19 @@ def population_groups(frame, column, measure=None):
     return np.select(ages, range(len(ages)), default=len(GROUPS) - 1)
 
 
-def populations_present(frame, column):
+def populations_present(table, column):
     """Return the populations that an age column holds, adults if it holds no age.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from healthml.cleaning._columns.populations import populations_present
-    >>> populations_present(pd.DataFrame({"age": [3, 71]}), "age")
+    >>> from healthml.cleaning._columns import ColumnTable, populations_present
+    >>> populations_present(ColumnTable(pd.DataFrame({"age": [3, 71]})), "age")
     ('adult', 'child')
     """
     if column is None:
         return ("adult",)
-    groups = np.unique(population_groups(frame, column))
+    groups = np.unique(population_groups(table, column))
     present = {p for g in groups[groups < len(GROUPS) - 1] for p in GROUPS[g]}
     return tuple(p for p in POPULATIONS if p in present) or ("adult",)
 
@@ -80,9 +81,8 @@ def find_age(measures):
     Examples
     --------
     >>> import pandas as pd
-    >>> from healthml.cleaning._columns.measures import MeasureReader
-    >>> from healthml.cleaning._columns.populations import find_age
-    >>> find_age(MeasureReader(pd.DataFrame({"patient_age": [50, 61]})).read())
+    >>> from healthml.cleaning._columns import ColumnTable, MeasureReader, find_age
+    >>> find_age(MeasureReader(ColumnTable(pd.DataFrame({"patient_age": [50, 61]}))).read())
     'patient_age'
     """
     ages = [c for c, m in measures.items() if m.concept == "age" and m.factor == 1]

@@ -90,7 +90,9 @@ class BodyRule(FieldRule):
     def changes(self, frame, mode):
         with np.errstate(all="ignore"):
             places = np.flatnonzero(self._odd(*self._values(frame)))
-            some = frame.iloc[places]
+            if not len(places):
+                return
+            some = frame.rows(places)
             values = self._values(some)
             if self.bmi is not None:
                 for change in self._with_bmi(some, *values, mode):

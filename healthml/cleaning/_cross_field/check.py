@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._routing import clear_errors
-from healthml.cleaning._columns import MeasureReader, find_age, populations_present, thinned
+from healthml.cleaning._columns import MeasureReader, find_age, populations_present
 from healthml.cleaning._cross_field.age import AgeRule
 from healthml.cleaning._cross_field.body_size import BodyRule
 from healthml.cleaning._cross_field.columns import find_fields, partner
@@ -112,7 +112,7 @@ class CrossFieldCheck(CellCleaner):
     def _learn(self, frame, y):
         if self.mode not in ("propose", "apply"):
             raise InputError(f"mode={self.mode!r}; use 'propose' or 'apply'.")
-        frame = thinned(frame)
+        frame = frame.thinned()
         reader = MeasureReader(frame, self.schema)
         present = populations_present(frame, find_age(reader.read()))
         measures = reader.read(present)

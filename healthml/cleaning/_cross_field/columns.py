@@ -8,7 +8,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._knowledge import concept_limits, concept_names, has_word, population_soft
-from healthml.cleaning._columns import POPULATIONS, Measure, hull, numbers_of
+from healthml.cleaning._columns import POPULATIONS, Measure, factorized, hull, numbers_of
 from healthml.exceptions import InputError
 
 ROLES = ("birth_date", "reference_date", "pf_ratio")  # beside the concepts
@@ -26,7 +26,7 @@ class Field:
 
     def numbers(self, frame):
         """Return the column in canonical units, NaN where there is no finite number."""
-        numbers = numbers_of(frame[self.column])
+        numbers = frame.of(self.column, numbers_of)
         if numbers is None:
             return np.full(len(frame), np.nan)
         numbers = numbers * self.factor + self.offset
@@ -60,7 +60,7 @@ def find_fields(frame, measures, columns):
             fields.setdefault(measure.concept, []).append(field)
     for column in frame.columns:
         joined = re.sub(r"[^a-z0-9]", "", str(column).lower())
-        if _RATIO.fullmatch(joined) and numbers_of(frame[column]) is not None:
+        if _RATIO.fullmatch(joined) and frame.of(column, numbers_of) is not None:
             fields.setdefault("pf_ratio", []).append(Field(column, "pf_ratio"))
     for column in date_columns(frame):
         role = "birth_date" if has_word(column, "birth") else "reference_date"
@@ -110,10 +110,10 @@ def dates_of(series):
         return None
     if types.is_datetime64_any_dtype(series.dtype):
         return _days(pd.DatetimeIndex(series))
-    try:
-        codes, levels = pd.factorize(series)
-    except TypeError:
+    found = factorized(series)
+    if found is None:
         return None
+    codes, levels = found
     parsed = pd.to_datetime(
         pd.Series(levels, dtype=object), errors="coerce", format="ISO8601", utc=True
     )

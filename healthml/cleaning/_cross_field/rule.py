@@ -112,6 +112,7 @@ class UserRule(FieldRule):
         self.name, self.check = name, check
 
     def judge(self, frame):
+        frame = frame.to_frame()
         judged = frame[self.columns].notna().all(axis=1).to_numpy()
         holds = np.ones(len(frame), dtype=bool)
         if judged.any():

@@ -93,13 +93,9 @@ def as_text(cell):
     return str(int(cell)) if is_whole else str(cell)
 
 
-def distinct_cells(series):
-    """Return codes (-1: missing) and distinct cells as text, or None where cells have no order."""
-    try:
-        codes, levels = pd.factorize(series)
-    except TypeError:  # lists and other cells that cannot be hashed
-        return None
-    return np.asarray(codes), [as_text(level) for level in levels]
+def distinct_cells(series, found):
+    """Return codes (-1: missing) and distinct cells as text, from what `factorized` made of it."""
+    return None if found is None else (found[0], [as_text(level) for level in found[1]])
 
 
 def plain_days(levels):

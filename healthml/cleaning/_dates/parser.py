@@ -5,7 +5,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._routing import clear_errors
-from healthml.cleaning._columns import tidy
+from healthml.cleaning._columns import factorized, tidy
 from healthml.cleaning._dates.cells import (
     Settled,
     distinct_cells,
@@ -133,7 +133,7 @@ class DateParser(CellCleaner):
             raise InputError(f"order={self.order!r} is unknown; use 'auto', 'day' or 'month'.")
         self._columns_, cells = {}, {}
         for name in frame.columns:
-            found = self._candidate(name, frame[name])
+            found = self._candidate(name, frame)
             if found is not None:
                 self._columns_[name], cells[name] = found
         share_orders(self._columns_.values())
@@ -145,7 +145,8 @@ class DateParser(CellCleaner):
         self.orders_ = {name: dict(column.orders) for name, column in self._columns_.items()}
         return settled
 
-    def _candidate(self, name, series):
+    def _candidate(self, name, frame):
+        series = frame[name]
         variables = getattr(self.schema, "variables", None) or {}
         kind = getattr(variables.get(name), "kind", None)
         declared = kind == "datetime"
@@ -153,7 +154,7 @@ class DateParser(CellCleaner):
         timed = hinted or is_time_hinted(name)
         if kind not in (None, "datetime") or not may_hold_dates(series, hinted):
             return None
-        found = distinct_cells(series)
+        found = frame.of(name, distinct_cells, factorized)
         if found is None:
             return None
         codes, levels = found
@@ -175,8 +176,8 @@ class DateParser(CellCleaner):
     def _settled(self, frame):
         settled = {}
         for name, column in self._columns_.items():
-            if not types.is_datetime64_any_dtype(frame[name].dtype):
-                found = distinct_cells(frame[name])
+            if not frame.of(name, _is_datetime):
+                found = frame.of(name, distinct_cells, factorized)
                 if found is not None:
                     settled[name] = Settled(column, *found)
         return settled
@@ -187,7 +188,7 @@ class DateParser(CellCleaner):
         for name in frame.columns:
             if name in settled:
                 times[name] = settled[name].times()
-            elif types.is_datetime64_any_dtype(frame[name].dtype):
+            elif frame.of(name, _is_datetime):
                 times[name] = as_naive(frame[name])
         return times
 
@@ -258,6 +259,10 @@ def _in_iso(name, rows, new, cells):
     """Yield the cells of the usual format that are rewritten because the column stays text."""
     new = [new[i] for i in cells.codes[rows]]
     yield Change(name, REWRITTEN, rows, new, "repaired", "note", _WHY[REWRITTEN])
+
+
+def _is_datetime(series):
+    return types.is_datetime64_any_dtype(series.dtype)
 
 
 def _is_sure(column, levels):

@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._knowledge import column_concept, concept_limits, find_unit, unit_at_end
-from healthml.cleaning._columns import MOSTLY_NUMBERS, has_code_name, is_text
+from healthml.cleaning._columns import MOSTLY_NUMBERS, factorized, has_code_name, is_text
 from healthml.cleaning._lab_values.grammar import (
     SO_MANY_OF,
     TITRE_OR_RATIO,
@@ -105,10 +105,8 @@ class LabColumn:
 class Levels:
     """A text column as distinct levels, each read once: numerals quickly, the rest by grammar."""
 
-    def __init__(self, series):
-        self.series = series
-        self.codes, levels = pd.factorize(_told_apart(series))
-        self.levels = np.asarray(levels, dtype=object)
+    def __init__(self, series, codes, levels):
+        self.series, self.codes, self.levels = series, codes, levels
         readable = self.levels
         if pd.api.types.infer_dtype(self.levels, skipna=False) != "string":
             kept = np.array([_is_text_or_number(level) for level in self.levels], dtype=bool)
@@ -179,8 +177,15 @@ def learn_column(series, variable, mark, levels=None):
     return levels and _of_text(series, levels, facts, variable, mark, sure=kind == "numeric")
 
 
-def read_levels(series):
+def read_levels(series, found=None):
     """Return the `Levels` of a column, or None where its cells are no values (lists).
+
+    Parameters
+    ----------
+    series : pandas.Series
+        The column.
+    found : tuple, optional
+        Its codes and levels by `factorized`, where they are at hand.
 
     Examples
     --------
@@ -189,10 +194,10 @@ def read_levels(series):
     >>> read_levels(pd.Series(["5", "<3", "5"])).counts.tolist()
     [2, 1]
     """
-    try:
-        return Levels(series)
-    except TypeError:
-        return None
+    told_apart = _told_apart(series)
+    if found is None or told_apart is not series:
+        found = factorized(told_apart)
+    return None if found is None else Levels(series, *found)
 
 
 def read_level(level, column):

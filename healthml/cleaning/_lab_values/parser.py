@@ -2,18 +2,17 @@
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
 from healthml._core._knowledge import find_unit, same_size, unit_code
 from healthml._core._routing import clear_errors
-from healthml.cleaning._columns import is_text
+from healthml.cleaning._columns import factorized, is_text
 from healthml.cleaning._lab_values.column import (
     NUMBERS,
     PAIRS,
-    Levels,
     is_grouped,
     learn_column,
     read_level,
+    read_levels,
 )
 from healthml.cleaning._lab_values.grammar import LabValue
 from healthml.cleaning._lab_values.numerals import decimal_mark
@@ -136,22 +135,22 @@ class LabValueParser(CellCleaner):
             raise InputError(f"unreadable={self.unreadable!r} is unknown; use 'blank' or 'keep'.")
         mark = decimal_mark(self.locale)
         variables = getattr(self.schema, "variables", None) or {}
-        learnt = {c: learn_column(frame[c], variables.get(c), mark) for c in frame.columns}
+        learnt = {c: _learnt(frame, c, variables.get(c), mark) for c in frame.columns}
         self.columns_ = {c: column for c, column in learnt.items() if column is not None}
         self._added_ = []
         for name, column in self.columns_.items():
-            self._added_ += self._new_names(name, column, frame[name])
+            self._added_ += self._new_names(name, column, frame)
         taken = set(map(str, frame.columns)) & {new for new, _, _ in self._added_}
         if taken:
             raise InputError(
                 f"columns {sorted(taken)} are there already and would be added; rename them."
             )
 
-    def _new_names(self, name, column, series):
+    def _new_names(self, name, column, frame):
         """Return (new name, column, part) of the columns to add for one column."""
-        if not is_text(series):
+        if not frame.of(name, is_text):
             return []
-        cells = _Cells(series, column)
+        cells = _Cells(frame.of(name, read_levels, factorized), column)
         parts = ["systolic", "diastolic"] if column.holds == PAIRS else []
         if any(map(_has_limit, cells.found)):
             parts.append("censored")
@@ -165,20 +164,19 @@ class LabValueParser(CellCleaner):
     def _changes(self, frame, prepared=None):
         read = {}
         for name, column in self.columns_.items():
-            series = frame[name]
-            if types.is_numeric_dtype(series.dtype) or not is_text(series):
+            if not frame.of(name, is_text):
                 continue
-            read[name] = cells = _Cells(series, column)
+            read[name] = cells = _Cells(frame.of(name, read_levels, factorized), column)
             if column.holds == PAIRS:
                 yield from self._listed(name, cells)
             else:
-                yield from self._numbers(name, column, cells)
+                yield from self._numbers(name, column, cells, frame[name])
         for new, name, part in self._added_:
             values = _added_column(part, read.get(name), len(frame))
             values = pd.Series(values, index=frame.index, name=new)
             yield Retyped(new, f"{part}_column", values, f"read from {name}", added=True)
 
-    def _numbers(self, name, column, cells):
+    def _numbers(self, name, column, cells, series):
         """Yield the cell changes of a column, by rule, and then the column as floats."""
         has_limits = any(new == f"{name}__censored" for new, _, _ in self._added_)
         by_rule = {}
@@ -196,8 +194,8 @@ class LabValueParser(CellCleaner):
             yield _change(name, rule, rows, None if keep else values[which], column)
         if not kept_text:
             values = cells.numbers([_verdict(f, column, has_limits=True)[1] for f in cells.found])
-            values = pd.Series(values, index=cells.series.index, name=name).astype(column.dtype)
-            if cells.series.dtype != values.dtype:
+            values = pd.Series(values, index=series.index, name=name).astype(column.dtype)
+            if series.dtype != values.dtype:
                 yield Retyped(name, "number_from_text", values, "most cells are numbers")
 
     def _listed(self, name, cells):
@@ -207,12 +205,16 @@ class LabValueParser(CellCleaner):
         yield Change(name, "unreadable", rows, action="flagged", evidence="not two numbers")
 
 
+def _learnt(frame, name, variable, mark):
+    levels = frame.of(name, read_levels, factorized) if frame.of(name, is_text) else None
+    return learn_column(frame[name], variable, mark, levels)
+
+
 class _Cells:
     """A text column of one table: numerals, and every other level read by the grammar."""
 
-    def __init__(self, series, column):
-        self.series = series
-        self.levels = Levels(series)
+    def __init__(self, levels, column):
+        self.levels = levels
         self.plain = self.levels.plain & ~self._to_look_at(column)
         self.others = np.flatnonzero(~self.plain)
         self.found = [self._read(i, column) for i in self.others]

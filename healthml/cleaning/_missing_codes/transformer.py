@@ -5,7 +5,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._routing import clear_errors
-from healthml.cleaning._columns import is_text
+from healthml.cleaning._columns import factorized, is_text, numbers_of
 from healthml.cleaning._lab_values import read_levels
 from healthml.cleaning._missing_codes.levels import NUMBER
 from healthml.cleaning._missing_codes.numbers import learn_numbers, new_codes
@@ -84,32 +84,28 @@ class MissingCodes(CellCleaner):
     def _learn(self, frame, y):
         variables = getattr(self.schema, "variables", None) or {}
         self.words_, numbers, rows = {}, {}, []
-        levels_read = {}
         for name in frame.columns:
-            series = frame[name]
-            if is_text(series):
-                levels = read_levels(series)
+            if frame.of(name, is_text):
+                levels = frame.of(name, read_levels, factorized)
                 if levels is None:
                     continue
-                levels_read[name] = levels
                 words = self.words_[name] = learn_words(levels, variables.get(name))
                 rows += [(name, *row) for row in table_of_words(levels, words)]
                 if words["context"] == NUMBER:
                     numbers[name] = levels.values
-            elif _is_number(series):
-                numbers[name] = series.to_numpy(dtype=float, na_value=np.nan)
+            elif frame.of(name, _is_number):
+                numbers[name] = frame.of(name, numbers_of)
         self.numbers_, more = learn_numbers(numbers, self.schema)
         self.codes_ = pd.DataFrame(rows + more, columns=_CODE_TABLE)
-        return levels_read
 
     def _changes(self, frame, prepared=None):
-        values, known = {}, prepared or {}
+        values = {}
         for name in frame.columns:
-            series, learnt = frame[name], self.numbers_.get(name)
-            if _is_number(series) and learnt is not None:
-                values[name] = series.to_numpy(dtype=float, na_value=np.nan)
-            elif is_text(series) and (name in self.words_ or learnt is not None):
-                levels = known.get(name) or read_levels(series)
+            learnt = self.numbers_.get(name)
+            if learnt is not None and frame.of(name, _is_number):
+                values[name] = frame.of(name, numbers_of)
+            elif (name in self.words_ or learnt is not None) and frame.of(name, is_text):
+                levels = frame.of(name, read_levels, factorized)
                 if levels is None:
                     continue
                 yield from self._words(name, levels)

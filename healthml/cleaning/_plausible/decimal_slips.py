@@ -106,7 +106,7 @@ class DecimalSlips(CellCleaner):
         self.evidence_ = {}
         groups = self._groups(frame)
         for column, measure in measures.items():
-            numbers = numbers_of(frame[column])
+            numbers = frame.of(column, numbers_of)
             evidence = learn_evidence(measure, numbers)
             if evidence is None or measure.concept == "age":
                 continue
@@ -118,7 +118,7 @@ class DecimalSlips(CellCleaner):
     def _changes(self, frame, prepared=None):
         groups = self._groups(frame)
         for column, evidence in self.evidence_.items():
-            numbers = numbers_of(frame[column])
+            numbers = frame.of(column, numbers_of)
             if numbers is None:
                 continue
             rows, shift, sure, ambiguous = self._slips(numbers, groups, evidence)

@@ -147,7 +147,7 @@ class PlausibleRange(CellCleaner):
         self.age_measure_ = first.get(self.age_column_)
         self.limits_, self.top_codes_ = {}, {}
         for column, measure in self.measures_.items():
-            numbers = numbers_of(frame[column])
+            numbers = frame.of(column, numbers_of)
             limits = shipped_limits(measure, numbers, trust=self.trust_unreviewed)
             self.limits_[column] = dict.fromkeys(POPULATIONS, limits)
             if measure.concept == "age" and measure.factor == 1:
@@ -184,7 +184,7 @@ class PlausibleRange(CellCleaner):
             series = frame[column]
             if column not in self.limits_ and not types.is_float_dtype(series.dtype):
                 continue
-            numbers = numbers_of(series)
+            numbers = frame.of(column, numbers_of)
             if numbers is None:
                 continue
             rows = np.flatnonzero(np.isinf(numbers))

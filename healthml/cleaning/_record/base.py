@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from healthml._core._tables import read_table, write_table
+from healthml.cleaning._columns import ColumnTable
 from healthml.cleaning._record.record import (
     CleaningRecord,
     count_cells,
@@ -69,7 +70,7 @@ class CellCleaner(TransformerMixin, BaseEstimator):
             The same rows in the same order, of the same kind as `X`.
         """
         check_is_fitted(self)
-        cleaned, record = self._clean(read_table(self, X, reset=False))
+        cleaned, record = self._clean(ColumnTable(read_table(self, X, reset=False)))
         self._last_.record = record
         return write_table(cleaned, X, record.originals)
 
@@ -144,8 +145,8 @@ class CellCleaner(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        frame : pandas.DataFrame
-            The training rows.
+        frame : ColumnTable
+            The training rows; read as a pandas frame is.
         y : ignored
         """
 
@@ -159,7 +160,7 @@ class CellCleaner(TransformerMixin, BaseEstimator):
 
     def _fit(self, X, y):
         """Learn from a table as it came in; return the cleaned pandas frame and its record."""
-        frame = read_table(self, X, reset=True)
+        frame = ColumnTable(read_table(self, X, reset=True))
         prepared = self._learn(frame, y)
         cleaned, record = self._clean(frame, prepared)
         self._keep_counts(record.steps, record.n_rows)
@@ -167,10 +168,10 @@ class CellCleaner(TransformerMixin, BaseEstimator):
         return cleaned, record
 
     def _fit_step(self, frame, y):
-        """Learn as one step of several, from a pandas frame already checked; return the changes."""
+        """Learn as one step of several, from a table already checked; return the changes."""
         if all(isinstance(name, str) for name in frame.columns):
-            self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
-        self.n_features_in_ = frame.shape[1]
+            self.feature_names_in_ = np.array([*frame.columns], dtype=object)
+        self.n_features_in_ = len(frame.columns)
         return self._changes(frame, self._learn(frame, y))
 
     def _keep_counts(self, steps, n_rows):
@@ -181,10 +182,10 @@ class CellCleaner(TransformerMixin, BaseEstimator):
 
     def _clean(self, frame, prepared=None):
         """Return the cleaned frame and its record; the frame that came in is never edited."""
-        out, record = frame.copy(deep=False), CleaningRecord(frame.index)
+        out, record = frame.copy(), CleaningRecord(frame.index)
         for change in self._changes(frame, prepared):
             perform(out, change, record)
-        return out, record
+        return out.to_frame(), record
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

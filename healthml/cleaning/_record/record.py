@@ -385,12 +385,12 @@ def _among(value, wanted):
 
 
 def perform(frame, step, record):
-    """Carry out one step on a shallow copy of a table and note it in the record.
+    """Carry out one step on a copy of a table and note it in the record.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        Shallow copy of the table; its columns are replaced, never edited.
+    frame : ColumnTable
+        Copy of the table; its columns are replaced, never edited.
     step : Change or Retyped
         What to do. A change of no cell is passed over.
     record : CleaningRecord
@@ -411,12 +411,12 @@ def perform(frame, step, record):
 
 
 def write_step(frame, step, *, proposals=False):
-    """Write what one step changes into a shallow copy of a table.
+    """Write what one step changes into a copy of a table.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        Shallow copy of the table; its columns are replaced, never edited.
+    frame : ColumnTable
+        Copy of the table; its columns are replaced, never edited.
     step : Change or Retyped
         What to do.
     proposals : bool, default=False

@@ -136,7 +136,7 @@ class UnitHarmonizer(CellCleaner):
         self._labels_ = self._first_labels(frame, keys)
         groups = self._groups(keys)
         variables = getattr(self.schema, "variables", None) or {}
-        shown = frame.drop(columns=[] if self.by_ is None else [self.by_])
+        shown = frame.without([] if self.by_ is None else [self.by_])
         self._table_ = TableUnits().learn(shown, variables, groups, len(self.groups_))
         verdicts = self._table_.verdicts(shown, groups)
         self.proposals_ = self._propose(verdicts, groups)
@@ -212,7 +212,7 @@ class UnitHarmonizer(CellCleaner):
         """Return the group of each row as text, apart from case, spaces and invisible signs."""
         if self.by_ is None:
             return np.full(len(frame), "", dtype=object)
-        codes, levels = pd.factorize(frame[self.by_])
+        codes, levels = frame.groups(self.by_)
         keys = [_key(level) for level in levels]
         return np.array([*keys, ""], dtype=object)[codes]
 

@@ -63,7 +63,7 @@ class TableUnits:
                 continue
             if not concept and unit_column_of(frame, column, named_units) is None:
                 continue
-            x = numbers_of(frame[column])
+            x = frame.of(column, numbers_of)
             if x is None:
                 continue
             numbers[column] = x
@@ -93,7 +93,7 @@ class TableUnits:
 
     def verdicts(self, frame, groups):
         """Return the verdicts on the cells of a table; each cell is converted at most once."""
-        numbers = {c: numbers_of(frame[c]) for c in self._needed()}
+        numbers = {c: frame.of(c, numbers_of) for c in self._needed()}
         numbers = {c: x for c, x in numbers.items() if x is not None}
         found = self._written(frame, numbers)
         sure = {}
@@ -307,7 +307,7 @@ class UnitColumn:
 
     def look(self, frame, x):
         """Return rows in another unit, their units, and rows whose unit is not known."""
-        codes, levels = pd.factorize(frame[self.units])
+        codes, levels = frame.groups(self.units)
         units = [_unit(self.concept, str(level), self.target[0]) for level in levels]
         other = np.zeros(len(levels) + 1, dtype=bool)  # the last is a missing unit
         unknown = other.copy()
