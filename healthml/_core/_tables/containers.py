@@ -6,7 +6,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import check_array, validate_data
 
-from healthml._core._tables.frames import check_column_names, refuse_complex, to_pandas
+from healthml._core._tables.frames import check_column_names, to_pandas
 from healthml.exceptions import InputError
 
 
@@ -33,16 +33,14 @@ def read_table(estimator, X, *, reset):
         TypeError as scikit-learn raises them.
     """
     check_column_names(X)
-    if backend_of(X) is None:
+    if not isinstance(X, pd.DataFrame) and backend_of(X) is None:
         _refuse_other_shapes(X)
         X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
         return X.infer_objects()
     validate_data(estimator, X, reset=reset, skip_check_array=True)
-    frame = to_pandas(X, nullable=True)
-    refuse_complex(frame)
-    return frame
+    return to_pandas(X, nullable=True)
 
 
 def _refuse_other_shapes(X):
@@ -77,17 +75,18 @@ def write_table(frame, original, touched):
     -------
     DataFrame or ndarray
     """
-    backend = backend_of(original)
-    if backend is None:
-        return frame.to_numpy()
-    if backend is nw.Implementation.PANDAS:
+    if isinstance(original, pd.DataFrame):
         return frame
+    if backend_of(original) is None:
+        return frame.to_numpy()
     return _as_native(frame, original, touched)
 
 
 def backend_of(X):
     """Return the narwhals implementation of a frame, or None for an array."""
-    check_column_names(X, all_text=False)
+    if isinstance(X, pd.DataFrame):
+        check_column_names(X, all_text=False)
+        return nw.Implementation.PANDAS
     native = nw.from_native(X, pass_through=True)
     if isinstance(native, nw.LazyFrame):
         raise InputError("X is a lazy table; collect it first.")

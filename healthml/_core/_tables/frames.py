@@ -457,8 +457,8 @@ def _column_to_pandas(column, nullable):
 
 
 def _refuse_duplicates(frame, name):
-    repeated = frame.columns[frame.columns.duplicated()].unique()
-    if len(repeated):
+    if not frame.columns.is_unique:
+        repeated = frame.columns[frame.columns.duplicated()].unique()
         raise InputError(
             f"{name} has more than one column called {repeated[0]!r} "
             f"({len(repeated)} repeated name{'s' if len(repeated) > 1 else ''}); "

@@ -1,5 +1,6 @@
 """Whether a column is stored as text, and whether its name announces a code."""
 
+import numpy as np
 import pandas as pd
 from pandas.api import types
 
@@ -37,6 +38,8 @@ def is_text(series):
     (True, False)
     """
     dtype = series.dtype
+    if isinstance(dtype, np.dtype):  # asked of every column of every served row
+        return dtype.kind == "O"
     if isinstance(dtype, pd.CategoricalDtype):
         dtype = dtype.categories.dtype
     return types.is_object_dtype(dtype) or types.is_string_dtype(dtype)

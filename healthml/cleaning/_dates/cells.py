@@ -1,7 +1,9 @@
 """The cells of a column of dates: plain ISO days read at once, the rest one by one."""
 
+import re
+from datetime import date
+
 import numpy as np
-import pandas as pd
 from pandas.api import types
 
 from healthml._core._knowledge import name_words
@@ -13,6 +15,7 @@ SAMPLE = 300  # cells by which a column is passed over or read; decides nothing 
 SOME = 0.4  # share of sampled cells that must look like dates before a column is read
 LEARNT_PLAIN = 2000  # plain days from which a column is learnt; more change no decision
 LEARNT_OTHER = 20_000  # and other texts, among which single cells decide the order of day and month
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-[\d ]\d")
 _DATE_WORDS = frozenset(
     ["date", "dates", "datetime", "dt", "dob", "dod", "doa", "born", "birthdate", "birthday"]
 )
@@ -100,12 +103,16 @@ def distinct_cells(series, found):
 
 def plain_days(levels):
     """Return the ISO days among texts as whole days since year 1, 0 where it is none."""
-    if not levels:
-        return np.empty(0, dtype=np.int64)
-    days = pd.to_datetime(pd.Series(levels, dtype=object), format="%Y-%m-%d", errors="coerce")
-    known = days.notna().to_numpy() & np.array([len(level) == 10 for level in levels])
-    number = days.to_numpy().astype("datetime64[D]").astype(np.int64) + 719163
-    return np.where(known, number, 0)
+    return np.fromiter((_plain_day(level) for level in levels), np.int64, len(levels))
+
+
+def _plain_day(text):
+    if len(text) != 10 or not _ISO_DAY.fullmatch(text):
+        return 0
+    try:
+        return date(int(text[:4]), int(text[5:7]), int(text[8:])).toordinal()
+    except ValueError:  # 2021-02-30
+        return 0
 
 
 def thin(levels, counts, plain):

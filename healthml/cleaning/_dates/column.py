@@ -107,7 +107,8 @@ class DateColumn:
 
     def doubts(self, days):
         """Say which plain ISO days need `settle`: placeholders, and days far from the others."""
-        doubtful = np.isin(days, list(_PLACEHOLDERS)) | (self.style != ISO) | self.half_swapped
+        placed = np.fromiter((day in _PLACEHOLDERS for day in days.tolist()), bool, len(days))
+        doubtful = placed | (self.style != ISO) | self.half_swapped
         if self.bulk is not None:
             low, high = self.bulk
             more = max(50 * YEAR, high - low)

@@ -572,8 +572,7 @@ def _votes(found, counts):
 
 
 def _numerals(levels):
-    number = pd.to_numeric(pd.Series(levels, dtype=object), errors="coerce")
-    return number.to_numpy(dtype=float, na_value=np.nan)
+    return np.asarray(pd.to_numeric(levels, errors="coerce"), dtype=float)
 
 
 def _told_apart(series):

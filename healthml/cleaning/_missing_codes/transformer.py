@@ -179,4 +179,6 @@ def _flagged(name, rule, mask, severity, detail):
 
 
 def _is_number(series):
+    if isinstance(series.dtype, np.dtype):  # asked of every column of every served row
+        return series.dtype.kind in "iuf"
     return types.is_numeric_dtype(series.dtype) and not types.is_bool_dtype(series.dtype)

@@ -122,6 +122,8 @@ class DecimalSlips(CellCleaner):
             if numbers is None:
                 continue
             rows, shift, sure, ambiguous = self._slips(numbers, groups, evidence)
+            if not len(rows):
+                continue
             for factor in np.unique(shift):
                 here = sure & (shift == factor)
                 for doubt in (False, True):
@@ -147,7 +149,7 @@ class DecimalSlips(CellCleaner):
         values = numbers[rows]
         sure = is_sure(values, shift, evidence)
         if evidence.grows:
-            known = np.isscalar(groups) is False and (groups[rows] == GROUPS.index(("adult",)))
+            known = not isinstance(groups, int) and (groups[rows] == GROUPS.index(("adult",)))
             sure &= known | evidence.limits.impossible(values)
         kept = sure | (evidence.narrow & outside(values, evidence.limits.very_far))
         rows, shift, sure, values = rows[kept], shift[kept], sure[kept], values[kept]

@@ -135,10 +135,13 @@ def ends_by_group(limits):
     -------
     lows, highs : ndarray
         One for each of `GROUPS`: a row that may belong to several is judged by the widest.
+    alike : bool
+        Whether they are the same for every group.
     """
     pairs = {p: limits[p].unquestioned(p) for p in POPULATIONS}
     lows = np.array([min(pairs[p][0] for p in group) for group in GROUPS])
-    return lows, np.array([max(pairs[p][1] for p in group) for group in GROUPS])
+    highs = np.array([max(pairs[p][1] for p in group) for group in GROUPS])
+    return lows, highs, bool((lows == lows[0]).all() and (highs == highs[0]).all())
 
 
 def tail_reaches(values, positive, times, n=1):

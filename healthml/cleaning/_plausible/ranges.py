@@ -187,8 +187,9 @@ class PlausibleRange(CellCleaner):
             numbers = frame.of(column, numbers_of)
             if numbers is None:
                 continue
-            rows = np.flatnonzero(np.isinf(numbers))
-            yield self._act(Change(column, INFINITE, rows, evidence="no measure is infinite"), True)
+            if len(rows := np.flatnonzero(np.isinf(numbers))):
+                why = "no measure is infinite"
+                yield self._act(Change(column, INFINITE, rows, evidence=why), True)
             if column in self.top_codes_:
                 yield self._top_coded(column, numbers)
             if column in self.limits_:
@@ -210,7 +211,7 @@ class PlausibleRange(CellCleaner):
         if column in self.top_codes_ and len(places):
             is_code = np.isin(numbers[places], self.top_codes_[column])
             places = places[~is_code]
-        own = np.full(len(places), groups) if np.isscalar(groups) else groups[places]
+        own = np.full(len(places), groups) if isinstance(groups, int) else groups[places]
         for group in np.unique(own):
             here = places[own == group]
             measure = self.measures_.get(column)
@@ -244,14 +245,14 @@ def doubtful(numbers, ends, groups):
     ----------
     numbers : ndarray
         The column.
-    ends : tuple of ndarray
+    ends : tuple
         From `ends_by_group`.
     groups : int or ndarray of int
         Group of each row in `GROUPS`, or one for all.
     """
-    lows, highs = ends
-    if np.isscalar(groups) or ((lows == lows[0]).all() and (highs == highs[0]).all()):
-        group = groups if np.isscalar(groups) else 0
+    lows, highs, alike = ends
+    if alike or isinstance(groups, int):
+        group = groups if isinstance(groups, int) else 0
         beyond = outside(numbers, (lows[group], highs[group]))
     else:
         with np.errstate(invalid="ignore"):

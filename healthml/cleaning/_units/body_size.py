@@ -102,6 +102,8 @@ class BodyUnits:
         agrees = self._by_index(numbers) if self.bmi is not None else None
         h, w = numbers[self.height], numbers[self.weight]
         size = None if agrees is not None else self._by_size(h, w)
+        if size is None and (agrees is None or not agrees.any()):
+            return []
         out = []
         for column, place in ((self.height, 0), (self.weight, 1)):
             for unit in dict.fromkeys(names[place] for names in READINGS if names[place]):
@@ -140,10 +142,15 @@ class BodyUnits:
         return agrees & (agrees.sum(axis=0) == 1)
 
     def _by_size(self, h, w):
-        """Return (positions, log weight of each reading and slip) of rows that are impossible."""
+        """Return (positions, log weight of each reading and slip) of rows that are impossible.
+
+        None where there are no such rows.
+        """
         index = _index(h, w)
         with np.errstate(invalid="ignore"):
             rows = np.flatnonzero((index < POSSIBLE_BMI[0]) | (index > POSSIBLE_BMI[1]))
+        if not len(rows):
+            return None
         h, w = h[rows], w[rows]
         ways = [(h * f, w * g) for f, g in READINGS.values()]
         others = [(w, h), *((h * s, w) for s in SLIPS), *((h, w * s) for s in SLIPS)]
@@ -158,8 +165,6 @@ class BodyUnits:
         rows, scores, usual = size
         is_named = np.zeros(len(scores), dtype=bool)
         is_named[: len(named)] = named
-        if not len(rows):
-            return rows
         gain = np.logaddexp.reduce(scores[is_named]) - np.logaddexp.reduce(scores[~is_named])
         best = scores[: len(named)][named].argmax(axis=0)
         fits = usual[named][best, np.arange(len(rows))]

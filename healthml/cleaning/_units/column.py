@@ -67,6 +67,8 @@ class ColumnUnits:
         decided = np.zeros(len(x), dtype=bool)
         for group in sorted({g for g, _ in self.decisions}):
             rows = np.flatnonzero(usable & ((groups == group) | (group == -1)))
+            if not len(rows):
+                continue
             decided[rows] = True
             units = [u for g, u in self.decisions if g == group]
             yield from self._decided(x, rows, group, units)
@@ -144,7 +146,8 @@ def usable_numbers(x):
     with np.errstate(invalid="ignore"):
         usable = np.isfinite(x) & (x > 0)
         large = np.flatnonzero(x >= LARGEST_CODES[0])
-    usable[large] &= ~np.isin(x[large], LARGEST_CODES)
+    if len(large):
+        usable[large] &= ~np.isin(x[large], LARGEST_CODES)
     return usable
 
 
