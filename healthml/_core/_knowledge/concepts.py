@@ -15,8 +15,8 @@ from healthml._core._knowledge.facts import (
     concept_limits,
     concept_names,
     is_ambiguous,
+    is_number_code,
     match_concept,
-    number_codes,
     population_soft,
 )
 from healthml._core._knowledge.units import distinct_units, find_unit, unit_code, unit_like
@@ -117,8 +117,7 @@ def column_concept(column, declared=None, values=None, counts=None, *, populatio
     values = np.asarray(values, dtype=float)
     counts = np.ones(len(values)) if counts is None else np.asarray(counts)
     soft = _soft_limits(name, populations)
-    shares = _shares(values, counts, _units_to_read(column, name, unit), soft)
-    mixed = _share_in_any(values, counts, distinct_units(name), soft)
+    shares, mixed = _shares(values, counts, _units_to_read(column, name, unit), name, soft)
     concept_found = ColumnConcept(name, bool(concept), ambiguous, (), max(shares.values()), mixed)
     if ambiguous and len(np.unique(values)) < FEWEST_DISTINCT:
         return concept_found
@@ -183,30 +182,25 @@ def _units_to_read(column, name, unit):
     return units if named is None else [named, *(u for u in units if u[1:] != named[1:])]
 
 
-def _shares(values, counts, units, soft):
-    """Return {unit: share of the values within limits}; a missing code speaks against no unit."""
-    is_code = _are_codes(values)
-    shares = {}
-    for unit in units:
-        inside = _inside(values, unit, soft)
-        n_judged = counts[inside | ~is_code].sum()
-        shares[unit] = float(counts[inside].sum() / n_judged) if n_judged else 0.0
-    return shares
+def _shares(values, counts, units, name, soft):
+    """Return {unit: share of the values within limits}, and the share within those of any unit.
 
+    A missing code speaks against no unit.
+    """
+    no_code, known = ~is_number_code(values), distinct_units(name)
+    inside = {unit: _inside(values, unit, soft) for unit in {*units, *known}}
 
-def _share_in_any(values, counts, units, soft):
-    inside = np.any([_inside(values, unit, soft) for unit in units], axis=0)
-    n_judged = counts[inside | ~_are_codes(values)].sum()
-    return float(counts[inside].sum() / n_judged) if n_judged else 0.0
+    def share(inside):
+        n_judged = counts[inside | no_code].sum()
+        return float(counts[inside].sum() / n_judged) if n_judged else 0.0
+
+    in_any = np.logical_or.reduce([inside[unit] for unit in known])
+    return {unit: share(inside[unit]) for unit in units}, share(in_any)
 
 
 def _inside(values, unit, limits):
     canonical = values * unit[1] + unit[2]
     return (canonical >= limits[0]) & (canonical <= limits[1])
-
-
-def _are_codes(values):
-    return np.isin(values, np.array(sorted(number_codes())))
 
 
 def _readings(name, shares, needed):

@@ -71,6 +71,27 @@ def number_codes():
     return {float(c): m for c, m in zip(codes["code"], codes["meaning"], strict=True)}
 
 
+def is_number_code(values):
+    """Say which finite numbers are shipped codes for missing values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml._core._knowledge.facts import is_number_code
+    >>> is_number_code(np.array([-99.0, 98.6])).tolist()
+    [True, False]
+    """
+    codes = sorted_number_codes()
+    places = np.minimum(np.searchsorted(codes, values), len(codes) - 1)
+    return codes[places] == values
+
+
+@lru_cache
+def sorted_number_codes():
+    """Return the numeric codes as a sorted array; nobody may edit it."""
+    return np.array(sorted(number_codes()))
+
+
 @lru_cache(maxsize=4096)
 def match_concept(column_name):
     """Return the concept that a column's name means, or None.

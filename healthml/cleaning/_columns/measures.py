@@ -73,19 +73,28 @@ class MeasureReader:
             declared, limits = _declared(schema, column)
             if column_concept(column, declared) is None and limits == (None, None):
                 continue
-            view = ColumnView(table[column], declared)
+            view, known = table.of(column, _measured)
             if view.numbers is not None and len(view.finite):
-                self.views[column] = (view, limits)
+                self.views[column] = (view, known, declared, limits)
 
     def read(self, populations=("adult",)):
         """Return {column: Measure} whose values lie in the ranges of some populations."""
         if populations not in self.known:
-            measures = {
-                column: _measure(column, view, populations, limits)
-                for column, (view, limits) in self.views.items()
-            }
+            measures = {c: self._measure(c, populations) for c in self.views}
             self.known[populations] = {c: m for c, m in measures.items() if m is not None}
         return self.known[populations]
+
+    def _measure(self, column, populations):
+        view, known, declared, limits = self.views[column]
+        key = (populations, limits, *declared.items())
+        if key not in known:
+            known[key] = _measure(column, view, populations, declared, limits)
+        return known[key]
+
+
+def _measured(series):
+    """Return the view of a column, and the measures that it is known to be: steps ask again."""
+    return ColumnView(series), {}
 
 
 def numbers_of(series):
@@ -183,13 +192,13 @@ def _filled(pair):
     )
 
 
-def _measure(column, view, populations, limited):
-    found = column_concept(column, view.declared, *view.unique, populations=populations)
+def _measure(column, view, populations, declared, limited):
+    found = column_concept(column, declared, *view.unique, populations=populations)
     if found is None or not found.readings:
         if limited == (None, None):
             return None
         return Measure(
-            column, "", "", view.declared.get("unit", ""), 1.0, 0.0, UNLIMITED, UNLIMITED,
+            column, "", "", declared.get("unit", ""), 1.0, 0.0, UNLIMITED, UNLIMITED,
             UNLIMITED, dict.fromkeys(POPULATIONS, UNLIMITED),
             declared_hard=limited[0], declared_soft=limited[1],
         )  # fmt: skip

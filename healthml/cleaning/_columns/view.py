@@ -8,7 +8,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._checks import check_event, check_groups
-from healthml._core._knowledge import column_concept, concept_limits, number_codes
+from healthml._core._knowledge import column_concept, concept_limits, is_number_code
 from healthml._core._tables import parse_numbers
 from healthml.exceptions import InputError
 
@@ -173,8 +173,8 @@ class ColumnView:
     @cached_property
     def codes_present(self):
         """Shipped numeric codes that occur in the column, sorted."""
-        known = np.array(sorted(number_codes()))
-        return known[np.isin(known, self.unique[0])]
+        values = self.unique[0]
+        return values[is_number_code(values)] + 0.0  # a zero has no sign
 
     @cached_property
     def concept(self):

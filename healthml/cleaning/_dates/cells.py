@@ -79,7 +79,8 @@ def may_hold_dates(series, hinted):
     places = np.unique(np.linspace(0, len(series) - 1, SAMPLE).astype(np.int64))
     some = series.dropna() if len(series) <= SAMPLE else series.iloc[places].dropna()
     cells = [as_text(cell) for cell in some.astype(object)]
-    read = [read_date(cell) for cell in cells]
+    readings = {cell: read_date(cell) for cell in set(cells)}
+    read = [readings[cell] for cell in cells]
     if is_number:
         allowed = (COMPACT, SERIAL, UNIX) if hinted else (UNIX,)
         return bool(read) and all(r is not None and r.style in allowed for r in read)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._knowledge import column_concept, number_codes
+from healthml._core._knowledge import column_concept, is_number_code
 from healthml.cleaning._columns import FOUND, TableView
 from healthml.cleaning._missing_codes.number_codes import SPIKE
 from healthml.cleaning._missing_codes.sentinels import STOPS, judge_numbers
@@ -11,7 +11,6 @@ from healthml.cleaning._missing_codes.sentinels import STOPS, judge_numbers
 ROUNDS = 3  # a code that hid another is taken away before the column is judged again
 LEAST = 20  # numbers from which a range is learnt
 FAR = 1.0  # a known code further outside than the training values spread is a new code
-_CODES = np.array(sorted(number_codes()))
 _PEEK = 10_000  # values by which is decided whether sorting or hashing counts faster
 
 
@@ -64,8 +63,8 @@ def new_codes(values, learnt):
     low, high = learnt["ends"]
     outside = ((values < low) | (values > high)) & np.isfinite(values)
     if outside.any():
-        known = np.setdiff1d(_CODES, learnt["seen"])
-        outside[outside] = np.isin(values[outside], known)
+        odd = values[outside]
+        outside[outside] = is_number_code(odd) & ~np.isin(odd, learnt["seen"])
     return outside
 
 
@@ -82,9 +81,9 @@ def _is_worth_a_look(name, values, variable):
     """Say whether a column can hold a code: a known one, a repeated end, or a named measurement."""
     if variable is not None or column_concept(name) is not None:
         return True
-    if pd.Series(values, copy=False).isin(_CODES).any():
-        return True
     finite = values[np.isfinite(values)]
+    if is_number_code(finite).any():
+        return True
     if not len(finite):
         return False
     return max((finite == finite.min()).sum(), (finite == finite.max()).sum()) >= SPIKE

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from scipy.stats import poisson
 
-from healthml._core._knowledge import column_concept, concept_limits, name_words, number_codes
+from healthml._core._knowledge import column_concept, concept_limits, is_number_code, name_words
 from healthml.cleaning._columns import FOUND, SUSPECTED
 from healthml.cleaning._missing_codes.number_codes import (
     FEW_DISTINCT,
@@ -176,7 +176,7 @@ def _other(a, b):
 def _learnt_candidates(column):
     """Return values at the ends that are no known codes but look or lie like one."""
     values, counts = column.unique
-    known = np.isin(values, list(number_codes()))
+    known = is_number_code(values)
     values, counts = values[~known], counts[~known]
     if len(values) < 3 or np.isinf(values).any():
         return []

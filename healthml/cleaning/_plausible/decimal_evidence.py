@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from healthml._core._knowledge import concept_limits, number_codes
+from healthml._core._knowledge import concept_limits, is_number_code
 from healthml.cleaning._columns import POPULATIONS, outside, thinned
 from healthml.cleaning._plausible.limits import bulk_of, ends_by_group, shipped_limits
 
@@ -118,8 +118,8 @@ def shifted_back(values, evidence):
     lands = ~outside(moved, evidence.bulk)
     lands &= [decimals_of(values) <= evidence.decimals for values in moved]
     shift = np.array(SHIFTS)[lands.argmax(axis=0)]
-    is_code = np.isin(values, np.array(sorted(number_codes())))
-    return np.where((lands.sum(axis=0) == 1) & ~is_code, shift, np.nan)
+    one_way = lands.sum(axis=0) == 1
+    return np.where(one_way & ~is_number_code(values), shift, np.nan)
 
 
 def other_unit_fits(values, shift, evidence):

@@ -133,7 +133,7 @@ class UnitHarmonizer(CellCleaner):
         self.by_ = self._find_by(frame)
         keys = self._keys(frame)
         self.groups_ = sorted(set(keys) - {""}) or [""]
-        self._labels_ = self._first_labels(frame, keys)
+        self._labels_ = self._first_labels(frame)
         groups = self._groups(keys)
         variables = getattr(self.schema, "variables", None) or {}
         shown = frame.without([] if self.by_ is None else [self.by_])
@@ -216,15 +216,16 @@ class UnitHarmonizer(CellCleaner):
         keys = [_key(level) for level in levels]
         return np.array([*keys, ""], dtype=object)[codes]
 
-    def _first_labels(self, frame, keys):
+    def _first_labels(self, frame):
         """Return the most frequent spelling of each group."""
         if self.by_ is None:
             return {}
-        table = pd.DataFrame({"key": keys, "label": frame[self.by_].astype(str).to_numpy()})
-        counts = (
-            table.value_counts().reset_index().sort_values(["count", "label"], ascending=[0, 1])
+        codes, levels = frame.groups(self.by_)
+        counts = np.bincount(codes[codes >= 0], minlength=len(levels))
+        spelt = sorted(
+            (-n, str(level), _key(level)) for level, n in zip(levels, counts, strict=True)
         )
-        return dict(counts.drop_duplicates("key")[["key", "label"]].itertuples(index=False))
+        return {key: label for _, label, key in reversed(spelt)}
 
     def _groups(self, keys):
         """Return the position of each row's group, -1 where it was not seen in fit."""

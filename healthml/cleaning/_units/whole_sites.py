@@ -67,14 +67,19 @@ class SiteUnits:
         usable = usable_numbers(x)
         sites = {g: x[usable & (groups == g)] for g in range(n_groups) if g not in decided}
         sites = {g: cells for g, cells in sites.items() if len(cells) >= FEWEST_CELLS}
-        centres = {g: float(np.median(np.log(cells))) for g, cells in sites.items()}
+        logs_of = {g: np.log(cells) for g, cells in sites.items()}
+        centres = {g: float(np.median(y)) for g, y in logs_of.items()}
         for group, cells in sites.items():
             others = [g for g in sites if g != group]
             if len(others) < FEWEST_OTHERS:
                 break
+            moved = centres[group] - np.median([centres[g] for g in others])
+            reach = max(np.ptp([centres[g] for g in others]), LEAST_REACH)
+            if abs(moved) < FAR * reach:
+                continue
             rest = np.concatenate([sites[g] for g in others])
             for unit, factor in self._units():
-                kinds = self._weigh(cells, rest, [centres[g] for g in others], factor)
+                kinds = self._weigh(cells, rest, moved, reach, factor)
                 if kinds:
                     self.found[self.column, unit, group] = kinds
                     low, middle, high = np.quantile(np.log(rest), [0.25, 0.5, 0.75])
@@ -104,13 +109,10 @@ class SiteUnits:
         units = [(name, f / size) for name, f, _ in units if abs(np.log(f / size)) > NEAR]
         return units + [(f"{home}*{factor:.5g}", 1 / factor) for _, factor in units]
 
-    def _weigh(self, cells, rest, centres, factor):
+    def _weigh(self, cells, rest, moved, reach, factor):
         """Return the evidence that a site is in another unit, or None where it does not suffice."""
-        logs_of = [np.log(v) for v in (cells, rest)]
-        reach = max(np.ptp(centres), LEAST_REACH)
-        moved = np.median(logs_of[0]) - np.median(centres)
         off = abs(moved + np.log(factor))
-        if abs(moved) < FAR * reach or not _is_whole(*logs_of, factor):
+        if not _is_whole(np.log(cells), np.log(rest), factor):
             return None
         limits = concept_limits(self.concept)
         judged = limits["hard" if limits["category"] in BODY else "soft"]
