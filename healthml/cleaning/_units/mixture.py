@@ -40,10 +40,25 @@ NARROWEST = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Distinct (group, logarithm) pairs with the number of cells in each."""
+    """Distinct (group, logarithm) pairs with the number of cells in each.
+
+    Parameters
+    ----------
+    group : ndarray of int
+        Group of each pair.
+    value : ndarray
+        Distinct values, sorted. Groups share most of them, and a density is the same in each.
+    place : ndarray of int
+        Which of `value` each pair holds.
+    count : ndarray
+        Cells of each pair.
+    n_groups : int
+        Number of groups.
+    """
 
     group: np.ndarray
     value: np.ndarray
+    place: np.ndarray
     count: np.ndarray
     n_groups: int
 
@@ -55,8 +70,9 @@ class Grid:
         n_bins = int(place.max() - low) + 1
         counts = np.bincount(groups * n_bins + (place - low), minlength=n_groups * n_bins)
         kept = np.flatnonzero(counts)
-        middle = np.exp((kept % n_bins + low + 0.5) * WIDTH)
-        return cls(kept // n_bins, middle, counts[kept].astype(float), n_groups)
+        bins, place = np.unique(kept % n_bins, return_inverse=True)
+        middle = np.exp((bins + low + 0.5) * WIDTH)
+        return cls(kept // n_bins, middle, place, counts[kept].astype(float), n_groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +176,7 @@ class Mixture:
 
     def _starts(self, grid, k):
         """Yield first shapes with unit k as the usual one, at peaks where that is possible."""
-        y = self.readings(grid.value)[0][k]
+        y = self.readings(grid.value)[0][k][grid.place]
         good = np.isfinite(y)
         if not good.any():
             return
@@ -176,16 +192,20 @@ class Mixture:
         shares[:, len(self.units) :] = 0.005
         shares[:, main] = 1 - shares.sum(axis=1) + shares[:, main]
         last = -np.inf
-        y, parts = self.readings(grid.value)[0], self._parts(grid.value)
+        parts, y = self._parts(grid.value), self.readings(grid.value)[0][:, grid.place].ravel()
+        order = np.argsort(y, kind="stable")
+        in_order, known = y[order], np.isfinite(y[order])
         for _ in range(steps):
-            joint = self._densities(shape, *parts) + np.log(shares[grid.group].T)
+            densities = self._densities(shape, *parts)[:, grid.place]
+            joint = densities + np.log(shares).T[:, grid.group]
             top = joint.max(axis=0)
             mass = np.exp(joint - top)
             total = mass.sum(axis=0)
             weight = mass / total * grid.count
             score = float(((top + np.log(total)) * grid.count).sum())
             shares = self._few_slips(_shares(weight, grid))
-            shape = _shape(y, weight[: len(self.units)], shape)
+            of_units = weight[: len(self.units)].ravel()[order]
+            shape = _shape(in_order, np.where(known & (of_units > 1e-6), of_units, 0.0), shape)
             if score - last < 1e-6 * abs(score):
                 break
             last = score
@@ -194,27 +214,25 @@ class Mixture:
 
 def _shares(weight, grid):
     """Return the share of each part in each group, drawn a little towards that in all."""
-    sums = np.array([np.bincount(grid.group, w, grid.n_groups) for w in weight]).T
+    n_parts, n_groups = len(weight), grid.n_groups
+    places = np.arange(n_parts)[:, None] * n_groups + grid.group
+    sums = np.bincount(places.ravel(), weight.ravel(), n_parts * n_groups)
+    sums = sums.reshape(n_parts, n_groups).T
     pooled = (sums.sum(axis=0) + 0.01) / (sums.sum() + 0.01 * len(weight))
     return (sums + 2 * pooled) / (sums.sum(axis=1, keepdims=True) + 2)
 
 
 def _shape(y, weight, before):
-    keep = np.isfinite(y) & (weight > 1e-6)
-    if not keep.any():
+    """Return the shape of sorted log values by their weights, or the one before without any."""
+    running = np.cumsum(weight)
+    if running[-1] == 0:
         return before
-    low, middle, high = _quantiles(y[keep], weight[keep], (0.1, 0.5, 0.9))
+    places = np.searchsorted(running, np.array([0.1, 0.5, 0.9]) * running[-1])
+    low, middle, high = y[np.minimum(places, len(y) - 1)]
     reach = 1.2815515655
     left, right = (max(d / reach, NARROWEST) for d in (middle - low, high - middle))
     narrower = max(left, right) / 4
     return Shape(middle, max(left, narrower), max(right, narrower))
-
-
-def _quantiles(y, weight, at):
-    order = np.argsort(y)
-    running = np.cumsum(weight[order])
-    places = np.searchsorted(running, np.asarray(at) * running[-1])
-    return y[order][np.minimum(places, len(y) - 1)]
 
 
 def _peaks(y, weight):
