@@ -109,8 +109,8 @@ class ColumnTable:
         for name, series in self._series.items():
             if series is not self._given.get(name):
                 frame[name] = series
-        gone = [name for name in self._given if name not in self._series]
-        return frame.drop(columns=gone) if gone else frame
+        dropped = [name for name in self._given if name not in self._series]
+        return frame.drop(columns=dropped) if dropped else frame
 
 
 def thinned(values):
