@@ -109,3 +109,20 @@ def test_a_count_of_the_patients_rows(rng):
 def test_no_count_without_repeated_patients():
     X = pd.DataFrame({"visit": np.ones(100, dtype=int), "x": np.arange(100) % 7})
     assert ("visit", "future_count") not in roles_of(X, groups=np.arange(100))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_count_of_all_visits_with_slips_is_found_and_one_of_those_so_far_is_not(seed):
+    rng = np.random.default_rng(seed)
+    size = 1 + rng.poisson(2, 300)
+    patient = np.repeat(np.arange(300), size)
+    total, slip = size[patient], rng.random(len(patient)) < 0.15
+    noisy = np.where(slip, np.maximum(total + rng.choice([-1, 1, 2], len(total)), 0), total)
+    so_far = np.concatenate([np.arange(1, k + 1) for k in size])
+    planned = np.maximum(size + rng.integers(-1, 2, 300), 1)[patient]
+    X = pd.DataFrame({"noisy": noisy, "so_far": so_far, "planned": planned})
+    X["lab"] = rng.normal(size=len(X))
+    report = quality_report(X, groups=patient)
+    found = report.select("future_count")
+    assert list(found["column"]) == ["noisy"]
+    assert f"in {(noisy == total).mean():.0%} of the rows" in found["detail"].iloc[0]
