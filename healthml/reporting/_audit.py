@@ -432,8 +432,8 @@ def _statement(case, what):
 def _like_these(case):
     """Return of what kind the new patients are, by what was declared."""
     kinds = [
-        word
-        for word, role in (("sites", case.roles.site), ("years", case.roles.time))
+        word + "s" * (len(np.unique(role)) > 1)
+        for word, role in (("site", case.roles.site), ("year", case.roles.time))
         if role is not None
     ]
     return f"of the same {' and '.join(kinds)}" if kinds else "like those of this table"

@@ -1,6 +1,7 @@
 """What a finding says is true of what was computed, and nothing is said where nothing is wrong."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ from sklearn.metrics import roc_auc_score
 
 import healthml
 from healthml._core._findings import NOT_ASSESSABLE, NOTE, Effect, check_rules
+from healthml.reporting._checks.performance import _no_gain
 from healthml.reporting._checks.transport import _held
+from healthml.reporting._page.first import _too_good
 from healthml.resampling import ResampledClassifier
 from healthml.validation._scoring import Evaluator
 from healthml.validation._transport import leave_site_out, ranking_at_new_sites
@@ -104,6 +107,16 @@ def test_a_wrong_slope_says_which_way(slope):
     assert ("above 1" in found.evidence) != extreme
 
 
+@pytest.mark.parametrize(("noise", "nearly"), [(0.2, True), (1.5, False)])
+def test_cautious_risks_of_an_auc_near_1_are_first_a_question_of_leaks(noise, nearly):
+    rng = np.random.default_rng(2)
+    cause = rng.normal(size=1500)
+    y = (cause + noise * rng.normal(size=1500) > 0.8).astype(int)
+    found = finding(judged(1 / (1 + np.exp(1 - 0.4 * cause)), y), "HM402")
+    assert found.title == "Risks are too cautious"
+    assert ("First ask whether a column gives the outcome away" in found.evidence) == nearly
+
+
 def test_a_score_wrong_at_one_site_is_named_with_its_size():
     X, y, risk = patients()
     rng = np.random.default_rng(1)
@@ -159,6 +172,35 @@ def test_only_what_was_declared_is_said_of_new_patients():
     assert "years" not in report.statement
     plain = healthml.audit(None, X.drop(columns="hospital"), y, **ONCE)
     assert "like those of this table." in plain.statement
+    one = healthml.audit(None, X.assign(hospital="west"), y, site="hospital", **ONCE)
+    assert "of the same site." in one.statement
+
+
+@pytest.mark.parametrize(
+    ("upper", "words"),
+    [(-0.01, "lies below 0: it is worse"), (0.0, "holds 0."), (0.02, "holds 0.")],
+)
+def test_what_was_not_gained_is_said_by_where_the_interval_lies(upper, words):
+    assert words in _no_gain("AUC", upper)
+
+
+@pytest.mark.parametrize(
+    ("severity", "words"),
+    [
+        (
+            "serious",
+            "Too good to be true: it rests on a suspect column. Without it the AUC is 0.812",
+        ),
+        ("moderate", "Perhaps too good: it rests on a suspect column."),
+        ("note", "It holds a suspect column, not shown to matter. Without it the AUC is 0.812"),
+    ],
+)
+def test_an_auc_is_said_to_rest_only_on_what_was_shown_to_matter(severity, words):
+    headline = "AUC 0.990 (0.980 to 0.995); without the 1 suspect column (leak screening) 0.812 "
+    headline += "(0.790 to 0.834)."
+    found = SimpleNamespace(code="HM301", severity=severity, effect=None)
+    report = SimpleNamespace(headline=headline, findings=(found,))
+    assert _too_good(report).startswith(words)
 
 
 @pytest.mark.parametrize(

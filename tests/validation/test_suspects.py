@@ -195,6 +195,17 @@ def test_rows_between_two_of_their_class_are_found_and_visits_are_not():
     assert find_made_rows(visits, died, np.arange(600)) is None
 
 
+def test_all_made_rows_are_counted_although_only_a_part_is_looked_at_first(monkeypatch):
+    rng = np.random.default_rng(6)
+    X, y = pd.DataFrame(rng.normal(size=(400, 5))).add_prefix("x"), rng.random(400) < 0.15
+    more, labels = SMOTE(random_state=0).fit_resample(X, y.astype(int))
+    whole = find_made_rows(more, np.asarray(labels), np.arange(len(more)))
+    monkeypatch.setattr(made_rows, "_MOST_ROWS", 60)
+    part = find_made_rows(more, np.asarray(labels), np.arange(len(more)))
+    np.testing.assert_array_equal(part.rows, whole.rows)
+    assert part.share == whole.share == whole.rows.sum() / np.sum(np.asarray(labels) == 1)
+
+
 def test_made_rows_are_measured():
     rng = np.random.default_rng(7)
     X, y = pd.DataFrame(rng.normal(size=(400, 6))).add_prefix("x"), (rng.random(400) < 0.15)

@@ -20,7 +20,7 @@ def check_flow(case):
             Finding(
                 "HM101",
                 NOTE,
-                f"{total} rows were left out",
+                f"{total} {'row was' if str(total) == '1' else 'rows were'} left out",
                 words + ".",
                 "Find out whether the rows left out differ from those that stayed.",
             )

@@ -26,6 +26,7 @@ from healthml.validation._compare import (
     resampling_effect,
     stand_beside,
 )
+from healthml.validation._leakage import HONEST_MODEL
 from healthml.validation._scoring import predict_risk
 
 # events per candidate parameter below which overfitting is expected (Peduzzi 1996; no sharp border)
@@ -111,7 +112,7 @@ def _beats(case, reference, code):
         int(row["n_samples"]),
         int(row["n_events"]),
     )
-    evidence = "The interval of the AUC gained over it holds 0, or lies below."
+    evidence = _no_gain("AUC", row["upper"])
     if reference == AGE_SEX:
         evidence += f" {_which_of_them(case)}"
     return [
@@ -124,6 +125,13 @@ def _beats(case, reference, code):
             f"Show on more patients that the model adds to {reference}, or use {reference}.",
         )
     ]
+
+
+def _no_gain(measure, upper):
+    """Say where the interval of what was gained lies, by its upper end."""
+    if upper < 0:
+        return f"The whole interval of the {measure} gained over it lies below 0: it is worse."
+    return f"The interval of the {measure} gained over it holds 0."
 
 
 def _which_of_them(case):
@@ -163,7 +171,7 @@ def _useful(case):
             "HM403",
             effect,
             f"Not shown to be more useful than {default}",
-            "The interval of the net benefit gained holds 0, or lies below.",
+            _no_gain("net benefit", -lower),
             "Check the threshold range with clinicians; without a gain, do not use the model.",
         )
     ]
@@ -274,7 +282,7 @@ def _slope(case):
     if effect is None:
         return [Finding("HM102", NOTE, title, words, "Use fewer columns or more patients.")]
     if effect.estimate >= 1:  # few events, and no sign of overfitting
-        calm = f"{words} The slope is not below 1: the risks are not too extreme."
+        calm = f"{words} The slope was not below 1: no sign of risks that are too extreme."
         wrong = _wrong_slope(case, effect)
         return [Finding("HM102", NOTE, title, calm, remedy, effect), *wrong]
     return [graded(case, "HM102", effect, title, f"{words} {_EXTREME[2]}", remedy)]
@@ -295,6 +303,12 @@ _CAUTIOUS = (
 
 def _wrong_slope(case, effect):
     title, remedy, words = _EXTREME if effect.estimate < 1 else _CAUTIOUS
+    auc = case.performance.scores.get(case.performance.judged, "auroc")["estimate"]
+    if effect.estimate > 1 and auc > HONEST_MODEL:
+        words += (
+            f" With an AUC of {auc:.3f} the outcomes are nearly told apart, and any risk short of 0 "
+            "or 1 is too cautious. First ask whether a column gives the outcome away."
+        )
     finding = graded(case, "HM402", effect, title, words, remedy)
     return [finding] if finding.severity != NOTE else []
 

@@ -113,9 +113,13 @@ def _too_good(report):
     if found:
         n, *ends = found.groups()
         columns = "a suspect column" if n == "1" else f"{n} suspect columns"
-        belief = "Too good to be true" if SERIOUS in leaks else "Perhaps too good"
-        text = (
-            f"{belief}: it rests on {columns}. Without {'it' if n == '1' else 'them'} the AUC is "
+        if leaks & {SERIOUS, MODERATE}:
+            belief = "Too good to be true" if SERIOUS in leaks else "Perhaps too good"
+            text = f"{belief}: it rests on {columns}."
+        else:
+            text = f"It holds {columns}, not shown to matter."
+        text += (
+            f" Without {'it' if n == '1' else 'them'} the AUC is "
             f"{ends[0]} ({ends[1]} to {ends[2]})."
         )
     if beyond:

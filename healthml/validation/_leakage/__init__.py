@@ -3,11 +3,13 @@
 from healthml.validation._leakage.case import join_units, memory_probe
 from healthml.validation._leakage.check import LeakageResult, LeakAnswers, check_leakage, find_leaks
 from healthml.validation._leakage.columns.screen_columns import screen_columns
+from healthml.validation._leakage.columns.suspects import HONEST_MODEL
 from healthml.validation._leakage.inputs import make_case, role_columns, row_copies
 from healthml.validation._leakage.membership import MembershipResult, membership_inference
 from healthml.validation._leakage.words import count_words, interval_words, names_in_words
 
 __all__ = [
+    "HONEST_MODEL",
     "LeakAnswers",
     "LeakageResult",
     "MembershipResult",

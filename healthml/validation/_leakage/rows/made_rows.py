@@ -32,7 +32,7 @@ _SAME = 1e-9  # of the standard deviation: closer values are one, apart by the c
 # Rows of a class looked at first; where none of them is made, the others are not looked at.
 # A share of 5% would escape 400 rows once in a thousand million tables.
 _FIRST_ROWS = 400
-_MOST_ROWS = 3_000  # rows of a class that are looked at; the others are counted by their share
+_MOST_ROWS = 3_000  # rows of a class that are looked at; all of them where made ones are among them
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class MadeRows:
     event : int
         Their class.
     share : float
-        Share of that class, of the rows looked at.
+        Their share of that class.
     """
 
     rows: np.ndarray
@@ -88,7 +88,10 @@ def find_made_rows(table, y, units):
     event = int(share.argmax())
     if share[event] < SHARE or share[event] < ONE_SIDED * share[1 - event]:
         return None
-    return MadeRows(on_line & (y == event), event, float(share[event]))
+    rows = np.flatnonzero(y == event)  # all of them now: those not looked at would pass as real
+    made = np.zeros(len(y), dtype=bool)
+    made[rows] = on_line[rows] if len(rows) <= _MOST_ROWS else _between(values, rows, rows, units)
+    return MadeRows(made, event, float(made[rows].mean()))
 
 
 def _continuous(table):
@@ -145,9 +148,9 @@ def look_at_made_rows(case):
         LEAK,
         effect,
         f"{int(made.rows.sum()):,} rows are synthetic: made by interpolation between others",
-        f"{made.share:.0%} of the rows {kind} the event that were looked at lie exactly on a line "
-        f"between two neighbours of their class, as SMOTE makes them; chance does that to about "
-        f"one row in 20,000. {words}",
+        f"{made.share:.0%} of the rows {kind} the event lie exactly on a line between two "
+        "neighbours of their class, as SMOTE makes them; chance does that to about one row in "
+        f"20,000. {words}",
         "Go back to the table before the rows were made; resample inside the pipeline, on training "
         "rows only.",
         above=True,
