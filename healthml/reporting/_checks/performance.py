@@ -306,8 +306,8 @@ def _wrong_slope(case, effect):
     auc = case.performance.scores.get(case.performance.judged, "auroc")["estimate"]
     if effect.estimate > 1 and auc > HONEST_MODEL:
         words += (
-            f" With an AUC of {auc:.3f} the outcomes are nearly told apart, and any risk short of 0 "
-            "or 1 is too cautious. First ask whether a column gives the outcome away."
+            f" With an AUC of {auc:.3f} the outcomes are nearly told apart, and any risk short of "
+            "0 or 1 is too cautious. First ask whether a column gives the outcome away."
         )
     finding = graded(case, "HM402", effect, title, words, remedy)
     return [finding] if finding.severity != NOTE else []
