@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healthml import Schema
-from healthml.cleaning import CategoryNormalizer
+from healthml.cleaning import CategoryNormalizer, MissingCodes
 from healthml.exceptions import InputError
 
 LEVELS = {
@@ -313,3 +313,27 @@ def test_the_dirty_record_table(shared):
     assert found >= 0.95 * wanted
     control = f"{name}_clean_control"
     assert _score(shared, f"{control}.csv", f"{control}.expected.json")[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("levels", "cells", "right"),
+    [
+        (
+            ["m\u00e4nnlich", "weiblich"],
+            ["m", "W", "Frau"],
+            ["m\u00e4nnlich", "weiblich", "weiblich"],
+        ),
+        (["homme", "femme"], ["H", "F", "Masculin"], ["homme", "femme", "homme"]),
+        (["M", "F"], ["mujer", "uomo", "vrouw"], ["F", "M", "F"]),
+        (["positiv", "negativ"], ["pos", "NEG", "n\u00e9gatif"], ["positiv", "negativ", "negativ"]),
+    ],
+)
+def test_words_of_other_languages_are_one_level(levels, cells, right):
+    table = pd.DataFrame({"column": levels * 40 + cells})
+    assert CategoryNormalizer().fit_transform(table)["column"].tolist()[80:] == right
+
+
+def test_words_for_missing_are_known_in_other_languages():
+    words = ["unbekannt", "inconnu", "sin dato", "non disponibile", "onbekend", "ignorado"]
+    table = pd.DataFrame({"column": ["ja", "nein"] * 60 + words})
+    assert MissingCodes().fit_transform(table)["column"][120:].isna().all()

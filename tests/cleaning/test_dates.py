@@ -390,3 +390,33 @@ def test_times_are_read_by_their_days(monkeypatch):
     out, _ = read_alone(stamps.strftime("%d/%m/%Y %H:%M:%S"))
     assert (out == pd.Series(stamps)).all()
     assert len(calls) < 25_000  # 20,000 to learn from, 22 days to settle
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["5. April 2022", "10. M\u00e4rz 2021", "16. Dez. 2020"],
+        ["5 avr. 2022", "10 mars 2021", "16 d\u00e9cembre 2020"],
+        ["5 de abril de 2022", "10 de marzo de 2021", "16 dic 2020"],
+        ["5 aprile 2022", "10 mar 2021", "16 dicembre 2020"],
+        ["5 april 2022", "10 maart 2021", "16-dec-2020"],
+        ["5 de abril de 2022", "10 de mar\u00e7o de 2021", "16 dez 2020"],
+    ],
+)
+def test_months_are_read_in_seven_languages(cells):
+    read = DateParser().fit_transform(pd.DataFrame({"seen": cells * 10}))["seen"]
+    days = pd.to_datetime(["2022-04-05", "2021-03-10", "2020-12-16"] * 10)
+    assert (read.to_numpy() == days).all()
+
+
+def test_names_of_dates_are_known_elsewhere_and_no_birth_lies_ahead():
+    cells = ["18.06.52", "08.12.30", "25.01.48"] * 10
+    read = DateParser().fit_transform(pd.DataFrame({"Geburtsdatum": cells}))["Geburtsdatum"]
+    assert read.dt.year.iloc[:3].tolist() == [1952, 1930, 1948]
+
+
+@pytest.mark.parametrize("scale", [1, 10**3, 10**6, 10**9])
+def test_unix_times_are_read_down_to_nanoseconds(scale):
+    seconds = 1_649_116_800 + 86_400 * np.arange(30)
+    read = DateParser().fit_transform(pd.DataFrame({"admit_time": seconds * scale}))["admit_time"]
+    assert (read.to_numpy() == pd.to_datetime(seconds, unit="s")).all()

@@ -16,9 +16,10 @@ SOME = 0.4  # share of sampled cells that must look like dates before a column i
 LEARNT_PLAIN = 2000  # plain days from which a column is learnt; more change no decision
 LEARNT_OTHER = 20_000  # and other texts, among which single cells decide the order of day and month
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-[\d ]\d")
+_ABROAD = ["fecha", "naissance", "nacimiento", "nascita", "nascimento"]
 _DATE_WORDS = frozenset(
     ["date", "dates", "datetime", "dt", "dob", "dod", "doa", "born", "birthdate", "birthday"]
-)
+).union(_ABROAD)
 _TIME_WORDS = frozenset(
     ["time", "timestamp", "ts", "unix", "epoch", "intime", "outtime", "admittime", "dischtime"]
 )
@@ -49,11 +50,12 @@ def is_hinted(name):
     Examples
     --------
     >>> from healthml.cleaning._dates.cells import is_hinted
-    >>> is_hinted("date_onset"), is_hinted("days_since_date"), is_hinted("update_no")
-    (True, False, False)
+    >>> is_hinted("date_onset"), is_hinted("days_since_date"), is_hinted("Aufnahmedatum")
+    (True, False, True)
     """
     words = set(name_words(str(name)))
-    return bool(words & _DATE_WORDS) and not words & _NOT_A_DATE
+    is_date = words & _DATE_WORDS or any(word.endswith("datum") for word in words)
+    return bool(is_date) and not words & _NOT_A_DATE
 
 
 def is_time_hinted(name):

@@ -7,7 +7,8 @@ import pandas as pd
 
 from healthml._core._knowledge import name_words
 
-BIRTH = frozenset(["birth", "dob", "born", "birthdate", "birthday"])
+_ABROAD = ["geburtsdatum", "geboortedatum", "naissance", "nacimiento", "nascita", "nascimento"]
+BIRTH = frozenset(["birth", "dob", "born", "birthdate", "birthday"]).union(_ABROAD)
 STARTS = frozenset(
     ["admission", "admit", "admitted", "adm", "start", "begin", "intime", "admittime", "admitdate"]
 )

@@ -1,6 +1,7 @@
 """One cell as a date: its style, its parts, and nothing decided that the cell alone cannot tell."""
 
 import re
+import unicodedata
 from calendar import monthrange
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,35 +10,46 @@ ISO, COMPACT, SERIAL, NAMED = "Y-m-d", "Ymd", "serial", "month name"
 UNIX = "Unix seconds"
 ZULU = " in UTC"  # end of the style of a cell that ends with Z
 DAY = 86400  # seconds
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_LONG = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
+# Names of months and their short forms: English, German, French, Spanish, Italian, Dutch and
+# Portuguese, without accents. No name means two months.
+_MONTHS = {
+    word: month
+    for month, words in enumerate(
+        (
+            "jan january januar janner janvier janv enero ene gennaio gen januari janeiro",
+            "feb february februar fevrier fevr fev febrero febbraio februari fevereiro",
+            "mar march marz maerz mrz mars marzo maart mrt marco",
+            "apr april avril avr abril abr aprile",
+            "may mai mayo maggio mag mei maio",
+            "jun june juni juin junio giugno giu junho",
+            "jul july juli juillet juil julio luglio lug julho",
+            "aug august aout agosto ago augustus",
+            "sep sept september septembre septiembre setiembre settembre set setembro",
+            "oct october okt oktober octobre octubre ottobre ott outubro out",
+            "nov november novembre noviembre novembro",
+            "dec december dez dezember decembre diciembre dic dicembre dezembro",
+        ),
+        start=1,
+    )
+    for word in words.split()
+}
 _TIME = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([AaPp][Mm]|Z)?)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}")
 _YEAR_LAST = re.compile(
     rf"(\d{{1,2}})(\s*[-/.]\s*)(\d{{1,2}})(\s*[-/.]\s*)(\d{{4}}|\d{{2}}){_TIME}"
 )
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
-# 1973 to 2128 in seconds or milliseconds since 1970: nine digits or more, so no day number
-_UNIX = re.compile(r"([1-4]\d{9}|\d{9})(\d{3})?(?:\.\d+)?")
+# 1973 to 2128 in seconds since 1970, or thousandths of them down to nanoseconds: nine digits or
+# more, so no day number
+_UNIX = re.compile(r"([1-4]\d{9}|\d{9})(?:\d{3}){0,3}(?:\.\d+)?")
 _SERIAL = re.compile(r"(?!9999|8888)([4-9]\d{3}|\d{5})(\.\d+)?")  # four digits: not a year
+_WORD = r"[^\W\d_]{3,10}"
 _NAMED = re.compile(
-    rf"(\d{{1,2}})(?:st|nd|rd|th)?[\s./-]*([A-Za-z]{{3,9}})\.?[\s,./-]*(\d{{4}}|\d{{2}}){_TIME}"
+    rf"(\d{{1,2}})(?:st|nd|rd|th|er|[º°])?[\s./-]*(?:de\s+)?({_WORD})\.?[\s,./-]*(?:del?\s+)?"
+    rf"(\d{{4}}|\d{{2}}){_TIME}"
 )
 _NAME_FIRST = re.compile(
-    rf"([A-Za-z]{{3,9}})\.?[\s/-]*(\d{{1,2}})(?:st|nd|rd|th)?\s*[,\s/-]\s*(\d{{4}}){_TIME}"
+    rf"({_WORD})\.?[\s/-]*(\d{{1,2}})(?:st|nd|rd|th)?\s*[,\s/-]\s*(\d{{4}}){_TIME}"
 )
 _NO_YEAR = re.compile(r"([A-Za-z]{3,9})\W*\d{1,2}\W*[A-Za-z]?|\d{4}-\d{2}|([A-Za-z]{3,9})\W*\d{4}")
 
@@ -137,20 +149,16 @@ def _read_named(text):
 
 
 def month_number(word):
-    """Return the month that an English name or its short form means, or None.
+    """Return the month that a name or its short form means in seven languages, or None.
 
     Examples
     --------
     >>> from healthml.cleaning._dates.one_date import month_number
-    >>> month_number("Sept"), month_number("March"), month_number("Mars")
-    (9, 3, None)
+    >>> month_number("Sept"), month_number("März"), month_number("août"), month_number("Mart")
+    (9, 3, 8, None)
     """
-    word = word.lower()
-    if word == "sept":
-        return 9
-    if word in _MONTHS:
-        return _MONTHS.index(word) + 1
-    return _LONG.index(word) + 1 if word in _LONG else None
+    plain = unicodedata.normalize("NFKD", word.casefold())
+    return _MONTHS.get("".join(c for c in plain if not unicodedata.combining(c)))
 
 
 def _timed(time, style, year, first, second, **more):
