@@ -1,4 +1,5 @@
 import json
+import re
 import time
 
 import numpy as np
@@ -271,3 +272,25 @@ def test_clean_control(shared):
     facts = {"missing", "verify_value", "unique_text", "computed_from_others"}
     facts |= {"pressure_order"}  # all true of it
     assert set(table["rule"]) <= facts, table
+
+
+def test_details_give_no_count_that_the_column_of_counts_hides():
+    """Cells of a row add up to its count: shown together, or not at all."""
+    r = np.random.default_rng(0)
+    cells = r.normal(50, 8, 200).round(1).astype(str).astype(object)
+    cells[:8], cells[8:32] = "<5.5", "61.5 (repeat)"
+    report = quality_report(pd.DataFrame({"ferritin": cells}))
+    shown = repr(report) + report._repr_html_()
+    listed = re.findall(r"numbers stored as text; other cells: ([^;<\n]*)", shown)
+    assert any("censored" in words for words in listed)
+    assert not any(character.isdigit() for words in listed for character in words[:30])
+    assert "168 plain" not in shown
+
+
+@pytest.mark.parametrize("role", ["site", "time"])
+@pytest.mark.parametrize("cell", [[1], {"a": 1}, (1, 2)])
+def test_roles_that_hold_several_values_are_refused_in_a_sentence(role, cell):
+    values = pd.Series(["a", "b"] * 20, dtype=object)
+    values.iat[3] = cell
+    with pytest.raises(InputError, match=role):
+        quality_report(pd.DataFrame({"x": np.arange(40.0)}), **{role: values})

@@ -91,6 +91,8 @@ def odd_cells(values, rng):
     values = values.astype(object).copy()
     count = rng.choice([1, 3, len(values)])
     cell = CELLS[rng.integers(len(CELLS))]
+    if MARK in str(cell):  # a level that 11 patients hold may be named
+        count = min(count, 3)
     for k in rng.choice(len(values), min(count, len(values)), replace=False):
         values.iat[int(k)] = cell
     return values
@@ -270,7 +272,8 @@ def judge(seed):
     own = [w for w in caught if str(w.filename).startswith(HOME)]
     if MARK in shown.lower() + "".join(str(w.message) for w in caught).lower():
         faults.append("canary")
-    if error is None and bare_nan(result) and not caught:
+    explained = isinstance(result, float) and "NaN" in (DOORS[name].__doc__ or "")
+    if error is None and bare_nan(result) and not caught and not explained:
         faults.append("NaN")
     kinds = (RuntimeWarning, FutureWarning, DeprecationWarning)
     foreign = [w for w in caught if issubclass(w.category, kinds)]

@@ -1,7 +1,12 @@
 """Input checks, shared so that the same mistake meets the same sentence everywhere."""
 
 from healthml._core._checks.alignment import check_alignment
-from healthml._core._checks.arguments import as_tuple, check_random_seeds
+from healthml._core._checks.arguments import (
+    as_tuple,
+    check_random_seeds,
+    same_length,
+    sorted_codes,
+)
 from healthml._core._checks.folds import (
     assign_patients,
     check_patient_cv,
@@ -25,5 +30,7 @@ __all__ = [
     "list_levels",
     "patient_folds",
     "refuse_inexact",
+    "same_length",
     "scarce_folds",
+    "sorted_codes",
 ]

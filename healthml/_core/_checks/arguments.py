@@ -2,7 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, indexable
+from sklearn.utils.validation import _num_samples
+
+from healthml.exceptions import InputError
 
 
 def as_tuple(value):
@@ -26,6 +29,43 @@ def as_series(values):
     if not isinstance(values, pd.Index | pd.api.extensions.ExtensionArray | np.ndarray):
         values = values.to_list() if hasattr(values, "to_list") else list(values)
     return pd.Series(values)
+
+
+def same_length(X, y):
+    """Return rows and outcome ready to be indexed; raise InputError where their numbers differ.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import same_length
+    >>> same_length([[1.0], [2.0]], [0])
+    Traceback (most recent call last):
+        ...
+    healthml.exceptions.InputError: X has 2 rows and y 1 values; pass one outcome for each row.
+    """
+    n_rows, n_values = _num_samples(X), _num_samples(y)
+    if n_rows != n_values:
+        raise InputError(
+            f"X has {n_rows} rows and y {n_values} values; pass one outcome for each row."
+        )
+    return indexable(X, y)
+
+
+def sorted_codes(values, name):
+    """Return values as codes in their order, -1 where missing, and the levels.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import sorted_codes
+    >>> sorted_codes([3.5, 1.0, None], "time")[0].tolist()
+    [1, 0, -1]
+    """
+    values = pd.Series(values).reset_index(drop=True)
+    try:
+        return pd.factorize(values, sort=True)
+    except TypeError:
+        raise InputError(
+            f"{name} mixes numbers, dates or texts, which have no common order; convert it first."
+        ) from None
 
 
 def check_random_seeds(random_state, k):

@@ -19,6 +19,7 @@ from healthml._core._release.words import (
     SMALL_GROUPS,
     count_number,
     count_text,
+    counted_words,
     release_words,
     size_words,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "RatioInterval",
     "count_number",
     "count_text",
+    "counted_words",
     "figure_digits",
     "is_rounded",
     "is_small",

@@ -62,6 +62,23 @@ def release_words(text, min_count=MIN_COUNT):
     return _COUNTED.sub(lambda found: _counted(found.group(), min_count), text)
 
 
+def counted_words(counts, *others, min_count=MIN_COUNT):
+    """Return words with their counts, all without where one of them or of `others` is small.
+
+    Counts of one list add up to a total that may be known, so that those shown beside a hidden one
+    would give it away.
+
+    Examples
+    --------
+    >>> from healthml._core._release import counted_words
+    >>> counted_words({"censored": 148, "range": 12}), counted_words({"censored": 148, "range": 7})
+    (['censored 148', 'range 12'], ['censored', 'range'])
+    """
+    if is_small([*counts.values(), *others], min_count).any():
+        return list(counts)
+    return [f"{word} {n:,}".strip() for word, n in counts.items()]
+
+
 def _counted(text, min_count):
     return f"<{min_count}" if is_small(int(text.replace(",", "")), min_count) else text
 

@@ -3,9 +3,15 @@
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import get_tags
-from sklearn.utils.validation import _check_sample_weight, indexable
+from sklearn.utils.validation import _check_sample_weight
 
-from healthml._core._checks import as_numbers, check_alignment, check_event, check_groups
+from healthml._core._checks import (
+    as_numbers,
+    check_alignment,
+    check_event,
+    check_groups,
+    same_length,
+)
 from healthml._core._routing.fit_params import RoutesFit
 from healthml.exceptions import OutcomeError
 
@@ -45,7 +51,7 @@ class MetaClassifier(RoutesFit, ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         """Learn the classes; return X, the outcome as 0/1, patients as codes, and weights."""
         check_alignment(X=X, y=y, groups=groups, sample_weight=sample_weight)
         self.classes_, event = check_event(y, any_two_classes=True)
-        X, event = indexable(X, event)
+        X, event = same_length(X, event)
         groups = None if groups is None else check_groups(groups, len(event))
         if sample_weight is not None:
             sample_weight = _check_sample_weight(

@@ -11,6 +11,7 @@ from healthml._core._tables.frames import (
     parse_numbers,
     refuse_infinite,
     refuse_nested,
+    role_series,
     sensitive_frame,
     to_pandas,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "read_table",
     "refuse_infinite",
     "refuse_nested",
+    "role_series",
     "sensitive_frame",
     "to_pandas",
     "write_table",

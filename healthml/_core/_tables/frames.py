@@ -24,7 +24,7 @@ MOST_LEVELS = 50
 # Rows per level from which it is.
 ROWS_PER_LEVEL = 20
 
-_NESTED = (list, dict, set, frozenset, np.ndarray, pd.Series)
+_NESTED = (list, tuple, dict, set, frozenset, np.ndarray, pd.Series)
 
 _INTEGERS = (nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.UInt8, nw.UInt16, nw.UInt32, nw.UInt64)
 
@@ -186,7 +186,7 @@ def refuse_nested(frame, name="X"):
         if not types.is_object_dtype(dtype):
             continue
         column = frame.iloc[:, position]
-        if types.infer_dtype(column, skipna=True) != "mixed":
+        if types.infer_dtype(column, skipna=True) not in ("mixed", "mixed-integer"):
             continue
         where = np.flatnonzero([isinstance(cell, _NESTED) for cell in column])
         if where.size:
@@ -195,6 +195,35 @@ def refuse_nested(frame, name="X"):
                 f"hold several values (a list, a mapping, a set or an array), the first at "
                 f"position {where[0]}; make it text, or one column for each value."
             )
+
+
+def role_series(values, name):
+    """Return the site, the time or another role of each row as a Series numbered anew.
+
+    Raises
+    ------
+    InputError
+        If it has more than one dimension, or a cell holds several values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml._core._tables import role_series
+    >>> role_series(np.ones((2, 2)), "site")
+    Traceback (most recent call last):
+        ...
+    healthml.exceptions.InputError: site has 2 dimensions; pass one value for each row.
+    """
+    if hasattr(values, "to_pandas"):
+        values = values.to_pandas()
+    if not isinstance(values, pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
+        values = np.asarray(values) if hasattr(values, "shape") else pd.Series(list(values))
+    n = np.ndim(values)
+    if n != 1:
+        raise InputError(f"{name} has {n} dimensions; pass one value for each row.")
+    series = pd.Series(values).reset_index(drop=True)
+    refuse_nested(series.to_frame(name), "the arguments")
+    return series
 
 
 def check_column_names(X, name="X", *, all_text=True):

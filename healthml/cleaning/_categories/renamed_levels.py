@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from healthml._core._checks import sorted_codes
+
 # Values without a source were chosen by judgement, not by simulation.
 # Rows that a level would have after its end, or before its beginning, by its share. Lower finds
 # rare levels, and chance.
@@ -64,12 +66,14 @@ def renamed_levels(frame, time):
     --------
     >>> import numpy as np
     >>> import pandas as pd
+
+    from healthml._core._checks import sorted_codes
     >>> ward = np.where(np.arange(200) % 2, "A", np.where(np.arange(200) < 120, "B", "W2"))
     >>> found = renamed_levels(pd.DataFrame({"ward": ward}), np.arange(200))
     >>> found[0].old, found[0].new
     (('B',), ('W2',))
     """
-    when, _ = pd.factorize(pd.Series(np.asarray(time)), sort=True)
+    when, _ = sorted_codes(np.asarray(time), "time")
     renames = []
     for column in frame.columns:
         if pd.api.types.is_numeric_dtype(frame[column].dtype):

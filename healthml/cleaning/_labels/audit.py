@@ -5,9 +5,15 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import ClassifierTags, get_tags
-from sklearn.utils.validation import _check_feature_names, _num_features, indexable
+from sklearn.utils.validation import _check_feature_names, _num_features
 
-from healthml._core._checks import check_alignment, check_event, check_groups, check_random_seeds
+from healthml._core._checks import (
+    check_alignment,
+    check_event,
+    check_groups,
+    check_random_seeds,
+    same_length,
+)
 from healthml._core._routing import RoutesFit, clear_errors, inner_fit_params
 from healthml._core._tables import check_column_names
 from healthml.cleaning._labels.folds import OutOfFold, repeated_folds
@@ -150,7 +156,7 @@ class LabelAudit(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         self._check_parameters()
         check_alignment(X=X, y=y, groups=groups)
         self.classes_, event = check_event(y, any_two_classes=True)
-        X, event = indexable(X, event)
+        X, event = same_length(X, event)
         check_column_names(X)
         _check_feature_names(self, X, reset=True)
         self.n_features_in_ = _n_columns(X)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from healthml._core._checks import check_alignment, check_event
 from healthml._core._contingency import chi_square_by_group, hide_small_groups
-from healthml._core._tables import to_pandas
+from healthml._core._tables import role_series, to_pandas
 from healthml.cleaning._cleaner import look
 from healthml.cleaning._columns import FOUND, TableView
 from healthml.cleaning._quality.findings import (
@@ -91,6 +91,8 @@ def read_view(X, schema, roles):
             roles[role] = values if whole or role in ("site", "time") else None
     for role in ("site", "time"):
         values = roles[role]
+        if values is not None:
+            values = role_series(values, role)
         if values is not None and len(values) != len(frame):
             raise InputError(
                 f"{role} has {len(values)} values for {len(frame)} rows; pass one for each row."

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from healthml._core._knowledge import NOT_REVIEWED
+from healthml._core._release import counted_words, is_small
 from healthml.cleaning._columns import FOUND, NOTE, SUSPECTED, Flag, level_key
 from healthml.cleaning._missing_codes import plain_code
 from healthml.cleaning._quality import kahn
@@ -269,7 +270,8 @@ def _kept_codes(columns, cleaner):
         for key, n in zip(keys, column.level_counts, strict=True):
             counts[key] += int(n) if key in set(codes) else 0
         evidence = {"codes": {code: n for code, n in sorted(counts.items()) if n}}
-        listed = ", ".join(f'"{code}" {n:,}' for code, n in evidence["codes"].items())
+        quoted = {f'"{code}"': n for code, n in evidence["codes"].items()}
+        listed = ", ".join(counted_words(quoted))
         detail = f"words that can mean missing, taken for answers: {listed}"
         yield Flag.of_cells(column, KEPT_CODE, NOTE, detail, mask, evidence=evidence)
 
@@ -286,11 +288,13 @@ def _read_as(column, cleaner):
 def _code_words(name, codes, cleaner, otherwise):
     table = cleaner.steps_["missing_codes"].codes_
     reasons = {(str(row.column), row.code): row.reason for row in table.itertuples()}
+    hidden = len(codes) > 1 and is_small(list(codes.values())).any()  # they add up to the cells
     parts = []
     for code, n in codes.items():
         why = reasons.get((name, code))
         shown = code if _is_number(code) else f'"{code}"'
-        parts.append(f"{shown} in {n:,} cells" + (f" ({why})" if why else ""))
+        many = "" if hidden else f" in {n:,} cells"
+        parts.append(f"{shown}{many}" + (f" ({why})" if why else ""))
     return f"{'; '.join(parts)}: {otherwise}" if parts else otherwise
 
 
@@ -313,8 +317,10 @@ def _numbers_as_text(column, steps):
             mask[step.rows] = True
             shapes[step.rule] += len(step.rows)
     n_plain = column.count(~column.missing & ~mask)
-    listed = ", ".join(f"{rule.replace('_', ' ')} {n:,}" for rule, n in sorted(shapes.items()))
-    detail = f"{n_plain:,} plain numbers stored as text; other cells: {listed or 'none'}"
+    kinds = {rule.replace("_", " "): n for rule, n in sorted(shapes.items())}
+    listed = ", ".join(counted_words(kinds, column.n - n_plain))
+    plain = counted_words({"": n_plain}, column.n - n_plain, *shapes.values())[0]
+    detail = f"{plain} plain numbers stored as text; other cells: {listed or 'none'}".strip()
     evidence = {"shapes": dict(shapes), "n_numbers": n_plain}
     status = FOUND if shapes else NOTE
     return Flag.of_cells(column, NUMBERS, status, detail, mask, evidence=evidence)

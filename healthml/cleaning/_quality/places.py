@@ -7,6 +7,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._release import is_small, release_table
+from healthml._core._tables import role_series
 from healthml.exceptions import InputError
 
 MOST_PERIODS = 24  # values of a time that are shown one by one; more become intervals
@@ -183,10 +184,10 @@ def calendar_label(key, unit):
 
 
 def _series(values, n, name):
-    series = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
+    series = role_series(values, name)
     if len(series) != n:
         raise InputError(f"{name} has {len(series)} values for {n} rows; pass one for each row.")
-    return series.reset_index(drop=True)
+    return series
 
 
 def as_stamps(series):

@@ -5,10 +5,9 @@ import pandas as pd
 
 from healthml._core._checks import check_alignment, check_event
 from healthml._core._intervals import wilson
+from healthml._core._release import MIN_COUNT
 from healthml.cleaning._record.record import Change
 from healthml.exceptions import InputError
-
-SMALLEST_GROUP = 11  # rows; smaller groups are put together, as in all that leaves a session
 
 SMALL = "(small groups)"
 
@@ -83,7 +82,7 @@ def group_codes(by, n_rows):
     values = pd.Series(np.asarray(_of_length(by, n_rows, "by"), dtype=object))
     text = values.astype(str).where(values.notna(), MISSING)
     size = text.map(text.value_counts())
-    text = text.where(size >= SMALLEST_GROUP, SMALL)
+    text = text.where(size >= MIN_COUNT, SMALL)
     codes, names = pd.factorize(text, sort=True)
     return [str(name) for name in names], codes.astype(np.int64)
 

@@ -8,13 +8,14 @@ import pandas as pd
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_is_fitted, indexable
+from sklearn.utils.validation import check_is_fitted
 
 from healthml._core._checks import (
     check_alignment,
     check_event,
     check_groups,
     check_patient_cv,
+    same_length,
     scarce_folds,
 )
 from healthml._core._paired import paired_scores
@@ -117,7 +118,7 @@ class PointsScore(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_alignment(X=X, y=y, groups=groups)
         frame = read_table(self, X, reset=True)
         self.classes_, event = check_event(y, any_two_classes=True)
-        frame, event = indexable(frame, event)
+        frame, event = same_length(frame, event)
         groups = None if groups is None else check_groups(groups, len(event))
         card = self._learn(frame, event)
         self.estimator_, self.unit_, self._card = card.model, card.unit, card

@@ -100,7 +100,7 @@ def missingness_by_group(
     level = check_confidence_level(confidence_level)
     frame = to_pandas(X)
     check_alignment(X=X, sensitive_features=sensitive_features, missing=missing, groups=groups)
-    mask = frame.isna().to_numpy() if missing is None else np.asarray(missing, dtype=bool)
+    mask = frame.isna().to_numpy() if missing is None else _mask_of(missing)
     if mask.shape != frame.shape:
         raise InputError(
             f"missing has shape {mask.shape} where X has {frame.shape}; pass True or False for "
@@ -126,6 +126,23 @@ def missingness_by_group(
         p_holm=holm([test["p_value"] for test in tests])
     )
     return MissingnessByGroupResult(pd.DataFrame(lines, columns=_COLUMNS), tests, level)
+
+
+def _mask_of(missing):
+    """Return which cells are missing as truths; anything else, a gap included, is refused."""
+    cells = np.asarray(missing)
+    if cells.dtype != bool:
+        is_truth = [isinstance(c, bool | np.bool_) or c in (0, 1) for c in _flat(cells)]
+        if not all(is_truth):
+            raise InputError(
+                f"missing has {len(is_truth) - sum(is_truth)} cells that are neither True nor "
+                f"False, the first at position {is_truth.index(False)}; pass one for each cell."
+            )
+    return cells.astype(bool)
+
+
+def _flat(cells):
+    return [c if np.isscalar(c) else None for c in cells.ravel()]
 
 
 _COLUMNS = ["feature", "column", "group", "estimate", "lower", "upper", "gap", "gap_lower"]

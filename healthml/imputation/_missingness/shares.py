@@ -5,10 +5,11 @@ import pandas as pd
 from pandas.api import types
 from scipy.stats import rankdata
 
+from healthml._core._checks import sorted_codes
 from healthml._core._contingency import chi_square_by_group, hide_small_groups, row_blocks
 from healthml._core._intervals import wilson
 from healthml._core._numerics import cluster_variance
-from healthml._core._tables import to_pandas
+from healthml._core._tables import refuse_nested, role_series, to_pandas
 from healthml.exceptions import InputError
 
 # Parts into which times and numeric sensitive features are cut, and the fewest rows of a block of
@@ -78,18 +79,12 @@ def places(site, time, n):
 
 
 def _site_codes(values):
-    codes, levels = pd.factorize(pd.Series(values).reset_index(drop=True), sort=False)
+    codes, levels = pd.factorize(role_series(values, "site"), sort=False)
     return codes, [str(level) for level in levels]
 
 
 def _time_codes(values):
-    series = pd.Series(values).reset_index(drop=True)
-    try:
-        codes, levels = pd.factorize(series, sort=True)
-    except TypeError:
-        raise InputError(
-            "time mixes numbers, dates or texts, which have no common order; convert it first."
-        ) from None
+    codes, levels = sorted_codes(role_series(values, "time"), "time")
     if len(levels) <= PERIODS:
         return codes, [str(level) for level in levels]
     return _equal_parts(codes, PERIODS), [f"period {k + 1} of {PERIODS}" for k in range(PERIODS)]
@@ -114,6 +109,7 @@ def sensitive_codes(features, n):
         features = np.asarray(features, dtype=object)
         features = features.reshape(len(features), -1)
     frame = to_pandas(features, "sensitive_features")
+    refuse_nested(frame, "sensitive_features")
     check_length("sensitive_features", frame, n)
     for name in frame.columns:
         series = frame[name].reset_index(drop=True).infer_objects()

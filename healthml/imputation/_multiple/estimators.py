@@ -5,9 +5,15 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, indexable
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from healthml._core._checks import as_numbers, check_alignment, check_groups, check_random_seeds
+from healthml._core._checks import (
+    as_numbers,
+    check_alignment,
+    check_groups,
+    check_random_seeds,
+    same_length,
+)
 from healthml._core._intervals import check_confidence_level
 from healthml._core._parallel import run_parallel, seeded
 from healthml._core._routing import RoutesFit, clear_errors, hiding_cells, inner_fit_params
@@ -54,7 +60,7 @@ class _MultiplyImputed(RoutesFit, MetaEstimatorMixin, BaseEstimator):
         """
         check_alignment(X=X, y=y, groups=groups, sample_weight=sample_weight)
         imputer, seed = self._checked_imputer()
-        X, y = indexable(X, y)
+        X, y = same_length(X, y)
         if groups is not None:
             check_groups(groups, len(y))
         if sample_weight is not None:

@@ -91,6 +91,8 @@ def _coefficients(model, names):
     parts = {"term": [INTERCEPT, *terms] * len(coef)}
     if hasattr(last, "classes_"):
         classes = last.classes_[-len(coef) :] if len(coef) > 1 else last.classes_[1:]
+        if classes.dtype == np.float16:  # pandas groups by no halves
+            classes = classes.astype(float)
         parts["class"] = np.repeat(classes, 1 + len(terms))
-    parts["value"] = np.column_stack([intercept, coef]).ravel()
+    parts["value"] = np.column_stack([intercept, coef]).ravel().astype(float)
     return pd.DataFrame(parts)

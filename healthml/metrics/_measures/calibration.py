@@ -46,7 +46,8 @@ def oe_ratio(y_true, y_proba, *, sample_weight=None) -> float:
     Returns
     -------
     float
-        0 or more; above 1 the risks are too low on average. Infinite when all risks are 0.
+        0 or more; above 1 the risks are too low on average. Infinite when all risks are 0,
+        NaN where there is no event either.
 
     Raises
     ------

@@ -230,7 +230,7 @@ def balanced_accuracy(y_true, y_proba, *, threshold, sample_weight=None) -> floa
     Returns
     -------
     float
-        Between 0 and 1; 0.5 is no discrimination.
+        Between 0 and 1; 0.5 is no discrimination, NaN where one class is missing.
 
     Raises
     ------
@@ -264,7 +264,7 @@ def youden(y_true, y_proba, *, threshold, sample_weight=None) -> float:
     Returns
     -------
     float
-        Between -1 and 1; 0 is no discrimination.
+        Between -1 and 1; 0 is no discrimination, NaN where one class is missing.
 
     Raises
     ------
@@ -332,7 +332,7 @@ def kappa(y_true, y_proba, *, threshold, sample_weight=None) -> float:
     Returns
     -------
     float
-        Between -1 and 1; 0 is chance.
+        Between -1 and 1; 0 is chance, NaN where all outcomes and decisions are alike.
 
     Raises
     ------

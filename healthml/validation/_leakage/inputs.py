@@ -6,7 +6,7 @@ import pandas as pd
 from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._findings import check_rules
 from healthml._core._fingerprints import duplicate_clusters
-from healthml._core._tables import check_column_names, check_table, to_pandas
+from healthml._core._tables import check_column_names, check_table, role_series, to_pandas
 from healthml.cleaning._columns import SUSPECTED, TableView
 from healthml.cleaning._quality import screen_codes
 from healthml.exceptions import InputError
@@ -162,14 +162,14 @@ def role_columns(frame, site, time):
     -------
     list of str
     """
-    roles = [values for values in (site, time) if values is not None]
-    declared = [_declared_levels(values) for values in roles]
+    roles = {"site": site, "time": time}
+    declared = [_declared_levels(v, name) for name, v in roles.items() if v is not None]
     return [c for c in frame.columns if any(_same_values(frame[c], levels) for levels in declared)]
 
 
-def _declared_levels(array):
+def _declared_levels(array, name):
     """Return the level of each row of a role (-1 if missing) and the levels."""
-    role = pd.Series(np.asarray(array, dtype=object))
+    role = role_series(array, name).astype(object)
     return pd.factorize(role.where(role.ne("missing") & role.notna()))
 
 

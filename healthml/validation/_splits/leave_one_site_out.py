@@ -10,6 +10,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.validation import _num_samples
 
 from healthml._core._checks import check_alignment, check_event, check_groups
+from healthml._core._tables import role_series
 from healthml.exceptions import DataQualityWarning, InputError
 from healthml.validation._splits.times import column_or_values
 
@@ -249,7 +250,7 @@ def site_codes(site, n):
 
     Rows without a site are a site of their own, named "missing".
     """
-    values = pd.Series(np.asarray(site))
+    values = role_series(site, "site")
     if len(values) != n:
         raise InputError(f"site has {len(values)} values for {n} rows; pass one for each row.")
     codes, names = pd.factorize(values.astype("string").fillna("missing"))

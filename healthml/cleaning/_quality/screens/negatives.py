@@ -44,5 +44,5 @@ def _few_negatives(column, explained):
     if not negative or few_distinct or zeros < max(FEWEST_ZEROS, FLOOR * n):
         return
     if negative <= min(FEW * n, zeros / ZEROS_PER_NEGATIVE):
-        detail = f"{negative:,} below zero where {zeros:,} are exactly zero: sign or scale?"
+        detail = f"{negative:,} cells below zero where {zeros:,} cells are zero: sign or scale?"
         yield Flag.of_cells(column, NEGATIVE, NOTE, detail, mask)
