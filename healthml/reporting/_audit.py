@@ -8,6 +8,7 @@ import pandas as pd
 
 from healthml._core._checks import check_alignment, check_proba
 from healthml._core._findings import is_close_call
+from healthml._core._parallel import iterate_branches
 from healthml._core._tables import check_table, to_pandas
 from healthml._version import __version__
 from healthml.exceptions import InputError
@@ -16,6 +17,7 @@ from healthml.reporting._checks import (
     CHECKS,
     Look,
     ask_for_leaks,
+    find_beside,
     find_leaks,
     find_performance,
     interval_words,
@@ -465,14 +467,14 @@ _ROLE_WORDS = {"score": "existing score", "known_after": "known only after the p
 def _report(case, what, selection=None, call=None):
     call = _whole_call(case, call or Call(judged=what))
     selection = take_selection() if selection is None else selection
-    case = _measured(case, selection)
+    case, early = _measured(case, selection)
+    answers = _looks(case, selection, early)
     looks = [] if case.columns_given else [Look(not_assessed=(_NO_COLUMNS,))]
     ran = []
     for check in CHECKS:
         look, reason = None, _why_not(case, check, selection)
         if not reason:
-            case.clock.step(check.question)
-            look = _selected(check.look(case), selection)
+            look = _selected(answers[check.name], selection)
             looks.append(look)
         ran.append((check.question, ", ".join(check.codes), reason or _found(look)))
     looks.append(Look(not_assessed=tuple(selection.left_out())))
@@ -572,20 +574,50 @@ def _found(look):
 
 
 def _measured(case, selection):
-    """Return the case with what several checks word: the leaks and the scores."""
+    """Return the case with what several checks word, and what looks found that need none of it.
+
+    What several checks word are the leaks and the scores.
+    """
     in_time = case.clock.budget is not None
     if in_time:
         case.clock.state_least(case)
-    answers = None
-    if case.columns_given and selection.needs_leaks:
+    screened = case.columns_given and selection.needs_leaks
+    if screened:
         case.clock.step("Screening for leaks, the longest step")
-        answers = ask_for_leaks(case)
+    early = [c for c in _asked(case, selection) if not c.needs_leaks and not in_time]
+    calls = [(ask_for_leaks, case)] if screened else []
+    calls += [] if in_time else [(find_beside, case)]
+    found = _side_by_side(case, [*calls, *((check.look, case) for check in early)])
+    answers = next(found) if screened else None
     if in_time and case.refit:
         case = case.clock.more_repeats(case)
+    beside = find_beside(case) if in_time else next(found)
     if answers is not None:
-        case = replace(case, leaks=find_leaks(case, answers))
+        case = case.measured(leaks=find_leaks(case, answers))
     case.clock.step("Comparison with simple references")
-    return replace(case, performance=find_performance(case))
+    case = case.measured(performance=find_performance(case, beside))
+    return case, dict(zip((check.name for check in early), found, strict=True))
+
+
+def _asked(case, selection):
+    """Return the checks that run, in the order of the report."""
+    return [check for check in CHECKS if not _why_not(case, check, selection)]
+
+
+def _side_by_side(case, calls):
+    """Yield the answers of calls that do not depend on each other."""
+    return iter(iterate_branches(calls, n_rows=len(case.y), n_jobs=case.n_jobs))
+
+
+def _looks(case, selection, early):
+    """Return what every check found, by its name, saying which one is waited for."""
+    asked = _asked(case, selection)
+    found = _side_by_side(case, [(c.look, case) for c in asked if c.name not in early])
+    looks = {}
+    for check in asked:
+        case.clock.step(check.question)
+        looks[check.name] = early[check.name] if check.name in early else next(found)
+    return looks
 
 
 def _headline(case):

@@ -1,5 +1,6 @@
 """What an audit is about: the table, the roles of its columns, the model, the splits."""
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import monotonic
@@ -9,6 +10,7 @@ import pandas as pd
 
 from healthml._core._checks import check_event, check_groups
 from healthml._core._findings import check_rules
+from healthml._core._parallel import run_branches
 from healthml._core._tables import check_column_names, check_table, sensitive_frame
 from healthml.cleaning._quality import eager_report, find_repairs
 from healthml.exceptions import InputError
@@ -160,6 +162,13 @@ class Case:
         """The roles that the columns of X look like."""
         return Schema.infer(self.X)
 
+    def measured(self, **found):
+        """Return the case with what was measured; what hangs on the table alone is kept."""
+        other = copy(self)
+        for name, value in found.items():
+            object.__setattr__(other, name, value)
+        return other
+
     def say(self, text):
         """Report progress when asked."""
         self.judge._say(text)
@@ -282,7 +291,8 @@ def build_case(X, y, roles, *, model, refit, event, options):
     X = check_table(X, "table with a known outcome")
     check_column_names(X)
     rng = np.random.RandomState(options.get("seed", 0))
-    duplicates = row_copies(X)
+    given = {"groups": roles.groups, "site": roles.site, "time": roles.time}
+    duplicates, (looks, seconds) = _side_by_side(X, {"y": y01, **given}, options)
     units = join_units(roles.groups, duplicates)
     thresholds, declared = threshold_grid(options.get("threshold_range"), float(y01.mean()))
     clock = options.get("clock")
@@ -297,10 +307,6 @@ def build_case(X, y, roles, *, model, refit, event, options):
         random_state=int(rng.randint(2**31 - 1)),
     )
     own = model is None and refit
-    started = monotonic()
-    given = {"y": y01, "groups": roles.groups, "site": roles.site, "time": roles.time}
-    looks = eager_report(X, options.get("schema"), given, places=False)
-    seconds = {"columns": monotonic() - started, "refit": 0.0}
     codes = looks.select("looks_like_code", status="suspected")["column"]
     table = as_read(X, categories=[c for c in X.columns if str(c) in set(codes)]) if own else X
     is_default, model = model is None, default_model() if own else model
@@ -346,6 +352,23 @@ def build_case(X, y, roles, *, model, refit, event, options):
         seconds=seconds,
         wanted_repeats=options.get("n_repeats") or default_repeats(len(y01)),
     )
+
+
+def _side_by_side(X, given, options):
+    """Return the copies of rows, and the look at the columns with its seconds."""
+    n_jobs = options.get("n_jobs")
+    calls = [(_copies, X, n_jobs), (_look_at_columns, X, options.get("schema"), given)]
+    return run_branches(calls, n_rows=len(X), n_jobs=n_jobs)
+
+
+def _copies(X, n_jobs):
+    return row_copies(X, n_jobs=n_jobs)
+
+
+def _look_at_columns(X, schema, given):
+    started = monotonic()
+    looks = eager_report(X, schema, given, places=False)
+    return looks, {"columns": monotonic() - started, "refit": 0.0}
 
 
 def _flow(n_rows, n_known):

@@ -3,7 +3,7 @@
 import sys
 import time
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from numbers import Real
 
@@ -222,7 +222,7 @@ class Clock:
             return case
         judge = case.judge.repeated(n_repeats)
         risk = judge.risks(case.model, case.features, folds=judge.folds[1:], label="the model")
-        return replace(case, judge=judge, risk=np.concatenate([case.risk, risk]))
+        return case.measured(judge=judge, risk=np.concatenate([case.risk, risk]))
 
     def facts(self, case):
         """Return what the report says of the time: nothing without a budget."""

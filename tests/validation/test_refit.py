@@ -16,9 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from healthml._core._parallel import recorded
 from healthml.exceptions import InputError
 from healthml.validation._refits.procedure import Procedure, weight_keyword
-from healthml.validation._refits.refit import ONE_CLASS, Resample, iterate_refits, recorded, refit
+from healthml.validation._refits.refit import ONE_CLASS, Resample, iterate_refits, refit
 from healthml.validation._refits.separation import is_separated
 
 RANDOM = np.random.default_rng(1)

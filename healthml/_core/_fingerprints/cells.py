@@ -1,10 +1,14 @@
 """Columns made comparable for finding repeated rows: codes, closeness, bits of evidence."""
 
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
+
+from healthml._core._parallel import run_in_threads
 
 # What agreement of numbers means: within a share of the standard deviation, or the median. Chosen
 # by judgement, not by simulation; wider readings find copies that were rounded or retyped.
@@ -12,6 +16,22 @@ READINGS = {"exact": (0.0, 0.0), "close": (0.05, 0.0), "loose": (0.05, 0.02)}
 # Values without a source were chosen by judgement, not by simulation.
 # Random pairs from which the chance of agreeing is counted; its error is below 0.5 points.
 N_PAIRS = 50_000
+
+
+class Scale(NamedTuple):
+    """Numbers in units of the width of a bin, their lowest and highest, whether none is missing."""
+
+    places: np.ndarray
+    low: float
+    high: float
+    whole: bool
+
+    @classmethod
+    def of(cls, numbers, width):
+        places = numbers / width
+        known = places[~np.isnan(places)]
+        low, high = (np.floor(known.min()), known.max()) if len(known) else (0.0, 0.0)
+        return cls(places, low, high, len(known) == len(places))
 
 
 @dataclass
@@ -25,6 +45,13 @@ class Cells:
     bits: dict = field(default_factory=dict)
     chance: dict = field(default_factory=dict)
     independence: float = 1.0
+    scales: dict = field(default_factory=dict)
+
+    def scale(self, reading):
+        """Return the numbers in bins of ten tolerances."""
+        if reading not in self.scales:
+            self.scales[reading] = Scale.of(self.numbers, 10 * self.tolerance[reading])
+        return self.scales[reading]
 
     def agree(self, first, second, widen=1):
         """Return agreement of two sets of rows, for each reading."""
@@ -117,20 +144,25 @@ def _evidence(share, counts, codes):
     return np.minimum(-np.log2(share), limit).astype(np.float32), float(share[observed].mean())
 
 
-def share_out(cells, n, random):
+def share_out(cells, n, random, n_jobs=None):
     """Give each column 1 / (number of columns that agree when it does), from random pairs."""
     first = random.randint(0, n, N_PAIRS)
     second = (first + random.randint(1, n, N_PAIRS)) % n
-    together = np.zeros((N_PAIRS, len(cells)), dtype=np.float32)
-    for j, column in enumerate(cells):
-        both = (column.codes[first] >= 0) & (column.codes[second] >= 0)
-        agree = _coarse_agreement(column, first, second, n)
-        centred = np.where(both, agree - agree[both].mean() if both.any() else 0.0, 0.0)
-        together[:, j] = centred / (np.linalg.norm(centred) or 1.0)
+    agreement = partial(_centred_agreement, first, second, n)
+    together = run_in_threads(agreement, cells, n_rows=n, n_jobs=n_jobs)
+    together = np.column_stack(together)
     squared = (together.T @ together) ** 2
     np.fill_diagonal(squared, 1.0)
     for column, total in zip(cells, squared.sum(axis=0), strict=True):
         column.independence = float(1 / total)
+
+
+def _centred_agreement(first, second, n, column):
+    """Return in which pairs a column agrees, around its mean and of length 1."""
+    both = (column.codes[first] >= 0) & (column.codes[second] >= 0)
+    agree = _coarse_agreement(column, first, second, n)
+    centred = np.where(both, agree - agree[both].mean() if both.any() else 0.0, 0.0)
+    return (centred / (np.linalg.norm(centred) or 1.0)).astype(np.float32)
 
 
 def _coarse_agreement(column, first, second, n):

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from healthml._core._fingerprints.cells import READINGS, comparable, encode
 from healthml._core._fingerprints.judge import Judge
 from healthml._core._fingerprints.pairs import exact_clusters
+from healthml._core._parallel import run_in_threads
 from healthml._core._release import count_text
 from healthml.exceptions import InputError
 
@@ -80,7 +81,7 @@ class DuplicateRows:
         return f"DuplicateRows({len(self.exact_id)} rows, {counts})"
 
 
-def duplicate_clusters(frame, *, columns=None, near=True, random_state=0):
+def duplicate_clusters(frame, *, columns=None, near=True, n_jobs=None, random_state=0):
     """Find rows that stand in a table twice, exactly or nearly.
 
     Exact repeats agree in every cell, missing cells with missing cells, whatever the dtype. Near
@@ -96,6 +97,8 @@ def duplicate_clusters(frame, *, columns=None, near=True, random_state=0):
         Columns to compare; default all.
     near : bool, default=True
         Whether to look for near repeats as well.
+    n_jobs : int, optional
+        Threads that share a large table.
     random_state : int, RandomState or None, default=0
         For the choice of columns in the hashing; fixed by default so that a table has one answer.
 
@@ -135,12 +138,20 @@ def duplicate_clusters(frame, *, columns=None, near=True, random_state=0):
     """
     table = _select(frame, columns)
     n = len(table)
-    encoded = {name: encode(table[name]) for name in table}
-    exact_id = exact_clusters([codes for codes, _ in encoded.values()], n)
-    cells = [comparable(name, *parts) for name, parts in encoded.items()] if near and n > 1 else []
-    cells = [column for column in cells if column is not None]
-    judged = Judge(cells, n, exact_id, check_random_state(random_state)) if cells else None
+    columns = [table[name] for name in table]
+    read = run_in_threads(_read, [(c, near and n > 1) for c in columns], n_rows=n, n_jobs=n_jobs)
+    exact_id = exact_clusters([codes for codes, _ in read], n)
+    cells = [column for _, column in read if column is not None]
+    random = check_random_state(random_state)
+    judged = Judge(cells, n, exact_id, random, n_jobs) if cells else None
     return _assemble(exact_id, judged, near)
+
+
+def _read(task):
+    """Return the codes of a column and, where rows are compared by it, the column with evidence."""
+    column, compared = task
+    codes, numbers = encode(column)
+    return codes, comparable(column.name, codes, numbers) if compared else None
 
 
 def _select(frame, columns):

@@ -1,9 +1,12 @@
 """Judgement of candidate pairs of rows: the same record, or two patients alike."""
 
+from functools import partial
+
 import numpy as np
 
 from healthml._core._fingerprints.cells import READINGS, share_out
 from healthml._core._fingerprints.pairs import candidates, distinct, exact_pairs
+from healthml._core._parallel import run_in_threads
 
 # Values without a source were chosen by judgement, not by simulation.
 # Chance that a cell agrees when two rows are the same record (m of Fellegi and Sunter). Lower
@@ -33,12 +36,12 @@ BINS = np.array([0.0, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95, 1.01
 class Judge:
     """Candidate pairs with the evidence for each, and which of them are claimed."""
 
-    def __init__(self, cells, n, exact_id, random):
-        self.cells, self.n = cells, n
+    def __init__(self, cells, n, exact_id, random, n_jobs=None):
+        self.cells, self.n, self.n_jobs = cells, n, n_jobs
         self.bits_needed = float(np.log2(n * (n - 1) / 2 * len(READINGS) / FALSE_ALARM))
-        share_out(cells, n, random)
+        share_out(cells, n, random, n_jobs)
         self.able = self._able_rows()
-        alike = candidates(cells, np.flatnonzero(self.able), n, random)
+        alike = candidates(cells, np.flatnonzero(self.able), n, random, n_jobs)
         pairs = distinct(np.append(alike, exact_pairs(exact_id)))
         self.first, self.second = pairs // n, pairs % n
         self.exact = exact_id[self.first] == exact_id[self.second]
@@ -97,13 +100,15 @@ class Judge:
     def _all_evidence(self, pairs, widen=1):
         """Return for each reading the evidence of pairs, computed in pieces."""
         pieces = np.array_split(pairs, len(pairs) // CHUNK + 1)
-        parts = [self._evidence(self.first[p], self.second[p], widen) for p in pieces]
+        options = {"n_rows": self.n, "n_jobs": self.n_jobs}
+        parts = run_in_threads(partial(self._evidence, widen), pieces, **options)
         return {
             reading: {name: np.concatenate([p[reading][name] for p in parts]) for name in MEASURES}
             for reading in READINGS
         }
 
-    def _evidence(self, first, second, widen):
+    def _evidence(self, widen, piece):
+        first, second = self.first[piece], self.second[piece]
         sums = {reading: _Sums(len(first)) for reading in READINGS}
         for column in self.cells:
             both = (column.codes[first] >= 0) & (column.codes[second] >= 0)

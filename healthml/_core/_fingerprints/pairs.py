@@ -1,7 +1,11 @@
 """Candidate pairs of repeated rows, by hashing rows on random columns."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
+
+from healthml._core._parallel import run_in_threads
 
 # Hashings of random columns for each reading of equality; chosen by judgement, not by simulation.
 # More find pairs that differ in more cells, and cost time in proportion.
@@ -9,14 +13,21 @@ ROUNDS = {"exact": 40, "close": 20, "loose": 20}
 
 
 def _mix(x):
-    """Scramble 64-bit integers (the finaliser of splitmix64)."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    """Scramble 64-bit integers in place (the finaliser of splitmix64)."""
+    shifted = x >> np.uint64(30)
+    x ^= shifted
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    x ^= np.right_shift(x, np.uint64(27), out=shifted)
+    x *= np.uint64(0x94D049BB133111EB)
+    x ^= np.right_shift(x, np.uint64(31), out=shifted)
+    return x
 
 
 def _add_to_key(key, codes, position):
-    return _mix(key ^ (codes.astype(np.uint64) + np.uint64((position + 1) << 40)))
+    added = codes.astype(np.uint64)
+    added += np.uint64((position + 1) << 40)
+    added ^= key
+    return _mix(added)
 
 
 def exact_clusters(all_codes, n):
@@ -29,13 +40,15 @@ def exact_clusters(all_codes, n):
     return pd.factorize(key)[0]
 
 
-def candidates(cells, rows, n, random):
+def candidates(cells, rows, n, random, n_jobs=None):
     """Return pairs of the given rows, as first * n + second, that share a hash of columns."""
     pairs = np.empty(0, dtype=np.int64)
     for reading, rounds in ROUNDS.items():
+        seeds = random.randint(np.iinfo(np.int32).max, size=rounds)
+        hashed = partial(_hash_round, cells, reading, rows, n)
         for start in range(0, rounds, 10):
-            size = min(10, rounds - start)
-            parts = [_hash_round(cells, reading, rows, n, random) for _ in range(size)]
+            some = seeds[start : start + 10]
+            parts = run_in_threads(hashed, some, n_rows=n, n_jobs=n_jobs)
             pairs = distinct(np.concatenate([pairs, *parts]))
     return pairs
 
@@ -46,8 +59,9 @@ def distinct(pairs):
     return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
 
 
-def _hash_round(cells, reading, rows, n, random):
+def _hash_round(cells, reading, rows, n, seed):
     """Hash every row on random columns that it has, until few rows can share them by chance."""
+    random = np.random.RandomState(seed)
     needed = np.log2(n) + 2
     worth = np.array([c.independence * c.bits[reading].mean() for c in cells]) + 1e-9
     key, is_done = np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=bool)
@@ -83,23 +97,23 @@ def _in_order(rows, key, n):
 
 def _bins(column, reading, rows, random):
     """Return codes of the rows and their bits; numbers in bins with a random start when near."""
-    tolerance = column.tolerance.get(reading, 0.0)
-    if not tolerance:
+    if not column.tolerance.get(reading, 0.0):
         return column.codes[rows], column.bits[reading][rows]
-    places = np.floor(column.numbers[rows] / (10 * tolerance) + random.uniform())
-    codes = _codes(places)
-    counts = np.bincount(codes[codes >= 0], minlength=1)
+    scale = column.scale(reading)
+    places = scale.places if len(rows) == len(scale.places) else scale.places[rows]
+    codes = _codes(places + random.uniform(), scale)
+    counts = np.bincount(codes if scale.whole else codes[codes >= 0], minlength=1)
     return codes, -np.log2(np.maximum(counts, 1) / max(counts.sum(), 1))[codes]
 
 
-def _codes(places):
+def _codes(places, scale):
     """Return a number for each bin, from 0, and -1 where there is none."""
-    if not len(places) or np.isnan(places).all():
-        return np.full(len(places), -1)
-    low, high = np.nanmin(places), np.nanmax(places)
-    if not high - low < 4 * len(places):  # few rows far apart
-        return pd.factorize(places)[0]
-    return np.where(np.isnan(places), -1, places - low).astype(np.int64)
+    if not scale.high - scale.low < 4 * len(places):  # few rows far apart
+        return pd.factorize(np.floor(places))[0]
+    places -= scale.low
+    if scale.whole:
+        return places.astype(np.int32)  # none lies below 0, where cutting is not rounding down
+    return np.where(np.isnan(places), -1, places).astype(np.int32)
 
 
 def _neighbours(ordered, key, n):

@@ -2,7 +2,7 @@
 
 from healthml.reporting._checks.leakage import ask_for_leaks, find_leaks
 from healthml.reporting._checks.look import Look, interval_words, names_in_words
-from healthml.reporting._checks.performance import find_performance
+from healthml.reporting._checks.performance import find_beside, find_performance
 from healthml.reporting._checks.table import CHECKS, Check
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Check",
     "Look",
     "ask_for_leaks",
+    "find_beside",
     "find_leaks",
     "find_performance",
     "interval_words",

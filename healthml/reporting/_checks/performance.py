@@ -23,6 +23,7 @@ from healthml.validation._compare import (
     SCORE,
     age_and_sex,
     candidate_parameters,
+    find_references,
     resampling_effect,
     stand_beside,
 )
@@ -34,19 +35,22 @@ _FEW_EVENTS_PER_PARAMETER = 10
 _LARGE = 30_000  # rows above which one fold is enough to rank the columns; chosen by judgement
 
 
-def find_performance(case):
+def find_beside(case):
+    """Refit everything simple that the judged risks are compared with."""
+    return find_references(
+        case.judge,
+        features=None if case.is_default else case.features,
+        demographics=_demographics(case),
+        score=case.roles.score,
+    )
+
+
+def find_performance(case, beside):
     """Score the judged risks beside everything simple; handed to all checks that word a score."""
     risks = {"model": case.risk}
     if case.leaks.scores is not None:
         risks["model without suspects"] = case.leaks.risk
-    return stand_beside(
-        case.judge,
-        risks,
-        features=None if case.is_default else case.features,
-        demographics=_demographics(case),
-        score=case.roles.score,
-        refitted=case.refit,
-    )
+    return stand_beside(case.judge, risks, beside, refitted=case.refit)
 
 
 def _demographics(case):

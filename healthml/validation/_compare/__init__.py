@@ -7,7 +7,12 @@ from healthml.validation._compare.learning_curve import LearningCurveResult, lea
 from healthml.validation._compare.permutation_test import PermutationResult, permutation_test
 from healthml.validation._compare.resampling_effect import ResamplingEffect, resampling_effect
 from healthml.validation._compare.simple_references import AGE_SEX, LOGISTIC, SCORE, age_and_sex
-from healthml.validation._compare.standing import Standing, candidate_parameters, stand_beside
+from healthml.validation._compare.standing import (
+    Standing,
+    candidate_parameters,
+    find_references,
+    stand_beside,
+)
 
 __all__ = [
     "AGE_SEX",
@@ -23,6 +28,7 @@ __all__ = [
     "candidate_parameters",
     "compare_imbalance_strategies",
     "compare_models",
+    "find_references",
     "learning_curve",
     "permutation_test",
     "resampling_effect",

@@ -111,31 +111,42 @@ class Standing:
         return tuple(float(_PER * v) for v in (loss, loss - half, loss + half)), name
 
 
-def stand_beside(judge, risks, *, features=None, demographics=None, score=None, refitted=True):
-    """Score judged risks beside everything simple, on the same rows.
+@dataclass(frozen=True)
+class References:
+    """The risks of everything simple; made by `find_references`.
+
+    Parameters
+    ----------
+    risks, rows : dict
+        By name: the risks, and the rows that count where a risk does not exist everywhere.
+    remarks : dict
+        By name of a reference: what was done with it, or why it could not be compared.
+    """
+
+    risks: dict
+    rows: dict
+    remarks: dict
+
+
+def find_references(judge, *, features=None, demographics=None, score=None):
+    """Refit everything simple in the splits of the judge.
 
     Parameters
     ----------
     judge : Evaluator
         Outcome, patients, splits and thresholds.
-    risks : dict of str to ndarray of shape (n_repeats, n_samples)
-        Judged risks; the last one is compared with the references.
     features : DataFrame, optional
         Columns for "penalised logistic"; None leaves it out, where it is what is judged.
     demographics : DataFrame, optional
         Age and sex for the reference of that name; None leaves it out.
     score : array-like of shape (n_samples,), optional
         Score in use, missing where none was made.
-    refitted : bool, default=True
-        False where the first risks are those of one model on all rows: their AUC compares all
-        pairs of rows, not those of one fold.
 
     Returns
     -------
-    Standing
+    References
     """
-    risks, rows, remarks = dict(risks), {}, {}
-    judged, first = list(risks)[-1], next(iter(risks))
+    risks, rows, remarks = {}, {}, {}
     nothing = np.zeros((len(judge.y), 1))
     prior = DummyClassifier(strategy="prior")
     risks[PREVALENCE] = judge.risks(prior, nothing, label=PREVALENCE)
@@ -149,6 +160,30 @@ def stand_beside(judge, risks, *, features=None, demographics=None, score=None, 
             rows[SCORE] = np.isfinite(risks[SCORE])
         except InputError as error:
             remarks[SCORE] = str(error)
+    return References(risks, rows, remarks)
+
+
+def stand_beside(judge, risks, references, *, refitted=True):
+    """Score judged risks beside everything simple, on the same rows.
+
+    Parameters
+    ----------
+    judge : Evaluator
+        Outcome, patients, splits and thresholds.
+    risks : dict of str to ndarray of shape (n_repeats, n_samples)
+        Judged risks; the last one is compared with the references.
+    references : References
+        From `find_references`, in the same splits.
+    refitted : bool, default=True
+        False where the first risks are those of one model on all rows: their AUC compares all
+        pairs of rows, not those of one fold.
+
+    Returns
+    -------
+    Standing
+    """
+    judged, first, rows = list(risks)[-1], next(iter(risks)), references.rows
+    risks = {**risks, **references.risks}
     folds = {name: judge.folds[: len(np.atleast_2d(risk))] for name, risk in risks.items()}
     folds |= dict.fromkeys([SCORE] if refitted else [SCORE, first])
     scores = judge.score(risks, folds=folds, rows=rows)
@@ -156,7 +191,7 @@ def stand_beside(judge, risks, *, features=None, demographics=None, score=None, 
     table = [_difference_rows(judge, scores, judged, name, risks, rows, folds) for name in compared]
     columns = ["reference", "measure", "estimate", "lower", "upper", "n_samples", "n_events"]
     differences = pd.DataFrame([line for lines in table for line in lines], columns=columns)
-    return Standing(judged, scores, differences, risks, rows, judge, remarks)
+    return Standing(judged, scores, differences, risks, rows, judge, references.remarks)
 
 
 def _score_risk(score, y):

@@ -1,5 +1,6 @@
 """Whether anything tells the model what it could not know, or shows it the rows of its test."""
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._intervals import check_confidence_level
+from healthml._core._parallel import run_branches
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.validation._leakage.case import (
@@ -310,7 +312,8 @@ def find_leaks(case):
     """
     case = replace(case, alike=patients_unnamed(case))
     case = replace(case, screening=screen(case))
-    answers = [answer for look in _LOOKS for answer in look(case)]
+    answers, fallbacks = _answers(case)
+    case.fallbacks.extend(fallbacks)
     leaks = [answer for answer in answers if isinstance(answer, Leak)]
     leaks.sort(key=lambda leak: _SEVERE.index(leak.finding.severity))
     unknown = [answer for answer in answers if isinstance(answer, Unknown)]
@@ -318,23 +321,50 @@ def find_leaks(case):
     return LeakAnswers(case, tuple(leaks), tuple(unknown))
 
 
+def _answers(case):
+    """Return the answers of all looks in their order, and the variants that fell back."""
+    if case.refits:
+        case.base_risk  # noqa: B018  (several looks share it: made once, before they part)
+    calls = [(_look, look, case) for look in _LOOKS]
+    found = run_branches(calls, n_rows=len(case.y), n_jobs=case.n_jobs)
+    return [a for answers, _ in found for a in answers], [f for _, own in found for f in own]
+
+
+def _look(look, case):
+    """Return the answers of one look, and what it could not refit, by itself."""
+    own = copy(case)  # with what was computed once, as `replace` would not have it
+    object.__setattr__(own, "fallbacks", [])
+    return list(look(own)), own.fallbacks
+
+
 def screen(case):
     """Find the columns that the base model must do without, before anything is measured."""
-    alone = screen_columns(
+    calls = [(_alone, case), (_encoded, case), (number_columns, case)]
+    calls = [*calls, (dated_later, case.X, case.time)]
+    found = run_branches(calls, n_rows=len(case.y), n_jobs=case.n_jobs)
+    alone, encoded, (numbered, order), dated = found
+    proven = {*case.known_after, *dated, *encoded, *numbered}
+    suspects = find_suspects(case, alone.table, proven)
+    return Screening(alone, suspects, dated, encoded, numbered, order)
+
+
+def _alone(case):
+    """Return what each column alone tells."""
+    return screen_columns(
         case.table,
         case.y,
         fold=case.judge.folds[0],
         groups=case.units,
         outcome=case.outcome,
         confidence_level=case.level,
+        n_jobs=case.n_jobs,
     )
-    encoded = encoded_columns(case.X, case.y, case.groups)
-    encoded = {c: over for c, over in encoded.items() if c not in case.known_after}
-    numbered, order = number_columns(case)
-    dated = dated_later(case.X, case.time)
-    proven = {*case.known_after, *dated, *encoded, *numbered}
-    suspects = find_suspects(case, alone.table, proven)
-    return Screening(alone, suspects, dated, encoded, numbered, order)
+
+
+def _encoded(case):
+    """Return the columns computed from the outcomes, without those that are declared as later."""
+    encoded = encoded_columns(case.X, case.y, case.groups, n_jobs=case.n_jobs)
+    return {c: over for c, over in encoded.items() if c not in case.known_after}
 
 
 def _seed(random_state):

@@ -97,7 +97,8 @@ def _assemble(frame, y, roles, later, **options):
     groups = None if roles["groups"] is None else check_groups(roles["groups"], len(frame))
     duplicates = options["duplicates"]
     if duplicates is None:
-        duplicates = row_copies(frame[[c for c in frame.columns if c not in later]])
+        compared = frame[[c for c in frame.columns if c not in later]]
+        duplicates = row_copies(compared, n_jobs=options["n_jobs"])
     estimator, units = options["estimator"], join_units(groups, duplicates)
     if estimator is None:  # a new site, or a later year, has no learnt value
         frame = frame.drop(columns=role_columns(frame, roles["site"], roles["time"]))
@@ -184,13 +185,15 @@ def _label(value):
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def row_copies(frame):
+def row_copies(frame, *, n_jobs=None):
     """Look for copies of rows, in a wide table by as many of its columns as are plenty.
 
     Parameters
     ----------
     frame : DataFrame
         The columns that copies agree in.
+    n_jobs : int, optional
+        Threads that share a large table.
 
     Returns
     -------
@@ -200,7 +203,8 @@ def row_copies(frame):
     if frame.shape[1] < 2:
         return None
     some = np.unique(np.linspace(0, frame.shape[1] - 1, MANY_COLUMNS).astype(int))
-    return duplicate_clusters(frame.iloc[:, some] if frame.shape[1] > MANY_COLUMNS else frame)
+    compared = frame.iloc[:, some] if frame.shape[1] > MANY_COLUMNS else frame
+    return duplicate_clusters(compared, n_jobs=n_jobs)
 
 
 def _with_test(X, y, split, test, groups):

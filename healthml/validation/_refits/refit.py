@@ -1,16 +1,15 @@
 """Refit a procedure on resamples of the rows: seeded, counted, the same for any number of jobs."""
 
-import threading
 import warnings
 from collections import Counter
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn import config_context
 from sklearn.utils import _safe_indexing
 
-from healthml._core._parallel import iterate_parallel
+from healthml._core._parallel import iterate_parallel, recorded
 from healthml._core._routing import failure_reason
 from healthml.exceptions import InputError
 from healthml.validation._refits.procedure import Procedure, predict_risk
@@ -22,7 +21,6 @@ __all__ = [
     "Resample",
     "iterate_refits",
     "predict_risk",
-    "recorded",
     "reemit",
     "refit",
 ]
@@ -146,6 +144,7 @@ def iterate_refits(
     fit_one_class=False,
     label=None,
     n_jobs=None,
+    prefer=None,
     verbose=0,
     what="resamples",
     total=None,
@@ -172,7 +171,7 @@ def iterate_refits(
         Try to fit training rows of one class; otherwise such a resample is always recorded.
     label : str, optional
         What errors call the procedure; the estimator's class by default.
-    n_jobs, verbose, what, total
+    n_jobs, prefer, verbose, what, total
         As in `iterate_parallel`.
 
     Yields
@@ -184,9 +183,8 @@ def iterate_refits(
     procedure = Procedure(estimator, groups, sample_weight)
     work = _Work(procedure, X, y, event_label, on_error, fit_one_class, label)
     waiting, done = [], 0
-    answers = iterate_parallel(
-        work, _noted(resamples, waiting), n_jobs=n_jobs, verbose=verbose, what=what, total=total
-    )
+    options = {"n_jobs": n_jobs, "prefer": prefer, "verbose": verbose, "what": what}
+    answers = iterate_parallel(work, _noted(resamples, waiting), total=total, **options)
     try:
         for answer in answers:
             waiting.pop(0)
@@ -290,68 +288,3 @@ def _take(X, rows):
 def _is_named(kind, name):
     """Say whether a category is one of this name: scikit-learn's, statsmodels' or our own."""
     return any(parent.__name__ == name for parent in kind.__mro__)
-
-
-_lock, _here = threading.Lock(), threading.local()
-
-_state = {"depth": 0, "guard": None}
-
-
-@contextmanager
-def recorded():
-    """Collect the warnings of this thread, all of them, without showing any.
-
-    `warnings.catch_warnings` changes what all threads share and breaks when blocks of several
-    threads overlap, as refits in threads do. Here the first block to open sets up and the last to
-    close takes down, and every warning goes to the list of the thread that gave it.
-
-    Yields
-    ------
-    list of warnings.WarningMessage
-
-    Examples
-    --------
-    >>> import warnings
-    >>> with recorded() as caught:
-    ...     warnings.warn("look")
-    >>> [str(one.message) for one in caught]
-    ['look']
-    """
-    caught = []
-    outer, _here.caught = getattr(_here, "caught", None), caught
-    _open()
-    try:
-        yield caught
-    finally:
-        _here.caught = outer
-        _close()
-
-
-def _open():
-    with _lock:
-        if _state["depth"] == 0:
-            guard = warnings.catch_warnings()
-            guard.__enter__()
-            _state["guard"], usual = guard, warnings.showwarning
-            warnings.showwarning = _keeper(usual)
-            warnings.simplefilter("always")
-        _state["depth"] += 1
-
-
-def _close():
-    with _lock:
-        _state["depth"] -= 1
-        if _state["depth"] == 0:
-            _state["guard"].__exit__(None, None, None)
-            _state["guard"] = None
-
-
-def _keeper(usual):
-    def keep(message, category, filename, lineno, file=None, line=None):
-        caught = getattr(_here, "caught", None)
-        if caught is None:  # a thread that is not refitting
-            usual(message, category, filename, lineno, file, line)
-        else:
-            caught.append(warnings.WarningMessage(message, category, filename, lineno, file, line))
-
-    return keep

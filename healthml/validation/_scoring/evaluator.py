@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from healthml._core._checks import check_event, check_groups, check_random_seeds
 from healthml._core._paired import paired_scores
+from healthml._core._parallel import table_jobs
 from healthml.exceptions import InputError
 from healthml.validation._refits import Resample, predict_risk, refit
 from healthml.validation._splits import RepeatedStratifiedGroupKFold
@@ -151,7 +152,8 @@ class Evaluator:
             _resample(folds, task, rows, seed) for task, seed in zip(tasks, seeds, strict=True)
         ]
         with threadpool_limits(limits=1 if len(self.y) <= _SMALL else None):
-            options = {"groups": self.groups, "label": label, "n_jobs": self.n_jobs}
+            options = {"groups": self.groups, "label": label}
+            options |= table_jobs(len(self.y), self.n_jobs)
             refits = refit(estimator, X, self.y, splits, fit_one_class=True, **options)
         risk = np.full(folds.shape, np.nan)
         for (r, k), fit in zip(tasks, refits, strict=True):

@@ -1,6 +1,7 @@
 """Columns that may hold the answer, and strata in which there is nothing to predict."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ from scipy.stats import binom, rankdata
 
 from healthml._core._knowledge import follow_up_hint, known_at_discharge, later_hint
 from healthml._core._paired import auroc_influence, influence_interval
+from healthml._core._parallel import run_in_threads
 from healthml._core._results import Result
 from healthml.validation._reference_models import TableEncoder, factorize_levels, numbers_of
 
@@ -40,7 +42,9 @@ class ColumnScreen(Result):
         return ax
 
 
-def screen_columns(X, y, *, fold, groups=None, outcome=None, n_bins=20, confidence_level=0.95):
+def screen_columns(
+    X, y, *, fold, groups=None, outcome=None, n_bins=20, confidence_level=0.95, n_jobs=None
+):
     """Measure what each column alone tells about the outcome, out of sample.
 
     Numbers are cut into bins by their quantiles (missing is a bin of its own, so that a column
@@ -63,6 +67,8 @@ def screen_columns(X, y, *, fold, groups=None, outcome=None, n_bins=20, confiden
         Bins of a numeric column.
     confidence_level : float, default=0.95
         Level of the intervals.
+    n_jobs : int, optional
+        Threads that share a large table.
 
     Returns
     -------
@@ -80,18 +86,23 @@ def screen_columns(X, y, *, fold, groups=None, outcome=None, n_bins=20, confiden
     >>> screen_columns(X, y, fold=np.arange(300) % 5).table["column"].tolist()
     ['died_on', 'noise']
     """
-    rows = []
-    for name in X.columns:
-        codes, levels = column_bins(X[name], n_bins)
-        risk = out_of_fold_rate(codes, y, fold)
-        auc, influence = auroc_influence(y, risk, fold)
-        _, _, lower, upper = influence_interval("auroc", auc, influence, groups, confidence_level)
-        named = later_hint(str(name)) or (None if levels else follow_up_hint(str(name)))
-        hints = (_hint(named, outcome), _hint(_level_hint(levels), outcome))
-        rows.append((name, auc, lower, upper, *hints, len(levels)))
+    look = partial(_column_alone, y, fold, groups, outcome, n_bins, confidence_level)
+    rows = run_in_threads(look, [X[name] for name in X.columns], n_rows=len(y), n_jobs=n_jobs)
     names = ["column", "estimate", "lower", "upper", "named", "level_named", "n_levels"]
     table = pd.DataFrame(rows, columns=names).sort_values("estimate", ascending=False)
     return ColumnScreen(table.reset_index(drop=True))
+
+
+def _column_alone(y, fold, groups, outcome, n_bins, confidence_level, column):
+    """Return the line of one column."""
+    codes, levels = column_bins(column, n_bins)
+    risk = out_of_fold_rate(codes, y, fold)
+    auc, influence = auroc_influence(y, risk, fold)
+    _, _, lower, upper = influence_interval("auroc", auc, influence, groups, confidence_level)
+    name = str(column.name)
+    named = later_hint(name) or (None if levels else follow_up_hint(name))
+    hints = (_hint(named, outcome), _hint(_level_hint(levels), outcome))
+    return column.name, auc, lower, upper, *hints, len(levels)
 
 
 def column_bins(column, n_bins=20):

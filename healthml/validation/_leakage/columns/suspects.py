@@ -1,11 +1,13 @@
 """Which columns may hold the answer, by what they do; names help and are never enough."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from healthml._core._paired import auroc_influence, influence_interval
+from healthml._core._parallel import run_in_threads
 from healthml.validation._leakage.case import MANY_ROWS
 from healthml.validation._leakage.columns.as_dates import as_dates
 from healthml.validation._leakage.columns.jumps import LEVEL_SHARE, find_jump
@@ -155,13 +157,18 @@ def _auc(case, risk):
 
 
 def _jumps(case, columns):
-    suspects = {}
-    for name in columns:
-        values = _numbers(case, name)
-        jump = None if values is None else _jump_of(case, values)
-        if jump is not None and _stands_by_patient(case, jump.rows):
-            suspects[name] = Suspect(_jump_words(case, jump), _risk_alone(case, name), "jump")
-    return suspects
+    options = {"n_rows": len(case.y), "n_jobs": case.n_jobs}
+    found = run_in_threads(partial(_jump_in, case), columns, **options)
+    return {name: suspect for name, suspect in zip(columns, found, strict=True) if suspect}
+
+
+def _jump_in(case, name):
+    """Return the suspicion of a column that holds a stretch, or None."""
+    values = _numbers(case, name)
+    jump = None if values is None else _jump_of(case, values)
+    if jump is None or not _stands_by_patient(case, jump.rows):
+        return None
+    return Suspect(_jump_words(case, jump), _risk_alone(case, name), "jump")
 
 
 def _jump_of(case, values):

@@ -1,9 +1,12 @@
 """Columns that were computed from the outcomes of the very rows that they stand in."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from healthml._core._parallel import run_in_threads
 from healthml.validation._leakage.case import LEAK, memory_probe
 from healthml.validation._leakage.refitted_steps import EncodedAgain
 from healthml.validation._leakage.words import names_in_words
@@ -31,7 +34,7 @@ _DRAWS = 200
 _HANDFUL = 6  # levels to solve four unknowns from; the two to spare tell whether the answer fits
 
 
-def encoded_columns(table, y, groups=None):
+def encoded_columns(table, y, groups=None, *, n_jobs=None):
     """Find columns whose values follow the mean outcome of their rows more closely than chance.
 
     The outcomes of the rows that share a value of an honest column scatter around their risk, by
@@ -48,6 +51,8 @@ def encoded_columns(table, y, groups=None):
         Outcome as 0/1.
     groups : ndarray of int, optional
         The patient of each row.
+    n_jobs : int, optional
+        Threads that share a large table.
 
     Returns
     -------
@@ -57,24 +62,27 @@ def encoded_columns(table, y, groups=None):
     numbers, levels = {}, {}
     encoder = TableEncoder()
     for name in table.columns:
-        values = numbers_of(table[name]) if encoder.is_number(table[name]) else None
-        if values is None:
+        if encoder.is_number(table[name]):
+            numbers[name] = numbers_of(table[name])
+        else:
             levels[name] = pd.factorize(table[name])[0]
-        elif len(np.unique(values[np.isfinite(values)])) >= FEWEST_LEVELS:
-            numbers[name] = values
     if groups is not None:
         levels["the patient"] = groups
-    encoded = {}
-    for name, values in numbers.items():
-        if follows_own_levels(values, y):
-            encoded[name] = "the rows that share its value"
-            continue
-        over = next(
-            (k for k, codes in levels.items() if follows_without_row(values, codes, y)), None
-        )
-        if over is not None:
-            encoded[name] = f"the other rows of the same level of {over}"
-    return encoded
+    found = run_in_threads(
+        partial(_computed_over, levels, y), numbers.values(), n_rows=len(y), n_jobs=n_jobs
+    )
+    return {name: over for name, over in zip(numbers, found, strict=True) if over is not None}
+
+
+def _computed_over(levels, y, values):
+    """Return what the values of a column were computed over, or None."""
+    if len(np.unique(values[np.isfinite(values)])) < FEWEST_LEVELS:
+        return None
+    if follows_own_levels(values, y):
+        return "the rows that share its value"
+    over = (name for name, codes in levels.items() if follows_without_row(values, codes, y))
+    name = next(over, None)
+    return None if name is None else f"the other rows of the same level of {name}"
 
 
 def follows_own_levels(values, y):
