@@ -22,6 +22,7 @@ from healthml.reporting._checks import (
     find_performance,
     interval_words,
     names_in_words,
+    screen_for_leaks,
 )
 from healthml.reporting._declared import declared_facts
 from healthml.reporting._judged import judged_rows
@@ -585,10 +586,10 @@ def _measured(case, selection):
     if screened:
         case.clock.step("Screening for leaks, the longest step")
     early = [c for c in _asked(case, selection) if not c.needs_leaks and not in_time]
-    calls = [(ask_for_leaks, case)] if screened else []
+    calls = [(screen_for_leaks, case)] if screened else []
     calls += [] if in_time else [(find_beside, case)]
     found = _side_by_side(case, [*calls, *((check.look, case) for check in early)])
-    answers = next(found) if screened else None
+    answers = ask_for_leaks(next(found)) if screened else None
     if in_time and case.refit:
         case = case.clock.more_repeats(case)
     beside = find_beside(case) if in_time else next(found)

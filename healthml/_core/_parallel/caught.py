@@ -58,9 +58,9 @@ def passed_on(caught):
     caught : list of warnings.WarningMessage
         From `recorded`.
     """
-    mine = getattr(_here, "caught", None)
-    if mine is not None:
-        mine.extend(caught)
+    held = getattr(_here, "caught", None)
+    if held is not None:
+        held.extend(caught)
         return
     for warning in caught:
         warnings.warn_explicit(

@@ -69,8 +69,7 @@ def run_branches(calls, *, n_rows, n_jobs=None):
 
 def iterate_branches(calls, *, n_rows, n_jobs=None):
     """Yield the answers of `run_branches` one by one, in the order of the calls."""
-    jobs = n_jobs if n_rows >= LARGE else 1
-    return iterate_parallel(_call, calls, n_jobs=jobs, prefer="threads")
+    return iterate_parallel(_call, calls, n_jobs=_shared_by(n_rows, n_jobs), prefer="threads")
 
 
 def run_in_threads(function, tasks, *, n_rows, n_jobs=None):
@@ -92,8 +91,18 @@ def run_in_threads(function, tasks, *, n_rows, n_jobs=None):
     list
         The answers in the order of the tasks.
     """
-    jobs = n_jobs if n_rows >= LARGE else 1
+    jobs = _shared_by(n_rows, n_jobs)
     return run_parallel(function, tasks, n_jobs=jobs, prefer="threads")
+
+
+def _shared_by(n_rows, n_jobs):
+    """Return the threads for a table: one where it is small or the user wants other workers."""
+    return n_jobs if n_rows >= LARGE and _in_threads("threads") else 1
+
+
+def _in_threads(prefer):
+    """Say whether joblib would work in threads now."""
+    return getattr(get_active_backend(prefer=prefer)[0], "uses_threads", False)
 
 
 def _call(parts):
@@ -167,8 +176,8 @@ def iterate_parallel(
     """
     if effective_n_jobs(n_jobs) == 1:  # joblib would call one after the other, at a cost for each
         answers = map(function, tasks)
-    elif getattr(get_active_backend(prefer=prefer)[0], "uses_threads", False):
-        answers = _in_threads(function, tasks, n_jobs)
+    elif _in_threads(prefer):
+        answers = _by_threads(function, tasks, n_jobs)
     else:
         start = Parallel(n_jobs=n_jobs, return_as="generator")
         answers = start(delayed(function)(task) for task in tasks)
@@ -188,15 +197,20 @@ class _Apart:
         return answer, caught
 
 
-def _in_threads(function, tasks, n_jobs):
+def _by_threads(function, tasks, n_jobs):
     """Yield the answers of threads; their warnings arise here, in the order of the tasks."""
     work = _Apart(function, get_config())
     options = {"prefer": "threads", "batch_size": 1, "return_as": "generator"}
     start = joblib.Parallel(n_jobs=n_jobs, **options)
     with guarded():
-        for answer, caught in start(joblib.delayed(work)(task) for task in tasks):
-            passed_on(caught)
-            yield answer
+        answers = start(joblib.delayed(work)(task) for task in tasks)
+        try:
+            for answer, caught in answers:
+                passed_on(caught)
+                yield answer
+        finally:
+            with recorded():  # joblib warns of answers that nobody fetched, as after an error
+                answers.close()
 
 
 def _with_progress(answers, total, verbose, what):

@@ -8,16 +8,20 @@ from healthml._core._findings import NOTE
 from healthml.reporting._case import Leaks
 from healthml.reporting._checks.look import Look, interval_words, names_in_words
 from healthml.reporting._report import Figure, NotAssessed, Section
-from healthml.validation._leakage import find_leaks as find_in_table
-from healthml.validation._leakage import make_case
+from healthml.validation._leakage import look_for_leaks, make_case, screened
 
 # Rows up to which the engine draws two repeats, as `check_leakage` does by itself.
 _FEW_ROWS = 1_000
 
 
-def ask_for_leaks(case):
-    """Ask `check_leakage` about the columns of the model."""
-    return find_in_table(_leak_case(case))
+def screen_for_leaks(case):
+    """Return the case of `check_leakage` for the columns of the model, screened."""
+    return screened(_leak_case(case))
+
+
+def ask_for_leaks(leak_case):
+    """Ask `check_leakage` every question of a case that was screened."""
+    return look_for_leaks(leak_case)
 
 
 def find_leaks(case, answers):

@@ -144,7 +144,7 @@ def find_references(judge, *, features=None, demographics=None, score=None):
 
     Returns
     -------
-    References
+    found : References
     """
     risks, rows, remarks = {}, {}, {}
     nothing = np.zeros((len(judge.y), 1))
@@ -172,7 +172,7 @@ def stand_beside(judge, risks, references, *, refitted=True):
         Outcome, patients, splits and thresholds.
     risks : dict of str to ndarray of shape (n_repeats, n_samples)
         Judged risks; the last one is compared with the references.
-    references : References
+    references : the answer of `find_references`
         From `find_references`, in the same splits.
     refitted : bool, default=True
         False where the first risks are those of one model on all rows: their AUC compares all

@@ -1,7 +1,14 @@
 """What would make a performance look better than it is."""
 
 from healthml.validation._leakage.case import join_units, memory_probe
-from healthml.validation._leakage.check import LeakageResult, LeakAnswers, check_leakage, find_leaks
+from healthml.validation._leakage.check import (
+    LeakageResult,
+    LeakAnswers,
+    check_leakage,
+    find_leaks,
+    look_for_leaks,
+    screened,
+)
 from healthml.validation._leakage.columns.screen_columns import screen_columns
 from healthml.validation._leakage.columns.suspects import HONEST_MODEL
 from healthml.validation._leakage.inputs import make_case, role_columns, row_copies
@@ -18,6 +25,7 @@ __all__ = [
     "find_leaks",
     "interval_words",
     "join_units",
+    "look_for_leaks",
     "make_case",
     "membership_inference",
     "memory_probe",
@@ -25,4 +33,5 @@ __all__ = [
     "role_columns",
     "row_copies",
     "screen_columns",
+    "screened",
 ]

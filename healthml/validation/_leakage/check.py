@@ -310,8 +310,27 @@ def find_leaks(case):
     -------
     LeakAnswers
     """
+    return look_for_leaks(screened(case))
+
+
+def screened(case):
+    """Return the case with what its screening found."""
     case = replace(case, alike=patients_unnamed(case))
-    case = replace(case, screening=screen(case))
+    return replace(case, screening=screen(case))
+
+
+def look_for_leaks(case):
+    """Ask every question of a case that was screened.
+
+    Parameters
+    ----------
+    case : LeakCase
+        From `screened`.
+
+    Returns
+    -------
+    LeakAnswers
+    """
     answers, fallbacks = _answers(case)
     case.fallbacks.extend(fallbacks)
     leaks = [answer for answer in answers if isinstance(answer, Leak)]
