@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import healthml
 from healthml._core._findings import CODES, Finding
 from healthml.datasets import make_ehr_cohort
 from healthml.reporting._lines import Call, describe_call, with_line
+from healthml.reporting._page.html import lines_in_order
 from healthml.schema import Schema
 
 NEVER_FOUND = {"HM104"}  # an open question only
@@ -158,3 +160,12 @@ def test_the_lines_in_order_lead_to_an_audit_without_serious_findings():
     again = healthml.audit(space["model"], space["table"], schema=space["schema"], **options)
     assert again.codes("serious", "moderate") == []
     assert again.exit_code == 0
+
+
+def test_a_line_that_acts_on_two_findings_stands_once_on_the_page(report):
+    line = "model = make_pipeline(healthml.cleaning.MissingCodes(), model)"
+    first, second, *others = (replace(f, remedy_code="") for f in report.findings[:3])
+    findings = (replace(first, remedy_code=line), replace(second, remedy_code=line), *others)
+    text = lines_in_order(replace(report, findings=findings))["lines"]
+    assert text.count(line) == 1
+    assert f"the line of {first.code} acts on this too" in text

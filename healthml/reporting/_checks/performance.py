@@ -280,8 +280,11 @@ def _slope(case):
     per_parameter = scarce / max(n_parameters, 1)
     if per_parameter >= _FEW_EVENTS_PER_PARAMETER:
         return [] if effect is None else _wrong_slope(case, effect)
-    title = f"{per_parameter:.1f} {_rarer(case)} per candidate parameter"
-    words = f"{scarce:,} {_rarer(case)} for {n_parameters} candidate parameters."
+    title = f"{per_parameter:.1f} {_rarer(case)} for each number that the model has to learn"
+    words = (
+        f"{scarce:,} {_rarer(case)} for {n_parameters} numbers that the model can learn from the "
+        "columns (candidate parameters)."
+    )
     remedy = "Use fewer columns or more patients, or shrink the model more."
     if effect is None:
         return [Finding("HM102", NOTE, title, words, "Use fewer columns or more patients.")]
@@ -345,7 +348,7 @@ def _lead(case):
     if case.model_columns and case.refit:
         n_parameters = candidate_parameters(case.features)
         ratio = _scarce(case) / max(n_parameters, 1)
-        text += f" {ratio:.1f} {_rarer(case)} per candidate parameter ({n_parameters} parameters)."
+        text += f" {ratio:.1f} {_rarer(case)} for each of {n_parameters} numbers to be learnt."
     if standing.remarks.get(SCORE) and SCORE in standing.risks:
         text += f" {standing.remarks[SCORE]}"
     return text

@@ -218,14 +218,20 @@ def _time_words(budget):
 
 
 def lines_in_order(report):
-    """Return the call that repeats the report, and the lines of its findings in order."""
+    """Return the call that repeats the report, and the lines of its findings in order.
+
+    A line that acts on two findings stands once.
+    """
     call = report.about.get("call") or {}
     lines = [*call.get("before_lines", ())] if any(f.remedy_code for f in report.findings) else []
-    lines += [
-        f"\n# {finding.code}: {' '.join(finding.title.split())}\n{finding.remedy_code}"
-        for finding in (*report.must_settle, *report.notes)
-        if finding.remedy_code
-    ]
+    written = {}
+    for finding in (*report.must_settle, *report.notes):
+        if finding.remedy_code:
+            line = finding.remedy_code
+            if line in written:
+                line = f"# the line of {written[line]} acts on this too"
+            written.setdefault(finding.remedy_code, finding.code)
+            lines.append(f"\n# {finding.code}: {' '.join(finding.title.split())}\n{line}")
     return {"audit": call.get("audit", ""), "lines": "\n".join(lines)}
 
 
