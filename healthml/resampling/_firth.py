@@ -231,10 +231,10 @@ def _climb(problem, max_iter, tol):
     for n_iter in range(1, max_iter + 1):
         step = linalg.cho_solve(factor, score)
         step *= min(1.0, _LONGEST / max(np.abs(step).max(), 1e-300))
-        step, found = _uphill(problem, beta, step, value)
-        if found is None:
+        step, better = _uphill(problem, beta, step, value)
+        if better is None:
             break
-        beta, (value, score, factor) = beta + step, found
+        beta, (value, score, factor) = beta + step, better
         if np.abs(step).max() <= tol:
             return beta, n_iter
     return _slowly(problem, beta, max_iter, tol)

@@ -367,11 +367,11 @@ class ResampledClassifier(MetaClassifier):
         """Return the analytic correction, or refuse it with the O:E that it would leave."""
         real = float(np.average(event, weights=weight))
         prior = Prior(float(logit(real) - logit(self.learner_prevalence_)))
-        (found,) = measured(event, prior(odds), groups, weight, ["oe_ratio"])
+        (oe,) = measured(event, prior(odds), groups, weight, ["oe_ratio"])
         why = self._prior_invalid()
-        far = max(np.log(found["lower"]), -np.log(found["upper"])) > _OFF
+        far = max(np.log(oe["lower"]), -np.log(oe["upper"])) > _OFF
         if why or far:
-            ratio = f"{found['estimate']:.2f} ({found['lower']:.2f} to {found['upper']:.2f})"
+            ratio = f"{oe['estimate']:.2f} ({oe['lower']:.2f} to {oe['upper']:.2f})"
             why = why or "the rows left out contradict it"
             raise InputError(
                 f"correction='prior' is not valid here: {why}. It would leave an O:E of {ratio} on "

@@ -88,9 +88,9 @@ class _Units:
         """Patients or clusters of copies; None where every row is a unit."""
         return units_of(*self.rows)
 
-    def confirmed(self, choose, found, is_any):
+    def confirmed(self, choose, candidate, is_any):
         """Return what was found, chosen again from one row of each unit if there are copies."""
-        return choose(self.unit) if is_any and self.unit is not None else found
+        return choose(self.unit) if is_any and self.unit is not None else candidate
 
 
 def _pairs(columns, values, missing, predictors, methods, asked, units):

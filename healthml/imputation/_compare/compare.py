@@ -326,11 +326,11 @@ def _repeats(n_repeats, n):
     return int(n_repeats)
 
 
-def _differences(task, found, reference):
+def _differences(task, scores, reference):
     rows, spreads = [], []
-    for name, scored in found.items():
+    for name, scored in scores.items():
         for measure in task.measures if name != reference else ():
-            other = found[reference]
+            other = scores[reference]
             estimate, variance, df, value, base = difference_row(task, scored, other, measure)
             row = {"imputer": name, "reference": reference, "measure": measure}
             row |= {"estimate": estimate, "value": value, "reference_value": base}

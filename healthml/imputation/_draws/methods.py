@@ -187,14 +187,15 @@ class PMM:
 
     def draw(self, chain, j, *, keep=False):
         """Return cells of donors and, when asked, the model for new rows."""
-        found, predictors = _regression(chain, j), chain.plan.predictors[j]
+        regression, predictors = _regression(chain, j), chain.plan.predictors[j]
         width = chain.Z.shape[1]
-        known = (chain.Z @ place_coefficients(found.estimate, predictors, width))[chain.observed(j)]
-        wanted = chain.block @ place_coefficients(found.drawn, predictors, width)
+        coefficients = place_coefficients(regression.estimate, predictors, width)
+        known = (chain.Z @ coefficients)[chain.observed(j)]
+        wanted = chain.block @ place_coefficients(regression.drawn, predictors, width)
         picked, scores, cells = sorted_donors(chain, j, known, wanted, self.donors, keep=keep)
         if not keep:
             return picked, None
-        parts = (predictors, found.estimate, found.drawn, found.sigma)
+        parts = (predictors, regression.estimate, regression.drawn, regression.sigma)
         return picked, DonorFitted(*parts, scores, cells, self.donors)
 
 

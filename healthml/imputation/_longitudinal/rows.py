@@ -64,9 +64,9 @@ class PatientRows:
         """Return the hours from the rows `source` to each row, NaN where there is none."""
         return np.where(source >= 0, self.hours - self.hours[source], np.nan)
 
-    def _back(self, found):
-        out = np.empty(len(found), dtype=np.int64)
-        out[self._order] = np.where(found >= 0, self._order[found], -1)
+    def _back(self, places):
+        out = np.empty(len(places), dtype=np.int64)
+        out[self._order] = np.where(places >= 0, self._order[places], -1)
         return out
 
 

@@ -34,8 +34,8 @@ def check_units(case):
     written = case.repairs.counts("results", "unit_differs")
     if counts.empty and written.empty:
         return Look()
-    found = case.repairs.unit_proposals
-    words = [_unit_words(rows) for _, rows in found.groupby(["column", "from_unit"], sort=False)]
+    units = case.repairs.unit_proposals
+    words = [_unit_words(rows) for _, rows in units.groupby(["column", "from_unit"], sort=False)]
     words += [
         f"{r.column}: another unit written in {count_words(r.n_cells, 'cell')}"
         for r in written.itertuples()
@@ -52,7 +52,7 @@ def check_units(case):
         "(healthml.cleaning.UnitHarmonizer).",
         columns,
     )
-    shown = found[["column", "group", "from_unit", "to_unit", "n_cells", "n_unsure", "kinds"]]
+    shown = units[["column", "group", "from_unit", "to_unit", "n_cells", "n_unsure", "kinds"]]
     section = Section(
         "units",
         "data",

@@ -59,25 +59,25 @@ def check_outcome_by_site(case):
     """Ask whether a site never uses some level of the outcome."""
     if case.roles.site is None:
         return Look()
-    found = outcome_levels(case.raw_outcome, case.roles.site, case.roles.groups)
-    if found is None or not found.absent.any():
+    levels = outcome_levels(case.raw_outcome, case.roles.site, case.roles.groups)
+    if levels is None or not levels.absent.any():
         return Look()
     finding = Finding(
         "HM105",
         NOTE,
         "The outcome is not recorded with the same levels at every site",
-        f"At {len(found.sites)} of {len(found.rows)} sites some level of the outcome never stands "
-        "that chance would have shown there "
-        f"({count_words(int(found.absent.sum()), 'pair')} of site and level in all).",
+        f"At {len(levels.sites)} of {len(levels.rows)} sites some level of the outcome never "
+        "stands that chance would have shown there "
+        f"({count_words(int(levels.absent.sum()), 'pair')} of site and level in all).",
         "Ask how each site records the outcome before pooling; a two-class outcome may hide it.",
     )
     section = Section(
         "outcome_by_site",
         "cohort",
         "Is the outcome recorded in the same way everywhere?",
-        f"Sites without some level: {names_in_words(found.sites)}. Counts of 1 to 10 are hidden.",
+        f"Sites without some level: {names_in_words(levels.sites)}. Counts of 1 to 10 are hidden.",
         crosstabs=(
-            ("Outcome levels by site", found.rows.rename_axis(index="site"), found.patients),
+            ("Outcome levels by site", levels.rows.rename_axis(index="site"), levels.patients),
         ),
     )
     return Look((finding,), (section,))
@@ -87,15 +87,15 @@ def check_site_words(case):
     """Ask whether some sites write a column in another way than the others."""
     if case.roles.site is None:
         return Look()
-    found = words_by_site(case.X, case.roles.site)
-    if found.empty:
+    differing = words_by_site(case.X, case.roles.site)
+    if differing.empty:
         return Look()
     words = "; ".join(
         f"{r.column}: {_WRITTEN[r.kind]} at {r.n_sites} of {r.n_compared} sites "
         f"({r.n_samples:,} rows)"
-        for r in found.itertuples()
+        for r in differing.itertuples()
     )
-    columns = tuple(found["column"])
+    columns = tuple(differing["column"])
     verb = "is" if len(columns) == 1 else "are"
     finding = Finding(
         "HM107",
@@ -119,22 +119,22 @@ _WRITTEN = {
 def check_shared_outcome(case):
     """Ask for a column that numbers stays: several rows, one outcome, inside one patient."""
     pool = [case.X] if case.roles.identifiers is None else [case.X, case.roles.identifiers]
-    found = [hit for frame in pool for hit in stay_columns(frame, case.roles.groups, case.y)]
-    if not found:
+    stays = [hit for frame in pool for hit in stay_columns(frame, case.roles.groups, case.y)]
+    if not stays:
         return Look()
-    found.sort(key=lambda hit: -hit[1])
+    stays.sort(key=lambda hit: -hit[1])
     words = "; ".join(
         f"{sets:,} values of {name} stand in several rows ({rows:,} rows)"
-        for name, sets, rows in found[:4]
+        for name, sets, rows in stays[:4]
     )
     finding = Finding(
         "HM106",
         NOTE,
-        f"Rows with the same {found[0][0]} share one outcome",
+        f"Rows with the same {stays[0][0]} share one outcome",
         f"{words}; all rows of each have the same outcome, so that an event is counted once for "
         "each of its rows.",
         "Decide what one prediction is (a stay, a patient) and keep one row for each, or weight.",
-        columns=tuple(str(name) for name, _, _ in found),
+        columns=tuple(str(name) for name, _, _ in stays),
     )
     return Look((finding,))
 

@@ -264,14 +264,14 @@ def _place_and_time(case, report):
     """Report columns whose missingness differs by site, time or file order."""
     words, columns = [], []
     for where, name in (("site", "site"), ("time", "time"), ("order", "place in the file")):
-        found = report.differing(where)
-        found = found[~found["column"].isin(_own_columns(case, where))]
-        if len(found):
-            low, high = found.iloc[0][[f"{where}_low", f"{where}_high"]]
-            ends = f" ({found.iloc[0]['column']} from {_percent(low)} to {_percent(high)})"
+        differing = report.differing(where)
+        differing = differing[~differing["column"].isin(_own_columns(case, where))]
+        if len(differing):
+            low, high = differing.iloc[0][[f"{where}_low", f"{where}_high"]]
+            ends = f" ({differing.iloc[0]['column']} from {_percent(low)} to {_percent(high)})"
             shown = ends if low < high else ""
-            words.append(f"by {name}: {names_in_words(found['column'])}{shown}")
-            columns += list(found["column"])
+            words.append(f"by {name}: {names_in_words(differing['column'])}{shown}")
+            columns += list(differing["column"])
     if not words:
         return None
     return Finding(

@@ -19,7 +19,7 @@ def check_refit_stability(case):
         return Look(not_assessed=(NotAssessed(topic, why, _NEEDED),))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateResampleWarning)  # counted in the remarks
-        found = prediction_instability(
+        instability = prediction_instability(
             case.model,
             case.table[base_columns(case)],
             case.y,
@@ -28,21 +28,22 @@ def check_refit_stability(case):
             thresholds=[float(case.thresholds[len(case.thresholds) // 2])],
             **_running(case),
         )
-    moved, changed = found.overall.iloc[0], found.overall.iloc[-1]
-    width = (found.table["upper"] - found.table["lower"]).median()
+    moved, changed = instability.overall.iloc[0], instability.overall.iloc[-1]
+    width = (instability.table["upper"] - instability.table["lower"]).median()
     threshold = float(case.thresholds[len(case.thresholds) // 2])
     lead = (
         f"Refitted on {_RESAMPLES} resamples of the same patients, the risk of a patient moves by "
         f"{moved['estimate']:.3f} on average; half of the patients have a 95% range of risks wider "
         f"than {width:.3f}. At a decision threshold of {100 * threshold:.3g}%, "
-        f"{100 * changed['estimate']:.1f}% of decisions would differ. {' '.join(found.remarks)}"
+        f"{100 * changed['estimate']:.1f}% of decisions would differ. "
+        f"{' '.join(instability.remarks)}"
     )
     section = Section(
         "refit_stability",
         "performance",
         topic,
         lead.strip(),
-        (("How far risks move between resamples", found.overall),),
+        (("How far risks move between resamples", instability.overall),),
     )
     return Look(sections=(section,))
 
@@ -54,7 +55,7 @@ def check_imbalance(case):
         why = "a fitted model or a score is judged as it is"
         return Look(not_assessed=(NotAssessed(topic, why, _NEEDED),))
     try:
-        found = compare_imbalance_strategies(
+        comparison = compare_imbalance_strategies(
             case.model,
             case.table[base_columns(case)],
             case.y,
@@ -68,9 +69,9 @@ def check_imbalance(case):
         "imbalance",
         "performance",
         topic,
-        f"{found.advice} Each was compared as it is and recalibrated; what resampling brings is "
-        "what it brings beyond recalibration alone.",
-        (("Ways to deal with the rarer outcome", found.table.drop(columns=["method"])),),
+        f"{comparison.advice} Each was compared as it is and recalibrated; what resampling brings "
+        "is what it brings beyond recalibration alone.",
+        (("Ways to deal with the rarer outcome", comparison.table.drop(columns=["method"])),),
     )
     return Look(sections=(section,))
 

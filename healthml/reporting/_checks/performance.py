@@ -427,11 +427,11 @@ def check_drivers(case):
     views = [("All columns", case.model_columns)]
     if case.refit and case.leaks.suspects:
         views.append(("Without the suspect columns", base_columns(case)))
-    found = [(caption, _importance(case, columns)) for caption, columns in views]
-    tables = tuple((caption, result.table.head(15)) for caption, result in found)
+    drawn = [(caption, _importance(case, columns)) for caption, columns in views]
+    tables = tuple((caption, result.table.head(15)) for caption, result in drawn)
     figures = tuple(
         Figure(result.plot, f"{caption}: AUC lost when a column is shuffled")
-        for caption, result in found
+        for caption, result in drawn
     )
     where, scope = _SCOPES[case.refit]
     section = Section(
@@ -440,11 +440,11 @@ def check_drivers(case):
         "Which columns drive the risk?",
         f"AUC lost {where} when a column is shuffled. Columns that go together share their loss, "
         f"so a small one does not prove that a column is not used. {scope}"
-        f"{_agreement(found[-1][1])}",
+        f"{_agreement(drawn[-1][1])}",
         tables,
         figures,
     )
-    return Look(_leans_on(case, found[-1][1].table, where), (section,))
+    return Look(_leans_on(case, drawn[-1][1].table, where), (section,))
 
 
 def _agreement(result):

@@ -74,7 +74,7 @@ def _auc_at_new_sites(case, X, result):
 def _site_as_is(case):
     """Judge a fitted model or a score as it is at every site."""
     risk = case.risk[0]
-    found = group_performance(
+    performance = group_performance(
         case.y,
         risk,
         {"site": case.roles.site},
@@ -87,10 +87,10 @@ def _site_as_is(case):
         "transport",
         "How does it do at each site?",
         "The model as it is, by site; a site that took part in its making is no proof for others.",
-        (("Performance by site", _shown(found)),),
-        (Figure(found.plot, "Observed over expected events by site"),),
+        (("Performance by site", _shown(performance)),),
+        (Figure(performance.plot, "Observed over expected events by site"),),
     )
-    worst = _worst_claim(case, found.claims, "oe_ratio", "HM404")
+    worst = _worst_claim(case, performance.claims, "oe_ratio", "HM404")
     return Look(() if worst is None else (worst,), (section,))
 
 
@@ -246,7 +246,7 @@ def check_groups_performance(case):
         return _not_assessed(
             topic, "no sensitive feature was declared", "Declare sensitive_features.", "HM501"
         )
-    found = group_performance(
+    performance = group_performance(
         case.y,
         case.risk,
         case.roles.sensitive,
@@ -264,21 +264,25 @@ def check_groups_performance(case):
         "not in itself a fault of the model, nor is a lower AUC where the risks of a group lie "
         "close together: it is compared with what its own spread of risk allows.",
         (
-            ("Performance by group", _shown(found)),
-            ("Observed over expected events, and AUC allowed minus AUC", _claims_shown(found)),
+            ("Performance by group", _shown(performance)),
+            (
+                "Observed over expected events, and AUC allowed minus AUC",
+                _claims_shown(performance),
+            ),
         ),
-        (Figure(found.plot, "Observed over expected events by group"),),
+        (Figure(performance.plot, "Observed over expected events by group"),),
     )
     findings = [
         f
         for m, c in (("oe_ratio", "HM501"), ("auroc", "HM502"))
-        if (f := _worst_claim(case, found.claims, m, c))
+        if (f := _worst_claim(case, performance.claims, m, c))
     ]
-    findings += _too_small(found.claims)
-    return Look(tuple(findings), (section, *_without_sensitive(case, found)), (_label_bias(),))
+    findings += _too_small(performance.claims)
+    sections = (section, *_without_sensitive(case, performance))
+    return Look(tuple(findings), sections, (_label_bias(),))
 
 
-def _without_sensitive(case, found):
+def _without_sensitive(case, performance):
     """Return what it costs to leave the sensitive columns out of the model, as information."""
     base = base_columns(case)
     drop = [c for c in base if c in set(case.roles.sensitive.columns)]
@@ -296,7 +300,7 @@ def _without_sensitive(case, found):
     columns = ["feature", "group", "estimate", "lower", "upper", "n_samples", "n_events"]
     parts = [
         table[table["measure"] == "oe_ratio"][columns].assign(model=name)
-        for name, table in (("with them", found.assessable()), ("without them", other))
+        for name, table in (("with them", performance.assessable()), ("without them", other))
     ]
     names = names_in_words(drop)
     cost = f"{loss[0]:.3f} ({loss[1]:.3f} to {loss[2]:.3f})"
@@ -323,14 +327,14 @@ def _measures(case):
     return [*_MEASURES, *(["net_benefit"] if case.thresholds is not None else [])]
 
 
-def _shown(found):
+def _shown(performance):
     """Return the groups that can be judged, without columns that say nothing on a page."""
-    return found.assessable().drop(columns=["control", "method"])
+    return performance.assessable().drop(columns=["control", "method"])
 
 
-def _claims_shown(found):
+def _claims_shown(performance):
     columns = ["control", "p_value", "p_holm", "claim", "reason", "n_patients"]
-    return found.claims[found.claims["reason"] == ""].drop(columns=columns)
+    return performance.claims[performance.claims["reason"] == ""].drop(columns=columns)
 
 
 def _worst_claim(case, claims, measure, code):

@@ -33,11 +33,11 @@ class Facts:
 
     def lead(self, *keys, whole=False, after=""):
         """Return the leads of the sections that are there as evidence, or None without any."""
-        found = [self.report.section(key) for key in keys if self.has(key)]
-        if not found:
+        sections = [self.report.section(key) for key in keys if self.has(key)]
+        if not sections:
             return None
-        text = " ".join([*(section.lead for section in found), after]).strip()
-        return Evidence(text, tuple(section.key for section in found), whole)
+        text = " ".join([*(section.lead for section in sections), after]).strip()
+        return Evidence(text, tuple(section.key for section in sections), whole)
 
     def open_questions(self):
         """Return topics that the audit could not assess."""

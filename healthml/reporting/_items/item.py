@@ -81,8 +81,8 @@ class ItemMapResult(Result):
 
     def counts(self):
         """Return how many items have each status."""
-        found = self.table["status"].value_counts()
-        return found.reindex(list(STATUSES), fill_value=0)
+        counts = self.table["status"].value_counts()
+        return counts.reindex(list(STATUSES), fill_value=0)
 
     def summary(self):
         """Return title, counts and one line for each item, for a terminal."""

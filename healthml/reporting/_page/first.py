@@ -100,7 +100,7 @@ def _row(report, measure):
 
 def _too_good(report):
     """Say that the AUC is too good, where the audit found so."""
-    found = _CLEAN.search(report.headline)
+    match = _CLEAN.search(report.headline)
     leaks = {f.severity for f in report.findings if f.code in ("HM301", "HM302")}
     beyond = any(
         f.code == "HM302"
@@ -110,8 +110,8 @@ def _too_good(report):
         for f in report.findings
     )
     text = ""
-    if found:
-        n, *ends = found.groups()
+    if match:
+        n, *ends = match.groups()
         columns = "a suspect column" if n == "1" else f"{n} suspect columns"
         if leaks & {SERIOUS, MODERATE}:
             belief = "Too good to be true" if SERIOUS in leaks else "Perhaps too good"

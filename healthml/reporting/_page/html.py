@@ -154,8 +154,8 @@ def _section(section, number):
 def _calibration(report):
     """Return the calibration picture and its words, or None; it stands on the first screen."""
     figures = [f for section in report.sections for f in section.figures]
-    found = next((f for f in figures if isinstance(f.draw, CalibrationPicture)), None)
-    return None if found is None else (_picture(found, "p0"), found.alt)
+    picture = next((f for f in figures if isinstance(f.draw, CalibrationPicture)), None)
+    return None if picture is None else (_picture(picture, "p0"), picture.alt)
 
 
 def tables_in_order(report):

@@ -117,8 +117,8 @@ def _narrower(logit, noise, weight):
     return float(centre), centre + np.sqrt(left) * (logit - centre)
 
 
-def _plain(found):
+def _plain(fit):
     """Return intercept and slope of a stretched logistic recalibration."""
-    intercept, slope = found.correction
-    moved = found.centre * (1 - found.stretch) + found.shift
-    return Recalibration(float(intercept + slope * moved), float(slope * found.stretch))
+    intercept, slope = fit.correction
+    moved = fit.centre * (1 - fit.stretch) + fit.shift
+    return Recalibration(float(intercept + slope * moved), float(slope * fit.stretch))
