@@ -73,7 +73,8 @@ def table_one(X, y, *, groups=None, max_columns=60):
         raise InputError(f"y has {len(y)} values for {len(X)} rows; pass one for each row.")
     patient = np.arange(len(y)) if groups is None else check_groups(groups, len(y))
     for name in X.columns[:max_columns]:
-        rows += _column_lines(name, X[name], y, patient)
+        shown = "(no name)" if pd.api.types.is_scalar(name) and pd.isna(name) else name
+        rows += _column_lines(shown, X[name], y, patient)
     if X.shape[1] > max_columns:
         more = f"{X.shape[1] - max_columns:,} more columns"
         rows.append((more, "not described", "", "", np.nan))

@@ -17,6 +17,7 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.feature_selection import RFECV, SelectFromModel
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import (
     GridSearchCV,
@@ -54,7 +55,12 @@ from healthml.validation import (
     temporal_performance,
     validate,
 )
-from healthml.validation._refits.inner_splits import inner_splits, keep_together, unreachable
+from healthml.validation._refits.inner_splits import (
+    as_judged,
+    inner_splits,
+    keep_together,
+    unreachable,
+)
 
 SEEN = []
 
@@ -382,3 +388,13 @@ def test_the_others_that_refit_say_it_too_and_hand_the_judged_procedure_back(nam
         SEEN.clear()
         found.estimator.fit(X, y)
     assert shared(patient) == 0
+
+
+def test_what_is_frozen_splits_nothing_and_is_said_to_be_judged_as_it_is():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 2)), np.tile([0, 1], 40)
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=3).fit(X, y)
+    for model in (FrozenEstimator(search), CalibratedClassifierCV(FrozenEstimator(search), cv=3)):
+        words = as_judged(model, X, y, np.arange(80) // 2)[1]
+        assert sum("GridSearchCV is frozen" in word for word in words) == 1
+        assert not any("GridSearchCV splits" in word or "GridSearchCV:" in word for word in words)

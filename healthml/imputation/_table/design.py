@@ -243,10 +243,18 @@ def _levels_of(series):
     return series.astype(object).to_numpy()
 
 
+_NUMBERS = ("floating", "integer", "mixed-integer-float", "decimal")
+
+
 def _refuse_text(name, series, levels):
     is_text = not isinstance(series.dtype, pd.CategoricalDtype | pd.BooleanDtype)
     is_text &= not types.is_bool_dtype(series.dtype) and not types.is_numeric_dtype(series.dtype)
     if is_text and len(levels) > MOST_LEVELS:
+        if types.infer_dtype(series, skipna=True) in _NUMBERS:
+            raise InputError(
+                f"column {name!r} holds numbers in a column of objects; make it one of numbers "
+                "with pandas.to_numeric before imputing."
+            )
         raise InputError(
             f"column {name!r} holds text with {len(levels)} different values in {len(series)} "
             "rows; that is free text or an identifier, which cannot be imputed. Drop it, or make "

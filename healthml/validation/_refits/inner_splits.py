@@ -16,6 +16,7 @@ from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.feature_selection import SelectFromModel
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import (
     PredefinedSplit,
     StratifiedGroupKFold,
@@ -211,12 +212,39 @@ def as_judged(estimator, X, y, groups):
     """
     model = clone(estimator)
     try:
-        words = replaced(estimator, X, y, groups)
+        words = (*frozen_parts(estimator), *replaced(estimator, X, y, groups))
         if groups is not None:
             keep_together(model, X, y, np.arange(len(y)), groups)
     except ValueError:  # the splitter refuses all rows together; every refit said so by itself
-        return clone(estimator), ()
+        return clone(estimator), frozen_parts(estimator)
     return model, words
+
+
+def frozen_parts(estimator):
+    """Say which parts of an estimator are frozen: their answers are those of one fitted model.
+
+    Examples
+    --------
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> frozen = FrozenEstimator(LogisticRegression())
+    >>> [words[:31] for words in frozen_parts(frozen)], frozen_parts(LogisticRegression())
+    (['LogisticRegression is frozen an'], ())
+    """
+    names = dict.fromkeys(type(part.estimator).__name__ for part in _frozen(estimator))
+    return tuple(
+        f"{name} is frozen and was not refitted: this judges the model as it was handed over, "
+        "which is fair only on rows that it was not fitted on."
+        for name in names
+    )
+
+
+def _frozen(part):
+    if isinstance(part, FrozenEstimator):
+        yield part
+    elif hasattr(part, "get_params") and not isinstance(part, type):
+        for child in _children(part.get_params(deep=False)):
+            yield from _frozen(child)
 
 
 def refuse_copies(estimator, n_rows, what):
@@ -233,8 +261,8 @@ def refuse_copies(estimator, n_rows, what):
 
 def _walk(part, reachable, delivered, outside, n_rows):
     """Yield the inner splits of a part; `delivered` where `fit` is handed the patients."""
-    if isinstance(part, type) or not hasattr(part, "get_params"):
-        return
+    if isinstance(part, type | FrozenEstimator) or not hasattr(part, "get_params"):
+        return  # what is frozen is not fitted again and splits nothing
     params = part.get_params(deep=False)
     if "cv" in params and not _no_split(part, params["cv"]):
         takes = delivered and has_fit_parameter(part, "groups") and not _is_search(part)
