@@ -323,3 +323,12 @@ def test_zeros_that_no_body_has_are_asked_about_under_usual_names(name, mean, sd
 def test_zeros_that_an_amount_may_have_are_left_alone(name, values):
     codes = MissingCodes().fit(pd.DataFrame({name: zeros_among(values, 0.3)}))
     assert codes.record_.counts().empty
+
+
+def test_years_around_a_mean_age_are_no_codes():
+    centred = pd.DataFrame({"age": np.tile([-2, -1, 0, 1], 100), "visit": np.tile([1, 2], 200)})
+    assert MissingCodes().fit(centred).transform(centred).notna().all(axis=None)
+    ages = np.where(np.arange(400) % 16 == 0, -1, 40 + np.arange(400) % 40)
+    coded = pd.DataFrame({"age": ages, "visit": np.tile([1, 2], 200)})
+    blank = MissingCodes().fit(coded).transform(coded)["age"].isna()
+    assert (blank == (ages == -1)).all()

@@ -83,6 +83,8 @@ def _is_outside(code, values):
 def _judge_negative(column, code, count, base):
     """Judge a code below every other value."""
     values, counts = base
+    if _is_centred(column.unique[0]):
+        return None
     gap, spread = values[0] - code, values[-1] - values[0]
     if count >= 2 and _is_impossible_spike(column, code, count):
         return FOUND, "below what is possible, repeated"
@@ -181,6 +183,13 @@ def _is_impossible_spike(column, code, count):
         low, high = concept["hard"]
         beyond &= value > high if code > 0 else value < low
     return bool(beyond[-1]) and count >= 3 * counts[beyond[:-1]].max(initial=0)
+
+
+def _is_centred(values):
+    """Say whether few values in even steps lie around zero: years from a mean age, not codes."""
+    steps = np.diff(values)
+    even = 4 <= len(values) <= FEW_DISTINCT and np.allclose(steps, steps[0])
+    return bool(even and (values < 0).sum() >= 2 and values[-1] > 0)
 
 
 def _step(values):
