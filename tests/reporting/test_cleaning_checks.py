@@ -213,11 +213,12 @@ def test_predictions_alone_are_not_asked_about_columns_or_labels():
     [
         ("kg*0.45359", "3 cells in kg multiplied by 0.45359 once too often (by paired)"),
         ("10*9/L*0.001", "3 cells in 10^9/L multiplied by 0.001 once too often (by paired)"),
-        ("10*9/L", "3 cells in 10^9/L (by paired)"),
+        ("10*9/L", "3 cells in 10^9/L (by paired), if the others are in 10^6/L"),
     ],
 )
 def test_a_value_converted_twice_is_told_in_words(unit, words):
     row = {"column": "weight", "group": "all", "from_unit": unit, "n_cells": 3, "kinds": "paired"}
+    row["to_unit"] = "10*6/L"
     assert _unit_words(pd.DataFrame([row])) == f"weight: {words}"
 
 
