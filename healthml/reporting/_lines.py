@@ -341,6 +341,17 @@ def _group_gaps(call, columns):
     return f"print(healthml.fairness.missingness_by_group({call.features}, {columns!r}).summary())"
 
 
+def _by_patient(call, columns):
+    """Declare the patient that the columns seem to name; split by the one that was declared."""
+    if not columns or call.role("groups"):
+        return "cv = healthml.validation.RepeatedStratifiedGroupKFold(5, random_state=0)"
+    if len(columns) > 1:
+        return f"groups = {call.features}.groupby({columns!r}, dropna=False).ngroup()"
+    if call.schema:
+        return f"schema = replace(schema, patient={columns[0]!r})"
+    return f"groups = X[{columns[0]!r}]"
+
+
 def _thresholds(call, columns):
     low, high = call.thresholds
     if call.schema:
@@ -400,7 +411,7 @@ _LINES = {
     "HM301": _leave_out,
     "HM302": _leave_out,
     "HM303": _keep_late_out,
-    "HM304": _look("cv = healthml.validation.RepeatedStratifiedGroupKFold(5, random_state=0)"),
+    "HM304": _by_patient,
     "HM305": _drop_rows("rows that are nearly the same", "near"),
     "HM306": _drop_columns,
     "HM307": _score,

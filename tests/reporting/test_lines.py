@@ -50,8 +50,19 @@ def test_every_code_has_a_line_in_the_names_of_the_call(code, how):
         allowed = {"schema": {"table", "schema", "parts"}, "score": {"X", "y_true", "y_proba"}}
         known = allowed.get(how, {"X", "y"}) | set(CALLS[how].arrays)
         known |= {"model", "healthml", "pd", "print", "make_pipeline", "replace", "list", "len"}
-        known |= {"cv", "kept", "report", "known_after", "score", "threshold_range", "column"}
+        known |= {"cv", "groups", "kept", "report", "known_after", "score", "threshold_range", "column"}
         assert names <= known | {"suspected"}, names - known
+
+
+def test_patients_that_nobody_declared_are_declared_and_those_that_were_are_split_by():
+    undeclared, cv = Call(), "cv = healthml.validation.RepeatedStratifiedGroupKFold"
+    assert line("HM304", undeclared, ("pid",)) == "groups = X['pid']"
+    X = pd.DataFrame({"lab": [1, 2, 1, 2.5], "dose": [3, 3, 3, np.nan]})
+    space = {"X": X}
+    run(line("HM304", undeclared), space)
+    assert space["groups"].tolist() == [0, 1, 0, 2]
+    assert line("HM304", BY_ARRAY).startswith(cv)
+    assert line("HM304", undeclared, ()).startswith(cv)
 
 
 @pytest.mark.parametrize("code", ["HM206", "HM301", "HM302", "HM306", "HM308"])

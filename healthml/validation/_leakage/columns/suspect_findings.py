@@ -243,7 +243,6 @@ def _too_good(case):
             "suspected by itself."
         ),
         "Ask of every column when it becomes known, and whether the outcome was used to make any.",
-        columns=strong,
         above=True,
     )
 

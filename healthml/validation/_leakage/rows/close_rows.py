@@ -141,7 +141,7 @@ def look_at_close_rows(case):
     columns = [c for c in case.X.columns if c not in case.known_after]
     if not case.refits:
         return
-    first = agreement(case.X[columns], case.y, case.units)
+    first = agreement(case.X[columns], case.y, case.likely_units)
     if first is None or not first.is_beyond:
         return
     table = case.table[columns] if case.is_default else as_read(case.table[columns])
@@ -173,7 +173,7 @@ def look_at_close_rows(case):
 
 
 def _beyond(case, columns, risk):
-    return agreement(case.X[columns], case.y, case.units, risk) or NOTHING
+    return agreement(case.X[columns], case.y, case.likely_units, risk) or NOTHING
 
 
 def _kind(found):
