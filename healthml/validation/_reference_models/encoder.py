@@ -79,9 +79,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         -------
         TableEncoder
         """
-        frame = self._frame(X, reset=True)
-        plain = _plain_columns(frame)
-        learnt = dict(zip(plain, _learn_numbers(frame, plain), strict=True))
+        frame, plain, values = self._read(X, reset=True)
+        names = [str(frame.columns[j]) for j in plain]
+        learnt = dict(zip(plain, _learn_numbers(names, values), strict=True))
         for j in set(range(frame.shape[1])) - set(plain):
             learnt[j] = self._learn(frame.iloc[:, j])
         self.columns_ = [learnt[j] for j in range(frame.shape[1])]
@@ -102,21 +102,21 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             One column for a number, one for each level of the others.
         """
         check_is_fitted(self)
-        frame = self._frame(X, reset=False)
+        frame, plain, values = self._read(X, reset=False)
         matrix = np.zeros((len(frame), self.n_features_out_))
         start = np.cumsum([0, *self._widths()])
-        plain = [j for j in _plain_columns(frame) if self.columns_[j][1] == "number"]
+        numbers = [k for k, j in enumerate(plain) if self.columns_[j][1] == "number"]
+        plain, values = [plain[k] for k in numbers], values[:, numbers]
         if plain:
             state = np.array([self.columns_[j][2] for j in plain]).T
-            matrix[:, start[plain]] = _standardise(_block(frame, plain), state)
+            matrix[:, start[plain]] = _standardise(values, state)
         for j in set(range(frame.shape[1])) - set(plain):
             (_, kind, state), column, at = self.columns_[j], frame.iloc[:, j], start[j]
             if kind == "number":
                 matrix[:, at] = _standardise(numbers_of(column), state)
             else:
                 codes, levels = level_codes(column)
-                place = state[1].get_indexer(levels)
-                place = np.where(place < 0, len(state[0]), place)
+                place = np.array([state[1].get(level, len(state[0])) for level in levels])
                 matrix[np.arange(len(frame)), at + place[codes]] = 1.0
         return matrix
 
@@ -159,23 +159,24 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """Return how many columns of the matrix each column becomes."""
         return [1 if kind == "number" else len(state[0]) + 1 for _, kind, state in self.columns_]
 
-    def _frame(self, X, *, reset):
+    def _read(self, X, *, reset):
+        """Return the table, the positions of its plain numbers, and these as one matrix."""
         if not hasattr(X, "columns"):
             X = check_array(X, dtype=None, ensure_all_finite="allow-nan")
         check_column_names(X)
         validate_data(self, X, reset=reset, skip_check_array=True)
         # Refitted in every fold, it mostly gets what a door has converted; to_pandas refuses empty
         frame = X if isinstance(X, pd.DataFrame) and X.size else to_pandas(X)
-        floats = {j for j, dtype in enumerate(frame.dtypes) if dtype.kind == "f"}
-        plain = [j for j in _plain_columns(frame) if j in floats]
-        others = floats - set(plain)
-        if np.isinf(_block(frame, plain)).any():
+        plain = _plain_columns(frame)
+        values, others = _block(frame, plain), set(range(frame.shape[1])) - set(plain)
+        if np.isinf(values).any():
             others.update(plain)
-        for j in sorted(others):
+        floats = {j for j, dtype in enumerate(frame.dtypes) if dtype.kind == "f"}
+        for j in sorted(others & floats):
             if np.isinf(frame.iloc[:, j].to_numpy(float, na_value=np.nan)).any():
                 name = frame.columns[j]
                 raise InputError(f"column {name!r} has infinite values; set them to missing.")
-        return frame
+        return frame, plain, values
 
     def _learn(self, column):
         name = str(column.name)
@@ -191,7 +192,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         counts = np.bincount(codes, minlength=len(levels))
         order = np.argsort(-counts, kind="stable")[: self.max_levels]
         kept = [levels[k] for k in order if counts[k] >= self.min_level]
-        return name, "levels", (kept, pd.Index(kept, dtype=object))
+        return name, "levels", (kept, {level: k for k, level in enumerate(kept)})
 
     def is_number(self, column):
         """Say whether a column is read as numbers."""
@@ -225,10 +226,8 @@ def _block(frame, columns):
     return (frame if whole else frame.iloc[:, columns]).to_numpy(dtype=float)
 
 
-def _learn_numbers(frame, columns):
+def _learn_numbers(names, values):
     """Yield name, kind, and median and scale of columns of plain numbers."""
-    values = _block(frame, columns)
-    names = [str(frame.columns[j]) for j in columns]
     if not values.size:
         yield from ((name, "number", (0.0, 1.0)) for name in names)
         return
