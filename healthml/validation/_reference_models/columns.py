@@ -47,26 +47,32 @@ def factorize_levels(column):
 
 def level_codes(column):
     """Return the level of each row as a code, and the levels as text; missing is the last."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return _category_codes(column)
     codes, levels = factorize_levels(column)
     same, texts = pd.factorize(np.array([level_text(level) for level in levels], dtype=object))
     codes = np.append(same, len(texts))[codes]
     return codes, np.asarray([*texts, MISSING_LEVEL], dtype=object)
 
 
-def _category_codes(column):
-    """Return what `level_codes` does of a category, whose rows need not be read again."""
-    stored = column.array
-    seen, first = np.unique(stored.codes, return_index=True)
-    seen = seen[np.argsort(first)]
-    seen = seen[seen >= 0]  # in the order of appearance
-    levels = stored.categories.to_numpy(dtype=object)[seen]
-    number, texts = {}, [level_text(level) for level in levels]
-    code = np.empty(len(stored.categories) + 1, dtype=np.intp)
-    code[seen] = [number.setdefault(text, len(number)) for text in texts]
-    code[-1] = len(number)  # missing
-    return code[stored.codes], np.array([*number, MISSING_LEVEL], dtype=object)
+def text_categories(column):
+    """Return the categories of a column where all are texts, which need no reading; else None."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return None
+    categories = column.dtype.categories
+    if isinstance(categories.dtype, pd.StringDtype):
+        return categories
+    return categories if pd.api.types.infer_dtype(categories, skipna=False) == "string" else None
+
+
+def count_categories(codes):
+    """Return the codes of a category that occur, by first appearance, and their rows.
+
+    Missing, code -1, comes last, with no row where none is missing.
+    """
+    seen, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    if not len(seen) or seen[0] >= 0:
+        seen, first, counts = np.append(-1, seen), np.append(0, first), np.append(0, counts)
+    order = np.argsort(np.where(seen < 0, len(codes), first), kind="stable")
+    return seen[order], counts[order]
 
 
 def level_text(level):

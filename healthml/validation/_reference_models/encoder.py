@@ -9,9 +9,12 @@ from healthml._core._routing import clear_errors
 from healthml._core._tables import check_column_names, to_pandas
 from healthml.exceptions import InputError
 from healthml.validation._reference_models.columns import (
+    MISSING_LEVEL,
+    count_categories,
     level_codes,
     numbers_of,
     stored_as_number,
+    text_categories,
     text_numbers,
 )
 
@@ -115,9 +118,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             if kind == "number":
                 matrix[:, at] = _standardise(numbers_of(column), state)
             else:
-                codes, levels = level_codes(column)
-                place = np.array([state[1].get(level, len(state[0])) for level in levels])
-                matrix[np.arange(len(frame)), at + place[codes]] = 1.0
+                matrix[np.arange(len(frame)), at + _places(column, *state)] = 1.0
         return matrix
 
     def get_feature_names_out(self, input_features=None):
@@ -188,10 +189,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             median = float(np.median(seen))
             scale = float(np.std(np.where(np.isfinite(values), values, median)))
             return name, "number", (median, scale or 1.0)
-        codes, levels = level_codes(column)
-        counts = np.bincount(codes, minlength=len(levels))
+        levels, counts = _count_levels(column)
         order = np.argsort(-counts, kind="stable")[: self.max_levels]
-        kept = [levels[k] for k in order if counts[k] >= self.min_level]
+        kept = [levels(k) for k in order if counts[k] >= self.min_level]
         return name, "levels", (kept, {level: k for k, level in enumerate(kept)})
 
     def is_number(self, column):
@@ -204,6 +204,28 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         present = codes >= 0
         readable = np.isfinite(numbers[codes[present]]).sum()
         return bool(present.any() and readable >= self.number_share * present.sum())
+
+
+def _count_levels(column):
+    """Return what gives the text of a level, and the rows of each, by first appearance."""
+    categories = text_categories(column)
+    if categories is None:
+        codes, levels = level_codes(column)
+        return levels.__getitem__, np.bincount(codes, minlength=len(levels))
+    seen, counts = count_categories(column.array.codes)
+    return lambda k: MISSING_LEVEL if seen[k] < 0 else categories[seen[k]], counts
+
+
+def _places(column, kept, place):
+    """Return the indicator of each row: that of its level, or the last, "rare"."""
+    categories, rare = text_categories(column), len(kept)
+    if categories is None:
+        codes, levels = level_codes(column)
+        return np.array([place.get(level, rare) for level in levels])[codes]
+    at, place_of = categories.get_indexer(kept), np.full(len(categories) + 1, rare)
+    place_of[at[at >= 0]] = np.flatnonzero(at >= 0)
+    place_of[-1] = place.get(MISSING_LEVEL, rare)
+    return place_of[column.array.codes]
 
 
 def _standardise(values, state):
