@@ -12,7 +12,8 @@ import numpy as np
 from healthml.exceptions import InputError, TimeBudgetWarning
 from healthml.reporting._checks import CHECKS
 from healthml.reporting._report import NotAssessed
-from healthml.validation._leakage import memory_probe
+from healthml.validation._leakage import FEW_ROWS, memory_probe, screen_columns
+from healthml.validation._reference_models import as_read, boosted_trees
 
 
 @dataclass(frozen=True)
@@ -131,11 +132,18 @@ _CHOICES = f"the checks are {', '.join(check.name for check in CHECKS)}."
 
 
 # What the least time is made of: refits of the model in the screening for leaks; refits of a forest
-# that can remember rows, where patients are declared; refits in all other checks; and, in units of
-# the time that looking at the columns took, what the screening does column by column. Counted in
-# the code that stands and rounded up by judgement, not by simulation; smaller ones would promise
-# more than is kept, larger ones announce a longer wait than there is.
-_SCREENING, _MEMORY, _OTHERS, _COLUMNS = 30, 28, 45, 4.0
+# that can remember rows, where patients are declared (twice as many in a table of few rows, whose
+# splits are repeated); refits in all other checks; and, in units of the time that looking at the
+# columns took, what the screening does column by column. Counted in the code that stands and
+# rounded up by judgement; smaller ones would promise more than is kept, larger ones announce a
+# longer wait than there is.
+_SCREENING, _MEMORY, _OTHERS, _COLUMNS = 30, 14, 45, 4.0
+# Where a column is likely to be suspected, also: refits of boosted trees, which weigh what it adds,
+# and refits of the model without it.
+_TREES, _WITHOUT = 20, 25
+# AUC of a column alone, at the lower end of its interval, from which it is likely to be suspected:
+# somewhat below what the screening asks for, by judgement.
+_STRONG = 0.85
 _PICTURES = 6.0  # seconds for pictures and tables; chosen by judgement
 
 
@@ -187,9 +195,13 @@ class Clock:
             With the risks of one repeat.
         """
         seconds = case.seconds
-        forests = _MEMORY * _forest_seconds(case) if case.roles.groups is not None else 0
+        forests, others = 0.0, _OTHERS
+        if case.roles.groups is not None:
+            forests = _MEMORY * (1 + (len(case.y) <= FEW_ROWS)) * _forest_seconds(case)
+        if case.refit and _likely_suspects(case):
+            forests, others = forests + _TREES * _seconds(case, boosted_trees()), others + _WITHOUT
         screening = _SCREENING * seconds["refit"] + forests + _COLUMNS * seconds["columns"]
-        rest = _OTHERS * seconds["refit"] + _PICTURES
+        rest = others * seconds["refit"] + _PICTURES
         self.least = self.elapsed + screening + rest
         words = f"the least that this audit takes is about {self.least:.0f} s"
         self.say(words)
@@ -240,8 +252,21 @@ class Clock:
 
 def _forest_seconds(case):
     """Return the seconds of one refit of what repeated rows are measured with."""
-    if not case.is_default:
-        return case.seconds["refit"]
+    return _seconds(case, memory_probe()) if case.is_default else case.seconds["refit"]
+
+
+def _seconds(case, model):
+    """Return the seconds of one refit of a model on the columns of the case."""
+    read = case.features if case.is_default else as_read(case.features)
     start = time.monotonic()
-    case.judge.risks(memory_probe(), case.features, only=0, label="a forest, for its time")
+    case.judge.risks(model, read, only=0, label="a model, for its time")
     return time.monotonic() - start
+
+
+def _likely_suspects(case):
+    """Say whether a column ranks alone as hardly an honest one does, or is named for later."""
+    if not case.columns_given:
+        return False
+    fold, options = case.judge.folds[0], {"groups": case.units, "n_jobs": case.n_jobs}
+    alone = screen_columns(case.features, case.y, fold=fold, **options).table
+    return bool(((alone["lower"] > _STRONG) | (alone["named"] != "")).any())

@@ -1,6 +1,6 @@
 """What would make a performance look better than it is."""
 
-from healthml.validation._leakage.case import join_units, memory_probe
+from healthml.validation._leakage.case import FEW_ROWS, join_units, memory_probe
 from healthml.validation._leakage.check import (
     LeakageResult,
     LeakAnswers,
@@ -16,6 +16,7 @@ from healthml.validation._leakage.membership import MembershipResult, membership
 from healthml.validation._leakage.words import count_words, interval_words, names_in_words
 
 __all__ = [
+    "FEW_ROWS",
     "HONEST_MODEL",
     "LeakAnswers",
     "LeakageResult",
