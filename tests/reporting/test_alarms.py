@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 import healthml
 from healthml._core._findings import NOT_ASSESSABLE, NOTE, Effect, check_rules
 from healthml.reporting._checks.performance import _no_gain
-from healthml.reporting._checks.transport import _held
+from healthml.reporting._checks.transport import _held, _worst_place
 from healthml.reporting._page.first import _too_good
 from healthml.resampling import ResampledClassifier
 from healthml.validation._scoring import Evaluator
@@ -225,6 +225,25 @@ def test_a_single_site_is_not_called_one_of_several():
     assert alone.title == "The site was not shown to have wrong risks"
     assert alone.evidence.startswith("One site alone has enough rows and events")
     assert several.evidence.startswith("3 sites compared; the furthest")
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("site", "judged by itself. Its risks are wrong beyond the cut-off."),
+        ("period", "are judged together: all are new, or all were seen before. Their risks are"),
+    ],
+)
+def test_one_place_with_wrong_risks_is_spoken_of_alone(what, words):
+    rows = [("all", "oe_ratio", 1.0, 0.9, 1.1, 900, 200)] * (what == "site")
+    rows += [("a", "oe_ratio", 2.1, 1.8, 2.5, 500, 120)]
+    names = ["place", "measure", "estimate", "lower", "upper", "n_samples", "n_events"]
+    result = SimpleNamespace(table=pd.DataFrame(rows, columns=names), n_compared=1)
+    case = SimpleNamespace(rules=check_rules(None))
+    (found,) = _worst_place(case, result, "HM404", what)
+    assert found.severity == "serious"
+    assert words in found.evidence
+    assert "1 of 1" not in found.evidence
 
 
 def test_a_large_site_costs_no_ranking_by_the_rows_that_it_takes_away():

@@ -177,7 +177,7 @@ def _worst_place(case, result, code, what):
         code,
         worst,
         f"Risks are wrong at a {'site' if what == 'site' else 'time'} the model was not made with",
-        f"{_COMPARED_ALONE[what]} Its risks are wrong beyond the cut-off."
+        f"{_COMPARED_ALONE[what]} {_WHOSE_RISKS[what]} risks are wrong beyond the cut-off."
         if len(effects) == 1
         else f"At {off} of {len(effects)} {_WHERE[what]} risks are wrong beyond the cut-off.",
         f"Recalibrate before use at a new {what}, and validate there.",
@@ -202,6 +202,7 @@ _COMPARED_ALONE = {
     "site": "One site alone has enough rows and events to be judged by itself.",
     "period": "All later patients are judged together: all are new, or all were seen before.",
 }
+_WHOSE_RISKS = {"site": "Its", "period": "Their"}
 _COUNTED = {
     "site": ("site",),
     "period": (
