@@ -5,8 +5,10 @@ import warnings
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 
+from healthml import audit
 from healthml._core._parallel import jobs, recorded, run_branches, run_in_threads, run_parallel
 
 
@@ -77,3 +79,17 @@ def test_a_small_table_is_worked_on_by_one_thread_after_the_other():
     assert order == list(range(5))
     assert jobs.table_jobs(jobs.LARGE - 1, 2)["prefer"] is None
     assert np.all([jobs.table_jobs(jobs.LARGE, 2)["prefer"] == "threads"])
+
+
+def test_an_audit_is_the_same_in_threads_and_leaves_the_filters(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(240, 4)).round(2), columns=list("abcd"))
+    y = (X["a"] + rng.normal(size=240) > 0.8).astype(int)
+    options = {"groups": np.arange(240) // 2, "n_repeats": 1, "random_state": 0}
+    alone = audit(None, X, y, **options)
+    monkeypatch.setattr(jobs, "LARGE", 100)
+    filters, show = list(warnings.filters), warnings.showwarning
+    shared = audit(None, X, y, n_jobs=2, **options)
+    assert shared.to_json() == alone.to_json()
+    assert list(warnings.filters) == filters
+    assert warnings.showwarning is show

@@ -109,3 +109,20 @@ def test_a_clock_without_a_budget_says_nothing_in_the_report(capsys):
     clock.say("nothing")
     assert clock.facts(None) == {}
     assert capsys.readouterr().err == ""
+
+
+def test_the_least_time_counts_what_a_suspect_will_cost(monkeypatch):
+    least = []
+    stated = Clock.state_least
+
+    def noted(clock, case):
+        case.seconds.update(refit=0.1, columns=0.1)
+        stated(clock, case)
+        least.append(clock.least - clock.elapsed)
+        raise StopIteration
+
+    monkeypatch.setattr(Clock, "state_least", noted)
+    for table in (X, X.assign(later=Y + _RNG.normal(size=N) / 9)):
+        with pytest.raises(StopIteration):
+            audit(None, table, Y, time_budget=1000, random_state=0)
+    assert least[1] > least[0] + 2.4  # 25 refits more, beside the boosted trees

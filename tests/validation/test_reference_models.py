@@ -331,3 +331,16 @@ def test_models_predict_one_row_of_a_mixed_table_as_in_a_batch(make):
     np.testing.assert_allclose(alone, batch, rtol=1e-12)
     assert np.isfinite(batch).all()
     np.testing.assert_array_equal(make().fit(table.iloc[:100], y[:100]).predict_proba(test), batch)
+
+
+@pytest.mark.parametrize("min_level", [1, 3])
+def test_categories_are_encoded_as_the_same_texts_are(min_level):
+    rng = np.random.default_rng(min_level)
+    text = pd.Series(rng.choice(np.array([*"dcba", None, "1", "rare"], dtype=object), 90))
+    levels = pd.CategoricalDtype(["unused", "rare", *"abcd", "1"])
+    tables = [pd.DataFrame({"x": text}), pd.DataFrame({"x": text.astype(levels)})]
+    encoded = []
+    for table in tables:
+        encoder = TableEncoder(min_level=min_level).fit(table.iloc[:60])
+        encoded.append(encoder.transform(table))
+    np.testing.assert_array_equal(*encoded)
