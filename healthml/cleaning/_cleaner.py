@@ -18,6 +18,7 @@ from healthml.cleaning._plausible import DecimalSlips, PlausibleRange
 from healthml.cleaning._record import (
     CellCleaner,
     CleaningRecord,
+    check_mode,
     cost_of_cleaning,
     perform,
     summarise_record,
@@ -115,8 +116,7 @@ class ClinicalCleaner(CellCleaner):
         self.replace = replace
 
     def _learn(self, frame, y):
-        if self.mode not in ("propose", "apply"):
-            raise InputError(f"mode={self.mode!r} is unknown; use 'propose' or 'apply'.")
+        check_mode(self.mode)
         refuse_nested(frame.frame)
         if self.by is not None and self.by not in frame.columns:
             raise InputError(f"by={self.by!r} is not a column of X; name the column of the site.")

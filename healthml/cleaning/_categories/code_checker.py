@@ -19,7 +19,7 @@ from healthml.cleaning._categories.code_shapes import (
     valid_codes,
 )
 from healthml.cleaning._categories.columns import is_wide, text_levels
-from healthml.cleaning._columns import content, contents, factorized, is_text
+from healthml.cleaning._columns import content, contents, factorized, is_text, variables_of
 from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
 
@@ -153,7 +153,7 @@ class CodeChecker(CellCleaner):
 
     def _learn(self, frame, y):
         declared = self._declared(frame)
-        variables = getattr(self.schema, "variables", None) or {}
+        variables = variables_of(self.schema)
         self._columns_ = {}
         for name in frame.columns:
             kind = getattr(variables.get(name), "kind", None)

@@ -22,7 +22,7 @@ from healthml.cleaning._categories.levels import (
     LevelPlan,
 )
 from healthml.cleaning._categories.rounds import Round, learn_round
-from healthml.cleaning._columns import factorized, is_text
+from healthml.cleaning._columns import factorized, is_text, variables_of
 from healthml.cleaning._record import CellCleaner, Change
 from healthml.exceptions import InputError
 
@@ -121,7 +121,7 @@ class CategoryNormalizer(CellCleaner):
         self._check_parameters(frame)
         columns = self._columns(frame)
         fresh = {name: (column.codes, column.levels) for name, column in columns.items()}
-        variables = getattr(self.schema, "variables", None) or {}
+        variables = variables_of(self.schema)
         self.kinds_ = {
             name: kind_of(
                 name, column.levels, column.counts, variables.get(name), self._is_identifier(name)

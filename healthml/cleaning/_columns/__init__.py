@@ -8,7 +8,6 @@ from healthml.cleaning._columns.measures import (
     as_written,
     hull,
     numbers_of,
-    outside,
 )
 from healthml.cleaning._columns.populations import (
     BEYOND,
@@ -49,6 +48,8 @@ from healthml.cleaning._columns.view import (
     Flag,
     TableView,
     declared_of,
+    outside,
+    variables_of,
 )
 
 __all__ = [
@@ -93,5 +94,6 @@ __all__ = [
     "thinned",
     "tidy",
     "usual_spellings",
+    "variables_of",
     "visible",
 ]

@@ -19,7 +19,7 @@ from healthml._core._knowledge import (
 )
 from healthml._core._tables import parse_numbers
 from healthml.cleaning._columns.table import factorized
-from healthml.cleaning._columns.view import ROUNDING, ColumnView
+from healthml.cleaning._columns.view import ColumnView, variables_of
 
 UNLIMITED = (-np.inf, np.inf)
 
@@ -144,22 +144,6 @@ def as_written(series, numbers):
     return [f"{number:.12g}" for number in clean]
 
 
-def outside(values, limits):
-    """Return which values lie outside limits, a rounding error forgiven.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._columns.measures import outside
-    >>> outside(np.array([0.0999, 7, np.nan]), (0.1, 5)).tolist()
-    [False, True, False]
-    """
-    low, high = limits
-    slack = [ROUNDING * abs(v) if np.isfinite(v) else 0.0 for v in limits]
-    with np.errstate(invalid="ignore"):
-        return (values < low - slack[0]) | (values > high + slack[1])
-
-
 def hull(pairs):
     """Return the narrowest limits that hold all pairs.
 
@@ -175,8 +159,7 @@ def hull(pairs):
 
 def _declared(schema, column):
     """Return what a schema says of a column: concept and unit, and the two pairs of limits."""
-    variables = getattr(schema, "variables", None) or {}
-    variable = variables.get(column) if hasattr(variables, "get") else None
+    variable = variables_of(schema).get(column)
     if variable is None or variable.kind == "datetime":
         return {}, (None, None)
     declared = {name: getattr(variable, name) for name in ("concept", "unit")}

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from healthml.cleaning._columns.measures import POPULATIONS, numbers_of, outside
+from healthml.cleaning._columns.measures import POPULATIONS, numbers_of
+from healthml.cleaning._columns.view import outside
 
 NEONATE = 28 / 365.25  # years
 # Age in years from which the limits of adults hold, by convention.

@@ -17,6 +17,22 @@ MOSTLY_NUMBERS = 0.8  # a text column with this share of number-like cells is a 
 ROUNDING = 1e-3  # how far past a limit a stored number may lie: 0.1 is often kept as 0.09998
 
 
+def outside(values, limits):
+    """Return which values lie outside limits, a rounding error forgiven.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from healthml.cleaning._columns import outside
+    >>> outside(np.array([0.0999, 7, np.nan]), (0.1, 5)).tolist()
+    [False, True, False]
+    """
+    low, high = limits
+    slack = [ROUNDING * abs(v) if np.isfinite(v) else 0.0 for v in limits]
+    with np.errstate(invalid="ignore"):
+        return (values < low - slack[0]) | (values > high + slack[1])
+
+
 @dataclass(frozen=True, eq=False)
 class Flag:
     """One thing that a look found: where, how much, how sure, and the cells."""
@@ -190,14 +206,7 @@ class ColumnView:
 
     def outside(self, limits, unit):
         """Return the rows outside limits when the column is read in a unit."""
-        _, factor, offset = unit
-        with np.errstate(invalid="ignore"):
-            value = self.numbers * factor + offset
-            low, high = (
-                limit + sign * ROUNDING * abs(limit)
-                for limit, sign in zip(limits, (-1, 1), strict=True)
-            )
-            return (value < low) | (value > high)
+        return outside(self.numbers * unit[1] + unit[2], limits)
 
 
 class TableView:
@@ -228,10 +237,14 @@ class TableView:
         return None if self.y is None or mask is None else int(self.y[mask].sum())
 
 
+def variables_of(schema):
+    """Return {column: Variable} of a schema, empty without one."""
+    return getattr(schema, "variables", None) or {}
+
+
 def declared_of(schema, column):
     """Return what a schema says about a column: unit, limits, missing codes."""
-    variables = getattr(schema, "variables", None) or {}
-    variable = variables.get(column) if hasattr(variables, "get") else None
+    variable = variables_of(schema).get(column)
     if variable is None:
         return {}
     names = ("concept", "unit", "low", "high", "missing_codes", "kind")

@@ -16,8 +16,7 @@ from healthml.cleaning._cross_field.vital_signs import (
     OxygenRatioRule,
     PressureRule,
 )
-from healthml.cleaning._record import CellCleaner
-from healthml.exceptions import InputError
+from healthml.cleaning._record import CellCleaner, check_mode
 
 COMA = ("gcs_eye", "gcs_verbal", "gcs_motor", "gcs_total")
 
@@ -110,8 +109,7 @@ class CrossFieldCheck(CellCleaner):
         self.mode = mode
 
     def _learn(self, frame, y):
-        if self.mode not in ("propose", "apply"):
-            raise InputError(f"mode={self.mode!r}; use 'propose' or 'apply'.")
+        check_mode(self.mode)
         frame = frame.thinned()
         reader = MeasureReader(frame, self.schema)
         present = populations_present(frame, find_age(reader.read()))

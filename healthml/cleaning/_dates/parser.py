@@ -5,7 +5,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._routing import clear_errors
-from healthml.cleaning._columns import factorized, tidy
+from healthml.cleaning._columns import factorized, tidy, variables_of
 from healthml.cleaning._dates.cells import (
     Settled,
     distinct_cells,
@@ -147,7 +147,7 @@ class DateParser(CellCleaner):
 
     def _candidate(self, name, frame):
         series = frame[name]
-        variables = getattr(self.schema, "variables", None) or {}
+        variables = variables_of(self.schema)
         kind = getattr(variables.get(name), "kind", None)
         declared = kind == "datetime"
         hinted = is_hinted(name) or declared

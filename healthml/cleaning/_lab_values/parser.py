@@ -5,7 +5,7 @@ import pandas as pd
 
 from healthml._core._knowledge import find_unit, same_size, unit_code
 from healthml._core._routing import clear_errors
-from healthml.cleaning._columns import factorized, is_text
+from healthml.cleaning._columns import factorized, is_text, variables_of
 from healthml.cleaning._lab_values.column import (
     NUMBERS,
     PAIRS,
@@ -134,7 +134,7 @@ class LabValueParser(CellCleaner):
         if self.unreadable not in _OPTIONS:
             raise InputError(f"unreadable={self.unreadable!r} is unknown; use 'blank' or 'keep'.")
         mark = decimal_mark(self.locale)
-        variables = getattr(self.schema, "variables", None) or {}
+        variables = variables_of(self.schema)
         learnt = {c: _learnt(frame, c, variables.get(c), mark) for c in frame.columns}
         self.columns_ = {c: column for c, column in learnt.items() if column is not None}
         self._added_ = []

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._knowledge import column_concept, is_number_code
-from healthml.cleaning._columns import FOUND, TableView
+from healthml.cleaning._columns import FOUND, TableView, variables_of
 from healthml.cleaning._missing_codes.number_codes import SPIKE
 from healthml.cleaning._missing_codes.sentinels import STOPS, judge_numbers
 
@@ -33,7 +33,7 @@ def learn_numbers(columns, schema):
     rows : list of tuple
         (column, code, decision, reason, cells).
     """
-    variables = getattr(schema, "variables", None) or {}
+    variables = variables_of(schema)
     looked = {c: v for c, v in columns.items() if _is_worth_a_look(c, v, variables.get(c))}
     views, judged = _judge(looked, schema)
     learnt, rows = {}, []

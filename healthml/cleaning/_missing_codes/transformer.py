@@ -5,7 +5,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._routing import clear_errors
-from healthml.cleaning._columns import factorized, is_text, numbers_of
+from healthml.cleaning._columns import factorized, is_text, numbers_of, variables_of
 from healthml.cleaning._lab_values import read_levels
 from healthml.cleaning._missing_codes.levels import NUMBER
 from healthml.cleaning._missing_codes.numbers import learn_numbers, new_codes
@@ -82,7 +82,7 @@ class MissingCodes(CellCleaner):
         self.schema = schema
 
     def _learn(self, frame, y):
-        variables = getattr(self.schema, "variables", None) or {}
+        variables = variables_of(self.schema)
         self.words_, numbers, rows = {}, {}, []
         for name in frame.columns:
             if frame.of(name, is_text):

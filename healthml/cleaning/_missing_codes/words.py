@@ -74,10 +74,8 @@ def learn_words(levels, variable):
 
 def word_rules(levels, words):
     """Return {rule: positions of levels} for the levels that mean missing or may do so."""
-    rules, keys = {}, candidate_keys(levels, words)
-    verdicts = judge_levels(set(keys.values()), words["context"], words["answers"])
-    for i, key in keys.items():
-        rule = _rule(levels.levels[i], key, verdicts[key], words)
+    rules = {}
+    for i, _, _, rule in _judged(levels, words):
         if rule:
             rules.setdefault(rule, []).append(i)
     return rules
@@ -85,17 +83,23 @@ def word_rules(levels, words):
 
 def table_of_words(levels, words):
     """Return rows (code, decision, reason, cells) for the codes that occur."""
-    table, keys = {}, candidate_keys(levels, words)
-    verdicts = judge_levels(set(keys.values()), words["context"], words["answers"])
-    for i, key in keys.items():
-        rule = _rule(levels.levels[i], key, verdicts[key], words)
+    table = {}
+    for i, key, verdict, rule in _judged(levels, words):
         decision = {TEXT: "blank", POSSIBLE: "verify"}.get(rule)
-        if decision is None and verdicts[key]:
+        if decision is None and verdict:
             decision = "keep"
         if key and decision:
             table[key, decision] = table.get((key, decision), 0) + int(levels.counts[i])
     reason = _AMONG[words["context"]]
     return [(key, decision, reason, n) for (key, decision), n in sorted(table.items())]
+
+
+def _judged(levels, words):
+    """Yield (position, key, verdict, rule) of the levels that may be a code."""
+    keys = candidate_keys(levels, words)
+    verdicts = judge_levels(set(keys.values()), words["context"], words["answers"])
+    for i, key in keys.items():
+        yield i, key, verdicts[key], _rule(levels.levels[i], key, verdicts[key], words)
 
 
 def candidate_keys(levels, words):

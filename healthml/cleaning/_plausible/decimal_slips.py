@@ -24,8 +24,7 @@ from healthml.cleaning._plausible.decimal_evidence import (
     shifted_back,
 )
 from healthml.cleaning._plausible.ranges import doubtful
-from healthml.cleaning._record import CellCleaner, Change
-from healthml.exceptions import InputError
+from healthml.cleaning._record import CellCleaner, Change, check_mode
 
 SLIP, ALIKE, POSSIBLE = "decimal_slip", "decimal_shift_alike", "decimal_slip_possible"
 
@@ -95,8 +94,7 @@ class DecimalSlips(CellCleaner):
         self.mode = mode
 
     def _learn(self, frame, y):
-        if self.mode not in ("propose", "apply"):
-            raise InputError(f"mode={self.mode!r}; use 'propose' or 'apply'.")
+        check_mode(self.mode)
         reader = MeasureReader(frame, self.schema)
         first = reader.read()
         self.age_column_ = find_age(first)

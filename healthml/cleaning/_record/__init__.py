@@ -1,6 +1,6 @@
 """The record of every changed cell: counted, summarised, undone."""
 
-from healthml.cleaning._record.base import CellCleaner
+from healthml.cleaning._record.base import CellCleaner, check_mode
 from healthml.cleaning._record.cost import CostOfCleaningResult, cost_of_cleaning
 from healthml.cleaning._record.record import (
     Change,
@@ -18,6 +18,7 @@ __all__ = [
     "CleaningRecord",
     "CostOfCleaningResult",
     "Retyped",
+    "check_mode",
     "cost_of_cleaning",
     "perform",
     "summarise_record",

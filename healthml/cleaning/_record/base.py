@@ -14,6 +14,15 @@ from healthml.cleaning._record.record import (
     counts_table,
     perform,
 )
+from healthml.exceptions import InputError
+
+MODES = ("propose", "apply")
+
+
+def check_mode(mode):
+    """Refuse any other mode than "propose" and "apply"."""
+    if mode not in MODES:
+        raise InputError(f"mode={mode!r} is unknown; use 'propose' or 'apply'.")
 
 
 class CellCleaner(TransformerMixin, BaseEstimator):

@@ -5,11 +5,11 @@ import pandas as pd
 
 from healthml._core._knowledge import site_hint
 from healthml._core._routing import clear_errors
-from healthml.cleaning._record import CellCleaner, Change
+from healthml.cleaning._columns import variables_of
+from healthml.cleaning._record import CellCleaner, Change, check_mode
 from healthml.cleaning._units.table import TableUnits
 from healthml.exceptions import InputError
 
-MODES = ("propose", "apply")
 WITHIN = ("ward", "unit")  # of a hospital: its patients differ, its laboratory does not
 RULES = {
     "unit_column": ("unit_column", "error"),
@@ -128,14 +128,13 @@ class UnitHarmonizer(CellCleaner):
         self.mode = mode
 
     def _learn(self, frame, y):
-        if self.mode not in MODES:
-            raise InputError(f"mode={self.mode!r} is unknown; use 'propose' or 'apply'.")
+        check_mode(self.mode)
         self.by_ = self._find_by(frame)
         keys = self._keys(frame)
         self.groups_ = sorted(set(keys) - {""}) or [""]
         self._labels_ = self._first_labels(frame)
         groups = self._groups(keys)
-        variables = getattr(self.schema, "variables", None) or {}
+        variables = variables_of(self.schema)
         shown = frame.without([] if self.by_ is None else [self.by_])
         self._table_ = TableUnits().learn(shown, variables, groups, len(self.groups_))
         verdicts = self._table_.verdicts(shown, groups)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from healthml._core._knowledge import (
     between_units,
@@ -15,7 +15,7 @@ from healthml._core._knowledge import (
     unit_at_end,
     unit_like,
 )
-from healthml._core._tables import parse_numbers
+from healthml.cleaning._columns import factorized, numbers_of
 from healthml.cleaning._units.body_size import BodyUnits
 from healthml.cleaning._units.column import six_digits
 from healthml.cleaning._units.decide import learn_column, settle
@@ -63,7 +63,7 @@ class TableUnits:
                 continue
             if not concept and unit_column_of(frame, column, named_units) is None:
                 continue
-            x = frame.of(column, numbers_of)
+            x = frame.of(column, finite_numbers, numbers_of)
             if x is None:
                 continue
             numbers[column] = x
@@ -93,7 +93,7 @@ class TableUnits:
 
     def verdicts(self, frame, groups):
         """Return the verdicts on the cells of a table; each cell is converted at most once."""
-        numbers = {c: frame.of(c, numbers_of) for c in self._needed()}
+        numbers = {c: frame.of(c, finite_numbers, numbers_of) for c in self._needed()}
         numbers = {c: x for c, x in numbers.items() if x is not None}
         found = self._written(frame, numbers)
         sure = {}
@@ -168,7 +168,7 @@ class TableUnits:
                 )
                 _put(numbers, column, in_unit, values)
         for column in numbers:
-            is_number = pd.api.types.is_numeric_dtype(frame[column].dtype)
+            is_number = is_numeric_dtype(frame[column].dtype)
             if is_number or column not in self.concepts:
                 continue
             home = self._home(column)
@@ -228,24 +228,11 @@ def _step(source, target):
     return source[0], target[0], source[1] / target[1], (source[2] - target[2]) / target[1]
 
 
-def numbers_of(series):
-    """Return a column as floats, NaN where there is no number, or None for dates and truths."""
-    dtype = series.dtype
-    if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype):
+def finite_numbers(series, numbers):
+    """Return the numbers of a column without the infinite ones, None where it holds none."""
+    if numbers is None or (np.isnan(numbers).all() and not is_numeric_dtype(series.dtype)):
         return None
-    if pd.api.types.is_numeric_dtype(dtype):
-        x = series.to_numpy(dtype=float, na_value=np.nan)
-        return np.where(np.isinf(x), np.nan, x)
-    if pd.api.types.is_timedelta64_dtype(dtype):
-        return None
-    try:
-        codes, levels = pd.factorize(series)
-    except TypeError:  # cells that hold lists and the like are no numbers
-        codes, levels = pd.factorize(series.where(series.map(np.isscalar)))
-    if not len(levels):
-        return None
-    numbers = parse_numbers(pd.Series(levels).astype(object))[0].to_numpy()
-    return np.append(np.where(np.isinf(numbers), np.nan, numbers), np.nan)[codes]
+    return np.where(np.isinf(numbers), np.nan, numbers)
 
 
 def _put(numbers, column, rows, values):
@@ -359,7 +346,7 @@ def unit_column_of(frame, values, named_units=None):
     """Return the only column of text that is named as the unit of a column, or None."""
     named_units = units_by_column(frame.columns) if named_units is None else named_units
     beside = [c for c in named_units.get(str(values).casefold(), ()) if c != values]
-    if len(beside) != 1 or pd.api.types.is_numeric_dtype(frame[beside[0]].dtype):
+    if len(beside) != 1 or is_numeric_dtype(frame[beside[0]].dtype):
         return None
     return beside[0]
 
@@ -397,7 +384,10 @@ def units_in_cells(series, concept, home):
     >>> units_in_cells(pd.Series(["0.9", "88.4 µmol/L"]), "creatinine", home)
     (array([1]), array([0.9999808]), ['umol/L'])
     """
-    codes, levels = pd.factorize(series)
+    found = factorized(series)
+    if found is None:  # cells that hold lists have no unit
+        return np.empty(0, dtype=np.int64), np.empty(0), []
+    codes, levels = found
     values, units = np.full(len(levels), np.nan), [""] * len(levels)
     for k, level in enumerate(levels):
         cell = _CELL.fullmatch(level) if isinstance(level, str) else None

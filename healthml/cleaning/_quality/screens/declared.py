@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from healthml.cleaning._columns import FOUND, Flag
+from healthml.cleaning._columns import FOUND, Flag, variables_of
 
 ABSENT, WRONG_KIND = "absent_column", "not_as_declared"
 REQUIRED, OUTSIDE_VOCABULARY = "required_missing", "outside_vocabulary"
@@ -34,7 +34,7 @@ def screen_declared(table, schema):
         if column is not None and column.count(column.missing):
             detail = f"the {role} of the row is missing"
             yield Flag.of_cells(column, REQUIRED, FOUND, detail, column.missing)
-    for name, variable in (getattr(schema, "variables", None) or {}).items():
+    for name, variable in variables_of(schema).items():
         if str(name) in columns:
             yield from _kind(columns[str(name)], getattr(variable, "kind", None))
             yield from _vocabulary(columns[str(name)], variable)
@@ -44,7 +44,7 @@ def _absent(schema, columns):
     roles = {str(c) for role in _ROLES if (c := getattr(schema, role, None)) is not None}
     for role in ("identifier", "known_after"):
         roles |= {str(c) for c in getattr(schema, role, ())}
-    declared = {str(name) for name in (getattr(schema, "variables", None) or {})}
+    declared = {str(name) for name in variables_of(schema)}
     outcome = getattr(schema, "outcome", None)
     whole = outcome is not None and str(outcome) in columns
     return sorted((declared | roles if whole else declared - roles) - set(columns))
