@@ -163,8 +163,8 @@ class CodeChecker(CellCleaner):
                 continue
             if system is None and not _hinted(name) and is_wide(frame[name], name):
                 continue
-            found = frame.of(name, text_levels, factorized)
-            column = None if found is None else learn_codes(name, *found, system)
+            read = frame.of(name, text_levels, factorized)
+            column = None if read is None else learn_codes(name, *read, system)
             if column is not None:
                 self._columns_[name] = column
         self.systems_ = {name: column.system for name, column in self._columns_.items()}
@@ -172,10 +172,10 @@ class CodeChecker(CellCleaner):
     def _changes(self, frame, prepared=None):
         for name, column in self._columns_.items():
             is_read = frame.of(name, is_text)
-            found = frame.of(name, text_levels, factorized) if is_read else None
-            if found is None:
+            read = frame.of(name, text_levels, factorized) if is_read else None
+            if read is None:
                 continue
-            codes, levels = found
+            codes, levels = read
             judged = [column.judge(level) for level in levels]
             for rule, severity in dict.fromkeys((r, s) for _, r, s in judged if r is not None):
                 hit = np.array([(r, s) == (rule, severity) for _, r, s in judged])

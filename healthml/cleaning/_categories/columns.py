@@ -99,18 +99,18 @@ def read_columns(frame, names):
     return {name: TextColumn(name, *parts) for name, parts in levels.items() if parts is not None}
 
 
-def text_levels(series, found):
+def text_levels(series, factors):
     """Return codes and levels of a text column, or None where it holds no text.
 
-    `found` is what `factorized` made of it. Cells that are not text (numbers or lists among
+    `factors` is what `factorized` made of it. Cells that are not text (numbers or lists among
     objects) have the code -1.
     """
     if isinstance(series.dtype, pd.CategoricalDtype):
         codes, levels = series.cat.codes.to_numpy().astype(np.int64), series.cat.categories
-    elif found is None:
+    elif factors is None:
         return None
     else:
-        codes, levels = found
+        codes, levels = factors
     levels = list(levels)
     if types.infer_dtype(levels, skipna=False) == "string":
         return np.asarray(codes), levels

@@ -218,14 +218,14 @@ def recognise_concept(counts, vocabulary=()):
     words = {x: n for x, n in counts.items() if not x.isdigit()}
     total = sum(words.values())
     for concept, spellings in synonym_table().items():
-        found = {x: spellings[key_of(x)] for x in words if key_of(x) in spellings}
-        written_out = {sense for sense, needs_words in found.values() if not needs_words}
-        rows = sum(words[x] for x, (_, short) in found.items() if not short or len(written_out) > 1)
+        spelt = {x: spellings[key_of(x)] for x in words if key_of(x) in spellings}
+        written_out = {sense for sense, needs_words in spelt.values() if not needs_words}
+        rows = sum(words[x] for x, (_, short) in spelt.items() if not short or len(written_out) > 1)
         if len(written_out - {"other", "unknown"}) < 2 or rows < CONCEPT_SHARE * total:
             continue
         senses = {}
-        for x in sorted(found, key=lambda x: (x in vocabulary, words[x], x)):
-            senses[found[x][0]] = x
+        for x in sorted(spelt, key=lambda x: (x in vocabulary, words[x], x)):
+            senses[spelt[x][0]] = x
         return concept, {sense: senses[sense] for sense, _ in spellings.values() if sense in senses}
     return None, {}
 

@@ -142,8 +142,8 @@ class CategoryNormalizer(CellCleaner):
             if name in last.plans and last.plans[name].closed
         }
         first = self._rounds_[0]
-        found = [] if first.contradictions is None else first.contradictions.by_column.values()
-        self.dependencies_ = as_table([d for dependencies in found for d in dependencies])
+        learnt = [] if first.contradictions is None else first.contradictions.by_column.values()
+        self.dependencies_ = as_table([d for dependencies in learnt for d in dependencies])
         self.mark_ = None if first.smudges is None else first.smudges.mark
         self.concepts_ = {name: plan.concept for name, plan in last.plans.items() if plan.concept}
         return fresh

@@ -116,10 +116,10 @@ def numbers_of(series):
         return series.to_numpy(dtype=float, na_value=np.nan)
     if types.is_timedelta64_dtype(dtype):
         return None
-    found = factorized(series)
-    if found is None:
+    factors = factorized(series)
+    if factors is None:
         return parse_numbers(series)[0].to_numpy()
-    codes, levels = found
+    codes, levels = factors
     parsed = parse_numbers(pd.Series(levels, dtype=object))[0].to_numpy()
     return np.append(parsed, np.nan)[codes]
 
@@ -176,8 +176,8 @@ def _filled(pair):
 
 
 def _measure(column, view, populations, declared, limited):
-    found = column_concept(column, declared, *view.unique, populations=populations)
-    if found is None or not found.readings:
+    concept = column_concept(column, declared, *view.unique, populations=populations)
+    if concept is None or not concept.readings:
         if limited == (None, None):
             return None
         return Measure(
@@ -185,12 +185,12 @@ def _measure(column, view, populations, declared, limited):
             UNLIMITED, dict.fromkeys(POPULATIONS, UNLIMITED),
             declared_hard=limited[0], declared_soft=limited[1],
         )  # fmt: skip
-    facts, readings = concept_limits(found.name), found.readings
+    facts, readings = concept_limits(concept.name), concept.readings
     unit, factor, offset = readings[0]
     anybody = hull(_soft(facts, p) for p in populations)
     return Measure(
         column,
-        found.name,
+        concept.name,
         facts["category"],
         unit,
         factor,

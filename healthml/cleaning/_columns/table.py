@@ -73,12 +73,12 @@ class ColumnTable:
 
     def groups(self, name):
         """Return what `factorized` makes of a column by which rows are put together."""
-        found = self.of(name, factorized)
-        if found is None:
+        factors = self.of(name, factorized)
+        if factors is None:
             raise InputError(
                 f"column {str(name)!r} has cells that hold several values (a list); make it text."
             )
-        return found
+        return factors
 
     def copy(self):
         """Return a table whose columns can be replaced without touching this one."""

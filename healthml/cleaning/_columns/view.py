@@ -198,11 +198,11 @@ class ColumnView:
         if not len(self.finite):
             return None
         seen = self.declared, *self.unique
-        found = column_concept(self.name, *seen, populations=("adult",))
-        if found is None or not found.readings:
+        concept = column_concept(self.name, *seen, populations=("adult",))
+        if concept is None or not concept.readings:
             return None
-        limits, best = concept_limits(found.name), found.readings[0]
-        return {**limits, "agreeing": found.readings, "unit": best, "agreement": found.share}
+        limits, best = concept_limits(concept.name), concept.readings[0]
+        return {**limits, "agreeing": concept.readings, "unit": best, "agreement": concept.share}
 
     def outside(self, limits, unit):
         """Return the rows outside limits when the column is read in a unit."""

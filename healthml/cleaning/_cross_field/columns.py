@@ -110,10 +110,10 @@ def dates_of(series):
         return None
     if types.is_datetime64_any_dtype(series.dtype):
         return _days(pd.DatetimeIndex(series))
-    found = factorized(series)
-    if found is None:
+    factors = factorized(series)
+    if factors is None:
         return None
-    codes, levels = found
+    codes, levels = factors
     parsed = pd.to_datetime(
         pd.Series(levels, dtype=object), errors="coerce", format="ISO8601", utc=True
     )

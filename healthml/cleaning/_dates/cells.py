@@ -99,9 +99,9 @@ def as_text(cell):
     return str(int(cell)) if is_whole else str(cell)
 
 
-def distinct_cells(series, found):
+def distinct_cells(series, factors):
     """Return codes (-1: missing) and distinct cells as text, from what `factorized` made of it."""
-    return None if found is None else (found[0], [as_text(level) for level in found[1]])
+    return None if factors is None else (factors[0], [as_text(level) for level in factors[1]])
 
 
 def plain_days(levels):

@@ -109,41 +109,41 @@ def read_date(text):
     ('month name', True, None)
     """
     text = text.strip()
-    if found := _YEAR_FIRST.fullmatch(text):
-        year, separator, month, day = found.groups()[:4]
+    if written := _YEAR_FIRST.fullmatch(text):
+        year, separator, month, day = written.groups()[:4]
         style = ISO if separator == "-" else f"Y{separator}m{separator}d"
-        return _timed(found.groups()[4:], style, int(year), int(month), int(day))
-    if found := _YEAR_LAST.fullmatch(text):
-        a, left, b, right, year = found.groups()[:5]
+        return _timed(written.groups()[4:], style, int(year), int(month), int(day))
+    if written := _YEAR_LAST.fullmatch(text):
+        a, left, b, right, year = written.groups()[:5]
         if left.strip() != right.strip():
             return None
         style = f"?{left}?{right}{'y' * len(year)}"
         short = len(year) == 2
         number = int(year) or (100 if short else 0)
         return _timed(
-            found.groups()[5:], style, number, int(a), int(b), is_open=True, short_year=short
+            written.groups()[5:], style, number, int(a), int(b), is_open=True, short_year=short
         )
-    if found := _COMPACT.fullmatch(text):
-        return Reading(COMPACT, *(int(part) for part in found.groups()))
-    if found := _SERIAL.fullmatch(text):
-        part = float(found[2] or 0)
-        return Reading(SERIAL, serial=float(found[1]), seconds=round(part * DAY))
-    if found := _UNIX.fullmatch(text):
-        days, seconds = divmod(int(found[1]), DAY)
+    if written := _COMPACT.fullmatch(text):
+        return Reading(COMPACT, *(int(part) for part in written.groups()))
+    if written := _SERIAL.fullmatch(text):
+        part = float(written[2] or 0)
+        return Reading(SERIAL, serial=float(written[1]), seconds=round(part * DAY))
+    if written := _UNIX.fullmatch(text):
+        days, seconds = divmod(int(written[1]), DAY)
         return Reading(UNIX, serial=float(days), seconds=seconds)
     return _read_named(text)
 
 
 def _read_named(text):
     for pattern, places in ((_NAMED, (1, 0, 2)), (_NAME_FIRST, (0, 1, 2))):
-        found = pattern.fullmatch(text)
-        if found and (month := month_number(found.groups()[places[0]])):
-            day, year = found.groups()[places[1]], found.groups()[places[2]]
+        match = pattern.fullmatch(text)
+        if match and (month := month_number(match.groups()[places[0]])):
+            day, year = match.groups()[places[1]], match.groups()[places[2]]
             short = len(year) == 2
             number = int(year) or (100 if short else 0)
-            return _timed(found.groups()[3:], NAMED, number, month, int(day), short_year=short)
-    found = _NO_YEAR.fullmatch(text)
-    if found and (not (found[1] or found[2]) or month_number(found[1] or found[2])):
+            return _timed(match.groups()[3:], NAMED, number, month, int(day), short_year=short)
+    match = _NO_YEAR.fullmatch(text)
+    if match and (not (match[1] or match[2]) or month_number(match[1] or match[2])):
         return Reading("incomplete", incomplete=True)
     return None
 
@@ -198,8 +198,8 @@ def split_time(text):
     >>> split_time("2021-03-04 07:05"), split_time("2021-03-04 24:00")
     (('2021-03-04', 25500), ('2021-03-04 24:00', 0))
     """
-    found = _PLAIN_TIME.fullmatch(text)
-    if found is None or found[1].replace(".", "").isdigit():  # a day number has no time beside it
+    match = _PLAIN_TIME.fullmatch(text)
+    if match is None or match[1].replace(".", "").isdigit():  # a day number has no time beside it
         return text, 0
-    seconds = _seconds_of(found[2])
-    return (text, 0) if seconds is None else (found[1], seconds)
+    seconds = _seconds_of(match[2])
+    return (text, 0) if seconds is None else (match[1], seconds)

@@ -133,9 +133,9 @@ class DateParser(CellCleaner):
             raise InputError(f"order={self.order!r} is unknown; use 'auto', 'day' or 'month'.")
         self._columns_, cells = {}, {}
         for name in frame.columns:
-            found = self._candidate(name, frame)
-            if found is not None:
-                self._columns_[name], cells[name] = found
+            candidate = self._candidate(name, frame)
+            if candidate is not None:
+                self._columns_[name], cells[name] = candidate
         share_orders(self._columns_.values())
         settled = {name: Settled(column, *cells[name]) for name, column in self._columns_.items()}
         for name, column in self._columns_.items():
@@ -154,10 +154,10 @@ class DateParser(CellCleaner):
         timed = hinted or is_time_hinted(name)
         if kind not in (None, "datetime") or not may_hold_dates(series, hinted):
             return None
-        found = frame.of(name, distinct_cells, factorized)
-        if found is None:
+        cells = frame.of(name, distinct_cells, factorized)
+        if cells is None:
             return None
-        codes, levels = found
+        codes, levels = cells
         counts, plain = np.bincount(codes[codes >= 0], minlength=len(levels)), plain_days(levels)
         column = learn_dates(
             name,
@@ -177,9 +177,9 @@ class DateParser(CellCleaner):
         settled = {}
         for name, column in self._columns_.items():
             if not frame.of(name, _is_datetime):
-                found = frame.of(name, distinct_cells, factorized)
-                if found is not None:
-                    settled[name] = Settled(column, *found)
+                cells = frame.of(name, distinct_cells, factorized)
+                if cells is not None:
+                    settled[name] = Settled(column, *cells)
         return settled
 
     def _times(self, frame, settled):

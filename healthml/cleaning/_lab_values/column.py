@@ -133,9 +133,9 @@ class Levels:
         """Return the rows that hold any of the levels and, for each, the place in `positions`."""
         place = np.full(len(self.levels) + 1, -1)
         place[positions] = np.arange(len(positions))
-        found = place[self.codes]
-        rows = np.flatnonzero(found >= 0)
-        return rows, found[rows]
+        at = place[self.codes]
+        rows = np.flatnonzero(at >= 0)
+        return rows, at[rows]
 
 
 def learn_column(series, variable, mark, levels=None):
@@ -177,14 +177,14 @@ def learn_column(series, variable, mark, levels=None):
     return levels and _of_text(series, levels, facts, variable, mark, sure=kind == "numeric")
 
 
-def read_levels(series, found=None):
+def read_levels(series, factors=None):
     """Return the `Levels` of a column, or None where its cells are no values (lists).
 
     Parameters
     ----------
     series : pandas.Series
         The column.
-    found : tuple, optional
+    factors : tuple, optional
         Its codes and levels by `factorized`, where they are at hand.
 
     Examples
@@ -195,9 +195,9 @@ def read_levels(series, found=None):
     [2, 1]
     """
     told_apart = _told_apart(series)
-    if found is None or told_apart is not series:
-        found = factorized(told_apart)
-    return None if found is None else Levels(series, *found)
+    if factors is None or told_apart is not series:
+        factors = factorized(told_apart)
+    return None if factors is None else Levels(series, *factors)
 
 
 def read_level(level, column):
@@ -218,41 +218,41 @@ def read_level(level, column):
     return settle(read_cell(level, column.mark), column)
 
 
-def settle(found, column):
+def settle(cell, column):
     """Choose among readings where only one of them is possible in this column."""
-    if found.note == SO_MANY_OF:
-        return _settle_slash(found, column)
-    if found.note == TITRE_OR_RATIO and found.value == column.total:
-        return replace(found, kind="number", value=1.0, rule="of_total", note="")
+    if cell.note == SO_MANY_OF:
+        return _settle_slash(cell, column)
+    if cell.note == TITRE_OR_RATIO and cell.value == column.total:
+        return replace(cell, kind="number", value=1.0, rule="of_total", note="")
     if column.holds == TITRES:
-        if found.kind == "titre":
-            return replace(found, kind="number", rule="")
-        if found.note == TITRE_OR_RATIO:
-            return replace(found, kind="number", rule="titre", note="")
-        return found
-    if found.rule == "letter_for_digit" or found.value is None:
-        return found
-    is_unclear = column.is_whole and found.kind == "number" and not found.unit
-    if (found.kind != "ambiguous" and not is_unclear) or not found.alternatives:
-        return found
-    value = _likeliest(dict.fromkeys((found.value, *found.alternatives)), column)
+        if cell.kind == "titre":
+            return replace(cell, kind="number", rule="")
+        if cell.note == TITRE_OR_RATIO:
+            return replace(cell, kind="number", rule="titre", note="")
+        return cell
+    if cell.rule == "letter_for_digit" or cell.value is None:
+        return cell
+    is_unclear = column.is_whole and cell.kind == "number" and not cell.unit
+    if (cell.kind != "ambiguous" and not is_unclear) or not cell.alternatives:
+        return cell
+    value = _likeliest(dict.fromkeys((cell.value, *cell.alternatives)), column)
     if is_unclear and value is None:
-        return replace(found, alternatives=(), rule="mark_unclear")
-    if value is None or found.alternatives == (found.value,):
-        return found
-    kind = "censored" if found.operator else "number"
-    return replace(found, value=value, kind=kind, alternatives=(), rule=_rule_of(found, value))
+        return replace(cell, alternatives=(), rule="mark_unclear")
+    if value is None or cell.alternatives == (cell.value,):
+        return cell
+    kind = "censored" if cell.operator else "number"
+    return replace(cell, value=value, kind=kind, alternatives=(), rule=_rule_of(cell, value))
 
 
-def _settle_slash(found, column):
+def _settle_slash(cell, column):
     """Read "94/110" among pressures as two numbers, "14/15" among scores as so many of 15."""
-    both = {"value": found.alternatives, "note": "two numbers", "alternatives": ()}
+    both = {"value": cell.alternatives, "note": "two numbers", "alternatives": ()}
     if column.holds == PAIRS:
-        return replace(found, kind="pair", rule="pair", **both)
-    if found.alternatives[1] == column.total:
-        both["value"] = found.alternatives[0]
-        return replace(found, kind="number", rule="of_total", **both)
-    return found
+        return replace(cell, kind="pair", rule="pair", **both)
+    if cell.alternatives[1] == column.total:
+        both["value"] = cell.alternatives[0]
+        return replace(cell, kind="number", rule="of_total", **both)
+    return cell
 
 
 def _likeliest(readings, column):
@@ -264,11 +264,11 @@ def _likeliest(readings, column):
     return None
 
 
-def _rule_of(found, value):
+def _rule_of(cell, value):
     """Return the rule of a cell of which a single reading is possible in its column."""
-    if found.operator:
+    if cell.operator:
         return "censored"
-    if len({abs(reading) for reading in (found.value, *found.alternatives)}) == 1:
+    if len({abs(reading) for reading in (cell.value, *cell.alternatives)}) == 1:
         return "spaced_sign"
     return "mark_by_range"
 
@@ -299,18 +299,18 @@ def _not_below(value, column):
 
 def _facts(name, variable):
     """Return concept, hard limits and unit of a column from its schema and its name."""
-    found = column_concept(name, variable)
-    known = found is not None and found.is_named
+    concept_named = column_concept(name, variable)
+    known = concept_named is not None and concept_named.is_named
     hard = (-np.inf, np.inf)
     if known:
-        facts = concept_limits(found.name)
+        facts = concept_limits(concept_named.name)
         units, limits = facts["units"], facts["hard"]
         ends = [(limit - offset) / size for _, size, offset in units for limit in limits]
         hard = min(ends), max(ends)
     for place, limit in enumerate(getattr(variable, "hard", None) or ()):
         open_end = (-np.inf, np.inf)[place]
         hard = (*hard[:place], open_end if limit is None else limit, *hard[place + 1 :])
-    concept = found.name if found is not None else ""
+    concept = concept_named.name if concept_named is not None else ""
     unit = getattr(variable, "unit", None) or ""
     return {"hard": hard, "concept": concept, "unit": unit, "named": known}
 
@@ -333,18 +333,18 @@ def _of_text(series, levels, facts, variable, mark, *, sure):
     sample = levels.sample()
     if not len(sample):
         return LabColumn(NUMBERS, hard=facts["hard"], mark=mark) if sure else None
-    found = _read_sample(levels, sample, mark)
-    counts = {i: int(levels.counts[i]) for i in found}
-    holds = _what_it_holds(found, counts, facts, sure=sure)
+    readings = _read_sample(levels, sample, mark)
+    counts = {i: int(levels.counts[i]) for i in readings}
+    holds = _what_it_holds(readings, counts, facts, sure=sure)
     if holds is None:
         return None
-    if holds == NUMBERS and not sure and _are_labels(levels, found, counts, facts["named"]):
+    if holds == NUMBERS and not sure and _are_labels(levels, readings, counts, facts["named"]):
         return None
-    mark = mark or _usual_mark(found, counts, levels)
-    found = _read_sample(levels, sample, mark)
-    values, n = _plain_values(found, counts)
+    mark = mark or _usual_mark(readings, counts, levels)
+    readings = _read_sample(levels, sample, mark)
+    values, n = _plain_values(readings, counts)
     low, high = _range_of(values) if n.sum() >= ENOUGH else (np.nan, np.nan)
-    unit, usual = _unit_and_limits(series.name, variable, found, counts, facts)
+    unit, usual = _unit_and_limits(series.name, variable, readings, counts, facts)
     return LabColumn(
         holds,
         np.dtype(float),
@@ -355,11 +355,11 @@ def _of_text(series, levels, facts, variable, mark, *, sure):
         usual=usual if holds == NUMBERS else (np.nan, np.nan),
         unit=unit,
         concept=facts["concept"],
-        limits=tuple((sign, _usual_limit(found, counts, sign)) for sign in "<>"),
-        total=_usual_total(found, counts),
-        thousands_from=_thousands_from(found, counts, values),
-        is_whole=mark is None and _is_whole(found, counts, levels),
-        bare=_range_of(np.repeat(*_plain_values(found, counts, units=False))),
+        limits=tuple((sign, _usual_limit(readings, counts, sign)) for sign in "<>"),
+        total=_usual_total(readings, counts),
+        thousands_from=_thousands_from(readings, counts, values),
+        is_whole=mark is None and _is_whole(readings, counts, levels),
+        bare=_range_of(np.repeat(*_plain_values(readings, counts, units=False))),
     )
 
 
@@ -376,27 +376,27 @@ def _read_sample(levels, sample, mark):
     return readings
 
 
-def _plain_values(found, counts, *, units=True):
+def _plain_values(readings, counts, *, units=True):
     """Return the numbers with a single reading, and how many cells hold each."""
-    kept = [i for i, f in found.items() if f.kind == "number" and not f.alternatives]
-    kept = [i for i in kept if units or not found[i].unit]
-    values = np.array([found[i].value for i in kept], dtype=float)
+    kept = [i for i, f in readings.items() if f.kind == "number" and not f.alternatives]
+    kept = [i for i in kept if units or not readings[i].unit]
+    values = np.array([readings[i].value for i in kept], dtype=float)
     return values, np.array([counts[i] for i in kept], dtype=int)
 
 
-def _unit_and_limits(name, variable, found, counts, facts):
+def _unit_and_limits(name, variable, readings, counts, facts):
     """Return the column's unit ("" where nothing says it) and the usual limits in it.
 
     A declared unit decides; else the one written in most cells; else the one in which the cells
     without a unit agree with the column's concept: a few cells with one never decide for the rest.
     """
-    unit = facts["unit"] or _usual_unit(found, counts)
+    unit = facts["unit"] or _usual_unit(readings, counts)
     concept, unknown = facts["concept"], (np.nan, np.nan)
     if not concept:
-        return unit or unit_at_end(name) or _most_written(found, counts), unknown
+        return unit or unit_at_end(name) or _most_written(readings, counts), unknown
     reading = find_unit(concept, unit) if unit else None
     if reading is None:
-        values, n = _plain_values(found, counts, units=False)
+        values, n = _plain_values(readings, counts, units=False)
         agreeing = column_concept(name, variable, values, n).readings
         usual = concept_limits(concept)["units"][:1]  # without any plain number, the usual unit
         reading = next(iter(agreeing if len(values) else usual), None)
@@ -407,11 +407,11 @@ def _unit_and_limits(name, variable, found, counts, facts):
     return unit, tuple((limit - reading[2]) / reading[1] for limit in (low, high))
 
 
-def _what_it_holds(found, counts, facts, *, sure):
+def _what_it_holds(readings, counts, facts, *, sure):
     """Return NUMBERS, TITRES, PAIRS or None by what most cells are, missing ones left out."""
     per_kind, words = {}, 0
-    share_a_total, total = _share_a_total(found, counts, facts), _usual_total(found, counts)
-    for i, f in found.items():
+    share_a_total, total = _share_a_total(readings, counts, facts), _usual_total(readings, counts)
+    for i, f in readings.items():
         kind = f.kind
         if f.note in (SO_MANY_OF, TITRE_OR_RATIO) or f.rule == "coma":
             of_it = f.note != TITRE_OR_RATIO or f.value == total
@@ -430,13 +430,13 @@ def _what_it_holds(found, counts, facts, *, sure):
     sure_of_some = per_kind.get("number") or (facts["named"] and per_kind.get("ambiguous"))
     if not sure_of_some or numeric < (NAMED if facts["named"] else MOSTLY_NUMBERS) * n:
         return None
-    distinct = len({f.value for f in found.values() if f.kind == "number"})
+    distinct = len({f.value for f in readings.values() if f.kind == "number"})
     if not facts["named"] and words and (distinct <= FEW_NUMBERS or words > WORDS * n):
         return None
     return NUMBERS
 
 
-def _are_labels(levels, found, counts, named):
+def _are_labels(levels, readings, counts, named):
     """Digits that are labels: too long for a float, leading zeros, codes, or all of one width."""
     numbers = levels.numbers[levels.plain]
     whole = numbers == np.floor(numbers)
@@ -449,12 +449,12 @@ def _are_labels(levels, found, counts, named):
         widths = np.array([len(t.strip()) for t in text])
         if not named and widths.min() >= WIDE and (widths == widths[0]).all() and len(text) > 2:
             return True
-    return not named and _are_decorated(levels, found, counts)
+    return not named and _are_decorated(levels, readings, counts)
 
 
-def _are_decorated(levels, found, counts):
+def _are_decorated(levels, readings, counts):
     """Say whether codes stand among the cells, or most of them carry words that are no unit."""
-    odd = {i: f for i, f in found.items() if not levels.plain[i] and f.kind != "missing"}
+    odd = {i: f for i, f in readings.items() if not levels.plain[i] and f.kind != "missing"}
     codes = [i for i in odd if _CODE.fullmatch(str(levels.levels[i]).strip())]
     n_odd, n_codes = (sum(counts[i] for i in part) for part in (odd, codes))
     if len(codes) >= 2 and n_codes > CODES * n_odd:
@@ -463,14 +463,14 @@ def _are_decorated(levels, found, counts):
     return dressed > 0.5 * sum(counts.values())
 
 
-def _is_whole(found, counts, levels):
+def _is_whole(readings, counts, levels):
     """Say whether all numbers are whole, but for fewer than half that are written like "1.022"."""
-    texts = {i: str(levels.levels[i]).strip() for i, f in found.items() if f.kind == "number"}
+    texts = {i: str(levels.levels[i]).strip() for i, f in readings.items() if f.kind == "number"}
     unclear = [i for i, text in texts.items() if is_grouped(text)]
     others = [i for i in texts if i not in set(unclear)]
     n_unclear, n_others = (sum(counts[i] for i in part) for part in (unclear, others))
     is_known = n_others >= ENOUGH and 2 * n_unclear < n_others
-    return is_known and all(float(found[i].value).is_integer() for i in others)
+    return is_known and all(float(readings[i].value).is_integer() for i in others)
 
 
 def is_grouped(text):
@@ -485,7 +485,7 @@ def is_grouped(text):
     return "." in text and _GROUPED.fullmatch(text) is not None
 
 
-def _usual_mark(found, counts, levels):
+def _usual_mark(readings, counts, levels):
     """Return the decimal mark that the cells which are decisive by themselves settle, or None.
 
     "4,25" shows a decimal comma, "8,405.10" a comma between thousands. Two such cells settle what
@@ -493,7 +493,7 @@ def _usual_mark(found, counts, levels):
     say nothing of commas: a decimal comma may have been typed into such a column.
     """
     decimal, groups = dict.fromkeys(",.", 0), dict.fromkeys(",.", 0)
-    for i, f in found.items():
+    for i, f in readings.items():
         text = levels.levels[i]
         if f.kind in ("number", "censored") and isinstance(text, str) and not f.alternatives:
             written = _DIGITS_AND_MARKS.search(text)
@@ -518,55 +518,57 @@ def _roles(numeral):
         yield "decimal", "," if commas else "."
 
 
-def _thousands_from(found, counts, values):
+def _thousands_from(readings, counts, values):
     """Return the smallest plain number where most cells are like "56,320", the plain ones whole."""
-    unclear = sum(counts[i] for i, f in found.items() if f.kind == "ambiguous" and f.alternatives)
-    n = sum(counts[i] for i, f in found.items() if f.kind in _NUMERIC_KINDS)
+    unclear = sum(
+        counts[i] for i, f in readings.items() if f.kind == "ambiguous" and f.alternatives
+    )
+    n = sum(counts[i] for i, f in readings.items() if f.kind in _NUMERIC_KINDS)
     is_whole = len(values) >= FEWEST_DECISIVE and (values == np.floor(values)).all()
     return float(values.min()) if is_whole and 2 * unclear > n else np.nan
 
 
-def _share_a_total(found, counts, facts):
+def _share_a_total(readings, counts, facts):
     """Say whether cells such as "14/15" are points of one total, and not ratios or beds."""
-    cells = {i: f.alternatives[0] for i, f in found.items() if f.note == SO_MANY_OF}
+    cells = {i: f.alternatives[0] for i, f in readings.items() if f.note == SO_MANY_OF}
     several = len(set(cells.values())) >= FEWEST_POINTS or facts["named"]
     enough = sum(counts[i] for i in cells) >= FEWEST_DECISIVE
-    return several and enough and not np.isnan(_usual_total(found, counts))
+    return several and enough and not np.isnan(_usual_total(readings, counts))
 
 
-def _usual_total(found, counts):
+def _usual_total(readings, counts):
     """Return the total of results such as "14/15" where all have the same, NaN otherwise."""
-    pairs = {f.alternatives for f in found.values() if f.note == SO_MANY_OF}
+    pairs = {f.alternatives for f in readings.values() if f.note == SO_MANY_OF}
     within = all(points <= total for points, total in pairs)
     return pairs.pop()[1] if within and len({total for _, total in pairs}) == 1 else np.nan
 
 
-def _usual_limit(found, counts, sign):
+def _usual_limit(readings, counts, sign):
     """Return the most frequent limit of results beyond it, NaN without any."""
     votes = {}
-    for i, f in found.items():
+    for i, f in readings.items():
         if f.kind == "censored" and f.operator[:1] == sign and f.value is not None:
             votes[f.value] = votes.get(f.value, 0) + counts[i]
     return float(max(votes, key=votes.get)) if votes else np.nan
 
 
-def _usual_unit(found, counts):
+def _usual_unit(readings, counts):
     """Return the unit written in most of the cells, "" where most have none."""
-    votes = _votes(found, counts)
+    votes = _votes(readings, counts)
     best = max(votes, key=votes.get)
     return best if votes[best] > 0.5 * sum(votes.values()) else ""
 
 
-def _most_written(found, counts):
+def _most_written(readings, counts):
     """Return the most frequent unit where most cells name one of several, "" elsewhere."""
-    votes = _votes(found, counts)
+    votes = _votes(readings, counts)
     bare = votes.pop("", 0)
     return max(votes, key=votes.get) if len(votes) > 1 and sum(votes.values()) > bare else ""
 
 
-def _votes(found, counts):
+def _votes(readings, counts):
     votes = {}
-    for i, f in found.items():
+    for i, f in readings.items():
         votes[f.unit] = votes.get(f.unit, 0) + counts[i]
     return votes
 

@@ -197,10 +197,10 @@ def read_cell(text, mark=None):
     beyond = beyond_detection(key)
     if beyond:
         return LabValue(None, beyond, kind="censored", note=plain, rule="censored")
-    found = _quantity(words_to_operator(plain), mark)
-    if not found.rule and not text.isascii():
-        return _with(found, rule="unusual_characters")
-    return found
+    quantity = _quantity(words_to_operator(plain), mark)
+    if not quantity.rule and not text.isascii():
+        return _with(quantity, rule="unusual_characters")
+    return quantity
 
 
 def _without_quotes(plain):
@@ -232,11 +232,11 @@ def _quantity(plain, mark):
         (_ABOUT, "approximate", "approximate"),
         (_LABEL, "label", "comment"),
     ):
-        found = pattern.match(plain)
-        if found:
-            head = found[0].strip(" ()")
+        match = pattern.match(plain)
+        if match:
+            head = match[0].strip(" ()")
             notes.append(label if label == "approximate" else f"{label} {head}")
-            rule, plain = name, plain[found.end() :]
+            rule, plain = name, plain[match.end() :]
     operator = _OPERATOR.match(plain)
     if operator:
         sign = operator[0].replace(" ", "")
@@ -257,38 +257,38 @@ def _amount(plain, mark):
         return _doubted(_amount(plain.rstrip("? "), mark), "marked with a question mark")
     patterns = ((_TITRE, _titre), (_SLASH, _slash), (_FEET, _feet), (_TWO_UNITS, _two_units))
     for pattern, read in patterns:
-        found = pattern.fullmatch(plain)
-        if found and (result := read(found)) is not None:
+        match = pattern.fullmatch(plain)
+        if match and (result := read(match)) is not None:
             return result
     span = _RANGE.fullmatch(plain)
     if span:
         return _range(span, mark)
     signed = re.match(r"[+-]\s*", plain)
     sign = signed[0].strip() if signed else ""
-    found = _NUMBER.fullmatch(plain[len(signed[0]) if signed else 0 :])
-    if not found:
+    match = _NUMBER.fullmatch(plain[len(signed[0]) if signed else 0 :])
+    if not match:
         return _spelt(plain)
-    result = _number(found, mark)
+    result = _number(match, mark)
     if sign == "-":
         result = _negative(result, spaced=signed[0] != "-")
     return result
 
 
-def _number(found, mark):
+def _number(match, mark):
     """Read a numeral, a power of ten, and a tail of unit, flag or comment."""
-    numeral = read_numeral(found[1], mark)
-    tail = found[3]
+    numeral = read_numeral(match[1], mark)
+    tail = match[3]
     if numeral is None:
-        return _unreadable(found[0])
+        return _unreadable(match[0])
     scale, rule = 1.0, numeral.form
-    if abs(read_power(found[2] or "")) > _LARGEST_POWER:
-        return _unreadable(found[0])
-    if found[2]:
-        unit = unit_code(f"10*{read_power(found[2])}{tail.strip()}") if tail.strip() else None
-        if unit and (found[2][0].isspace() or found[2][0] not in "eE"):
+    if abs(read_power(match[2] or "")) > _LARGEST_POWER:
+        return _unreadable(match[0])
+    if match[2]:
+        unit = unit_code(f"10*{read_power(match[2])}{tail.strip()}") if tail.strip() else None
+        if unit and (match[2][0].isspace() or match[2][0] not in "eE"):
             tail = f" {unit}"
         else:
-            scale, rule = 10.0 ** read_power(found[2]), rule or "exponent"
+            scale, rule = 10.0 ** read_power(match[2]), rule or "exponent"
     times = _TIMES.get(tail.strip().casefold())
     if times:
         scale, rule, tail = times, "exponent", ""
@@ -300,7 +300,7 @@ def _number(found, mark):
         return LabValue(numeral.value, "", "", "ambiguous", "", others, "ambiguous_number")
     unit, note, tail_rule = _tail(tail)
     if unit is None:
-        return _unreadable(found[0])
+        return _unreadable(match[0])
     value = _scaled(numeral.value, scale)
     others = () if numeral.other is None else (_scaled(numeral.other, scale),)
     kind = "number" if numeral.sure else "ambiguous"
@@ -351,12 +351,12 @@ def _is_comment(bare):
     return len(letters) > 1
 
 
-def _titre(found):
-    numeral = read_numeral(found[1].strip())
+def _titre(match):
+    numeral = read_numeral(match[1].strip())
     value = None if numeral is None else max(numeral.value, numeral.other or 0)
     if value is None or value != round(value) or value < 1:
-        return _unreadable(found[0])
-    return _commented(LabValue(value, kind="titre", rule="titre"), found[2])
+        return _unreadable(match[0])
+    return _commented(LabValue(value, kind="titre", rule="titre"), match[2])
 
 
 def _commented(result, words):
@@ -368,41 +368,41 @@ def _commented(result, words):
     return _doubted(result, note) if _VOID.search(note) else result
 
 
-def _slash(found):
+def _slash(match):
     """Read two numbers with a slash: two pressures, a titre, or so many points of a total."""
-    first, second = float(found[1]), float(found[2])
-    unit = "mm[Hg]" if found[3] else ""
+    first, second = float(match[1]), float(match[2])
+    unit = "mm[Hg]" if match[3] else ""
     of_a_total = first <= second and second % 10 == 0 and not unit
     if 40 <= first <= 320 and 15 <= second <= 220 and not of_a_total:
         pair = LabValue((first, second), "", unit, "pair", "two numbers", rule="pair")
-        return _commented(pair, found[4])
-    if found[4] and _VOID.search(found[4]):
-        return _unreadable(found[0])
+        return _commented(pair, match[4])
+    if match[4] and _VOID.search(match[4]):
+        return _unreadable(match[0])
     if first == 1:
         return LabValue(second, kind="ambiguous", note=TITRE_OR_RATIO, rule="ambiguous_number")
     both = {"alternatives": (first, second), "rule": "ambiguous_number"}
     return LabValue(None, kind="ambiguous", note=SO_MANY_OF, **both)
 
 
-def _feet(found):
-    value = 12 * float(found[1]) + float(found[2])
+def _feet(match):
+    value = 12 * float(match[1]) + float(match[2])
     return LabValue(value, "", "[in_i]", "number", "feet and inches", rule="unit_text")
 
 
-def _two_units(found):
+def _two_units(match):
     """Read "11 st 4 lb", "1 year 6 months" or "1m80"; None where the units do not go together."""
-    large, small = unit_code(found[2]), found[4] and unit_code(found[4])
+    large, small = unit_code(match[2]), match[4] and unit_code(match[4])
     if large not in _SMALLER:
         return None
     smaller, unit = _SMALLER[large]
-    if large == "a" and (found[4] or "").casefold() == "m":
+    if large == "a" and (match[4] or "").casefold() == "m":
         small = "mo"  # beside years, m is no metre
-    if found[4] is None and (large == "[stone_av]" or len(found[3]) == 2):
+    if match[4] is None and (large == "[stone_av]" or len(match[3]) == 2):
         small = _UNSPOKEN.get(large)
-    rest = float(found[3].replace(",", "."))
+    rest = float(match[3].replace(",", "."))
     if small not in smaller or rest >= smaller[small]:
         return None
-    value = float(found[1]) + rest / smaller[small]
+    value = float(match[1]) + rest / smaller[small]
     value = value * smaller[small] if unit == small else value
     return LabValue(
         float(f"{value:.12g}"), "", unit, "number", "two units in one cell", rule="unit_text"

@@ -175,8 +175,8 @@ def read_power(text):
     >>> read_power("E9"), read_power(" x 10^-9"), read_power("")
     (9, -9, 0)
     """
-    found = re.search(r"[+-]?\d+$", re.sub(r"^\s*[x*\u00d7·]\s*10", "", text.strip()))
-    return int(found[0]) if found else 0
+    match = re.search(r"[+-]?\d+$", re.sub(r"^\s*[x*\u00d7·]\s*10", "", text.strip()))
+    return int(match[0]) if match else 0
 
 
 def _is_digit(character):

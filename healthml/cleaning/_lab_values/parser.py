@@ -152,9 +152,9 @@ class LabValueParser(CellCleaner):
             return []
         cells = _Cells(frame.of(name, read_levels, factorized), column)
         parts = ["systolic", "diastolic"] if column.holds == PAIRS else []
-        if any(map(_has_limit, cells.found)):
+        if any(map(_has_limit, cells.read)):
             parts.append("censored")
-        if self.unit_columns and column.holds != PAIRS and any(f.unit for f in cells.found):
+        if self.unit_columns and column.holds != PAIRS and any(f.unit for f in cells.read):
             parts.append("unit")
         return [(f"{name}__{part}", name, part) for part in parts]
 
@@ -180,8 +180,8 @@ class LabValueParser(CellCleaner):
         """Yield the cell changes of a column, by rule, and then the column as floats."""
         has_limits = any(new == f"{name}__censored" for new, _, _ in self._added_)
         by_rule = {}
-        for i, found in enumerate(cells.found):
-            rule, value = _verdict(found, column, has_limits=has_limits)
+        for i, cell in enumerate(cells.read):
+            rule, value = _verdict(cell, column, has_limits=has_limits)
             by_rule.setdefault(rule, []).append((i, value))
         kept_text = False
         for rule in sorted(r for r in by_rule if r):
@@ -193,14 +193,14 @@ class LabValueParser(CellCleaner):
             kept_text |= keep
             yield _change(name, rule, rows, None if keep else values[which], column)
         if not kept_text:
-            values = cells.numbers([_verdict(f, column, has_limits=True)[1] for f in cells.found])
+            values = cells.numbers([_verdict(f, column, has_limits=True)[1] for f in cells.read])
             values = pd.Series(values, index=series.index, name=name).astype(column.dtype)
             if series.dtype != values.dtype:
                 yield Retyped(name, "number_from_text", values, "most cells are numbers")
 
     def _listed(self, name, cells):
         """Yield flags for the cells of a column of pairs that are none."""
-        odd = [cells.others[i] for i, f in enumerate(cells.found) if f.kind not in _TWO_OR_NONE]
+        odd = [cells.others[i] for i, f in enumerate(cells.read) if f.kind not in _TWO_OR_NONE]
         rows, _ = cells.levels.rows(np.array([*np.flatnonzero(cells.plain), *odd], dtype=int))
         yield Change(name, "unreadable", rows, action="flagged", evidence="not two numbers")
 
@@ -217,7 +217,7 @@ class _Cells:
         self.levels = levels
         self.plain = self.levels.plain & ~self._to_look_at(column)
         self.others = np.flatnonzero(~self.plain)
-        self.found = [self._read(i, column) for i in self.others]
+        self.read = [self._read(i, column) for i in self.others]
 
     def _to_look_at(self, column):
         """Return the plain numerals that are not taken as they are."""
@@ -239,11 +239,11 @@ class _Cells:
         return read_level(level, column)
 
     def rows(self, places):
-        """Return the rows of some of the levels in `found` and the place of each."""
+        """Return the rows of some of the levels in `read` and the place of each."""
         return self.levels.rows(self.others[places])
 
     def numbers(self, values, *, plain=True):
-        """Return the column as floats; `values` are those of `found`, plain numerals by choice."""
+        """Return the column as floats; `values` are those of `read`, plain numerals by choice."""
         kept = self.plain if plain else np.zeros_like(self.plain)
         table = np.append(np.where(kept, self.levels.numbers, np.nan), np.nan)
         table[self.others] = np.asarray(values, dtype=float)
@@ -253,26 +253,26 @@ class _Cells:
         """Return one object per row from what was read; `empty` where a plain numeral stands."""
         table = np.full(len(self.levels.levels) + 1, empty, dtype=object)
         table[-1] = None
-        table[self.others] = np.array([pick(f) for f in self.found] + [None], dtype=object)[:-1]
+        table[self.others] = np.array([pick(f) for f in self.read] + [None], dtype=object)[:-1]
         return table[self.levels.codes]
 
 
-def _verdict(found, column, *, has_limits):
+def _verdict(cell, column, *, has_limits):
     """Return the rule under which a cell is recorded ("" for none) and its number."""
-    known = found.kind in ("number", "censored") and found.value is not None
-    if known and found.unit and not _same_unit(found.unit, found.value, column):
-        return "unit_differs", found.value
-    if found.kind == "number":
-        return found.rule, found.value
-    if found.kind == "censored":
-        value = found.value
+    known = cell.kind in ("number", "censored") and cell.value is not None
+    if known and cell.unit and not _same_unit(cell.unit, cell.value, column):
+        return "unit_differs", cell.value
+    if cell.kind == "number":
+        return cell.rule, cell.value
+    if cell.kind == "censored":
+        value = cell.value
         if value is None:
-            limit = dict(column.limits).get(found.operator[:1], np.nan)
+            limit = dict(column.limits).get(cell.operator[:1], np.nan)
             return "censored_without_limit", limit
         return "censored" if has_limits else "new_censored", value
-    if found.kind == "pair" and column.holds == NUMBERS:
+    if cell.kind == "pair" and column.holds == NUMBERS:
         return "pair", np.nan
-    return found.rule or "unreadable", np.nan
+    return cell.rule or "unreadable", np.nan
 
 
 def _same_unit(unit, value, column):
@@ -310,7 +310,7 @@ def _added_column(part, cells, n_rows):
         if cells is None:
             return np.full(n_rows, np.nan)
         place = 0 if part == "systolic" else 1
-        values = [f.value[place] if f.kind == "pair" else np.nan for f in cells.found]
+        values = [f.value[place] if f.kind == "pair" else np.nan for f in cells.read]
         return cells.numbers(values, plain=False)  # a lone number is not both pressures
     if cells is None:
         return np.full(n_rows, "", dtype=object)
@@ -319,6 +319,6 @@ def _added_column(part, cells, n_rows):
     return cells.part(lambda f: f.operator if _has_limit(f) else "", "")
 
 
-def _has_limit(found):
+def _has_limit(cell):
     """Say whether a result is a limit: "<5", ">200/110"."""
-    return bool(found.operator) and found.kind in ("censored", "pair")
+    return bool(cell.operator) and cell.kind in ("censored", "pair")

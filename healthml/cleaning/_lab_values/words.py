@@ -157,10 +157,10 @@ def words_to_operator(key):
     ending = _OR_BEYOND.search(key)
     if ending:
         return ("<=" if ending[1] else ">=") + key[: ending.start()]
-    found = _OPERATOR.match(key.casefold())
-    if not found:
+    match = _OPERATOR.match(key.casefold())
+    if not match:
         return key
-    return _OPERATORS[found[1]] + key[found.end() :].lstrip()
+    return _OPERATORS[match[1]] + key[match.end() :].lstrip()
 
 
 def beyond_detection(key):

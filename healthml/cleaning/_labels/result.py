@@ -143,12 +143,12 @@ def judge_labels(risk, event, groups=None, *, label=None, max_false_discovery, c
     )
 
 
-def result_of(found, *, risk, label, max_false_discovery, confidence_level):
+def result_of(posterior, *, risk, label, max_false_discovery, confidence_level):
     """Return the result of a `NoisePosterior`.
 
     Parameters
     ----------
-    found : NoisePosterior
+    posterior : NoisePosterior
         Explanations with their weights.
     risk, label : ndarray of shape (n,)
         Out-of-fold risk, and label as given.
@@ -161,11 +161,11 @@ def result_of(found, *, risk, label, max_false_discovery, confidence_level):
     -------
     LabelAuditResult
     """
-    score = np.asarray(found.score, dtype=float)
+    score = np.asarray(posterior.score, dtype=float)
     order = np.argsort(-score, kind="stable")
     rank = np.empty(len(score), dtype=np.int64)
     rank[order] = np.arange(1, len(score) + 1)
-    n_flagged = _n_flagged(found, order, max_false_discovery)
+    n_flagged = _n_flagged(posterior, order, max_false_discovery)
     table = pd.DataFrame(
         {
             "position": np.arange(len(score)),
@@ -177,55 +177,59 @@ def result_of(found, *, risk, label, max_false_discovery, confidence_level):
         }
     )
     values = {
-        "wrong_no_event": found.rates[:, 0],
-        "wrong_event": found.rates[:, 1],
-        "n_wrong": found.wrong.sum(axis=1, dtype=float),
+        "wrong_no_event": posterior.rates[:, 0],
+        "wrong_event": posterior.rates[:, 1],
+        "n_wrong": posterior.wrong.sum(axis=1, dtype=float),
     }
-    rows = [(name, *found.interval(value, confidence_level)) for name, value in values.items()]
-    rows.append(("false_discovery", *_false_discovery(found, order[:n_flagged], confidence_level)))
+    rows = [(name, *posterior.interval(value, confidence_level)) for name, value in values.items()]
+    rows.append(
+        ("false_discovery", *_false_discovery(posterior, order[:n_flagged], confidence_level))
+    )
     return LabelAuditResult(
         table=table,
         rates=pd.DataFrame(rows, columns=["quantity", "estimate", "lower", "upper"]),
-        p_any=found.p_any,
-        design_effect=found.design_effect,
+        p_any=posterior.p_any,
+        design_effect=posterior.design_effect,
         confidence_level=confidence_level,
     )
 
 
-def _n_flagged(found, order, max_false_discovery):
+def _n_flagged(posterior, order, max_false_discovery):
     """Return the most labels, from the most suspect on, whose stated rate is low enough."""
     most = max(1, int(MOST_FLAGS * len(order)))
-    stated = _stated(found, order[:most])
+    stated = _stated(posterior, order[:most])
     return int((np.flatnonzero(stated <= max_false_discovery) + 1).max(initial=0))
 
 
-def _stated(found, order):
+def _stated(posterior, order):
     """Return the limit of the share of right labels among the first, the first two, and so on."""
     counts = np.arange(1, len(order) + 1)
-    right = 1 - np.cumsum(found.wrong_for_sure(order), axis=1) / counts
-    return found.upper_limit(right, STATED_AT) + ADDED / counts
+    right = 1 - np.cumsum(posterior.wrong_for_sure(order), axis=1) / counts
+    return posterior.upper_limit(right, STATED_AT) + ADDED / counts
 
 
-def _false_discovery(found, flagged, confidence_level):
+def _false_discovery(posterior, flagged, confidence_level):
     """Return the stated share of right labels among the flagged, and the ends of its interval.
 
     Atypical patients are allowed for in the upper end and not in the lower.
     """
     if not len(flagged):
         return (np.nan,) * 3
-    stated = float(_stated(found, flagged)[-1])
+    stated = float(_stated(posterior, flagged)[-1])
     tails = (1 - confidence_level) / 2, (1 + confidence_level) / 2
-    surely = found.wrong_for_sure(flagged).mean(axis=1)
-    lower = _realised(found, 1 - found.wrong[:, flagged].mean(axis=1), len(flagged), tails[0])
-    upper = _realised(found, 1 - surely, len(flagged), tails[1])
+    surely = posterior.wrong_for_sure(flagged).mean(axis=1)
+    lower = _realised(
+        posterior, 1 - posterior.wrong[:, flagged].mean(axis=1), len(flagged), tails[0]
+    )
+    upper = _realised(posterior, 1 - surely, len(flagged), tails[1])
     return stated, lower, max(stated, upper)
 
 
-def _realised(found, right, n_flagged, chance):
+def _realised(posterior, right, n_flagged, chance):
     """Return the share of right labels that a reading of all flagged records stays within.
 
     Under each explanation the count is taken as binomial.
     """
     counts = np.arange(n_flagged + 1)
-    below = found.weight @ binom.cdf(counts[None], n_flagged, np.clip(right, 0, 1)[:, None])
+    below = posterior.weight @ binom.cdf(counts[None], n_flagged, np.clip(right, 0, 1)[:, None])
     return float(min(np.searchsorted(below, chance), n_flagged) / n_flagged)

@@ -128,18 +128,18 @@ def _counted(values):
 
 
 def _learnt(column, judged):
-    found = sorted(code for code, (status, _) in judged.items() if status == FOUND)
+    sure = sorted(code for code, (status, _) in judged.items() if status == FOUND)
     asked = sorted(code for code, (status, _) in judged.items() if status != FOUND)
     values = column.unique[0]
-    values = values[~np.isin(values, [*found, *asked])]
+    values = values[~np.isin(values, [*sure, *asked])]
     concept = column.concept["name"] if column.concept else None
     stops = concept in STOPS
     enough = len(values) > 1 and len(column.finite) >= LEAST
     low, high = (float(values[0]), float(values[-1])) if enough else (-np.inf, np.inf)
     return {
-        "codes": tuple(c for c in found if not (c == 0 and stops)),
+        "codes": tuple(c for c in sure if not (c == 0 and stops)),
         "asked": tuple(c for c in asked if not (c == 0 and stops)),
-        "stop": stops and 0.0 in found,
+        "stop": stops and 0.0 in sure,
         "zero_asked": stops and 0.0 in asked,
         "seen": column.codes_present,
         "ends": _ends(low, high, _hard_limits(column)),

@@ -199,8 +199,8 @@ def _is_beyond(column, value):
 
 def _named(column):
     """Say whether the name is that of a measurement, whatever units stand in the column."""
-    found = column_concept(column.name, column.declared)
-    return found is not None and found.is_named
+    concept = column_concept(column.name, column.declared)
+    return concept is not None and concept.is_named
 
 
 def _is_far_negative(column, code):

@@ -159,12 +159,12 @@ def _numbers(name, values, learnt):
     if (infinite := np.isinf(values)).any():
         yield _blanked(name, INFINITE, infinite, "an infinite number")
     for code in learnt["codes"]:
-        if (found := values == code).any():
-            yield _blanked(name, CODE, found, f"the code {code:g}")
+        if (mask := values == code).any():
+            yield _blanked(name, CODE, mask, f"the code {code:g}")
     for code in learnt["asked"]:
-        if (found := values == code).any():
+        if (mask := values == code).any():
             detail = f"{code:g} may stand for missing or be real"
-            yield _flagged(name, POSSIBLE, found, "verify", detail)
+            yield _flagged(name, POSSIBLE, mask, "verify", detail)
     if (new := new_codes(values, learnt)).any():
         yield _flagged(name, NEW, new, "error", "a code that training did not have")
 

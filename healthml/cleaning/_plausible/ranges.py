@@ -173,10 +173,10 @@ class PlausibleRange(CellCleaner):
                 f"{', '.join(POPULATIONS)}."
             )
 
-    def _age_column(self, frame, found):
+    def _age_column(self, frame, only_age):
         if self.population in POPULATIONS:
             return None
-        return found if self.population is None else self.population
+        return only_age if self.population is None else self.population
 
     def _changes(self, frame, prepared=None):
         groups = self._groups(frame)
@@ -295,9 +295,9 @@ def judge(column, measure, limits, populations, values):
         beyond = open_ & outside(values, first.hard)
         if first.forgives_zero:
             beyond &= values != 0
-        for rule, found, why in _by_unit(measure, first, values, beyond):
-            yield _flag(column, rule, found, "error", why), False
-            open_ &= ~found
+        for rule, mask, why in _by_unit(measure, first, values, beyond):
+            yield _flag(column, rule, mask, "error", why), False
+            open_ &= ~mask
     why = f"{name} {_beyond(first.definition)} by definition"
     yield _flag(column, IMPOSSIBLE, absurd, "error", why), True
     why = f"{name} {_beyond(first.hard)} {unit}".rstrip() + f"; {first.source}"
@@ -319,14 +319,14 @@ def _by_unit(measure, limits, values, beyond):
     left = beyond.copy()
     place = f"{measure.concept} {_beyond(limits.hard)} {readable_unit(measure.unit)}, ordinary"
     for unit, slope, intercept in measure.others:
-        found = left & ~outside(values * slope + intercept, limits.bulk)
-        left &= ~found
-        yield UNIT, found, f"{place} in {readable_unit(unit)}"
+        mask = left & ~outside(values * slope + intercept, limits.bulk)
+        left &= ~mask
+        yield UNIT, mask, f"{place} in {readable_unit(unit)}"
     for unit, slope, intercept in measure.others:
         if unit in CONVERTED_AT_ENTRY:
-            found = left & ~outside((values - intercept) / slope, limits.bulk)
-            left &= ~found
-            yield TWICE, found, f"{place} before a conversion from {readable_unit(unit)}"
+            mask = left & ~outside((values - intercept) / slope, limits.bulk)
+            left &= ~mask
+            yield TWICE, mask, f"{place} before a conversion from {readable_unit(unit)}"
 
 
 def _beyond(limits):

@@ -75,8 +75,8 @@ class Repairs:
             Repairs beside those of the step.
         """
         record, names = self.records[step], {str(c): c for c in columns}
-        found = [s for s in record.steps if isinstance(s, Change)]
-        changes = [s for s in [*found, *extra] if s.column in names and _acts(s)]
+        own = [s for s in record.steps if isinstance(s, Change)]
+        changes = [s for s in [*own, *extra] if s.column in names and _acts(s)]
         if not changes:
             return None
         table = table.copy(deep=False)

@@ -66,12 +66,12 @@ class QualityReport(Result):
     def to_json(self, *, indent=None):
         """Return the table and the evidence as JSON text; the cells themselves stay out."""
         evidence = [
-            {"column": column, "rule": rule, **found}
-            for (column, rule), found in self.evidence.items()
+            {"column": column, "rule": rule, **facts}
+            for (column, rule), facts in self.evidence.items()
         ]
         parts = {
             "table": released(self.table),
-            "evidence": [_released_evidence(found) for found in evidence],
+            "evidence": [_released_evidence(facts) for facts in evidence],
             "by_site": self.by_site,
             "by_time": self.by_time,
             "not_assessed": self.not_assessed,
@@ -259,12 +259,12 @@ class QualityReport(Result):
         return report_fragment(self)
 
 
-def _released_evidence(found, *, are_counts=False):
+def _released_evidence(evidence, *, are_counts=False):
     """Return the facts of a rule without small counts: n_... and the values of "codes"."""
-    if not isinstance(found, dict):
-        return found
+    if not isinstance(evidence, dict):
+        return evidence
     out = {}
-    for key, value in found.items():
+    for key, value in evidence.items():
         is_count = are_counts or str(key).startswith("n_")
         is_hidden = is_count and isinstance(value, int) and is_small(value)
         out[key] = None if is_hidden else _released_evidence(value, are_counts=key == "codes")

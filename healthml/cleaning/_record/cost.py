@@ -191,17 +191,17 @@ def _table(rows):
 
 
 def _warn(table):
-    found = table[table["unequal"]]
-    if found.empty:
+    unequal = table[table["unequal"]]
+    if unequal.empty:
         return
-    first = found.loc[found["estimate"].abs().idxmax()]
+    first = unequal.loc[unequal["estimate"].abs().idxmax()]
     by = "the outcome" if first["question"] == "outcome" else f"the feature {first['question']!r}"
     warnings.warn(
         f"cleaning changed values unequally by {by}: column {first['column']!r}, rule "
         f"{first['rule']!r}, {first['n_touched']} rows, {first['rate']:.1%} against "
         f"{first['rate_rest']:.1%} (difference {first['lower']:+.1%} to {first['upper']:+.1%}); "
-        f"{len(found)} of {len(table)} comparisons. Look at these cells in record_ before relying "
-        "on them, and take the rule back with undo(X, rules=...) if they are real.",
+        f"{len(unequal)} of {len(table)} comparisons. Look at these cells in record_ before "
+        "relying on them, and take the rule back with undo(X, rules=...) if they are real.",
         CostOfCleaningWarning,
         stacklevel=3,
     )

@@ -98,13 +98,13 @@ class DuplicatesResult(Result):
 
     def summary(self):
         """Return the counts in plain words."""
-        found = self.table[self.table["n_pairs"] > 0]
+        table = self.table[self.table["n_pairs"] > 0]
         lines = [f"{self.n_samples:,} rows; pairs are proposed, nothing is merged."]
-        for _, row in found.iterrows():
+        for _, row in table.iterrows():
             where = f" ({row['columns']})" if row["columns"] else ""
             rows = f"{count_text(row['n_rows'])} rows"
             lines.append(f"  {row['kind']}: {rows}, {row['meaning']}{where}")
-        if found.empty:
+        if table.empty:
             lines.append("  no row repeats another on the evidence looked at")
         return "\n".join([*lines, *([self.reason] if self.reason else [])])
 
@@ -147,8 +147,8 @@ class PairList:
 
     def to_frame(self):
         """Return all pairs with the same columns and types, whatever was found."""
-        found = [part for part in self.parts if len(part)] or self.parts[:1]
-        pairs = pd.concat(found, ignore_index=True)
+        parts = [part for part in self.parts if len(part)] or self.parts[:1]
+        pairs = pd.concat(parts, ignore_index=True)
         return pairs.drop_duplicates(["first", "second"], ignore_index=True)
 
 

@@ -135,8 +135,8 @@ def find_duplicates(
 def _identifiers(frame, identifiers):
     """Return the columns with identifiers, and those that should differ in every row."""
     if identifiers is None:
-        found = identifier_columns(frame)
-        return found, should_be_unique(frame, found)
+        columns = identifier_columns(frame)
+        return columns, should_be_unique(frame, columns)
     listed = [identifiers] if isinstance(identifiers, str) else list(identifiers)
     _check_columns(frame, listed)
     others = [name for name in identifier_columns(frame) if name not in listed]
@@ -159,9 +159,9 @@ def _patient_codes(frame, ids):
 
 
 def _add_rows(pairs, rows, near):
-    found, exact = rows.pairs, rows.pairs["exact"].to_numpy(dtype=bool)
+    table, exact = rows.pairs, rows.pairs["exact"].to_numpy(dtype=bool)
     for kind, chosen in (("exact", exact), ("near", ~exact)):
-        part = found[chosen]
+        part = table[chosen]
         weights = {"agreement": part["agreement"], "match_weight": part["bits"]}
         pairs.add(kind, part["first"], part["second"], **weights)
     first, second = repeated_pairs(pd.Series(rows.exact_id))

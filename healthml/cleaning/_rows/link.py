@@ -261,15 +261,15 @@ def _predict(splink, records, person, match_probability, max_pairs, random_state
         linker = splink.Linker(table, settings, log_level="ERROR")
         seed = _seed(random_state)
         linker.training.estimate_u_using_random_sampling(max_pairs=max_pairs, seed=seed)
-        found = linker.inference.predict(threshold_match_probability=match_probability)
-        found = found.as_pandas_dataframe()
-    ends = np.sort(found[["unique_id_l", "unique_id_r"]].to_numpy(dtype=np.int64), axis=1)
+        predicted = linker.inference.predict(threshold_match_probability=match_probability)
+        predicted = predicted.as_pandas_dataframe()
+    ends = np.sort(predicted[["unique_id_l", "unique_id_r"]].to_numpy(dtype=np.int64), axis=1)
     pairs = pd.DataFrame(
         {
             "first": ends[:, 0],
             "second": ends[:, 1],
-            "match_weight": found["match_weight"].to_numpy(dtype=float),
-            "probability": found["match_probability"].to_numpy(dtype=float),
+            "match_weight": predicted["match_weight"].to_numpy(dtype=float),
+            "probability": predicted["match_probability"].to_numpy(dtype=float),
         }
     )
     return pairs.sort_values(["first", "second"], ignore_index=True)

@@ -70,11 +70,11 @@ def matched_tokens(name, other):
     short, long = sorted((name, other), key=len)
     left, pairs = list(long), []
     for word in short:
-        found = word if word in left else next((w for w in left if alike(word, w)), None)
-        if found is None:
+        likest = word if word in left else next((w for w in left if alike(word, w)), None)
+        if likest is None:
             return None
-        left.remove(found)
-        pairs.append((word, found))
+        left.remove(likest)
+        pairs.append((word, likest))
     enough = min(2, len(long))
     return pairs if len(pairs) >= enough and pairs else None
 

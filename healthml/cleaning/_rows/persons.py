@@ -125,8 +125,8 @@ def same_person_pairs(frame, columns, ids, match_probability):
             probability = 1 / (1 + 2.0 ** -(bits + prior))
             if probability >= match_probability:
                 rows.append((weigh.row[i], weigh.row[j], bits, probability))
-    found = pd.DataFrame(rows, columns=list(empty)) if rows else empty
-    return found.astype({"first": int, "second": int}), n_skipped
+    proposed = pd.DataFrame(rows, columns=list(empty)) if rows else empty
+    return proposed.astype({"first": int, "second": int}), n_skipped
 
 
 def _records(frame, columns, ids):
@@ -183,13 +183,13 @@ def _candidates(records, weigh, needed):
     codes, owners = pd.factorize(np.array(keys, dtype=object))[0], np.array(owners, dtype=int)
     order = np.lexsort((owners, codes))
     codes, owners = codes[order], owners[order]
-    found, n_skipped = [np.empty((0, 2), int)], _n_beyond(codes)
+    parts, n_skipped = [np.empty((0, 2), int)], _n_beyond(codes)
     for lag in range(1, LONGEST_BLOCK):
         same = codes[lag:] == codes[:-lag]
         if not same.any():
             break
-        found.append(np.column_stack([owners[:-lag][same], owners[lag:][same]]))
-    pairs = np.unique(np.concatenate(found), axis=0)
+        parts.append(np.column_stack([owners[:-lag][same], owners[lag:][same]]))
+    pairs = np.unique(np.concatenate(parts), axis=0)
     ids = records["id"].to_numpy()
     return pairs[ids[pairs[:, 0]] != ids[pairs[:, 1]]].tolist(), n_skipped
 

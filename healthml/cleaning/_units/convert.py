@@ -65,13 +65,13 @@ def convert(values, concept, from_unit, to_unit):
 
 
 def _concept(name):
-    found = name if name in concept_names() else match_concept(str(name))
-    if found is None:
+    concept = name if name in concept_names() else match_concept(str(name))
+    if concept is None:
         raise InputError(
             f"concept={name!r} is not known; use a name of healthml's table of ranges, "
             "such as 'creatinine' or 'glucose'."
         )
-    return found
+    return concept
 
 
 def _known_unit(concept, name):

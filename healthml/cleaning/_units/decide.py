@@ -68,17 +68,17 @@ def learn_column(column, variable, x, groups, n_groups):
     cells, group = _thinned(x[kept], np.maximum(groups[kept], 0), n_groups)
     if not column_concept(column, variable, cells).agrees_mixed:
         return None
-    found = ColumnUnits(column, concept, limits)
-    units, declared, found.mixture = _fit(units, limits, variable, Grid.of(cells, group, n_groups))
-    if found.mixture is None or len(units) < 2:
+    learnt = ColumnUnits(column, concept, limits)
+    units, declared, learnt.mixture = _fit(units, limits, variable, Grid.of(cells, group, n_groups))
+    if learnt.mixture is None or len(units) < 2:
         return None
     counts = np.bincount(group, minlength=n_groups).astype(float)
-    found.counts["cells"] = counts
-    share = (counts @ found.mixture.shares_)[: len(units)] / counts.sum()
-    found.shares, found.home = share, int(share.argmax()) if declared is None else declared
-    found.declared = declared is not None
-    found.seen = cells, group
-    return found
+    learnt.counts["cells"] = counts
+    share = (counts @ learnt.mixture.shares_)[: len(units)] / counts.sum()
+    learnt.shares, learnt.home = share, int(share.argmax()) if declared is None else declared
+    learnt.declared = declared is not None
+    learnt.seen = cells, group
+    return learnt
 
 
 def _fit(units, limits, variable, grid):
@@ -144,16 +144,16 @@ def _declared_unit(units, concept, variable):
     return next((k for k, u in enumerate(units) if unit is not None and u[1:] == unit[1:]), None)
 
 
-def _decide(found, x, groups, n_groups):
+def _decide(learnt, x, groups, n_groups):
     """Put the sets of cells that are in another unit into ``decisions``."""
-    mixture, home = found.mixture, found.home
-    expected = found.counts["cells"] @ mixture.shares_[:, : len(mixture.units)]
+    mixture, home = learnt.mixture, learnt.home
+    expected = learnt.counts["cells"] @ mixture.shares_[:, : len(mixture.units)]
     candidates = [k for k in np.argsort(-expected) if k != home and expected[k] >= FEWEST - 1]
     if not candidates:
         return
     joint = mixture.log_densities(x) + np.log(mixture.shares_[groups].T)
     part, y = joint.argmax(axis=0), mixture.readings(x)[0]
-    limits = logs(found.judged), logs(found.limits["hard"])
+    limits = logs(learnt.judged), logs(learnt.limits["hard"])
 
     def reference(here, n_suspects):
         """Return the usual cells of the same group; else of the others, else all there are.
@@ -170,8 +170,8 @@ def _decide(found, x, groups, n_groups):
 
     for unit in candidates:
         whole = (part == home).sum() < 4 * FEWEST
-        if found.declared and whole:
-            _decide_whole(found, unit, y[home], y[unit], limits[0])
+        if learnt.declared and whole:
+            _decide_whole(learnt, unit, y[home], y[unit], limits[0])
             continue
         in_unit, factor = part == unit, mixture.units[unit][1] / mixture.units[home][1]
         left = np.ones(len(x), dtype=bool)
@@ -182,18 +182,18 @@ def _decide(found, x, groups, n_groups):
             usual = reference(here, len(suspects.raw))
             evidence = weigh(suspects, usual, limits, shares, factor)
             if evidence.decides():
-                found.decisions[group, unit] = evidence
+                learnt.decisions[group, unit] = evidence
                 left &= ~here
         rest = _cells(in_unit & left, x, y[home], y[unit])
         usual = reference(left, len(rest.raw))
         evidence = weigh(rest, usual, limits, (0, 0, 0, 0), factor)
         if evidence.decides():
             for group in range(n_groups) if n_groups > 1 else ():
-                found.decisions.setdefault((group, unit), evidence)
+                learnt.decisions.setdefault((group, unit), evidence)
             if n_groups == 1:
-                found.decisions[-1, unit] = evidence
-    _share_again(found, x, groups)
-    _forget_empty(found, x, groups)
+                learnt.decisions[-1, unit] = evidence
+    _share_again(learnt, x, groups)
+    _forget_empty(learnt, x, groups)
 
 
 def _shares_of(in_set, groups, group, n_groups):
@@ -206,40 +206,40 @@ def _shares_of(in_set, groups, group, n_groups):
     return n_set[group], n_all[group], n_set[others].sum(), n_all[others].sum()
 
 
-def _share_again(found, x, groups):
+def _share_again(learnt, x, groups):
     """Estimate the shares of the decided units again, now that digits count as well."""
-    for group, unit in found.decisions:
+    for group, unit in learnt.decisions:
         rows = np.flatnonzero((groups == group) | (group == -1))
         place = max(group, 0)
-        parts = found.mixture.log_densities(x[rows])[[found.home, unit]]
-        parts = parts + np.array(found.decisions[group, unit].digits(x[rows]))[::-1]
-        shares = found.mixture.shares_[place]
-        both, share = shares[[found.home, unit]].sum(), 0.5
+        parts = learnt.mixture.log_densities(x[rows])[[learnt.home, unit]]
+        parts = parts + np.array(learnt.decisions[group, unit].digits(x[rows]))[::-1]
+        shares = learnt.mixture.shares_[place]
+        both, share = shares[[learnt.home, unit]].sum(), 0.5
         for _ in range(20):
             odds = parts[1] - parts[0] + np.log(share) - np.log1p(-share)
             share = np.clip(expit(odds).mean(), 1e-6, 1 - 1e-6)
-        shares[found.home], shares[unit] = both * (1 - share), both * share
+        shares[learnt.home], shares[unit] = both * (1 - share), both * share
 
 
-def _forget_empty(found, x, groups):
+def _forget_empty(learnt, x, groups):
     """Take back decisions by which hardly a cell would be converted."""
     sure = {}
-    for unit, kind, rows in found.verdicts(x, groups):
-        for group in {g for g, u in found.decisions if u == unit and kind in ("sure", "unsure")}:
+    for unit, kind, rows in learnt.verdicts(x, groups):
+        for group in {g for g, u in learnt.decisions if u == unit and kind in ("sure", "unsure")}:
             here = (groups[rows] == group) | (group == -1)
             sure[group, unit] = sure.get((group, unit), 0) + here.sum()
-    pooled = {u: sum(n for (_, v), n in sure.items() if v == u) for _, u in found.decisions}
-    found.decisions = {k: e for k, e in found.decisions.items() if pooled[k[1]] >= FEW_SURE}
+    pooled = {u: sum(n for (_, v), n in sure.items() if v == u) for _, u in learnt.decisions}
+    learnt.decisions = {k: e for k, e in learnt.decisions.items() if pooled[k[1]] >= FEW_SURE}
 
 
-def _decide_whole(found, unit, home, other, limits):
+def _decide_whole(learnt, unit, home, other, limits):
     """Decide on a column none of which is in its declared unit."""
     low, high = limits
     outside = ((home < low) | (home > high)).mean()
     inside = ((other >= low) & (other <= high)).mean()
     if outside >= 0.8 and inside >= 0.98:
         kinds = {"declared": {}, "range": {"share_outside": outside, "share_after": 1 - inside}}
-        found.decisions[-1, unit] = Evidence(kinds)
+        learnt.decisions[-1, unit] = Evidence(kinds)
 
 
 def _cells(mask, x, home, other):

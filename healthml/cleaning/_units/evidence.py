@@ -112,9 +112,9 @@ def weigh(suspects, reference, limits, shares, factor):
     -------
     Evidence
     """
-    found = Evidence()
+    evidence = Evidence()
     if len(suspects.raw) < FEWEST:
-        return found
+        return evidence
     group = in_group(*shares)
     often = len(suspects.raw) > OFTEN * (len(suspects.raw) + len(reference.raw))
     looks = {
@@ -124,22 +124,22 @@ def weigh(suspects, reference, limits, shares, factor):
         "group": group,
         "hump": own_hump(suspects, reference),
     }
-    found.kinds = {kind: numbers for kind, numbers in looks.items() if numbers}
-    found.grid = other_digits(suspects.raw, reference.raw)
-    if found.grid:
-        decimals, on_set, on_rest = found.grid
-        found.kinds["digits"] = {"decimals": decimals, "share": on_set, "share_others": on_rest}
-        return found
-    found.grid = own_step(suspects.raw)
+    evidence.kinds = {kind: numbers for kind, numbers in looks.items() if numbers}
+    evidence.grid = other_digits(suspects.raw, reference.raw)
+    if evidence.grid:
+        decimals, on_set, on_rest = evidence.grid
+        evidence.kinds["digits"] = {"decimals": decimals, "share": on_set, "share_others": on_rest}
+        return evidence
+    evidence.grid = own_step(suspects.raw)
     power = np.log10(factor)
     if abs(power - round(power)) > LIKE_TEN:
         odd = odd_digits(suspects.raw, reference.raw)
         if odd:
-            found.kinds["digits"] = odd
+            evidence.kinds["digits"] = odd
             step = min(odd["decimals"], odd["decimals_others"])
             shares = (share_on_step(r, step) for r in (suspects.raw, reference.raw))
-            found.grid = step, *shares
-    return found
+            evidence.grid = step, *shares
+    return evidence
 
 
 def factor_fits(suspects, reference, *, may_slip=True):

@@ -70,14 +70,14 @@ class TableUnits:
             if concept:
                 self.concepts[column] = concept
             declared = getattr(variable, "unit", None)
-            found = learn_unit_column(frame, column, concept, declared, x, named_units)
-            if found is not None:
-                self.beside[column] = found
+            learnt = learn_unit_column(frame, column, concept, declared, x, named_units)
+            if learnt is not None:
+                self.beside[column] = learnt
         self._written(frame, numbers)
         for column, x in numbers.items():
-            found = learn_column(column, variables.get(column), x, groups, n_groups)
-            if found is not None:
-                self.columns[column] = found
+            learnt = learn_column(column, variables.get(column), x, groups, n_groups)
+            if learnt is not None:
+                self.columns[column] = learnt
         settle(list(self.columns.values()), n_groups)
         concepts = list(self.concepts.values())
         for column in self.columns:
@@ -95,14 +95,14 @@ class TableUnits:
         """Return the verdicts on the cells of a table; each cell is converted at most once."""
         numbers = {c: frame.of(c, finite_numbers, numbers_of) for c in self._needed()}
         numbers = {c: x for c, x in numbers.items() if x is not None}
-        found = self._written(frame, numbers)
+        verdicts = self._written(frame, numbers)
         sure = {}
-        for verdict in found:
+        for verdict in verdicts:
             sure.setdefault(verdict.column, []).append(verdict.rows)
         for column in self.columns:
             if column in numbers:
                 for verdict in self._by_column(column, numbers[column], groups):
-                    _keep(verdict, found, sure)
+                    _keep(verdict, verdicts, sure)
         for look in (*self.pairs, *self.bodies):
             given = (numbers,) if isinstance(look, BodyUnits) else (numbers, groups)
             if not look.columns <= set(numbers):
@@ -112,10 +112,10 @@ class TableUnits:
                 values = numbers[column][rows] * factor
                 home = self._home(column)[0]
                 verdict = Verdict(column, kind, rows, unit, home, six_digits(values))
-                verdict = _keep(verdict, found, sure)
+                verdict = _keep(verdict, verdicts, sure)
                 if kind == "sure":
                     _put(numbers, column, verdict.rows, verdict.values)
-        return found
+        return verdicts
 
     def found(self):
         """Yield what was found: column, group, unit, its target, factor, offset, evidence."""
@@ -139,8 +139,8 @@ class TableUnits:
         return dict.fromkeys([*self.beside, *self.columns, *sorted(pairs, key=str)])
 
     def _home(self, column):
-        found = self.columns.get(column)
-        return found.home_unit if found else distinct_units(self.concepts[column])[0]
+        learnt = self.columns.get(column)
+        return learnt.home_unit if learnt else distinct_units(self.concepts[column])[0]
 
     def _written(self, frame, numbers):
         """Return the verdicts by units that are written down, and convert the numbers."""
@@ -181,11 +181,11 @@ class TableUnits:
         return out
 
     def _by_column(self, column, x, groups):
-        found, out = self.columns[column], []
-        for unit, kind, rows in found.verdicts(x, groups):
-            values = found.converted(x[rows], unit)
-            source = found.mixture.units[unit][0]
-            out.append(Verdict(column, kind, rows, source, found.home_unit[0], values))
+        learnt, out = self.columns[column], []
+        for unit, kind, rows in learnt.verdicts(x, groups):
+            values = learnt.converted(x[rows], unit)
+            source = learnt.mixture.units[unit][0]
+            out.append(Verdict(column, kind, rows, source, learnt.home_unit[0], values))
         return out
 
     def _learn_pairs(self, numbers, groups, n_groups):
@@ -229,8 +229,8 @@ def _step(source, target):
 
 
 def finite_numbers(series, numbers):
-    """Return the numbers of a column without the infinite ones, None where it holds none."""
-    if numbers is None or (np.isnan(numbers).all() and not is_numeric_dtype(series.dtype)):
+    """Return the numbers of a column without infinite ones, None where it holds none or no text."""
+    if numbers is None or (not is_numeric_dtype(series.dtype) and series.isna().all()):
         return None
     return np.where(np.isinf(numbers), np.nan, numbers)
 
@@ -241,7 +241,7 @@ def _put(numbers, column, rows, values):
         numbers[column][rows] = values
 
 
-def _keep(verdict, found, sure):
+def _keep(verdict, verdicts, sure):
     """Add a verdict without the cells that already have one."""
     before = sure.get(verdict.column)
     if before:
@@ -255,7 +255,7 @@ def _keep(verdict, found, sure):
             verdict.values[left],
         )
     if len(verdict.rows):
-        found.append(verdict)
+        verdicts.append(verdict)
         if verdict.kind == "sure":
             sure.setdefault(verdict.column, []).append(verdict.rows)
     return verdict
@@ -369,8 +369,8 @@ def _unit_of_most(units, counts):
 
 def _unit_of_bare(column, concept, numbers):
     """Return the unit in which numbers without one agree with their concept."""
-    found = column_concept(column, {"concept": concept}, numbers)
-    return next(iter(found.readings), distinct_units(concept)[0])
+    concept_read = column_concept(column, {"concept": concept}, numbers)
+    return next(iter(concept_read.readings), distinct_units(concept)[0])
 
 
 def units_in_cells(series, concept, home):
@@ -384,10 +384,10 @@ def units_in_cells(series, concept, home):
     >>> units_in_cells(pd.Series(["0.9", "88.4 µmol/L"]), "creatinine", home)
     (array([1]), array([0.9999808]), ['umol/L'])
     """
-    found = factorized(series)
-    if found is None:  # cells that hold lists have no unit
+    factors = factorized(series)
+    if factors is None:  # cells that hold lists have no unit
         return np.empty(0, dtype=np.int64), np.empty(0), []
-    codes, levels = found
+    codes, levels = factors
     values, units = np.full(len(levels), np.nan), [""] * len(levels)
     for k, level in enumerate(levels):
         cell = _CELL.fullmatch(level) if isinstance(level, str) else None
@@ -412,7 +412,7 @@ def units_by_column(columns):
     """
     named = {}
     for column in columns:
-        found = _BESIDE.fullmatch(column.casefold()) if isinstance(column, str) else None
-        if found is not None:
-            named.setdefault(found["value"].rstrip("_. "), []).append(column)
+        match = _BESIDE.fullmatch(column.casefold()) if isinstance(column, str) else None
+        if match is not None:
+            named.setdefault(match["value"].rstrip("_. "), []).append(column)
     return named

@@ -139,8 +139,8 @@ def _is_whole(site, rest, factor):
 
 def _digits(cells, rest, factor):
     """Return how the digits of a site differ from the others', or None."""
-    found = other_digits(cells, rest)
-    if found:
-        return dict(zip(("decimals", "share", "share_others"), found, strict=True))
+    digits = other_digits(cells, rest)
+    if digits:
+        return dict(zip(("decimals", "share", "share_others"), digits, strict=True))
     power = np.log10(factor)
     return None if abs(power - round(power)) <= LIKE_TEN else odd_digits(cells, rest)

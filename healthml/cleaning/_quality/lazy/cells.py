@@ -24,18 +24,20 @@ def conditions(table, flags, columns):
     columns : dict of str to CountedColumn
         The columns.
     """
-    found = [None if f.mask is None else condition(table, columns[f.column], f.mask) for f in flags]
+    row_conditions = [
+        None if f.mask is None else condition(table, columns[f.column], f.mask) for f in flags
+    ]
     for k, flag in enumerate(flags):
         limits, name = flag.evidence.get("soft"), flag.column
         is_number = table.kinds.get(name) == "number"
         if flag.rule == VERIFY and limits and is_number and not columns[name].is_complete:
             others = [
                 c
-                for c, f in zip(found, flags, strict=True)
+                for c, f in zip(row_conditions, flags, strict=True)
                 if f.column == name and f.rule != VERIFY and c is not None
             ]
-            found[k] = _outside(table, name, limits, others)
-    return found
+            row_conditions[k] = _outside(table, name, limits, others)
+    return row_conditions
 
 
 def condition(table, column, mask):
@@ -99,9 +101,9 @@ def _outside(table, name, limits, others):
         for limit, sign in zip(limits, (-1, 1), strict=True)
     )
     value = nw.col(name)
-    found = (value < low) | (value > high)
+    beyond = (value < low) | (value > high)
     if name in table.floats:
-        found = found & value.is_finite()
+        beyond = beyond & value.is_finite()
     for other in others:
-        found = found & ~other
-    return found
+        beyond = beyond & ~other
+    return beyond

@@ -110,12 +110,13 @@ def _count_column(table, name, rows, declared):
 
 def _distinct(table, name, frame):
     """Return the distinct values of a query and their counts, the most frequent first."""
-    found = collect(frame.select(nw.col(name).alias(KEY)).group_by(KEY).agg(nw.len().alias(COUNT)))
-    found = found.sort_values(COUNT, ascending=False, kind="stable", ignore_index=True)
-    cells = found[KEY].rename(name)
+    values = frame.select(nw.col(name).alias(KEY))
+    counted = collect(values.group_by(KEY).agg(nw.len().alias(COUNT)))
+    counted = counted.sort_values(COUNT, ascending=False, kind="stable", ignore_index=True)
+    cells = counted[KEY].rename(name)
     if table.kinds[name] == "boolean":
         cells = cells.astype("boolean")
-    return cells, found[COUNT].to_numpy(dtype=float)
+    return cells, counted[COUNT].to_numpy(dtype=float)
 
 
 def _summarised(table, name, rows, declared):
@@ -141,8 +142,8 @@ def _summarised(table, name, rows, declared):
         apart = column.is_in(often) if often else column.is_null()
     parts.append(present.filter(apart))
     exact = [_distinct(table, name, part) for part in parts]
-    found = [cells for cells, _ in exact if len(cells)] or [seen.iloc[:0]]
-    known = pd.concat(found, ignore_index=True)
+    kept = [cells for cells, _ in exact if len(cells)] or [seen.iloc[:0]]
+    known = pd.concat(kept, ignore_index=True)
     counts = np.concatenate([count for _, count in exact])
     middle = seen[~seen.isin(known)]
     left = max(table.n - counts.sum(), 0.0)

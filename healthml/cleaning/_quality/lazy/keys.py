@@ -100,13 +100,13 @@ def date_order_flags(table, columns, parser):
                 broken.setdefault(name, []).append((days[later] < earliest, words))
     if not broken:
         return [], []
-    wrong = {name: _any([c for c, _ in found]) for name, found in broken.items()}
+    wrong = {name: _any([c for c, _ in breaks]) for name, breaks in broken.items()}
     counted = collect(table.frame.select(*(_sum(c, f"w{k}") for k, c in enumerate(wrong.values()))))
     flags, flagged = [], []
-    for k, (name, found) in enumerate(broken.items()):
+    for k, (name, breaks) in enumerate(broken.items()):
         n = counted[f"w{k}"].iloc[0]
         if pd.notna(n) and n:
-            detail = "; ".join(dict.fromkeys(words for _, words in found))
+            detail = "; ".join(dict.fromkeys(words for _, words in breaks))
             evidence = {"checks": date_checks(detail)}
             flags.append(Flag(name, DATE_ORDER, FOUND, detail, int(n), evidence=evidence))
             flagged.append(wrong[name])

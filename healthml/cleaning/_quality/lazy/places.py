@@ -22,8 +22,8 @@ def count_rows(table, conditions, event=None):
             asked.append(_total(condition, f"n{k}"))
             if event is not None:
                 asked.append(_total(condition & event, f"e{k}"))
-    found = collect(table.frame.select(*asked)).iloc[0].to_dict() if asked else {}
-    number = {name: int(n) if pd.notna(n) else 0 for name, n in found.items()}
+    totals = collect(table.frame.select(*asked)).iloc[0].to_dict() if asked else {}
+    number = {name: int(n) if pd.notna(n) else 0 for name, n in totals.items()}
     names = range(len(conditions))
     return [number.get(f"n{k}") for k in names], [number.get(f"e{k}") for k in names]
 
@@ -58,18 +58,18 @@ def count_places(table, flags, conditions, key, label, patient=None):
     present = [k for k, c in enumerate(conditions) if c is not None]
     asked = [_total(conditions[k], f"n{k}") for k in present]
     rows = table.frame.with_columns(key.alias(_GROUP))
-    found = collect(rows.group_by(_GROUP).agg(nw.len().alias(COUNT), *asked))
-    if len(found) > MOST_GROUPS:
+    counted = collect(rows.group_by(_GROUP).agg(nw.len().alias(COUNT), *asked))
+    if len(counted) > MOST_GROUPS:
         raise InputError(
-            f"a site or time has {len(found):,} different values, too many for groups; pass a "
+            f"a site or time has {len(counted):,} different values, too many for groups; pass a "
             "coarser column."
         )
-    found = found.sort_values(_GROUP, ignore_index=True)
-    size = found[COUNT].to_numpy(dtype=int)
-    people = size if patient is None else _patients(table, rows, found[_GROUP], patient)
-    counts = found[[f"n{k}" for k in present]].to_numpy(dtype=int).T
+    counted = counted.sort_values(_GROUP, ignore_index=True)
+    size = counted[COUNT].to_numpy(dtype=int)
+    people = size if patient is None else _patients(table, rows, counted[_GROUP], patient)
+    counts = counted[[f"n{k}" for k in present]].to_numpy(dtype=int).T
     names = [(flags[k].column, flags[k].rule) for k in present]
-    labels = [places.UNKNOWN if pd.isna(g) else label(g) for g in found[_GROUP]]
+    labels = [places.UNKNOWN if pd.isna(g) else label(g) for g in counted[_GROUP]]
     return places.places_table(names, counts, labels, size, people)
 
 
@@ -92,8 +92,8 @@ def _patients(table, rows, groups, patient):
 
 def _distinct_by_group(rows, groups, column):
     pairs = rows.with_columns(column.alias(_PERSON)).select(_GROUP, _PERSON).unique()
-    found = collect(pairs.group_by(_GROUP).agg(nw.len().alias(COUNT)))
-    number = {_name(g): int(n) for g, n in zip(found[_GROUP], found[COUNT], strict=True)}
+    counted = collect(pairs.group_by(_GROUP).agg(nw.len().alias(COUNT)))
+    number = {_name(g): int(n) for g, n in zip(counted[_GROUP], counted[COUNT], strict=True)}
     return np.array([number.get(_name(group), 0) for group in groups])
 
 

@@ -43,14 +43,14 @@ def lazy_report(table, schema, given):
     columns = counted_columns(table, sample, schema)
     by_name = {column.name: column for column in columns}
     flags = _flags_of_columns(LazyView(table, columns), schema, cleaner, steps, sample)
-    found = conditions(table, flags, by_name)
+    row_conditions = conditions(table, flags, by_name)
     ordered, order_conditions = date_order_flags(table, by_name, cleaner.steps_["dates"])
     again, unread = repeated_identifiers(table, by_name)
-    flags, found = [*flags, *ordered], [*found, *order_conditions]
-    counted, events = count_rows(table, found, chosen.event)
+    flags, row_conditions = [*flags, *ordered], [*row_conditions, *order_conditions]
+    counted, events = count_rows(table, row_conditions, chosen.event)
     kept = [k for k, flag in enumerate(flags) if counted[k] != 0 or not flag.n_cells]
     flags = [_exact(flag, n) for flag, n in zip(flags, counted, strict=True)]
-    flags, found, events = ([x[k] for k in kept] for x in (flags, found, events))
+    flags, row_conditions, events = ([x[k] for k in kept] for x in (flags, row_conditions, events))
     beside = list(_of_rows(view, cleaner, steps, flags, by_name))
     beside = [_of_sample(flag, table, len(sample)) for flag in beside]
     every = [*flags, *beside, *again]
@@ -58,7 +58,7 @@ def lazy_report(table, schema, given):
     return QualityReport(
         tidy(every, table.n, [*events, *[None] * (len(beside) + len(again))]),
         evidence={(f.column, f.rule): f.evidence for f in every if f.evidence},
-        **_by_place(table, flags, found, chosen),
+        **_by_place(table, flags, row_conditions, chosen),
         not_assessed=not_assessed(chosen.y is None, chosen.groups is None, schema is None, unread),
     )
 
@@ -126,12 +126,14 @@ def _not_read(table):
     return [*_unreadable(table), ("", keys.DUPLICATE_ROWS, why), *(("", *row) for row in rows)]
 
 
-def _by_place(table, flags, found, chosen):
+def _by_place(table, flags, row_conditions, chosen):
     placed = {}
     if chosen.site is not None:
         key = nw.col(chosen.site)
-        placed["by_site"] = count_places(table, flags, found, key, group_name, chosen.groups)
+        placed["by_site"] = count_places(
+            table, flags, row_conditions, key, group_name, chosen.groups
+        )
     if chosen.time is not None:
         key, label = period_key(table, chosen.time, table.sample[chosen.time])
-        placed["by_time"] = count_places(table, flags, found, key, label, chosen.groups)
+        placed["by_time"] = count_places(table, flags, row_conditions, key, label, chosen.groups)
     return placed

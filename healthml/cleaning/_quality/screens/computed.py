@@ -133,8 +133,8 @@ def _seen(truth, predicted, groups):
     return truth[seen], predicted[seen], groups[seen]
 
 
-def _flag(name, found, truth, is_later, exact=False, alike=()):
-    r2, lower, upper = found
+def _flag(name, interval, truth, is_later, exact=False, alike=()):
+    r2, lower, upper = interval
     others = "the columns that were not computed themselves" if is_later else "the other columns"
     detail = f"{others} give R2 {r2:.3f} ({lower:.3f} to {upper:.3f}), out of fold"
     if exact:
@@ -207,9 +207,9 @@ class _Relations:
         values = {c: v for c, v in self.values.items() if c not in out}
         best = _Relation()
         for scale, back in ((np.asarray, np.asarray), (_log, np.exp)):
-            found = _rest_within(values, name, self.units[name], scale, back)
-            parts = best.parts or found.parts
-            best = _Relation(best.exact or found.exact, best.rounded or found.rounded, parts)
+            rest = _rest_within(values, name, self.units[name], scale, back)
+            parts = best.parts or rest.parts
+            best = _Relation(best.exact or rest.exact, best.rounded or rest.rounded, parts)
         return best
 
 
@@ -244,15 +244,15 @@ def _rest_within(values, name, unit, scale, back):
 
 def _most_correlated(rest, scaled, used):
     """Return the column that goes with what is left most, or None."""
-    best, found = 0.1, None
+    best, likest = 0.1, None
     for name, values in scaled.items():
         both = ~np.isnan(rest) & ~np.isnan(values)
         if name in used or both.sum() < FEWEST_ROWS or values[both].std() == 0:
             continue
         r = abs(np.corrcoef(rest[both], values[both])[0, 1])
         if r > best:
-            best, found = r, name
-    return found
+            best, likest = r, name
+    return likest
 
 
 def _design(table, numeric, rows):
