@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 import healthml
 from healthml._core._fingerprints.duplicates import duplicate_clusters
 from healthml.exceptions import InputError
-from healthml.reporting._audit import _inputs
+from healthml.reporting._audit.inputs import take_inputs
 from healthml.reporting._case import Roles, build_case, take_roles, threshold_grid
 from healthml.schema import Schema
 from healthml.validation import check_leakage
@@ -76,7 +76,9 @@ def test_arrays_say_the_same_as_names():
 
 def test_polars_roles_become_the_same():
     _, _, named = take_roles(X, "died", **NAMES)
-    frame, y, roles, _ = _inputs(pl.from_pandas(X), "died", schema=None, known_after=None, **NAMES)
+    frame, y, roles, _ = take_inputs(
+        pl.from_pandas(X), "died", schema=None, known_after=None, **NAMES
+    )
     assert isinstance(frame, pd.DataFrame)
     np.testing.assert_array_equal(y, X["died"])
     for name in ("groups", "site", "time", "score"):
