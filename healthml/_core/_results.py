@@ -121,6 +121,8 @@ def plain(value, linked=()):
         return [{str(k): plain(v) for k, v in row.items()} for row in records]
     if isinstance(value, pd.Series | pd.Index | np.ndarray):
         return [plain(item) for item in value.tolist()]
+    if hasattr(value, "_to_write"):  # counts in other forms than a column of them
+        value = value._to_write()
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
         parts = {field.name: getattr(value, field.name) for field in fields(value)}
         tables = [part for part in parts.values() if isinstance(part, pd.DataFrame)]

@@ -16,7 +16,7 @@ from healthml._core._findings import (
     Effect,
     Finding,
 )
-from healthml._core._release import release_crosstab, release_table, write_file
+from healthml._core._release import release_crosstab, release_table, release_words, write_file
 from healthml._core._results import Result, plain
 
 # not shown to be better than something simple: to be settled whatever the size
@@ -95,7 +95,7 @@ class Section:
     def released(self, linked, *, as_text):
         """Return the section as it leaves the session, its tables protected with linked ones."""
         tables = [
-            (caption, release_table(table, linked=linked, as_text=as_text))
+            (caption, _in_words(release_table(table, linked=linked, as_text=as_text)))
             for caption, table in self.tables
         ]
         tables += [
@@ -425,9 +425,18 @@ class AuditReport(Result):
         return words + shown.round(3).to_html(index=False, border=0)
 
 
+def _in_words(table):
+    """Return a table whose sentences count no few cells either."""
+    names = [name for name in ("detail", "reason") if name in table.columns]
+    return table.assign(
+        **{name: [w and release_words(w) for w in table[name].fillna("")] for name in names}
+    )
+
+
 def _released_finding(finding, linked):
-    """Return a finding whose effect says no more of a group than the released tables do."""
-    effect = finding.effect
+    """Return a finding whose words and effect say no more of a group than the released tables."""
+    words = {name: release_words(getattr(finding, name)) for name in ("title", "evidence")}
+    finding, effect = replace(finding, **words), finding.effect
     if effect is None:
         return finding
     for table in linked:

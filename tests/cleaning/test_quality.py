@@ -294,3 +294,18 @@ def test_roles_that_hold_several_values_are_refused_in_a_sentence(role, cell):
     values.iat[3] = cell
     with pytest.raises(InputError, match=role):
         quality_report(pd.DataFrame({"x": np.arange(40.0)}), **{role: values})
+
+
+def test_what_is_written_names_no_small_site_and_gives_no_small_count():
+    n = 240
+    site = np.array(["north"] * 140 + ["south"] * 95 + ["zz_small"] * 5)
+    table = pd.DataFrame({"crp": np.random.default_rng(1).normal(12, 3, n).round(1).astype(str)})
+    table["crp"] = table["crp"].astype(object)
+    table.loc[:7, "crp"] = "<1.5"
+    report = quality_report(table, site=site)
+    assert "zz_small" not in report.to_json() + report.to_html()
+    assert any(
+        shape == {"censored": 8} for shape in [e.get("shapes") for e in report.evidence.values()]
+    )
+    assert '"censored": 8' not in report.to_json()
+    assert "232" not in report.to_json()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from healthml._core._release import release_table
 from healthml.cleaning._record.base import CellCleaner
 from healthml.cleaning._record.record import Change, CleaningRecord, Retyped, write_cells
 from healthml.cleaning._record.summary import compare_counts, newcombe
@@ -178,3 +179,12 @@ def test_newcombe_agrees_with_the_paper():  # Newcombe 1998, table II, method 10
     }.items():
         found = [round(float(end), 4) for end in newcombe(a, m, b, n)]
         assert found == pytest.approx(ends, abs=1e-4)
+
+
+def test_touched_rows_are_hidden_like_any_other_count():
+    table = pd.DataFrame(
+        {"rule": ["a", "b"], "n_touched": [3, 60], "n_samples": [240, 240], "n_events": [80, 80]}
+    )
+    written = release_table(table)
+    assert written["n_touched"].isna().tolist()[0]
+    assert 3 not in written["n_touched"].tolist()

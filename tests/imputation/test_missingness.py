@@ -8,7 +8,7 @@ import pytest
 
 from healthml.cleaning import quality_report
 from healthml.exceptions import InputError
-from healthml.imputation import little_mcar_test, missingness_report
+from healthml.imputation import little_mcar_test, missingness_patterns, missingness_report
 from healthml.imputation._missingness.patterns import distinct_patterns
 from healthml.imputation._missingness.signal import _auc
 
@@ -397,3 +397,18 @@ def test_patterns_are_those_of_numpy(n_columns):
     rows, inverse = np.unique(flags, axis=0, return_inverse=True)
     np.testing.assert_array_equal(patterns, rows)
     np.testing.assert_array_equal(pattern, inverse.ravel())
+
+
+def test_written_pairs_and_shares_tell_no_small_count():
+    """Four counts of a pair add up to the rows; a share observed times the rows is a count."""
+    table = pd.DataFrame({"age": np.arange(240.0), "lab": np.arange(240.0)})
+    table.loc[:6, "lab"] = np.nan
+    found = missingness_patterns(table)
+    assert 7 in found.pairs["rm"].tolist()
+    written = json.loads(found.to_json())
+    for pair in written["pairs"]:
+        counts = [pair[name] for name in ("rr", "rm", "mr", "mm")]
+        assert 7 not in counts
+        assert 233 not in counts
+    shares = {row["column"]: row["pobs"] for row in written["flux"]}
+    assert shares == {"age": 1.0, "lab": None}

@@ -21,6 +21,7 @@ ROWS = (
     "n_assessed",
     "n_pairs",
     "n_clusters",
+    "n_touched",
 )
 EVENTS = ("n_events", "n_train_events", "n_cells")
 """Columns that count people, their rows or their events; the first of each is what is attacked."""

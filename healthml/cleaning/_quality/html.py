@@ -8,6 +8,7 @@ import pandas as pd
 from healthml._core._displays import figure_svg, new_figure
 from healthml._core._release import release_table, release_words, write_file
 from healthml._core._results import table_html
+from healthml.cleaning._quality.places import without_small
 from healthml.exceptions import InputError
 
 _SHOWN = ["column", "rule", "status", "n_cells", "share", "related", "detail", "reviewed"]
@@ -38,7 +39,7 @@ def report_page(report, path=None):
     """Return the report as a page, and write it where a path is given."""
     parts = [f"<p>{escape(_sentence(report))}</p>", _html(overview(report.table))]
     for kind, title in (("rules", "Cells to look at"), ("site", "By site"), ("time", "Over time")):
-        table = report.table if kind == "rules" else getattr(report, f"by_{kind}")
+        table = report.table if kind == "rules" else without_small(getattr(report, f"by_{kind}"))
         if len(table):
             parts += [f"<h2>{title}</h2>", _picture(report, kind)]
         if len(table) and kind != "rules":
@@ -177,6 +178,10 @@ def _shares(table):
 
 
 def _heat_map(shares, ax):
+    if not shares.size:  # every count is one that stays behind
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, "No counts to draw: none, or all of 1 to 10", ha="center")
+        return
     values = np.ma.masked_invalid(shares.to_numpy(float))
     image = ax.imshow(values, aspect="auto", cmap="Blues", vmin=0, vmax=1)
     ax.set_xticks(np.arange(shares.shape[1]), [str(c) for c in shares.columns], parse_math=False)

@@ -93,6 +93,18 @@ def places_table(names, counts, labels, size, n_patients):
     return table.drop(columns="n_patients").astype(COLUMNS)
 
 
+def without_small(table):
+    """Return the counts by group without the groups that are hidden, whose names stay behind.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._quality.places import no_places, without_small
+    >>> without_small(no_places()).empty
+    True
+    """
+    return table[~table["hidden"].astype(bool)].reset_index(drop=True)
+
+
 def no_places():
     """Return the empty table of a report without sites or times."""
     return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)

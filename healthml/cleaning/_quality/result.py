@@ -17,7 +17,7 @@ from healthml.cleaning._quality.findings import (
     rule_of,
 )
 from healthml.cleaning._quality.html import plot_report, released, report_fragment, report_page
-from healthml.cleaning._quality.places import no_places
+from healthml.cleaning._quality.places import no_places, without_small
 from healthml.cleaning._quality.screens.emptiness import ALL_MISSING, MISSING
 from healthml.cleaning._quality.table import nothing_left_out
 from healthml.cleaning._record import Retyped, write_cells
@@ -72,8 +72,8 @@ class QualityReport(Result):
         parts = {
             "table": released(self.table),
             "evidence": [_released_evidence(facts) for facts in evidence],
-            "by_site": self.by_site,
-            "by_time": self.by_time,
+            "by_site": without_small(self.by_site),
+            "by_time": without_small(self.by_time),
             "not_assessed": self.not_assessed,
         }
         return json.dumps(plain(parts), indent=indent)
@@ -259,13 +259,25 @@ class QualityReport(Result):
         return report_fragment(self)
 
 
-def _released_evidence(evidence, *, are_counts=False):
-    """Return the facts of a rule without small counts: n_... and the values of "codes"."""
+_COUNTS = ("codes", "shapes")  # facts that are counts by what was found
+
+
+def _released_evidence(evidence):
+    """Return the facts of a rule; where one of its counts is small, all are left out.
+
+    Counts are n_... and the values of "codes" and "shapes": they add up to cells that are shown.
+    """
     if not isinstance(evidence, dict):
         return evidence
+    counts = [n for key, n in evidence.items() if str(key).startswith("n_")]
+    counts += [n for key in _COUNTS for n in dict(evidence.get(key) or {}).values()]
+    is_few = any(isinstance(n, int) and is_small(n) for n in counts)
     out = {}
     for key, value in evidence.items():
-        is_count = are_counts or str(key).startswith("n_")
-        is_hidden = is_count and isinstance(value, int) and is_small(value)
-        out[key] = None if is_hidden else _released_evidence(value, are_counts=key == "codes")
+        is_count = str(key).startswith("n_")
+        is_hidden = is_few and is_count and isinstance(value, int)
+        if is_few and key in _COUNTS and value:
+            out[key] = dict.fromkeys(value)
+        else:
+            out[key] = None if is_hidden else _released_evidence(value)
     return out

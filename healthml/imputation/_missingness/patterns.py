@@ -1,17 +1,21 @@
 """Which cells are missing together: patterns, pairs of columns, influx and outflux."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_alignment
+from healthml._core._release import is_small, round_count
 from healthml._core._results import Result
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 
 # Patterns that a drawing shows, the most common ones: more rows cannot be read.
 MOST_DRAWN = 30
+
+
+_PAIR = ("rr", "rm", "mr", "mm")
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +43,22 @@ class MissingnessPatternsResult(Result):
     observed: pd.DataFrame = field(default_factory=pd.DataFrame)
     pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
     flux: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def _to_write(self):
+        """Return what may leave: rows with a small count are rounded, shares that tell one are not.
+
+        A pair's four counts add up to the rows, and a share observed times the rows is a count.
+        """
+        n, pairs, flux = self.table["n_samples"].sum(), self.pairs.copy(), self.flux.copy()
+        if not len(pairs):
+            return self
+        counts = pairs[list(_PAIR)].to_numpy(dtype=float)
+        few = is_small(counts)
+        near = np.where(few, np.nan, round_count(counts))
+        pairs[list(_PAIR)] = np.where(few.any(axis=1)[:, None], near, counts)
+        is_told = is_small(np.round((1 - flux["pobs"].to_numpy(dtype=float)) * n))
+        flux.loc[is_told, flux.columns.difference(["column"])] = np.nan
+        return replace(self, pairs=pairs, flux=flux)
 
     def plot(self, ax=None, *, kind="patterns"):
         """Draw the matrix of patterns, the most frequent 30 on top, or outflux against influx.

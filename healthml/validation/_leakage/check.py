@@ -9,6 +9,7 @@ import pandas as pd
 
 from healthml._core._intervals import check_confidence_level
 from healthml._core._parallel import run_branches
+from healthml._core._release import release_words
 from healthml._core._results import Result
 from healthml.exceptions import InputError
 from healthml.validation._leakage.case import (
@@ -86,7 +87,7 @@ class LeakageResult(Result):
             f"[not assessable] {row.topic} {row.reason[:1].upper()}{row.reason[1:].rstrip('.')}."
             for row in self.not_assessed.itertuples()
         ]
-        return "\n".join([*lines, *unknown])
+        return release_words("\n".join([*lines, *unknown]))
 
     def plot(self, ax=None):
         """Draw the measured changes in AUC with their intervals.
