@@ -141,7 +141,7 @@ def _place_section(key, topic, lead, result):
         (("Performance where the model was not made", result.table),),
         (
             Figure(
-                replace(result, risk=None).plot,  # the risk of each row is not drawn
+                replace(result, risk=None, part=None).plot,  # what is of each row is not drawn
                 "Observed over expected events by place, intervals for all together",
             ),
         ),
