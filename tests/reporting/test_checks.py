@@ -15,8 +15,8 @@ from sklearn.linear_model import LogisticRegression
 import healthml
 from healthml._core._findings import CODES
 from healthml.datasets import make_ehr_cohort
-from healthml.reporting import _audit
-from healthml.reporting._checks import Check
+from healthml.reporting._audit import asking, assemble
+from healthml.reporting._checks import CHECKS, Check
 from healthml.reporting._checks.cohort import _merged
 from healthml.resampling import PrevalenceAdjustedClassifier
 from healthml.schema import Schema
@@ -35,11 +35,11 @@ class Audited:
 
     def without(self, check):
         """Return the report that is left when a check is removed."""
-        kept = [_replay(look) for name, look in self.looks.items() if name != check]
+        kept = [_replay(name, look) for name, look in self.looks.items() if name != check]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_audit, "CHECKS", tuple(kept))
-            patch.setattr(_audit, "_measured", lambda case, _: case)  # the kept case is measured
-            return _audit._report(self.case, "procedure")
+            _ask(patch, kept)
+            patch.setattr(assemble, "measure", lambda case, _: (case, {}))  # the kept one is
+            return assemble.make_report(self.case, "procedure")
 
     def named(self, code):
         """Return all columns of the findings with a code; None if there is no such finding."""
@@ -53,9 +53,15 @@ class Audited:
         return {f.severity for f in self.report.findings if f.code == code}
 
 
-def _replay(look):
+def _replay(name, look):
     """Return a check that hands back the look that was kept."""
-    return Check("", lambda case: look, ())
+    return Check("", lambda case: look, (), name=name)
+
+
+def _ask(patch, checks):
+    """Let an audit ask these checks only."""
+    for module in (assemble, asking):
+        patch.setattr(module, "CHECKS", tuple(checks))
 
 
 def audited(*args, **kwargs):
@@ -70,9 +76,9 @@ def audited(*args, **kwargs):
         return replace(check, look=run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_audit, "CHECKS", tuple(kept(check) for check in _audit.CHECKS))
+        _ask(patch, [kept(check) for check in CHECKS])
         report = healthml.audit(*args, **{**SEED, **kwargs})
-    return Audited(report, cases[0], looks)
+    return Audited(report, cases[-1], looks)  # the first checks run before the case is measured
 
 
 def logistic(score, rng):
@@ -353,7 +359,7 @@ def test_every_code_and_every_check_has_a_test():
     planned = {code for code, *_ in PLAN} | {CODE_OF_ABSENCE, CODE_OF_A_SPLIT}
     assert planned == set(CODES), "PLAN here and CODES of _core/_findings.py differ"
     tried = {check for _, check, *_ in PLAN} | {"check_task", "check_text_dates"}
-    listed = {check.look.__name__ for check in _audit.CHECKS if not check.deep}
+    listed = {check.look.__name__ for check in CHECKS if not check.deep}
     assert tried == listed, "PLAN here and CHECKS of reporting/_checks/table.py differ"
 
 
@@ -372,8 +378,7 @@ def test_named_where_it_is_and_only_by_its_check(code, check, where, columns, el
 @pytest.mark.parametrize(("check", "where"), sorted({(p[1], p[2]) for p in PLAN}))
 def test_an_audit_without_the_check_names_nothing_of_it(check, where, monkeypatch):
     """The same as above, with the check truly left out and the table audited again."""
-    kept = tuple(c for c in _audit.CHECKS if c.look.__name__ != check)
-    monkeypatch.setattr(_audit, "CHECKS", kept)
+    _ask(monkeypatch, [c for c in CHECKS if c.look.__name__ != check])
     lost = {code for code, of, *_ in PLAN if of == check}
     assert lost.isdisjoint(globals()[f"make_{where}"]().report.codes())
 
