@@ -42,7 +42,8 @@ def same_length(X, y):
         ...
     healthml.exceptions.InputError: X has 2 rows and y 1 values; pass one outcome for each row.
     """
-    n_rows, n_values = _num_samples(X), _num_samples(y)
+    n_rows = _num_samples(X)
+    n_values = n_rows if y is None else _num_samples(y)  # who needs a y says so
     if n_rows != n_values:
         raise InputError(
             f"X has {n_rows} rows and y {n_values} values; pass one outcome for each row."
