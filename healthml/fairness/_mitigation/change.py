@@ -114,11 +114,11 @@ def group_change(event, before, after, feature, names, codes, *, threshold, pati
         counts = _counts(event, own, patient)
         people = None if patient is None else patient[own]
         for measure in (*MEASURES, "net_benefit"):
-            found = [_value(measure, side[own]) for side in sides]
-            lines.append(base | _line(measure, found, people) | counts)
+            pairs = [_value(measure, side[own]) for side in sides]
+            lines.append(base | _line(measure, pairs, people) | counts)
         if k is not None:
-            found = [(value[k], moved[own]) for value, moved in ranked]
-            lines.append(base | _line("auroc", found, people) | counts)
+            pairs = [(value[k], moved[own]) for value, moved in ranked]
+            lines.append(base | _line("auroc", pairs, people) | counts)
     return GroupChangeResult(pd.DataFrame(lines), float(threshold))
 
 

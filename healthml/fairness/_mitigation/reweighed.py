@@ -207,13 +207,13 @@ class ReweighedClassifier(GroupClassifier):
 
     def _brought_back(self, risk, event, fold, weight):
         """Return risks recalibrated on the other folds."""
-        found = np.empty(len(risk))
+        own_risk = np.empty(len(risk))
         for test, train in fold_complements(fold):
             part = None if weight is None else weight[train]
             one_class = len(np.unique(event[train])) < 2
             correct = expit if one_class else self._correction(risk[train], event[train], part)
-            found[test] = correct(logit(risk[test], _EDGE))
-        return found
+            own_risk[test] = correct(logit(risk[test], _EDGE))
+        return own_risk
 
     def predict_proba(self, X):
         """Return the recalibrated risks.

@@ -174,13 +174,13 @@ class GroupThreshold(GroupClassifier):
         for test, train in fold_complements(fold[rows]):
             part = None if heavy is None else heavy[train]
             one_class = len(np.unique(y01[train])) < 2
-            found = (
+            best = (
                 (cuts, common)
                 if one_class
                 else self._choose(risk[train], y01[train], own[train], part)
             )
-            flags[0][test] = risk[test] >= found[1]
-            flags[1][test] = risk[test] >= found[0][own[test]]
+            flags[0][test] = risk[test] >= best[1]
+            flags[1][test] = risk[test] >= best[0][own[test]]
         before, after = (Decisions(risk, flagged) for flagged in flags)
         patient = None if groups is None else groups[rows]
         options = {"threshold": self._price(y01), "patient": patient}

@@ -318,11 +318,11 @@ def _shares(names, is_missing, y, groups, site, time, sensitive_features, confid
     table[list(_BY_OUTCOME)] = np.column_stack(compared)
     shares = []
     for by, codes, labels in places(site, time, len(is_missing)):
-        found, long = compare_places(by, codes, labels, is_missing, names, groups)
-        table[[f"{by}_{name}" for name in _BY_PLACE]] = np.column_stack(found)
+        compared_places, long = compare_places(by, codes, labels, is_missing, names, groups)
+        table[[f"{by}_{name}" for name in _BY_PLACE]] = np.column_stack(compared_places)
         shares.append(long)
-    found, long = compare_sensitive(sensitive_features, is_missing, names, groups)
-    table[[f"sensitive_{name}" for name in _BY_PLACE]] = np.column_stack(found)
+    compared_places, long = compare_sensitive(sensitive_features, is_missing, names, groups)
+    table[[f"sensitive_{name}" for name in _BY_PLACE]] = np.column_stack(compared_places)
     return table, [*shares, *long]
 
 

@@ -73,10 +73,10 @@ def _unit_words(rows):
     if "level" in kinds:  # a whole site: whether it or the others are wrong no value says
         often += ", or the others in another unit,"
     unit = re.sub(_ONCE_TOO_OFTEN, often, first.from_unit)
-    found = f"{first.column}: {count_words(n, 'cell')} in {readable_unit(unit)}{where} (by {kinds})"
+    cells = f"{first.column}: {count_words(n, 'cell')} in {readable_unit(unit)}{where} (by {kinds})"
     if unit != first.from_unit:
-        return found
-    return f"{found}, if the others are in {readable_unit(first.to_unit)}"
+        return cells
+    return f"{cells}, if the others are in {readable_unit(first.to_unit)}"
 
 
 def check_decimal_slips(case):

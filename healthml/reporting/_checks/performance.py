@@ -218,18 +218,20 @@ def _resampled(case, effect):
     if not case.refit:
         return None if case.model is None else _fitted_resampled(case, effect)
     columns = case.table[base_columns(case)]
-    found = resampling_effect(case.judge, case.model, columns, base_risk(case))
-    if found is None or not found.shown:
+    resampled = resampling_effect(case.judge, case.model, columns, base_risk(case))
+    if resampled is None or not resampled.shown:
         return None
-    row = found.get("oe_ratio")
+    row = resampled.get("oe_ratio")
     words = {"estimate": row["reference"], "lower": row["reference_lower"]}
     words = interval_words({**words, "upper": row["reference_upper"]})
     return graded(
         case,
         "HM409",
         effect,
-        f"{found.cause[0].upper()}{found.cause[1:]} moved the risks, and nothing brought them back",
-        f"Observed over expected events of {found.compared_with}: {words}.{_calibrated_late(case)}",
+        f"{resampled.cause[0].upper()}{resampled.cause[1:]} moved the risks, and nothing brought "
+        "them back",
+        f"Observed over expected events of {resampled.compared_with}: {words}."
+        f"{_calibrated_late(case)}",
         _UNRESAMPLED,
     )
 

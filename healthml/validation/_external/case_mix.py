@@ -148,7 +148,7 @@ def membership(X, development_X, groups, y, development_y, level, random_state):
         units = np.r_[groups, groups.max() + 1 + np.arange(len(there))]
     judge = Evaluator(member, groups=units, n_repeats=1, random_state=random_state)
     risk = judge.risks(default_model(), both, label="membership model")
-    found = paired_scores(
+    membership = paired_scores(
         member,
         {"m": risk},
         folds={"m": judge.folds},
@@ -158,7 +158,7 @@ def membership(X, development_X, groups, y, development_y, level, random_state):
     ).table.iloc[0]
     name = "AUC of a membership model" + (" with the outcome" if _OUTCOME in both else "")
     row = _row(name, np.nan, np.nan, "")
-    row |= {key: float(found[key]) for key in ("estimate", "lower", "upper")}
+    row |= {key: float(membership[key]) for key in ("estimate", "lower", "upper")}
     return row | {"method": "logistic, out of fold", "reason": ""}
 
 
@@ -200,17 +200,17 @@ def _observed(sample, development, expected, level):
     """Return the observed AUC here and there, and how far it is from the benchmark."""
     if not sample.both_classes:
         return []
-    found = auroc(sample, level)
+    ranked = auroc(sample, level)
     there = np.nan
     if "y_true" in development and "y_proba" in development:
         there = placements(
             np.asarray(development["y_true"], dtype=float), development["y_proba"]
         ).area
-    row = _row("AUC observed", found.estimate, there, "difference")
+    row = _row("AUC observed", ranked.estimate, there, "difference")
     row["reason"] = "" if np.isfinite(there) else "needs outcomes of the development set"
-    gap = _row("AUC observed minus expected", found.estimate - expected, np.nan, "difference")
-    gap |= {"estimate": found.estimate - expected, "reason": "", "method": found.method}
-    return [row, gap | {"lower": found.lower - expected, "upper": found.upper - expected}]
+    gap = _row("AUC observed minus expected", ranked.estimate - expected, np.nan, "difference")
+    gap |= {"estimate": ranked.estimate - expected, "reason": "", "method": ranked.method}
+    return [row, gap | {"lower": ranked.lower - expected, "upper": ranked.upper - expected}]
 
 
 def _row(quantity, here, there, contrast):

@@ -333,7 +333,7 @@ def _hierarchy(sample, threshold, smooth, oe_interval, level, run):
     """Return one row per measure in the order of the levels of calibration."""
     of = {m: k for k, names in LEVELS.items() for m in names if k != "utility" or threshold}
     binomial = oe_interval == "binomial" and sample.groups is None
-    found = performance(
+    measured = performance(
         sample.event,
         sample.proba,
         groups=sample.groups,
@@ -345,9 +345,11 @@ def _hierarchy(sample, threshold, smooth, oe_interval, level, run):
         **run,
     ).table
     ideal = {**_IDEAL, **dict.fromkeys(_ZERO, 0.0)}
-    found = found.assign(level=found["measure"].map(of), ideal=found["measure"].map(ideal))
+    measured = measured.assign(
+        level=measured["measure"].map(of), ideal=measured["measure"].map(ideal)
+    )
     strong = {"level": "strong", "measure": "", "reason": STRONG, "method": ""}
-    strong |= {name: found[name].iloc[0] for name in ("n_samples", "n_events")}
-    parts = found.reindex(columns=COLUMNS).to_dict(orient="records")
+    strong |= {name: measured[name].iloc[0] for name in ("n_samples", "n_events")}
+    parts = measured.reindex(columns=COLUMNS).to_dict(orient="records")
     after = sum(row["level"] in ("mean", "weak", "moderate") for row in parts)
     return pd.DataFrame([*parts[:after], strong, *parts[after:]], columns=COLUMNS)

@@ -292,10 +292,10 @@ class LeakAnswers:
     @property
     def suspects(self):
         """Columns that may hold the answer or were computed from it, and why."""
-        found = self.case.screening
-        over = {c: f"computed over {what}" for c, what in found.encoded.items()}
-        dated = dict.fromkeys(found.dated, "dates after the prediction")
-        suspects = {c: suspect.reason for c, suspect in found.suspects.items()}
+        screened = self.case.screening
+        over = {c: f"computed over {what}" for c, what in screened.encoded.items()}
+        dated = dict.fromkeys(screened.dated, "dates after the prediction")
+        suspects = {c: suspect.reason for c, suspect in screened.suspects.items()}
         return {**suspects, **dated, **over}
 
 
@@ -346,8 +346,8 @@ def _answers(case):
     if case.refits:
         case.base_risk  # noqa: B018  (several looks share it: made once, before they part)
     calls = [(_look, look, case) for look in _LOOKS]
-    found = run_branches(calls, n_rows=len(case.y), n_jobs=case.n_jobs)
-    return [a for answers, _ in found for a in answers], [f for _, own in found for f in own]
+    looks = run_branches(calls, n_rows=len(case.y), n_jobs=case.n_jobs)
+    return [a for answers, _ in looks for a in answers], [f for _, own in looks for f in own]
 
 
 def _look(look, case):
@@ -361,8 +361,8 @@ def screen(case):
     """Find the columns that the base model must do without, before anything is measured."""
     calls = [(_alone, case), (_encoded, case), (number_columns, case)]
     calls = [*calls, (dated_later, case.X, case.time)]
-    found = run_branches(calls, n_rows=len(case.y), n_jobs=case.n_jobs)
-    alone, encoded, (numbered, order), dated = found
+    screens = run_branches(calls, n_rows=len(case.y), n_jobs=case.n_jobs)
+    alone, encoded, (numbered, order), dated = screens
     proven = {*case.known_after, *dated, *encoded, *numbered}
     suspects = find_suspects(case, alone.table, proven)
     return Screening(alone, suspects, dated, encoded, numbered, order)

@@ -152,9 +152,9 @@ def risks_of(estimator, X, y, split, *, groups=None, seed=0, n_jobs=None, label=
         for k, ((train, test), s) in enumerate(zip(split.pairs, seeds, strict=True))
     ]
     options = {"groups": groups, "label": label, "n_jobs": n_jobs, "fit_one_class": True}
-    found = refit(estimator, X, y, tasks, **options)
+    refits = refit(estimator, X, y, tasks, **options)
     risk, fold = [], []
-    for k, (task, fitted) in enumerate(zip(tasks, found, strict=True)):
+    for k, (task, fitted) in enumerate(zip(tasks, refits, strict=True)):
         rows = task.predict
         place = next((r for r, f in enumerate(fold) if (f[rows] < 0).all()), None)
         if place is None:

@@ -103,8 +103,8 @@ def inner_splits(model, n_rows=0):
 
 def unreachable(model, n_rows=0):
     """Return where copies of a row cannot be kept on one side of an inner split."""
-    found = inner_splits(model, n_rows)
-    return list(dict.fromkeys(split.where for split in found if not split.reachable))
+    splits = inner_splits(model, n_rows)
+    return list(dict.fromkeys(split.where for split in splits if not split.reachable))
 
 
 def keep_together(model, X, y, rows, groups, seed=0):
@@ -249,10 +249,10 @@ def _frozen(part):
 
 def refuse_copies(estimator, n_rows, what):
     """Refuse a bootstrap of a procedure whose inner splits cannot keep copies of a row together."""
-    found = unreachable(estimator, n_rows)
-    if found:
+    places = unreachable(estimator, n_rows)
+    if places:
         raise InputError(
-            f"{what} draws rows repeatedly, and {', '.join(found)} splits its training rows where "
+            f"{what} draws rows repeatedly, and {', '.join(places)} splits its training rows where "
             "copies of a row cannot be kept on one side: the model would be chosen, stopped or "
             "calibrated by rows that it was fitted on. Use validate with method='repeated_cv', or "
             "move that step to the outside."

@@ -126,9 +126,9 @@ def refit(estimator, X, y, resamples, *, what="resamples", **options):
         convergence, which is part of the answer.
     """
     resamples = list(resamples)
-    found = list(iterate_refits(estimator, X, y, resamples, what=what, **options))
-    reemit(found, estimator)
-    return found
+    refits = list(iterate_refits(estimator, X, y, resamples, what=what, **options))
+    reemit(refits, estimator)
+    return refits
 
 
 def iterate_refits(

@@ -84,5 +84,5 @@ def _proven(columns, y):
     design = np.column_stack([np.ones(len(y)), columns])
     design = np.unique(np.where(y == 1, 1.0, -1.0)[:, None] * design, axis=0)
     design = design / np.maximum(np.abs(design).max(axis=0), 1e-300)
-    found = linprog(-design.sum(axis=0), A_ub=-design, b_ub=np.zeros(len(design)), bounds=(-1, 1))
-    return bool(found.status == 0 and -found.fun > 1e-6)
+    program = linprog(-design.sum(axis=0), A_ub=-design, b_ub=np.zeros(len(design)), bounds=(-1, 1))
+    return bool(program.status == 0 and -program.fun > 1e-6)

@@ -116,19 +116,19 @@ def _of_draws(ci, rule, name, estimate, *, scores, optimism, plus):
     return _finished(name, estimate, ends, null, t.ppf(0.5 + level / 2, freedom(influence)))
 
 
-def _finished(name, estimate, found, null, quantile):
+def _finished(name, estimate, sampled, null, quantile):
     """Return the ends, with the reason where there are none."""
-    if not np.isfinite(found.se):
+    if not np.isfinite(sampled.se):
         return Ends(method=_UNKNOWN)
     if is_fast(name):
-        return Ends(*found)
-    ends = Ends(*found[:3], found.method.replace("each patient", "blocks of patients"))
+        return Ends(*sampled)
+    ends = Ends(*sampled[:3], sampled.method.replace("each patient", "blocks of patients"))
     if null is None:
         return ends
-    lower, upper = above_zero(estimate, quantile * found.se, null)
+    lower, upper = above_zero(estimate, quantile * sampled.se, null)
     method = ends.method.replace("t, log scale", "t").replace("t, logit scale", "t")
     method += "; lower end less the mean under perfect calibration"
-    return Ends(found.se, lower, min(upper, MEASURES[name].limits[1]), method)
+    return Ends(sampled.se, lower, min(upper, MEASURES[name].limits[1]), method)
 
 
 def folds_interval(ci, name, estimate, *, scores, later=False):

@@ -280,26 +280,26 @@ def even_starts(values, n_splits):
 def given_starts(starts, values):
     if not len(starts):
         raise InputError("starts must hold one time or more, each later than the one before.")
-    found = complete_times(pd.Series(starts), len(starts))
-    dates = [pd.api.types.is_datetime64_any_dtype(v) for v in (found, values)]
+    times = complete_times(pd.Series(starts), len(starts))
+    dates = [pd.api.types.is_datetime64_any_dtype(v) for v in (times, values)]
     if dates[0] != dates[1]:
         raise InputError("starts and time are not both dates or both numbers; write them alike.")
     if dates[0]:
-        found = _same_clock(found, starts, values)
-    if not found.is_monotonic_increasing or not found.is_unique:
+        times = _same_clock(times, starts, values)
+    if not times.is_monotonic_increasing or not times.is_unique:
         raise InputError("starts must hold one time or more, each later than the one before.")
-    return list(found)
+    return list(times)
 
 
-def _same_clock(found, starts, values):
+def _same_clock(times, starts, values):
     """Return starts on the clock of the times; text without a time zone has theirs."""
     zone = values.dt.tz
     if isinstance(next(iter(starts)), str):
         read = pd.Series(pd.to_datetime(list(starts), format="ISO8601"))
-        found = read if read.dt.tz is not None else read.dt.tz_localize(zone)
-    if (found.dt.tz is None) != (zone is None):
+        times = read if read.dt.tz is not None else read.dt.tz_localize(zone)
+    if (times.dt.tz is None) != (zone is None):
         raise InputError("Only one of starts and time has a time zone; give both one, or neither.")
-    return found
+    return times
 
 
 def check_window(window):

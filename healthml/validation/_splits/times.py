@@ -77,11 +77,11 @@ def time_span(span, values, name):
         What the span is called in an error.
     """
     dates = pd.api.types.is_datetime64_any_dtype(values)
-    found = _days(span) if dates else _number(span)
-    if found is None or not found >= (pd.Timedelta(0) if dates else 0.0):
+    length = _days(span) if dates else _number(span)
+    if length is None or not length >= (pd.Timedelta(0) if dates else 0.0):
         how = 'a length such as "90D", or a number of days' if dates else "a number, as time is"
         raise InputError(f"{name} is {span!r}; give {how}, not below 0.")
-    return found
+    return length
 
 
 def _number(span):

@@ -131,14 +131,14 @@ def _reasons(failures):
     return "; ".join(f"{count} with {reason}" for reason, count in failures.items())
 
 
-def _remarks(found, failures):
+def _remarks(fits, failures):
     """Say how many fits failed, were separated or did not converge; all but the first are kept."""
-    total = len(found)
+    total = len(fits)
     counted = {
         "were separated: they have no finite maximum-likelihood estimate": sum(
-            fit.separated for fit in found
+            fit.separated for fit in fits
         ),
-        "did not converge": sum(not fit.converged for fit in found),
+        "did not converge": sum(not fit.converged for fit in fits),
     }
     words = [
         f"{n} of {total} bootstrap models {what}; they count." for what, n in counted.items() if n

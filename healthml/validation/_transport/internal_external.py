@@ -247,9 +247,9 @@ def internal_external(
     tables, pooled = [], {}
     for measure in measures:
         lines = site_lines(measure, places, y01, risk, codes, oe_interval, level)
-        table, found = pool_sites(measure, lines, words, level)
+        table, study = pool_sites(measure, lines, words, level)
         tables.append(table)
-        pooled |= {} if found is None else {measure: found}
+        pooled |= {} if study is None else {measure: study}
     events = _one_stage(parts, y01, risk, level) if "oe_ratio" in measures else None
     judged, words = as_judged(estimator, X, y01, codes)
     estimand = "procedure refitted without the site, judged at a site it has not seen"

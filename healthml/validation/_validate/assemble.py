@@ -341,6 +341,6 @@ def _returning_remark(task, splits, tables, scored):
 def _risks_of(splits, refits):
     """Return the refits with the risks of the splits' test rows alone."""
     return [
-        found if found.risk is None else replace(found, risk=found.risk[split.predict])
-        for split, found in zip(splits.resamples, refits, strict=True)
+        fit if fit.risk is None else replace(fit, risk=fit.risk[split.predict])
+        for split, fit in zip(splits.resamples, refits, strict=True)
     ]

@@ -87,8 +87,8 @@ class ValidationResult(Result):
         """Return why measures have no value, one sentence each."""
         rows = self.table[self.table["corrected"].isna() & (self.table["reasons"] != "")]
         reasons = rows["reasons"].str.replace(r"^\d+ with ", "", regex=True)
-        found = zip(rows["measure"], reasons, strict=True)
-        return [f"{measure} has no value: {reason}." for measure, reason in found]
+        missing = zip(rows["measure"], reasons, strict=True)
+        return [f"{measure} has no value: {reason}." for measure, reason in missing]
 
     def _repr_html_(self):
         from html import escape

@@ -79,8 +79,8 @@ def find_jump(values, y):
     if table is None:
         return None
     jumps = [table.jump(event) for event in (1, 0)]
-    found = [jump for jump in jumps if jump is not None]
-    return max(found, key=lambda jump: jump.score, default=None)
+    known = [jump for jump in jumps if jump is not None]
+    return max(known, key=lambda jump: jump.score, default=None)
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ class _Bins:
     def jump(self, event):
         """Return the stretch with the highest score for one outcome, scored without itself."""
         kept = self.events if event else self.n - self.events
-        found = (self._jump(event, kept, risk) for risk in self._starts(event, kept))
-        return max((j for j in found if j), key=lambda j: j.score, default=None)
+        stretches = (self._jump(event, kept, risk) for risk in self._starts(event, kept))
+        return max((j for j in stretches if j), key=lambda j: j.score, default=None)
 
     def _starts(self, event, kept):
         """Yield risks against which stretches are sought: none, and a smooth one.

@@ -93,14 +93,14 @@ def find_suspects(case, alone, proven):
     suspects : dict of str to Suspect
     """
     left = [c for c in case.table.columns if c not in proven]
-    found = {**_jumps(case, left), **_differences(case, left, alone)}
+    suspects = {**_jumps(case, left), **_differences(case, left, alone)}
     for _ in range(_MOST_ROUNDS):
-        rest = [c for c in left if c not in found]
+        rest = [c for c in left if c not in suspects]
         more = {**_strong(case, rest, alone), **_always(case, rest)}
         if not more:
             break
-        found |= more
-    return found | _named_that_add(case, [c for c in left if c not in found], alone)
+        suspects |= more
+    return suspects | _named_that_add(case, [c for c in left if c not in suspects], alone)
 
 
 def _named_that_add(case, columns, alone):
@@ -158,8 +158,8 @@ def _auc(case, risk):
 
 def _jumps(case, columns):
     options = {"n_rows": len(case.y), "n_jobs": case.n_jobs}
-    found = run_in_threads(partial(_jump_in, case), columns, **options)
-    return {name: suspect for name, suspect in zip(columns, found, strict=True) if suspect}
+    jumps = run_in_threads(partial(_jump_in, case), columns, **options)
+    return {name: suspect for name, suspect in zip(columns, jumps, strict=True) if suspect}
 
 
 def _jump_in(case, name):

@@ -68,10 +68,10 @@ def encoded_columns(table, y, groups=None, *, n_jobs=None):
             levels[name] = pd.factorize(table[name])[0]
     if groups is not None:
         levels["the patient"] = groups
-    found = run_in_threads(
+    sources = run_in_threads(
         partial(_computed_over, levels, y), numbers.values(), n_rows=len(y), n_jobs=n_jobs
     )
-    return {name: over for name, over in zip(numbers, found, strict=True) if over is not None}
+    return {name: over for name, over in zip(numbers, sources, strict=True) if over is not None}
 
 
 def _computed_over(levels, y, values):
@@ -239,17 +239,17 @@ def source_of(values, levels):
 
 def look_at_encoded(case):
     """Measure what columns computed from the outcomes pretend."""
-    found = case.screening.encoded
-    if not found or not case.refits:
+    encoded = case.screening.encoded
+    if not encoded or not case.refits:
         return
-    names, rest = list(found), case.clean_columns
-    sources = {c: source_of(numbers_of(case.X[c]), _levels(case.X, found)) for c in names}
+    names, rest = list(encoded), case.clean_columns
+    sources = {c: source_of(numbers_of(case.X[c]), _levels(case.X, encoded)) for c in names}
     known = {c: source for c, source in sources.items() if source is not None}
     beside = list(dict.fromkeys([*rest, *known.values()]))
     models = [case.model, memory_probe()] if case.is_default else [case.model]
     measured = [_effect(case, model, names, known, beside) for model in models]
     effect, words = max(measured, key=lambda pair: pair[0].lower)
-    over = "; ".join(f"{name}: over {what}" for name, what in found.items())
+    over = "; ".join(f"{name}: over {what}" for name, what in encoded.items())
     some = names_in_words(names)
     yield case.leak(
         "HM309",

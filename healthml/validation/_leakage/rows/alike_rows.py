@@ -82,8 +82,8 @@ def acts_as_identifier(table, y=None):
         whole = is_level_column(table[name])
         with_y = not whole and y is not None and _stays(table[name], code, y, _chance(y))
         if len(kept) + with_y >= FEWEST_KEPT and kept and (best is None or len(kept) > best[0]):
-            found = AlikeRows(code, (name,), True)
-            best = len(kept), found if whole else _measured_once(name, code, kept, with_y)
+            alike = AlikeRows(code, (name,), True)
+            best = len(kept), alike if whole else _measured_once(name, code, kept, with_y)
     return None if best is None else best[1]
 
 
@@ -222,9 +222,9 @@ def _counts_inside(code, chance, joint):
     """
     if not 2 <= code.max() + 1 <= MOST_VISITS:
         return False
-    expected, found = _pairs([joint]) * chance, _pairs([joint, code])
-    rare = poisson.cdf(found, max(expected, 1e-9)) <= _MORE_ALIKE
-    return bool(rare and found < SELDOM * expected)
+    expected, observed = _pairs([joint]) * chance, _pairs([joint, code])
+    rare = poisson.cdf(observed, max(expected, 1e-9)) <= _MORE_ALIKE
+    return bool(rare and observed < SELDOM * expected)
 
 
 def coded(table):
@@ -294,13 +294,13 @@ def _telling_pair(codes, chance, n):
     """Return the two columns in which rows agree together most often beyond chance, or None."""
     repeated = [c for c in codes if len(neighbours(codes[c])[0]) >= SHARE * n]
     names = sorted(repeated, key=lambda c: chance[c])[:_MOST_COLUMNS]
-    best, found = TIMES_CHANCE, None
+    best, pair = TIMES_CHANCE, None
     for first, second in combinations(names, 2):
         observed = _pairs([codes[first], codes[second]])
         expected = n * (n - 1) / 2 * chance[first] * chance[second]
         if observed >= SHARE / 2 * n and observed / max(expected, 1.0) > best:
-            best, found = observed / max(expected, 1.0), (first, second)
-    return found
+            best, pair = observed / max(expected, 1.0), (first, second)
+    return pair
 
 
 def _grown(pair, codes, chance):

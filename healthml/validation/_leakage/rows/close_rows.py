@@ -91,8 +91,8 @@ def agreement(table, y, units, risk=None):
     pool = np.arange(len(y))[:: -(-len(y) // _MOST_ROWS)]
     tree = NearestNeighbors().fit(values[pool])
     risk = np.full(len(y), y.mean()) if risk is None else risk
-    found = [_of_class(event, values, pool, tree, y, units, risk) for event in (0, 1)]
-    return max((f for f in found if f is not None), key=lambda f: f.excess, default=None)
+    gaps = [_of_class(event, values, pool, tree, y, units, risk) for event in (0, 1)]
+    return max((f for f in gaps if f is not None), key=lambda f: f.excess, default=None)
 
 
 def _of_class(event, values, pool, tree, y, units, risk):
@@ -146,11 +146,11 @@ def look_at_close_rows(case):
         return
     table = case.table[columns] if case.is_default else as_read(case.table[columns])
     options = {"folds": case.judge.folds[:1], "max_rows": MANY_ROWS, "label": "rows close together"}
-    risks, found = {}, first
+    risks, smallest = {}, first
     for name, make in {"smooth": bent_logistic, "trees": boosted_trees}.items():
         risks[name] = case.judge.risks(make(), table, **options)
-        found = min(found, _beyond(case, columns, risks[name][0]), key=lambda f: f.excess)
-        if not found.is_beyond:
+        smallest = min(smallest, _beyond(case, columns, risks[name][0]), key=lambda f: f.excess)
+        if not smallest.is_beyond:
             return
     risks = {"neighbours": case.judge.risks(memory_probe(), table, **options), **risks}
     used = np.all([np.isfinite(risk[0]) for risk in risks.values()], axis=0)
@@ -163,8 +163,9 @@ def look_at_close_rows(case):
         "HM309",
         ASK,
         effect,
-        f"Rows {_kind(found)} the event are alike beyond their risk: synthetic or repeated rows?",
-        f"{_words(found)} {_auc_words(scores)}",
+        f"Rows {_kind(smallest)} the event are alike beyond their risk: synthetic or repeated "
+        "rows?",
+        f"{_words(smallest)} {_auc_words(scores)}",
         "Ask whether rows were made before this table was handed over (SMOTE, interpolation), and "
         "whether patients repeat. If so, go back to the real rows, or declare the patient of each "
         "row (groups).",

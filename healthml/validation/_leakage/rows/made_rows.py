@@ -83,8 +83,8 @@ def find_made_rows(table, y, units):
         first = looked[:: max(1, len(looked) // _FIRST_ROWS)]
         if not _between(values, rows, first, units).any():
             continue
-        found = _between(values, rows, looked, units)
-        on_line[looked[found]], share[event] = True, found.mean()
+        between = _between(values, rows, looked, units)
+        on_line[looked[between]], share[event] = True, between.mean()
     event = int(share.argmax())
     if share[event] < SHARE or share[event] < ONE_SIDED * share[1 - event]:
         return None
@@ -122,15 +122,15 @@ def _between(values, rows, looked, units):
     dimension = values.shape[1]
     # (1 + cos) / 2 of two random directions is beta distributed
     closest = 2 * beta.ppf(CHANCE, (dimension - 1) / 2, (dimension - 1) / 2)
-    found = np.zeros(len(looked), dtype=bool)
+    on_line = np.zeros(len(looked), dtype=bool)
     for k, (row, others) in enumerate(zip(looked, near, strict=True)):
         others = others[units[others] != units[row]]
         step = values[others] - values[row]
         # on a coarse grid (whole years) neighbours differ in one or two columns: lines by chance
         step = step[(step != 0).sum(axis=1) >= FEWEST_COLUMNS]
         step = step / np.linalg.norm(step, axis=1, keepdims=True)
-        found[k] = len(step) > 1 and (1 + step @ step.T).min() <= max(closest, 1e-12)
-    return found
+        on_line[k] = len(step) > 1 and (1 + step @ step.T).min() <= max(closest, 1e-12)
+    return on_line
 
 
 def look_at_made_rows(case):

@@ -57,9 +57,9 @@ def look_at_numbers(case):
     if len(steady.names) < FEWEST_STEADY:
         yield _untold("too few columns stay constant for a patient and tell patients apart")
         return
-    found, expected = twins(steady, case.groups)
-    if many(found, expected):
-        yield _twins(case, steady, found, expected)
+    observed, expected = twins(steady, case.groups)
+    if many(observed, expected):
+        yield _twins(case, steady, observed, expected)
     elif expected > MOST_BY_CHANCE * (case.groups.max() + 1):
         yield _untold(
             f"chance lets about {expected:,.0f} pairs of patients agree in all columns that stay "
@@ -153,20 +153,20 @@ def twins(steady, groups):
     """
     rows = np.unique(groups, return_index=True)[1]
     codes = {c: code[rows] for c, code in steady.codes.items()}
-    found = _n_pairs(list(codes.values()))
+    observed = _n_pairs(list(codes.values()))
     others = combinations(codes, len(codes) - 1)
     left_out = ((set(codes) - set(kept)).pop() for kept in combinations(codes, len(codes) - 1))
     expected = max(
-        (_n_pairs([codes[c] for c in kept]) - found) / (1 - steady.chance[c]) * steady.chance[c]
+        (_n_pairs([codes[c] for c in kept]) - observed) / (1 - steady.chance[c]) * steady.chance[c]
         for kept, c in zip(others, left_out, strict=True)
     )
-    return int(found), max(float(expected), 0.0)
+    return int(observed), max(float(expected), 0.0)
 
 
-def many(found, expected):
+def many(observed, expected):
     """Say whether more pairs of numbers agree than chance and a little dependence explain."""
-    rare = poisson.sf(found - 1, max(expected, 1e-9)) <= RARE
-    return bool(rare and found > TIMES_EXPECTED * expected)
+    rare = poisson.sf(observed - 1, max(expected, 1e-9)) <= RARE
+    return bool(rare and observed > TIMES_EXPECTED * expected)
 
 
 def _n_pairs(codes):
@@ -174,16 +174,16 @@ def _n_pairs(codes):
     return (size * (size - 1) / 2).sum()
 
 
-def _twins(case, steady, found, expected):
+def _twins(case, steady, observed, expected):
     n = int(case.groups.max()) + 1
     return case.leak(
         "HM304",
         NOTED,
         None,
         "Some patients may stand under two numbers",
-        f"{found:,} pairs of the {n:,} patients' numbers agree in {names_in_words(steady.names)}, "
-        f"where chance lets about {expected:,.0f} be expected. A split by these numbers can put "
-        "such a patient on both sides.",
+        f"{observed:,} pairs of the {n:,} patients' numbers agree in "
+        f"{names_in_words(steady.names)}, where chance lets about {expected:,.0f} be expected. A "
+        "split by these numbers can put such a patient on both sides.",
         "Ask how numbers were given (a second registration, a number for each department), and "
         "join those of one patient.",
         columns=steady.names,

@@ -108,19 +108,19 @@ def copy_counts(cluster):
 
 
 def _copies(case, base):
-    found = case.duplicates
+    duplicates = case.duplicates
     plan = (
-        ("HM204", found.n_exact_evident, evident_copies(found)),
-        ("HM305", found.n_near, found.near_id),
+        ("HM204", duplicates.n_exact_evident, evident_copies(duplicates)),
+        ("HM305", duplicates.n_near, duplicates.near_id),
     )
     repeated = [(code, cluster) for code, n, cluster in plan if n]
-    if found.n_exact > found.n_exact_evident:
-        yield _equal_by_chance_or_copied(found)
+    if duplicates.n_exact > duplicates.n_exact_evident:
+        yield _equal_by_chance_or_copied(duplicates)
     if not repeated:
-        if not found.assessable or found.n_withheld:
+        if not duplicates.assessable or duplicates.n_withheld:
             yield Unknown(
                 "Are there nearly identical rows?",
-                found.reason or "too few columns hold many different values",
+                duplicates.reason or "too few columns hold many different values",
                 "Check on identifiers outside this table.",
                 "HM305",
             )
@@ -198,8 +198,8 @@ def _copy_leak(case, code, cluster, effect, scores):
 
 def _differing(case, most=4):
     """Return the columns in which near copies differ most."""
-    found = case.duplicates.differing
-    return tuple(found.index[found >= 0.5][:most])
+    differing = case.duplicates.differing
+    return tuple(differing.index[differing >= 0.5][:most])
 
 
 # patients

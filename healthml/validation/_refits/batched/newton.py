@@ -146,12 +146,12 @@ def _absent(X, counts):
 
     Their coefficient is free; it is held at 0, where scikit-learn's solvers start and stay.
     """
-    found = np.zeros((len(counts), X.shape[1]))
+    absent = np.zeros((len(counts), X.shape[1]))
     rare = np.flatnonzero(np.count_nonzero(X, axis=0) <= _RARE)
     some = np.flatnonzero(X[:, rare].any(axis=1))
     if len(some):
-        found[:, rare] = counts[:, some].astype(float) @ (X[np.ix_(some, rare)] != 0) == 0
-    return found
+        absent[:, rare] = counts[:, some].astype(float) @ (X[np.ix_(some, rare)] != 0) == 0
+    return absent
 
 
 def _variances(columns, counts):
@@ -233,8 +233,8 @@ class _Search:
         for part, dtype in ((rough, np.float32), (~rough, float)):
             if part.any():
                 own = active[part]
-                found = self.sums.at(self.coef[own], own, stale[part], dtype)
-                gradient[part], hessian[part[stale]] = found
+                derivatives = self.sums.at(self.coef[own], own, stale[part], dtype)
+                gradient[part], hessian[part[stale]] = derivatives
         return gradient, hessian
 
     def _halve_step(self, fits):
