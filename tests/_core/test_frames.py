@@ -169,7 +169,7 @@ def test_missing_codes_leave_large_identifiers_exact():
     assert int(blank.iloc[0]) == 2**60 + 1
 
 
-@pytest.mark.parametrize("cell", [["I10"], {"a": 1}, {1}, np.arange(2), frozenset("a")])
+@pytest.mark.parametrize("cell", [["I10"], {"a": 1}, {1}, np.arange(2), frozenset("a"), ("a", 1)])
 def test_cells_that_hold_several_values_are_refused_by_column_and_position(cell):
     column = pd.Series(["x", None, "y"], dtype=object)
     column.iat[1] = cell
@@ -178,8 +178,8 @@ def test_cells_that_hold_several_values_are_refused_by_column_and_position(cell)
 
 
 def test_cells_of_one_value_each_pass():
-    cells = [1, "a", None, 2.5, True, ("a", 1), Decimal("1.5"), datetime.date(2020, 1, 1)]
-    refuse_nested(pd.DataFrame({"odd": pd.Series(cells, dtype=object), "age": range(8)}))
+    cells = [1, "a", None, 2.5, True, Decimal("1.5"), datetime.date(2020, 1, 1)]
+    refuse_nested(pd.DataFrame({"odd": pd.Series(cells, dtype=object), "age": range(7)}))
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_heart4_does_not_hold_at_the_swiss_hospital(heart4):
 
 def test_heart4_sign_of_oldpeak_and_outcome_of_one_hospital(heart4):
     assert "oldpeak" in heart4.columns("HM203")
-    assert "12 below zero" in heart4.evidence("HM203")
+    assert "oldpeak: 12 cells below zero" in heart4.evidence("HM203")
     assert "At 1 of 4 sites some level of the outcome never stands" in heart4.evidence("HM105")
     assert "hungarian" in heart4.report.section("outcome_by_site").lead
 
