@@ -13,6 +13,7 @@ from healthml._core._release import (
     count_text,
     protect,
     release_table,
+    release_words,
     round_count,
     wider_bins,
 )
@@ -353,3 +354,17 @@ def test_a_histogram_of_shares_keeps_them_in_wider_classes():
     assert set(written["outcome"]) == {"event"}
     assert ((written["n_samples"] == 0) | (written["n_samples"] >= 11)).all()
     np.testing.assert_allclose(written["share"], written["n_samples"] / counts.sum())
+
+
+@pytest.mark.parametrize(
+    ("sentence", "written"),
+    [
+        ("At 1 of 4 sites some level is absent", "At 1 of 4 sites some level is absent"),
+        ("2 of 1,200 sites, 2 of 1,200 rows", "2 of 1,200 sites, <11 of 1,200 rows"),
+        ("1 of 20 runs of rows", "1 of 20 runs of rows"),
+        ("impossible (1 cell), 1 other row", "impossible (<11 cells), <11 other rows"),
+        ("12 cells, 1 row", "12 cells, <11 rows"),
+    ],
+)
+def test_sentences_hide_counts_of_people_and_no_others(sentence, written):
+    assert release_words(sentence) == written

@@ -17,11 +17,18 @@ from healthml._core._release.suppression import (
 
 SMALL_GROUPS = "(small groups)"
 NOT_SHOWN = "not shown"
+# What is no person, row or cell: "1 of 4 sites" tells of no patient.
+_NO_PEOPLE = (
+    "sites|hospitals|columns|levels|folds|repeats|periods|groups|refits|models|resamples|units|years|"
+    "runs|checks|places|bins|thresholds|blocks|names"
+)
 # A whole number before what is counted, or before "of" and a total.
 _COUNTED = re.compile(
-    r"(?<![\w.,:/<~+-])(?<![<~-] )[\d,]*\d(?= (?:of(?: the)? [\d,]+\b|(?:other |new |such |more )?"
+    r"(?<![\w.,:/<~+-])(?<![<~-] )[\d,]*\d(?= (?:"
+    rf"of(?: the)? [\d,]*\d(?![\d,])(?! (?:{_NO_PEOPLE})\b)|(?:other |new |such |more )?"
     r"(?:cells|rows|patients|people|events|labels|pairs|encounters|visits|values|cell|row|patient)\b))"
 )
+_ONE_HIDDEN = re.compile(r"(<\d+ (?:other |new |such |more )?(?:cell|row|patient))\b")
 
 
 def count_text(value, state=None, min_count=MIN_COUNT):
@@ -59,7 +66,8 @@ def release_words(text, min_count=MIN_COUNT):
     >>> release_words("8 rows equal an earlier row; 21 of 403 cells are empty, 3 of 403 are -99")
     '<11 rows equal an earlier row; 21 of 403 cells are empty, <11 of 403 are -99'
     """
-    return _COUNTED.sub(lambda found: _counted(found.group(), min_count), text)
+    hidden = _COUNTED.sub(lambda match: _counted(match.group(), min_count), text)
+    return _ONE_HIDDEN.sub(r"\1s", hidden)  # "1 cell" has become "<11 cells"
 
 
 def counted_words(counts, *others, min_count=MIN_COUNT):

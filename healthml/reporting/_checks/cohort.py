@@ -68,7 +68,7 @@ def check_outcome_by_site(case):
         "The outcome is not recorded with the same levels at every site",
         f"At {len(levels.sites)} of {len(levels.rows)} sites some level of the outcome never "
         "stands that chance would have shown there "
-        f"({count_words(int(levels.absent.sum()), 'pair')} of site and level in all).",
+        f"({count_words(int(levels.absent.sum()), 'combination')} of site and level in all).",
         "Ask how each site records the outcome before pooling; a two-class outcome may hide it.",
     )
     section = Section(
