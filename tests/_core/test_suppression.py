@@ -364,6 +364,8 @@ def test_a_histogram_of_shares_keeps_them_in_wider_classes():
         ("1 of 20 runs of rows", "1 of 20 runs of rows"),
         ("impossible (1 cell), 1 other row", "impossible (<11 cells), <11 other rows"),
         ("12 cells, 1 row", "12 cells, <11 rows"),
+        ("one value but for 1 cell of 1,766", "one value but for <11 cells of 1,766"),
+        ("1 with fewer than 10 patients", "1 with fewer than 10 patients"),
     ],
 )
 def test_sentences_hide_counts_of_people_and_no_others(sentence, written):

@@ -24,7 +24,7 @@ _NO_PEOPLE = (
 )
 # A whole number before what is counted, or before "of" and a total.
 _COUNTED = re.compile(
-    r"(?<![\w.,:/<~+-])(?<![<~-] )[\d,]*\d(?= (?:"
+    r"(?<![\w.,:/<~+-])(?<![<~-] )(?<!than )[\d,]*\d(?= (?:"
     rf"of(?: the)? [\d,]*\d(?![\d,])(?! (?:{_NO_PEOPLE})\b)|(?:other |new |such |more )?"
     r"(?:cells|rows|patients|people|events|labels|pairs|encounters|visits|values|cell|row|patient)\b))"
 )

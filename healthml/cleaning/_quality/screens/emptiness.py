@@ -31,8 +31,9 @@ def _constancy(column, n_present):
     if most == n_present:
         yield Flag(column.name, CONSTANT, FOUND, "one value in all rows that have one", n_present)
     elif most > NEARLY_ALL * n_present:
-        detail = f"one value in {most:,} of {n_present:,} cells ({n_present - most:,} differ)"
-        yield Flag(column.name, NEAR_CONSTANT, FOUND, detail, n_present - most)
+        others = n_present - most
+        detail = f"one value but for {others:,} cell{'s' * (others > 1)} of {n_present:,}"
+        yield Flag(column.name, NEAR_CONSTANT, FOUND, detail, others)
 
 
 def _mode_count(column):
