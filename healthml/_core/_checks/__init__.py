@@ -4,6 +4,7 @@ from healthml._core._checks.alignment import check_alignment
 from healthml._core._checks.arguments import (
     as_tuple,
     check_random_seeds,
+    check_seed,
     same_length,
     sorted_codes,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "check_patient_cv",
     "check_proba",
     "check_random_seeds",
+    "check_seed",
     "list_levels",
     "patient_folds",
     "refuse_inexact",

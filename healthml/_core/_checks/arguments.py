@@ -1,5 +1,7 @@
 """What a parameter holds, in one form: a tuple, a series, seeds."""
 
+from numbers import Integral
+
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state, indexable
@@ -67,6 +69,38 @@ def sorted_codes(values, name):
         raise InputError(
             f"{name} mixes numbers, dates or texts, which have no common order; convert it first."
         ) from None
+
+
+def check_seed(random_state):
+    """Return one seed that repeats the work: the whole number given, or one that is drawn.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        Source of randomness; advanced when it is a RandomState.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> from healthml._core._checks import check_seed
+    >>> check_seed(7)
+    7
+    """
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    if not isinstance(random_state, Integral) or not 0 <= random_state < 2**32:
+        raise InputError("random_state must be None, a RandomState or a whole number from 0 on.")
+    return int(random_state)
 
 
 def check_random_seeds(random_state, k):

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from healthml._core._checks import check_alignment, check_proba
+from healthml._core._checks import check_alignment, check_proba, check_seed
 from healthml._core._tables import to_pandas
 from healthml.exceptions import InputError
 from healthml.reporting._audit.assemble import make_report
-from healthml.reporting._audit.inputs import fitted_risk, take_inputs, take_seed
+from healthml.reporting._audit.inputs import fitted_risk, take_inputs
 from healthml.reporting._case import build_case, take_roles
 from healthml.reporting._checks import CHECKS
 from healthml.reporting._lines import describe_call
@@ -141,7 +141,7 @@ def audit(
     X, y, roles, extra = take_inputs(
         X, y, groups, sensitive_features, site, time, schema, score, known_after
     )
-    seed = take_seed(random_state)
+    seed = check_seed(random_state)
     options = {
         **extra,
         "clock": clock,
@@ -249,7 +249,7 @@ def audit_predictions(
         "show_values": show_values,
         "verbose": verbose,
         "n_jobs": n_jobs,
-        "seed": take_seed(random_state),
+        "seed": check_seed(random_state),
         "risk": risk,
         "clock": clock,
         "columns_given": columns_given,

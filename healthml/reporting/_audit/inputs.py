@@ -1,8 +1,4 @@
-"""What an audit is handed: features, outcome, roles, seed, and the risks of a fitted model."""
-
-from numbers import Integral
-
-import numpy as np
+"""What an audit is handed: features, outcome, roles, and the risks of a fitted model."""
 
 from healthml._core._checks import check_alignment, check_proba
 from healthml._core._tables import check_table, to_pandas
@@ -76,16 +72,6 @@ def _from_schema(table, schema):
 
 def _listed(value):
     return [value] if isinstance(value, str) else list(value or ())
-
-
-def take_seed(random_state):
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31 - 1))
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    if not isinstance(random_state, Integral) or not 0 <= random_state < 2**32:
-        raise InputError("random_state must be None, a RandomState or a whole number from 0 on.")
-    return int(random_state)
 
 
 def fitted_risk(model, X, label):

@@ -2,16 +2,15 @@
 
 from copy import copy
 from dataclasses import dataclass, field, replace
-from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
+from healthml._core._checks import check_seed
 from healthml._core._intervals import check_confidence_level
 from healthml._core._parallel import run_branches
 from healthml._core._release import release_words
 from healthml._core._results import Result
-from healthml.exceptions import InputError
 from healthml.validation._leakage.case import (
     ASK,
     LEAK,
@@ -247,7 +246,7 @@ def check_leakage(
         confidence_level=check_confidence_level(confidence_level),
         n_jobs=n_jobs,
         verbose=verbose,
-        seed=_seed(random_state),
+        seed=check_seed(random_state),
     )
     return _result(find_leaks(case))
 
@@ -385,16 +384,6 @@ def _encoded(case):
     """Return the columns computed from the outcomes, without those that are declared as later."""
     encoded = encoded_columns(case.X, case.y, case.groups, n_jobs=case.n_jobs)
     return {c: over for c, over in encoded.items() if c not in case.known_after}
-
-
-def _seed(random_state):
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31 - 1))
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    if not isinstance(random_state, Integral) or not 0 <= random_state < 2**32:
-        raise InputError("random_state must be None, a RandomState or a whole number from 0 on.")
-    return int(random_state)
 
 
 def _result(found):
