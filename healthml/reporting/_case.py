@@ -8,7 +8,7 @@ from time import monotonic
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_event, check_groups
+from healthml._core._checks import check_event, check_groups, codes_as_meant
 from healthml._core._findings import check_rules
 from healthml._core._parallel import run_branches
 from healthml._core._tables import check_column_names, check_table, sensitive_frame
@@ -25,6 +25,7 @@ class Roles:
     """The columns that are not features, aligned with the rows of the table."""
 
     groups: np.ndarray | None = None
+    respelled: np.ndarray | None = None  # patients, identifiers that differ in typing only joined
     site: np.ndarray | None = None
     time: np.ndarray | None = None
     sensitive: pd.DataFrame | None = None
@@ -213,6 +214,7 @@ def take_roles(X, y, *, groups, site, time, sensitive_features, score):
     codes = None if patient is None else check_groups(patient, len(X))
     roles = Roles(
         codes,
+        None if patient is None else codes_as_meant(patient),
         None if where is None else _as_labels(where),
         None if when is None else np.asarray(when),
         sensitive,

@@ -164,7 +164,7 @@ def test_bad_probabilities(y_proba, n, says):
     assert "high" not in str(caught.value)
 
 
-@given(st.lists(st.integers(0, 5) | st.text(max_size=3), min_size=1))
+@given(st.lists(st.integers(0, 5) | st.text(max_size=3).map("p".__add__), min_size=1))
 def test_groups_are_codes_of_equality(groups):
     codes = check_groups(pd.Series(groups, dtype=object), len(groups))
     same = [[a == b for b in groups] for a in groups]
@@ -197,6 +197,11 @@ def test_bad_groups():
         check_groups(["a", None, np.nan], 3)
     with pytest.raises(InputError, match="1 values for 2 rows"):
         check_groups(["a"], 2)
+    for blank in ("", " ", "\u200b\t"):
+        cells = ["a", blank, "b", blank]
+        for groups in (cells, pd.array(cells, dtype="string"), pd.Categorical(cells)):
+            with pytest.raises(InputError, match="2 blank identifiers, the first at position 1"):
+                check_groups(groups, 4)
 
 
 def test_patients_stay_together():

@@ -10,6 +10,7 @@ from imblearn.over_sampling import SMOTE
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
+import healthml
 from healthml.validation._leakage import find_leaks, make_case
 from healthml.validation._leakage.case import Screening
 from healthml.validation._leakage.check import screen
@@ -387,6 +388,20 @@ def test_patients_under_two_numbers_are_named_with_their_count():
     assert "pairs of patients agree" in unknown.reason
     (unknown,) = numbers(X[["sex", "lab"]], y, groups)
     assert unknown.topic.startswith("Has each patient one number")
+
+
+def test_numbers_that_differ_in_typing_only_are_named_with_their_count():
+    X, y, groups, _ = numbered_visits(2)
+    typed = np.array([f"P{number:05d}" for number in groups], dtype=object)
+    assert numbers(X, y, typed) == []
+    typed[1:9:2] += " "
+    typed[21] = typed[21].lower()
+    leak = numbers(X, y, typed)[0]
+    assert leak.finding.title == "Some patients' numbers differ only in how they were typed"
+    assert leak.finding.severity == "note"
+    assert "10 of the 705 patients' numbers, in 10 rows, are 5 once" in leak.finding.evidence
+    report = healthml.audit(None, X, y, groups=typed, only=["HM304"], random_state=0)
+    assert leak.finding.title in [finding.title for finding in report.findings]
 
 
 def test_numbers_that_start_again_at_each_site_are_named():

@@ -14,11 +14,18 @@ from healthml._core._checks.folds import (
     patient_folds,
     scarce_folds,
 )
-from healthml._core._checks.identifiers import check_groups, refuse_inexact
+from healthml._core._checks.identifiers import (
+    as_meant,
+    check_groups,
+    codes_as_meant,
+    is_blank,
+    refuse_inexact,
+)
 from healthml._core._checks.numbers import as_numbers, check_proba
 from healthml._core._checks.outcome import check_event, list_levels
 
 __all__ = [
+    "as_meant",
     "as_numbers",
     "as_tuple",
     "assign_patients",
@@ -29,6 +36,8 @@ __all__ = [
     "check_proba",
     "check_random_seeds",
     "check_seed",
+    "codes_as_meant",
+    "is_blank",
     "list_levels",
     "patient_folds",
     "refuse_inexact",

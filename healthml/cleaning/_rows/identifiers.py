@@ -1,21 +1,16 @@
 """Identifiers that repeat, or are one identifier in two spellings."""
 
-import re
-import unicodedata
-
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from healthml._core._checks import as_meant, is_blank
 from healthml._core._knowledge import contains_word, has_word, id_hint, site_hint
 
 # Values without a source were chosen by judgement, not by simulation.
 # Share of different values in a column whose name says one identifier per row. Lower calls visits
 # of one patient repeated identifiers.
 MOSTLY_DISTINCT = 0.8
-# Share of identifiers in one case before case is taken as a matter of typing.
-ONE_CASE = 0.95
-_UNSEEN = re.compile(r"[\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 
 def identifier_columns(frame):
@@ -104,8 +99,7 @@ def without_blanks(series):
     if types.is_numeric_dtype(series.dtype) or types.is_datetime64_any_dtype(series.dtype):
         return series
     text = series.astype(object)
-    blank = text.map(lambda cell: isinstance(cell, str) and not _UNSEEN.sub("", cell))
-    return text.mask(blank.astype(bool))
+    return text.mask(text.map(is_blank).astype(bool))
 
 
 def spelling_pairs(series):
@@ -127,28 +121,12 @@ def spelling_pairs(series):
     codes, levels = pd.factorize(series)
     if types.is_numeric_dtype(series.dtype) or not len(levels):
         return np.empty(0, int), np.empty(0, int)
-    plain = pd.Series([_plain(level) for level in levels], dtype=object)
-    if _case_is_typing(plain):
-        plain = plain.str.casefold()
+    plain = as_meant(levels)
     first_row = np.full(len(levels), len(codes))
     known = np.flatnonzero(codes >= 0)
     np.minimum.at(first_row, codes[known], known)
     spelling, other = _with_first(pd.factorize(plain.where(plain != ""))[0])
     return first_row[spelling], first_row[other]
-
-
-def _plain(level):
-    text = _UNSEEN.sub("", unicodedata.normalize("NFKC", str(level)))
-    return text.lstrip("0") or "0" if text.isdecimal() else text
-
-
-def _case_is_typing(texts):
-    """Whether nearly all identifiers with letters are in upper, or nearly all in lower case."""
-    lettered = texts[texts.str.lower() != texts.str.upper()]
-    if lettered.empty:
-        return False
-    upper, lower = lettered.str.isupper().mean(), lettered.str.islower().mean()
-    return max(upper, lower) >= ONE_CASE
 
 
 def _with_first(codes):

@@ -56,6 +56,7 @@ def _leak_case(case):
         outcome=case.raw_outcome.name,
         risk=None if case.refit else case.risk[0],
         duplicates=case.duplicates,
+        respelled=roles.respelled,
         show_values=case.show_values,
         n_jobs=case.n_jobs,
         verbose=case.verbose,

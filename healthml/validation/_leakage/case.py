@@ -113,6 +113,8 @@ class LeakCase:
         Whether the levels of columns with many values are listed.
     fallbacks : list
         Variants for which the default model stood in, since the procedure could not be refitted.
+    respelled : ndarray of int or None
+        The patients once identifiers that differ in typing only are one; None where none do.
     alike : AlikeRows or None
         Patients that nobody declared: by a column that acts as their number, or by rows alike.
     """
@@ -141,6 +143,7 @@ class LeakCase:
     show_values: bool = False
     screening: Screening = field(default_factory=Screening)
     fallbacks: list = field(default_factory=list)
+    respelled: np.ndarray | None = None
     alike: object = None
 
     @property

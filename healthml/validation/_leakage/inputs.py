@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_alignment, check_event, check_groups
+from healthml._core._checks import check_alignment, check_event, check_groups, codes_as_meant
 from healthml._core._findings import check_rules
 from healthml._core._fingerprints import duplicate_clusters
 from healthml._core._tables import check_column_names, check_table, role_series, to_pandas
@@ -32,6 +32,7 @@ _DEFAULTS = {
     "outcome": None,
     "risk": None,
     "duplicates": None,
+    "respelled": None,
     "show_values": False,
 }
 
@@ -59,7 +60,8 @@ def make_case(
     **options
         The other parameters of `check_leakage`, and for the audit ``outcome`` (name of the
         outcome), ``risk`` (of a fitted model, which is not refitted), ``duplicates`` (of
-        `row_copies`, where they are known already) and ``show_values``.
+        `row_copies`, where they are known already), ``respelled`` (patients of which identifiers
+        differ in typing only, where ``groups`` are codes) and ``show_values``.
 
     Returns
     -------
@@ -95,6 +97,9 @@ def make_case(
 
 def _assemble(frame, y, roles, later, **options):
     groups = None if roles["groups"] is None else check_groups(roles["groups"], len(frame))
+    respelled = options["respelled"]
+    if groups is not None and respelled is None:
+        respelled = codes_as_meant(roles["groups"])
     duplicates = options["duplicates"]
     if duplicates is None:
         compared = frame[[c for c in frame.columns if c not in later]]
@@ -127,6 +132,7 @@ def _assemble(frame, y, roles, later, **options):
         seed=options["seed"],
         level=options["confidence_level"],
         show_values=options["show_values"],
+        respelled=respelled,
     )
 
 

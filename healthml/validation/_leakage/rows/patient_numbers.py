@@ -46,7 +46,11 @@ class Steady:
 
 def look_at_numbers(case):
     """Ask whether patients stand under two numbers, and numbers for two patients."""
-    if case.groups is None or np.bincount(case.groups).max() < 2:
+    if case.groups is None:
+        return
+    if case.respelled is not None:
+        yield _respelled(case)
+    if np.bincount(case.groups).max() < 2:
         return
     places = None if case.site is None else pd.factorize(case.site, use_na_sentinel=False)[0]
     steady = steady_columns(case.X, case.groups, places)
@@ -187,6 +191,25 @@ def _twins(case, steady, observed, expected):
         "Ask how numbers were given (a second registration, a number for each department), and "
         "join those of one patient.",
         columns=steady.names,
+    )
+
+
+def _respelled(case):
+    numbers, first = np.unique(case.groups, return_index=True)
+    spellings = np.bincount(case.respelled[first])
+    several = (spellings > 1)[case.respelled]
+    n_rows, n_numbers = int(several.sum()), int(spellings[spellings > 1].sum())
+    return case.leak(
+        "HM304",
+        NOTED,
+        None,
+        "Some patients' numbers differ only in how they were typed",
+        f"{n_numbers:,} of the {len(numbers):,} patients' numbers, in {n_rows:,} rows, are "
+        f"{int((spellings > 1).sum()):,} once spaces, invisible characters, zeros in front and, "
+        "where numbers are written in one case, case are ignored. A split by the numbers as typed "
+        "can put such a patient on both sides.",
+        "Write each patient's number in one way (strip spaces, one case) before the table is "
+        "split; if they are different people, nothing is wrong.",
     )
 
 
