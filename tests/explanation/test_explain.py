@@ -165,6 +165,23 @@ def test_a_gap_that_the_model_reads_is_missing_and_text_below_detection():
     assert found["status"][::2].tolist() == ["measured", "below detection", "missing"]
 
 
+def test_levels_are_no_results_below_detection_and_typed_results_have_a_range():
+    X = pd.DataFrame(
+        {
+            "crp": ["5", "<3", "6.5", "80"] * 20,
+            "history": ["below knee amputation", "less than a year", "none", "none"] * 20,
+            "band": ["<40", "40-59", "60-79", ">=80"] * 20,
+        }
+    )
+    rows = X[:4].copy()
+    rows["crp"] = ["7.25", "<3", "900", "<0.1 mg/L"]  # 7.25 is among the background's numbers
+    found = explain(lambda t: (t["crp"] == "5") + 0.0, rows, background=X, random_state=0).table
+    status = found["status"].to_numpy().reshape(4, 3)
+    expected = ["measured", "below detection", "out of range", "below detection"]
+    assert status[:, 0].tolist() == expected
+    assert set(status[:, 1:].ravel()) == {"measured"}
+
+
 def test_units_come_from_the_schema_or_the_name(mixed):
     X, y = numbers()
     X.columns = ["lactate_mmol_l", "sodium", "x", "z"]

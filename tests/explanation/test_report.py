@@ -54,7 +54,7 @@ def test_what_a_reader_needs_stands_in_it(result):
     lines = patient_report(result).lines
     assert "95% interval over 40 refits" in lines[0]
     assert "Mean prediction of the 400 patients" in lines[1]
-    assert lines[2].startswith("Events among the training patients: ")
+    assert lines[2].startswith("Events in the training data: ")
     assert any(line.startswith("Comparable patients: ") for line in lines)
     assert "not causes" in lines[-1]
 
@@ -110,6 +110,59 @@ def test_a_number_is_reported_on_its_own_scale():
     report = patient_report(found)
     assert report.axis == "prediction"
     assert "%" not in report.lines[0]
+
+
+def column_model(names, weights, n_refits=0, flips=()):
+    """Explain one row under weights of columns; refits in `flips` turn the first weight round."""
+    X = pd.DataFrame(np.random.default_rng(1).normal(size=(60, len(names))), columns=names)
+    row = pd.DataFrame([[2.0] * len(names)], columns=names)
+
+    def of(w):
+        return lambda t: t.to_numpy() @ np.asarray(w, dtype=float)
+
+    turned = [-weights[0], *weights[1:]]
+    refits = [of(turned if k in flips else weights) for k in range(n_refits)] or None
+    return explain(of(weights), row, background=X, refits=refits, random_state=0)
+
+
+def test_nothing_is_said_of_columns_that_are_not_shown():
+    found = column_model(["a", "b", "c"], [-3, -2, 1])
+    assert "Raises the prediction: nothing among the 2 largest." in (
+        patient_report(found, most=2).lines
+    )
+    assert "Raises the prediction: nothing." in (
+        patient_report(column_model(["a", "b"], [-3, -2]), most=1).lines
+    )
+    stable = column_model(["a", "b", "c"], [-3, -2, 1], n_refits=50)
+    text = patient_report(stable, most=2).summary()
+    assert "Raises the prediction: nothing stable among the 2 largest." in text
+
+
+def test_few_refits_are_no_change_of_direction():
+    found = column_model(["a", "b", "c"], [3, 2, 1], n_refits=10, flips=(0, 1, 2))
+    text = patient_report(found).summary()
+    assert "the direction does not hold in enough refits: a; together" in text
+    assert "10 refits are too few to say so: b, c; together" in text
+
+
+def test_an_own_visit_is_no_other_patient():
+    X, y = cohort(60)
+    model = LogisticRegression().fit(X, y)
+    patient = np.arange(60)
+    found = explain(
+        model, X[:1], background=X, groups=[0], background_groups=patient, random_state=0
+    )
+    risk = model.predict_proba(X[1:])[:, 1]
+    lines = patient_report(found).lines
+    assert f"Mean prediction of the 59 patients compared with: {100 * risk.mean():.1f}%." in lines
+    assert any(" of 59 have" in line for line in lines)
+
+
+def test_the_page_names_its_language(result, tmp_path):
+    for language in ("en", "de"):
+        patient_report(result, language=language).to_html(tmp_path / "page.html")
+        page = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert f'<html lang="{language}">' in page
 
 
 # --- stability

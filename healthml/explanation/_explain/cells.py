@@ -1,12 +1,11 @@
 """What is known of each explained cell: its value, its unit, and how it came to be."""
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from healthml._core._knowledge import match_concept, unit_in_name
 from healthml._core._tables import parse_numbers
+from healthml.cleaning import LabValueParser, parse_lab_value
 from healthml.explanation._reading import pipeline_parts
 
 MEASURED, IMPUTED, OUT, BELOW, MISSING = (
@@ -18,8 +17,6 @@ MEASURED, IMPUTED, OUT, BELOW, MISSING = (
 )
 # From the most to the least trusted; a group of columns has the status of its worst cell
 STATUSES = (MEASURED, OUT, BELOW, IMPUTED, MISSING)
-
-_BELOW = re.compile(r"\s*(<|≤|less than|below)", re.IGNORECASE)
 
 
 def cell_statuses(rows, background, fills, schema=None):
@@ -39,17 +36,41 @@ def cell_statuses(rows, background, fills, schema=None):
     ndarray of int of shape (n_samples, n_columns)
     """
     status = np.zeros(rows.shape, dtype=int)
+    results = _typed_results(rows, background, schema)
     for k, name in enumerate(rows.columns):
-        column = rows[name]
-        missing = column.isna().to_numpy()
-        text = column.astype(object).where(column.notna(), "").map(str)
-        below = text.map(lambda cell: bool(_BELOW.match(cell))).to_numpy(dtype=bool) & ~missing
-        out = _outside(column, background[name], _limits(schema, name)) & ~missing & ~below
+        column, other = results.get(name, (rows[name], background[name]))
+        missing = rows[name].isna().to_numpy()
+        below = np.zeros(len(rows), bool)
+        if name in results:
+            below = rows[name].map(_is_below).to_numpy(dtype=bool)
+        out = _outside(column, other, _limits(schema, name)) & ~missing & ~below
         filled = np.where(fills[:, k], STATUSES.index(IMPUTED), STATUSES.index(MISSING))
         status[:, k] = np.select(
             [missing, below, out], [filled, STATUSES.index(BELOW), STATUSES.index(OUT)], 0
         )
     return status
+
+
+def _typed_results(rows, background, schema):
+    """Return {column: both tables' numbers} of columns of results as text, such as "<0.5".
+
+    Words such as "below knee" or age bands such as "<30" are levels of a category, no results.
+    """
+    texts = [
+        name
+        for name in background.columns
+        if background[name].dtype == object or pd.api.types.is_string_dtype(background[name].dtype)
+    ]
+    if not texts or not rows.columns.is_unique:
+        return {}
+    parser = LabValueParser(schema).fit(background[texts])
+    other, own = parser.transform(background[texts]), parser.transform(rows[texts])
+    # where nothing was read, as in a column of codes, the cells are levels
+    return {name: (own[name], other[name]) for name in texts if name in parser.columns_}
+
+
+def _is_below(cell):
+    return isinstance(cell, str) and parse_lab_value(cell).operator in ("<", "<=")
 
 
 def _limits(schema, name):

@@ -257,6 +257,7 @@ class _Answer:
             background_probabilities=None if risks is None else risks[n:],
             rows=self.rows,
             background=self.background.reset_index(drop=True),
+            own_background=self.job.background.own,
             refit_values=refit_values,
             refit_predictions=np.array([p.predictions[:n] for _, p, _ in self.again]),
             sign_shares=shares,

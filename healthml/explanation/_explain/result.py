@@ -46,6 +46,9 @@ class ExplanationResult(Result):
         Risks of the background rows.
     rows, background : DataFrame
         What was explained, and what it was compared with.
+    own_background : ndarray of int of shape (n_samples,)
+        For each explained row the background row of the same patient, which is left out; -1 where
+        there is none.
     refit_values : ndarray of shape (n_refits, n_samples, n_players)
         Values by refitted models.
     refit_predictions : ndarray of shape (n_refits, n_samples)
@@ -74,6 +77,7 @@ class ExplanationResult(Result):
     background_probabilities: np.ndarray | None = None
     rows: pd.DataFrame | None = None
     background: pd.DataFrame | None = None
+    own_background: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
     refit_values: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
     refit_predictions: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     sign_shares: np.ndarray | None = None

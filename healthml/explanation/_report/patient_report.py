@@ -37,12 +37,15 @@ class PatientReport(Result):
         What the bars of the picture measure.
     labels : list of str
         Their names.
+    language : str
+        Code of the language, for the page.
     """
 
     lines: list = field(default_factory=list)
     title: str = ""
     axis: str = ""
     labels: list = field(default_factory=list)
+    language: str = "en"
 
     def summary(self):
         """Return the report as text."""
@@ -86,8 +89,9 @@ class PatientReport(Result):
         lines = "".join(_as_html(list(part), indented) for indented, part in parts)
         text = f"<section><h2>{escape(self.title)}</h2>{lines}{picture}</section>"
         if path is not None:
-            head = f'<!doctype html><meta charset="utf-8"><title>{escape(self.title)}</title>'
-            write_file(path, f"{head}<body>{text}</body>")
+            head = f'<meta charset="utf-8"><title>{escape(self.title)}</title>'
+            page = f'<!doctype html><html lang="{escape(self.language)}"><head>{head}</head>'
+            write_file(path, f"{page}<body><main>{text}</main></body></html>")
         return text
 
     def _repr_html_(self):
@@ -163,7 +167,8 @@ def patient_report(result, row=0, *, most=5, language="en"):
     shown, others = order[:most], order[most:]
     lines = [
         *_risk_lines(result, row, points, text),
-        *_reason_lines(table, shown, points, text, known),
+        *_reason_lines(table, shown, others, points, text, known),
+        *_unstable_lines(table, shown, points, text, result.sign_shares, row),
         *_rest_line(points, others, text),
         *_comparable_line(result, row, text),
         text["no_causes"],
@@ -171,7 +176,7 @@ def patient_report(result, row=0, *, most=5, language="en"):
     chosen = table.loc[shown].reset_index(drop=True)
     labels = [_label(item, text) for item in chosen.itertuples()]
     axis = text["points"] if points.is_risk else text["prediction_axis"]
-    return PatientReport(chosen, lines, text["title"], axis, labels)
+    return PatientReport(chosen, lines, text["title"], axis, labels, text["language"])
 
 
 def _label(item, text):
@@ -196,13 +201,24 @@ def _risk_lines(result, row, points, text):
         lines.append(text[f"{name}_interval"].format(**filled))
     else:
         lines += [text[name].format(risk=own), text["risk_alone"]]
-    mean = _number(result.mean_prediction, points.is_risk)
-    lines.append(text["average"].format(n=result.n_background, mean=mean))
+    others = _other_risks(result, row)
+    # on other scales than log odds the values lead from the mean of these patients
+    mean = others.mean() if result.scale == "log_odds" else points.base
+    n = result.n_background - int(result.own_background[row] >= 0)
+    lines.append(text["average"].format(n=n, mean=_number(mean, points.is_risk)))
     if np.isfinite(result.event_rate):
         lines.append(text["event_rate"].format(rate=_number(result.event_rate, True)))
     from_where = "reference" if result.scale == "log_odds" else "reference_mean"
     lines.append(text[from_where].format(base=_number(points.base, points.is_risk), risk=own))
     return lines
+
+
+def _other_risks(result, row):
+    """Return the risks of the background rows of other patients, None where there are none."""
+    own = result.own_background[row]
+    if result.background_probabilities is None or own < 0:
+        return result.background_probabilities
+    return np.delete(result.background_probabilities, own)
 
 
 def _refit_interval(result, row):
@@ -213,25 +229,33 @@ def _refit_interval(result, row):
     return expit(ends) if result.scale == "log_odds" else ends
 
 
-def _reason_lines(table, shown, points, text, known):
-    """Return what raises and lowers the prediction, and what is not stable."""
+def _reason_lines(table, shown, others, points, text, known):
+    """Return what raises and what lowers the prediction."""
     lines = []
     for heading, sign in (("raises", 1), ("lowers", -1)):
-        rows = [k for k in shown if np.sign(points.values[k]) == sign and table["worded"][k]]
-        blank = text["none" if known else "nothing"]
+        so = (np.sign(points.values) == sign) & table["worded"].to_numpy()
+        rows = [k for k in shown if so[k]]
+        blank = ("none" if known else "nothing") + ("_shown" if so[others].any() else "")
+        blank = text[blank].format(k=len(shown))
         lines.append(text[heading] + ("" if rows else f" {blank}."))
         lines += [
             f"  {_reason(table.loc[k], points.values[k], points.is_risk, text)}" for k in rows
         ]
-    if not known:
-        lines.append(text["unassessed"])
-    unstable = [k for k in shown if not table["worded"][k]]
-    if unstable:
-        names = ", ".join(str(table["feature"][k]) for k in unstable)
-        total = float(points.values[unstable].sum())
-        name = "unstable" if points.is_risk else "unstable_number"
-        size = signed(total, 1 if points.is_risk else 3)
-        lines.append(text[name].format(features=names, points=size))
+    return lines if known else [*lines, text["unassessed"]]
+
+
+def _unstable_lines(table, shown, points, text, shares, row):
+    """Return the reasons whose direction is not stated, by why not."""
+    lines = []
+    rows = [k for k in shown if not table["worded"][k]]
+    for name, always in (("unstable", False), ("few_refits", True)):
+        chosen = [k for k in rows if (shares[row, k] == 1) == always]
+        if chosen:
+            total = float(points.values[chosen].sum())
+            sentence = text[name if points.is_risk else f"{name}_number"]
+            names = ", ".join(str(table["feature"][k]) for k in chosen)
+            size = signed(total, 1 if points.is_risk else 3)
+            lines.append(sentence.format(features=names, points=size, n=points.n_refits))
     return lines
 
 
@@ -256,7 +280,7 @@ def _rest_line(points, others, text):
 
 def _comparable_line(result, row, text):
     """Return how many background patients have about the same risk; small counts are hidden."""
-    risks = result.background_probabilities
+    risks = _other_risks(result, row)
     if risks is None:
         return []
     near = np.abs(risks - result.probabilities[row]) <= _WIDTH / 100

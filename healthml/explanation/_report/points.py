@@ -24,6 +24,7 @@ class Points:
         From where to where the values lead.
     is_risk : bool
         Whether these are probability points.
+    n_refits : int
     """
 
     values: np.ndarray
@@ -32,6 +33,7 @@ class Points:
     base: float
     end: float
     is_risk: bool
+    n_refits: int
 
 
 def row_points(result, row):
@@ -51,7 +53,10 @@ def row_points(result, row):
     if result.scale == "log_odds":
         factor *= mean_slope(base, end)
         base, end = float(expit(base)), float(expit(end))
-    return Points(result.values[row] * factor, lower * factor, upper * factor, base, end, is_risk)
+    return Points(
+        result.values[row] * factor, lower * factor, upper * factor, base, end, is_risk,
+        len(result.refit_values),
+    )  # fmt: skip
 
 
 def mean_slope(base, end):

@@ -3,6 +3,7 @@
 from healthml.exceptions import InputError
 
 ENGLISH = {
+    "language": "en",
     "title": "Why the model predicts this",
     "risk": "Predicted risk: {risk}.",
     "risk_interval": "Predicted risk: {risk} ({level} interval over {n} refits of the model: "
@@ -13,7 +14,7 @@ ENGLISH = {
     "prediction_interval": "Prediction: {risk} ({level} interval over {n} refits of the model: "
     "{lower} to {upper}).",
     "average": "Mean prediction of the {n} patients compared with: {mean}.",
-    "event_rate": "Events among the training patients: {rate}.",
+    "event_rate": "Events in the training data: {rate}.",
     "reference": "The points below lead from {base}, the risk at the average log odds of these "
     "patients, to {risk}.",
     "reference_mean": "The points below lead from {base}, the mean of these patients, to {risk}.",
@@ -22,10 +23,14 @@ ENGLISH = {
     "reason": "{points} points: {feature} {value}, {status}{mark}",
     "reason_number": "{points}: {feature} {value}, {status}{mark}",
     "off_support": " (beyond what the patients compared with show: read with care)",
-    "unstable": "Not stable, the direction changes between refits: {features}; together {points} "
-    "points.",
-    "unstable_number": "Not stable, the direction changes between refits: {features}; together "
-    "{points}.",
+    "unstable": "Not stable, the direction does not hold in enough refits: {features}; together "
+    "{points} points.",
+    "unstable_number": "Not stable, the direction does not hold in enough refits: {features}; "
+    "together {points}.",
+    "few_refits": "Not known to be stable, {n} refits are too few to say so: {features}; together "
+    "{points} points.",
+    "few_refits_number": "Not known to be stable, {n} refits are too few to say so: {features}; "
+    "together {points}.",
     "unassessed": "Whether these reasons would hold in another sample of patients is not known.",
     "rest": "All other columns together: {points} points.",
     "rest_number": "All other columns together: {points}.",
@@ -42,11 +47,14 @@ ENGLISH = {
     "below detection": "below detection",
     "none": "nothing that is stable",
     "nothing": "nothing",
+    "none_shown": "nothing stable among the {k} largest",
+    "nothing_shown": "nothing among the {k} largest",
     "no_value": "no value",
 }
 """What the report says; the words in braces are filled in."""
 
 GERMAN = {
+    "language": "de",
     "title": "Warum das Modell dies vorhersagt",
     "risk": "Vorhergesagtes Risiko: {risk}.",
     "risk_interval": "Vorhergesagtes Risiko: {risk} ({level}-Intervall über {n} neu angepasste "
@@ -57,7 +65,7 @@ GERMAN = {
     "prediction_interval": "Vorhersage: {risk} ({level}-Intervall über {n} neu angepasste Modelle: "
     "{lower} bis {upper}).",
     "average": "Mittlere Vorhersage der {n} Patienten, mit denen verglichen wird: {mean}.",
-    "event_rate": "Ereignisse unter den Patienten der Anpassung: {rate}.",
+    "event_rate": "Ereignisse in den Trainingsdaten: {rate}.",
     "reference": "Die Punkte unten führen von {base}, dem Risiko beim mittleren Logit dieser "
     "Patienten, zu {risk}.",
     "reference_mean": "Die Punkte unten führen von {base}, dem Mittel dieser Patienten, zu {risk}.",
@@ -66,10 +74,14 @@ GERMAN = {
     "reason": "{points} Punkte: {feature} {value}, {status}{mark}",
     "reason_number": "{points}: {feature} {value}, {status}{mark}",
     "off_support": " (außerhalb dessen, was die verglichenen Patienten zeigen: mit Vorsicht lesen)",
-    "unstable": "Nicht stabil, die Richtung wechselt zwischen den Anpassungen: {features}; "
+    "unstable": "Nicht stabil, die Richtung gilt in zu wenigen der neuen Anpassungen: {features}; "
     "zusammen {points} Punkte.",
-    "unstable_number": "Nicht stabil, die Richtung wechselt zwischen den Anpassungen: {features}; "
-    "zusammen {points}.",
+    "unstable_number": "Nicht stabil, die Richtung gilt in zu wenigen der neuen Anpassungen: "
+    "{features}; zusammen {points}.",
+    "few_refits": "Nicht als stabil bekannt, {n} neue Anpassungen sind dafür zu wenige: {features}; "
+    "zusammen {points} Punkte.",
+    "few_refits_number": "Nicht als stabil bekannt, {n} neue Anpassungen sind dafür zu wenige: "
+    "{features}; zusammen {points}.",
     "unassessed": "Ob diese Gründe bei einer anderen Stichprobe von Patienten gälten, ist nicht "
     "bekannt.",
     "rest": "Alle übrigen Spalten zusammen: {points} Punkte.",
@@ -87,6 +99,8 @@ GERMAN = {
     "below detection": "unter der Nachweisgrenze",
     "none": "nichts, das stabil ist",
     "nothing": "nichts",
+    "none_shown": "nichts Stabiles unter den {k} größten",
+    "nothing_shown": "nichts unter den {k} größten",
     "no_value": "ohne Wert",
 }
 """The same in German."""
