@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import combinations, product
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -148,9 +149,10 @@ def counterfactual(
     if most_columns not in (1, 2):
         raise InputError(f"most_columns is {most_columns!r}; pass 1 or 2, more nobody can follow.")
     columns = list(as_tuple(actionable))
-    _check_declared(columns, frame, ranges)
+    _check_declared(columns, frame, ranges, monotone or {})
     tried = {name: _allowed(frame, name, ranges, monotone or {}) for name in columns}
     model, own = plain_model(estimator, scale)
+    _check_target(target, own)
     changes = [
         dict(zip(chosen, cells, strict=True))
         for k in range(1, most_columns + 1)
@@ -162,13 +164,22 @@ def counterfactual(
     asked = _asked(frame, changes)
     predictions = model.values(asked.to_numpy() if as_array else asked, own)
     table = _table(frame, changes, predictions, ranges, target)
-    words = _lines(
-        table, float(predictions[0]), target, model.kind == "classifier" and own != "log_odds"
-    )
+    is_risk = model.kind == "classifier" and own != "log_odds"
+    most = min(most_columns, len(columns))
+    words = _lines(table, float(predictions[0]), target, is_risk, most)
     return CounterfactualResult(table, float(predictions[0]), target, own, words)
 
 
-def _check_declared(columns, frame, ranges):
+def _check_target(target, scale):
+    if target is None:
+        return
+    if isinstance(target, bool) or not isinstance(target, Real) or not np.isfinite(target):
+        raise InputError(f"target is {target!r}; pass a number on the scale {scale!r}.")
+    if scale == "probability" and not 0 <= target <= 1:
+        raise InputError(f"target is {target!r}; a probability is between 0 and 1.")
+
+
+def _check_declared(columns, frame, ranges, monotone):
     for name in columns:
         if name not in frame.columns:
             raise InputError(f"actionable names {name!r}, which is no column of X.")
@@ -176,6 +187,9 @@ def _check_declared(columns, frame, ranges):
             raise InputError(f"ranges has nothing for {name!r}; give (low, high) or levels.")
     if not columns:
         raise InputError("actionable names no column.")
+    for name in monotone:
+        if name not in columns:
+            raise InputError(f"monotone names {name!r}, which is not among the actionable columns.")
 
 
 def _is_pair(given):
@@ -238,12 +252,14 @@ def _table(frame, changes, predictions, ranges, target):
         )  # fmt: skip
     names = ["columns", "before", "after", "size", "prediction", "estimate", "change", "reaches"]
     table = pd.DataFrame(rows, columns=names)
-    table["n"] = table["columns"].str.count(" and ")
-    order = ["reaches", "n", "size"] if target is not None else ["estimate", "n", "size"]
-    rising = [target is None, True, True]
-    table = table.sort_values(order, ascending=rising, kind="stable")
+    table["n"] = [len(change) for change in changes]
+    # how far from the target it stays, on the side of the row's own prediction
+    side = 1.0 if target is None or own > target else -1.0
+    goal = -np.inf if target is None else side * target
+    table["miss"] = np.maximum(side * table["estimate"], goal)
+    table = table.sort_values(["miss", "n", "size"], kind="stable")
     # of each set of columns only its best answer
-    return table.drop_duplicates("columns").drop(columns="n").reset_index(drop=True)
+    return table.drop_duplicates("columns").drop(columns=["n", "miss"]).reset_index(drop=True)
 
 
 def _size(frame, name, cell, ranges):
@@ -259,14 +275,18 @@ def _reaches(value, own, target):
     return bool(value <= target) if own > target else bool(value >= target)
 
 
-def _lines(table, own, target, is_risk):
+def _lines(table, own, target, is_risk, most):
     """Return the answers in words that claim no cause."""
     shown = (lambda v: f"{100 * v:.1f}%") if is_risk else (lambda v: f"{v:.3g}")
     lines = [f"As it is, the model gives {shown(own)}."]
     best = table[table["reaches"]] if target is not None else table
     if target is not None and best.empty:
-        lines.append(f"No change within the declared ranges would bring it to {shown(target)}.")
-        best = table.iloc[table["change"].abs().argsort()[::-1]]
+        at_once = "one column" if most == 1 else "one or two columns at once"
+        lines.append(
+            f"None of the changes tried within the declared ranges ({at_once}, {_STEPS} values of "
+            f"a number) brings it to {shown(target)}; the nearest:"
+        )
+        best = table
     lines += [
         f"It would give {shown(row.estimate)} if {row.columns} were {row.after} instead of "
         f"{row.before}, all else as it is."

@@ -9,6 +9,7 @@ import pandas as pd
 from healthml._core._displays import BLUE, GREY, new_axes, shorten
 from healthml._core._results import Result, table_text
 from healthml.exceptions import InputError
+from healthml.explanation._explain import check_row
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,6 +120,7 @@ def stability(result, *, k=3):
     >>> stability(result, k=1).rows["n_refits"].tolist()
     [20, 20, 20]
     """
+    check_row(result, 0)
     if not len(result.refit_values):
         raise InputError(
             "the result has no refits; pass n_refits with train, or refits, to explain."

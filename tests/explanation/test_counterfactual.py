@@ -45,10 +45,21 @@ def test_the_smallest_change_of_fewest_columns_that_meets_the_target_comes_first
 
 def test_words_claim_no_cause_and_say_when_nothing_does():
     found = ask("smokes", target=0.1)
-    assert "No change within the declared ranges" in repr(found)
+    assert "None of the changes tried within the declared ranges (one column" in repr(found)
     assert "does not say that changing a value" in found.lines[-1]
     assert not found.table["reaches"].any()
     assert "would give" in ask("sbp").summary()
+
+
+def test_what_misses_the_target_is_the_nearest_of_its_columns():
+    found = ask(["sbp", "smokes"], target=0.1)
+    changed = {r.columns: (r.after, r.estimate) for r in found.table.itertuples()}
+    assert changed["sbp"] == ("120", pytest.approx(risk(ROW.assign(sbp=120.0))[0]))
+    assert found.table["columns"].iloc[0] == "sbp and smokes"
+    assert "one or two columns at once" in found.lines[1]
+    assert "if sbp and smokes were 120, no" in found.lines[2]
+    up = ask(["sbp", "age"], target=0.99).table
+    assert up["estimate"].iloc[0] == up["estimate"].max()
 
 
 def test_types_stay_for_pipelines_and_whole_numbers():
@@ -73,6 +84,8 @@ def test_types_stay_for_pipelines_and_whole_numbers():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"actionable": "sbp", "monotone": {"spb": "down"}}, "monotone names 'spb'"),
+        ({"actionable": "sbp", "target": "low"}, "target is 'low'"),
         ({"actionable": "bmi"}, "no column of X"),
         ({"actionable": "sbp", "ranges": {}}, "ranges has nothing"),
         ({"actionable": []}, "names no column"),

@@ -170,3 +170,28 @@ def test_a_domain_is_wanted():
         AbstainingClassifier(LogisticRegression(), domain=SimpleImputer()).fit(
             X[["height"]], [0, 1]
         )
+
+
+def test_typed_results_and_dates_have_a_range_not_levels():
+    rng = np.random.default_rng(0)
+    n = 200
+    X = pd.DataFrame(
+        {
+            "troponin": [f"{v:.3f}" if v > 0.1 else "<0.1" for v in rng.uniform(0, 2, n)],
+            "admitted": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.choice(900, n), "D"),
+            "ward": rng.choice(["a", "b"], n),
+        }
+    )
+    domain = ApplicabilityDomain(limit=0).fit(X)
+    unseen = pd.Timestamp("2020-01-01") + pd.Timedelta(days=450, hours=7)
+    new = pd.DataFrame(
+        {
+            "troponin": ["0.77777", "<0.1", "80", "1.1", "1.2"],
+            "admitted": [unseen, unseen, unseen, pd.Timestamp("2031-01-01"), unseen],
+            "ward": ["a", "b", "a", "b", "c"],
+        }
+    )
+    table = domain.assess(new).table
+    beyond = [(), (), ("troponin",), ("admitted",), ("ward",)]
+    assert table["beyond"].tolist() == beyond
+    assert domain.transform(new)["troponin"].tolist() == new["troponin"].tolist()

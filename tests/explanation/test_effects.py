@@ -115,7 +115,12 @@ def test_categories_keep_their_type():
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"feature": "z"}, "no column"), ({"feature": "a", "kind": "pp"}, "kind is 'pp'")],
+    [
+        ({"feature": "z"}, "no column"),
+        ({"feature": "a", "kind": "pp"}, "kind is 'pp'"),
+        ({"feature": "a", "n_points": 1}, "n_points is 1"),
+        ({"feature": "a", "max_rows": 0}, "max_rows is 0"),
+    ],
 )
 def test_what_cannot_be_followed_is_refused(options, words):
     with pytest.raises(InputError, match=words):
@@ -224,6 +229,12 @@ def test_rules_say_each_bound_of_a_column_once():
     assert sum("missing" in rule for rule in rules) == 1
     assert rules[1].startswith("-")
     assert " < c <= " in rules[1]
+
+
+def test_rules_of_large_numbers_keep_their_digits():
+    X = pd.DataFrame({"platelets": np.arange(100_000.0, 400_000.0, 1500.0)})
+    found = surrogate(lambda t: (t["platelets"] > 250_750) * 1.0, X, max_leaves=2, random_state=0)
+    assert all("e+" not in rule for rule in found.table["rule"])
 
 
 def test_rounding_is_no_interaction():

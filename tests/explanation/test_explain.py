@@ -212,6 +212,13 @@ def test_sampled_values_are_within_their_error_of_all_coalitions():
     )
 
 
+def test_a_tolerance_is_a_number_above_nothing():
+    X, _ = numbers()
+    for tolerance in (0, -1, "a", True):
+        with pytest.raises(InputError, match="tolerance is"):
+            explain(lambda t: t.iloc[:, 0], X[:2], background=X, tolerance=tolerance)
+
+
 def test_sampling_that_stops_early_says_so():
     X, y = numbers(p=9)
     model = network((8,), X, y)

@@ -110,6 +110,7 @@ def test_patients_are_handed_to_a_fit_that_asks():
         ({"model": [LogisticRegression()], "refit": False, "cv": 4}, "needs the folds"),
         ({"model": [LogisticRegression()] * 3, "refit": False}, "3 fitted models"),
         ({"n_repeats": 0}, "n_repeats"),
+        ({"max_rows": 0}, "max_rows is 0"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, words):

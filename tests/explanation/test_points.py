@@ -74,6 +74,37 @@ def test_what_rounding_costs_is_small_with_many_points_and_seen_with_few(score):
     assert fine["n_samples"].tolist() == [len(X)] * 3
 
 
+def test_levels_are_named_as_they_are_read():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "smokes": rng.random(400) < 0.4,
+            "drugs": rng.integers(0, 3, 400),
+            "platelets": rng.integers(1_000_100, 1_000_400, 400),
+        }
+    )
+    card = PointsScore().fit(frame, (rng.random(400) < 0.4).astype(int)).points_
+    levels = card.table.groupby("column", sort=False)["level"].agg(list)
+    assert levels["smokes"] == ["no", "yes"]
+    assert levels["drugs"] == ["0", "1", "2"]
+    assert all("e+" not in level and "10001" in levels["platelets"][0] for level in
+               levels["platelets"])  # fmt: skip
+
+
+def test_the_printed_card_has_every_level_and_the_risk_of_every_total():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": rng.normal(60, 10, 200), "ward": ["a"] * 192 + ["b"] * 8})
+    card = PointsScore().fit(frame, (rng.random(200) < 0.4).astype(int)).points_
+    assert (card.chart["n_samples"] < 11).any()
+    text = card.summary()
+    assert "NaN" not in text
+    assert "small groups" not in text
+    lines = {tuple(line.split()) for line in text.splitlines()}
+    ward = card.table[card.table["column"] == "ward"]
+    for level, points in zip(ward["level"], ward["points"], strict=True):
+        assert ("ward", level, str(points)) in lines
+
+
 def test_words_that_are_new_or_rare_go_with_the_others():
     table = X.assign(sex=X["sex"].mask(np.arange(len(X)) < 5, "rare"))
     score = PointsScore().fit(table, Y)

@@ -165,6 +165,16 @@ def test_the_page_names_its_language(result, tmp_path):
         assert f'<html lang="{language}">' in page
 
 
+def test_what_is_no_result_or_position_is_refused(result):
+    for ask in (patient_report, stability):
+        with pytest.raises(InputError, match="result is a LogisticRegression"):
+            ask(LogisticRegression())
+    with pytest.raises(InputError, match="row is a str"):
+        patient_report(result, "a")
+    with pytest.raises(InputError, match="most is 0"):
+        patient_report(result, most=0)
+
+
 # --- stability
 
 

@@ -99,6 +99,19 @@ MODELS = {
         "log_odds",
         CLOSED,
     ),
+    "voting with weights and without a member": (
+        lambda e: VotingClassifier(
+            [
+                ("a", make_pipeline(e(), forest())),
+                ("b", "drop"),
+                ("c", make_pipeline(e(), forest())),
+            ],
+            voting="soft",
+            weights=np.array([1, 5, 2]),
+        ),
+        "probability",
+        LEAVES,
+    ),
     "cleaned before": (
         lambda e: make_pipeline(ClinicalCleaner(), e(), LogisticRegression()),
         "log_odds",

@@ -14,6 +14,7 @@ from healthml._core._displays import BLUE, GREY, VERMILION, new_axes
 from healthml._core._release import count_text
 from healthml._core._results import Result, table_text
 from healthml._core._tables import parse_numbers, read_table, write_table
+from healthml.cleaning import LabValueParser
 from healthml.exceptions import DataQualityWarning, InputError
 
 ACTIONS = ("flag", "warn", "refuse", "abstain")
@@ -173,7 +174,7 @@ class ApplicabilityDomain(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             )
         if not 0 <= self.limit < 1 or self.margin < 0:
             raise InputError("limit is a share from 0 to below 1, and margin 0 or more.")
-        frame = read_table(self, X, reset=True)
+        frame = self._read(X, reset=True)
         self.support_ = pd.DataFrame(
             [_support(frame[name]) for name in frame.columns],
             columns=["column", "kind", "low", "high", "levels", "had_gaps"],
@@ -199,9 +200,8 @@ class ApplicabilityDomain(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         DataFrame or ndarray
         """
         self.fit(X, y)
-        frame = read_table(self, X, reset=False)
-        self._last_.result = DomainResult(self._assessed(frame), self.limit)
-        return write_table(frame, X, ())
+        self._last_.result = DomainResult(self._assessed(self._read(X)), self.limit)
+        return write_table(read_table(self, X, reset=False), X, ())
 
     @property
     def assessment_(self):
@@ -225,7 +225,7 @@ class ApplicabilityDomain(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         """
         check_is_fitted(self)
         frame = read_table(self, X, reset=False)
-        table = self._assessed(frame)
+        table = self._assessed(self._numbered(frame))
         outside = table["outside"].to_numpy()
         self._last_.result = DomainResult(table, self.limit)
         if outside.any() and self.action != "flag":
@@ -250,7 +250,7 @@ class ApplicabilityDomain(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         DomainResult
         """
         check_is_fitted(self)
-        return DomainResult(self._assessed(read_table(self, X, reset=False)), self.limit)
+        return DomainResult(self._assessed(self._read(X)), self.limit)
 
     def __sklearn_tags__(self):
         """Read any column, gaps included."""
@@ -259,6 +259,27 @@ class ApplicabilityDomain(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+    def _read(self, X, *, reset=False):
+        """Return the rows with typed results and dates as numbers."""
+        frame = read_table(self, X, reset=reset)
+        if reset:
+            texts = [c for c in frame.columns if pd.api.types.is_string_dtype(frame[c].dtype)]
+            self._results_ = (texts, LabValueParser().fit(frame[texts]) if texts else None)
+        return self._numbered(frame)
+
+    def _numbered(self, frame):
+        """Return a table whose typed results and dates are numbers, which have a range."""
+        frame, (texts, parser) = frame.copy(), self._results_
+        if texts and parser.columns_:
+            read = parser.transform(frame[texts])
+            for name in parser.columns_:
+                frame[name] = read[name]
+        for name in frame.columns:
+            if pd.api.types.is_datetime64_any_dtype(frame[name].dtype):
+                start = pd.Timestamp(0, tz=frame[name].dt.tz)
+                frame[name] = (frame[name] - start) / pd.Timedelta(days=1)
+        return frame
 
     def _speak(self, table, outside):
         names = sorted({str(n) for cell in table["beyond"][outside] for n in cell})

@@ -197,10 +197,12 @@ def effect_curve(
     check_feature(frame, feature)
     given, number = check_refits(refits, n_refits)
     rng = check_random_state(random_state)
-    chosen = np.sort(rng.permutation(len(frame))[:max_rows])
+    chosen = np.sort(rng.permutation(len(frame))[: check_count(max_rows, "max_rows")])
     seed = int(rng.randint(np.iinfo(np.int32).max))
     frame = frame.iloc[chosen].reset_index(drop=True)
-    grid = Grid(frame[feature], check_count(n_points, "n_points"))
+    if check_count(n_points, "n_points") < 2:
+        raise InputError("n_points is 1; a curve takes 2 or more.")
+    grid = Grid(frame[feature], n_points)
     if number:
         learnt = check_train(train, estimator)
         given = refit_models(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
+from healthml._core._bootstrap import check_count
 from healthml._core._displays import BLUE, GREY, new_axes, shorten
 from healthml._core._intervals import check_confidence_level
 from healthml._core._parallel import run_parallel
@@ -148,7 +149,7 @@ def interaction_strength(
         raise InputError("features names fewer than two columns; an interaction takes two.")
     given, number = check_refits(refits, n_refits)
     rng = check_random_state(random_state)
-    chosen = np.sort(rng.permutation(len(frame))[:max_rows])
+    chosen = np.sort(rng.permutation(len(frame))[: check_count(max_rows, "max_rows")])
     seed = int(rng.randint(np.iinfo(np.int32).max))
     frame = frame.iloc[chosen].reset_index(drop=True)
     if number:

@@ -59,8 +59,7 @@ class SurrogateResult(Result):
             words = f"The model's prediction is the same for {self.n_held} rows held out."
         if self.points is None:
             return f"{words}\n{table_text(self.table)}"
-        card = table_text(self.table, ["column", "level", "points"])
-        chart = table_text(self.points.chart, ["points", "estimate"])
+        card, chart = self.points.card_text(), self.points.chart_text()
         return f"{words}\n{card}\nThe model's risk by total:\n{chart}"
 
     def _repr_html_(self):
@@ -260,9 +259,20 @@ def _in_words(path, names, gaps):
         high = min((cut for _, cut, below, _ in own if below), default=None)
         low = max((cut for _, cut, below, _ in own if not below), default=None)
         if low is None or high is None:
-            text = f"{name} <= {high:.4g}" if low is None else f"{name} > {low:.4g}"
+            text = f"{name} <= {cut_text(high)}" if low is None else f"{name} > {cut_text(low)}"
         else:
-            text = f"{low:.4g} < {name} <= {high:.4g}"
+            text = f"{cut_text(low)} < {name} <= {cut_text(high)}"
         missing = name in gaps and all(step[3] for step in own)
         words.append(f"({text} or missing)" if missing else text)
     return " and ".join(words) or "all rows"
+
+
+def cut_text(cut):
+    """Return a cut as text: four digits, and all digits before the point.
+
+    Examples
+    --------
+    >>> cut_text(2.54999), cut_text(154321.5)
+    ('2.55', '154321.5')
+    """
+    return f"{cut:.4g}" if abs(cut) < 1e3 else f"{cut:.1f}".removesuffix(".0")

@@ -56,11 +56,7 @@ def _typed_results(rows, background, schema):
 
     Words such as "below knee" or age bands such as "<30" are levels of a category, no results.
     """
-    texts = [
-        name
-        for name in background.columns
-        if background[name].dtype == object or pd.api.types.is_string_dtype(background[name].dtype)
-    ]
+    texts = [c for c in background if pd.api.types.is_string_dtype(background[c].dtype)]
     if not texts or not rows.columns.is_unique:
         return {}
     parser = LabValueParser(schema).fit(background[texts])

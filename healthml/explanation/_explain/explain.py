@@ -1,11 +1,13 @@
 """Explain predictions in the columns of the user's table, with how sure the reasons are."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from healthml._core._bootstrap import check_count
 from healthml._core._checks import check_alignment, check_random_seeds
 from healthml._core._intervals import check_confidence_level, wilson
 from healthml._core._tables import to_pandas
@@ -143,6 +145,8 @@ def explain(
     True
     """
     check_confidence_level(confidence_level)
+    check_count(max_background, "max_background")
+    _check_tolerance(tolerance)
     check_alignment(X=X, groups=groups)
     check_alignment(background=background, background_groups=background_groups)
     given, number = check_refits(refits, n_refits)
@@ -167,6 +171,15 @@ def explain(
         job, model, plan, contributions, again, rows.reset_index(drop=True), other, names, schema,
         confidence_level,
     ).result(learnt)  # fmt: skip
+
+
+def _check_tolerance(tolerance):
+    number = isinstance(tolerance, Real) and not isinstance(tolerance, bool)
+    if tolerance is not None and not (number and tolerance > 0):
+        raise InputError(
+            f"tolerance is {tolerance!r}; pass the standard error to stop at, a number above 0, or "
+            "None."
+        )
 
 
 def _tables(X, background):

@@ -1,6 +1,7 @@
 """An explanation: the table, the picture and what stands around it."""
 
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -180,6 +181,12 @@ class ExplanationResult(Result):
 
 def check_row(result, row):
     """Return the position of an explained row, refused where there is none."""
+    if not isinstance(result, ExplanationResult):
+        raise InputError(
+            f"result is a {type(result).__name__}; pass what explain returns, an ExplanationResult."
+        )
+    if isinstance(row, bool) or not isinstance(row, Integral):
+        raise InputError(f"row is a {type(row).__name__}; pass a position, 0 for the first row.")
     if not -len(result.values) <= row < len(result.values):
         raise InputError(f"row {row} is not among the {len(result.values)} explained rows.")
     return int(row) % len(result.values)

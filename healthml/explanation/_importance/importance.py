@@ -237,6 +237,7 @@ def permutation_importance(
     wanted, rng = check_measures(measures), check_random_state(random_state)
     names, player = name_players(list(frame.columns), players, frame)
     n_repeats = check_count(n_repeats, "n_repeats")
+    check_count(max_rows, "max_rows"), check_count(max_folds, "max_folds")
     n_halvings = check_count(n_halvings, "n_halvings") if n_halvings else 0
     models, cv = _models_and_folds(estimator, cv, refit, len(frame))
     splits = _chosen_splits(frame, y, groups, cv, max_folds, max_rows, rng, len(models))

@@ -1,6 +1,6 @@
 """Columns as a few levels that can be read off a card: ranges of numbers, words, not measured."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -53,7 +53,10 @@ def learn_bins(column, n_bins):
     """Return the levels of one column of training rows."""
     numbers, is_text = parse_numbers(column)
     if not is_text.any() and not isinstance(column.dtype, pd.CategoricalDtype):
-        return _number_bins(column.name, numbers.dropna().to_numpy(), n_bins)
+        bins = _number_bins(column.name, numbers.dropna().to_numpy(), n_bins)
+        if pd.api.types.is_bool_dtype(column.dtype) and len(bins.levels) == 3:
+            return replace(bins, levels=("no", "yes", MISSING))
+        return bins
     share = column.value_counts(normalize=True)
     common = [level for level, part in share.items() if part >= _RARE]
     words = {level: str(level) for level in sorted(common, key=str)}
@@ -64,13 +67,17 @@ def _number_bins(name, numbers, n_bins):
     """Cut at even shares of the rows, at numbers of few digits."""
     finite = numbers[np.isfinite(numbers)]
     distinct = np.unique(finite)
-    if len(distinct) <= n_bins:
+    few = len(distinct) <= n_bins
+    if few:
         cuts = distinct[1:]
     else:
         cuts = np.quantile(finite, np.linspace(0, 1, n_bins + 1)[1:-1], method="higher")
         cuts = np.unique([_short(cut, np.ptp(distinct)) for cut in cuts])
         cuts = cuts[(cuts > distinct[0]) & (cuts <= distinct[-1])]
-    levels = _range_names(cuts)
+    whole = (
+        few and len(distinct) > 1 and (distinct % 1 == 0).all() and (np.diff(distinct) == 1).all()
+    )
+    levels = [f"{value:.0f}" for value in distinct] if whole else _range_names(cuts)
     return Bins(name, cuts, (*levels, MISSING), {})
 
 
@@ -83,6 +90,6 @@ def _short(number, width):
 def _range_names(cuts):
     if not len(cuts):
         return ("any",)
-    text = [f"{cut:g}" for cut in cuts]
+    text = [f"{cut:.12g}" for cut in cuts]
     middle = [f"{low} to <{high}" for low, high in pairwise(text)]
     return (f"<{text[0]}", *middle, f">={text[-1]}")

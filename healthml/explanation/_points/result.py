@@ -30,12 +30,18 @@ class PointsResult(Result):
 
     def summary(self):
         """Return the card, the chart and the cost of rounding as text."""
-        columns = ["column", "level", "points"]
-        parts = [table_text(self.table, columns), "Risk by total:"]
-        parts.append(table_text(self.chart, ["points", "estimate"]))
+        parts = [self.card_text(), "Risk by total:", self.chart_text()]
         if len(self.loss):
             parts += ["What whole points cost, out of fold:", table_text(self.loss)]
         return "\n".join(parts)
+
+    def card_text(self):
+        """Return the points of every level as text: of the model, whatever rows a level had."""
+        return table_text(self.table[["column", "level", "points"]])
+
+    def chart_text(self):
+        """Return the risk of every total as text: a curve, no share of the rows with this total."""
+        return table_text(self.chart[["points", "estimate"]])
 
     def _repr_html_(self):
         from html import escape

@@ -223,7 +223,7 @@ def _read_voting(model, probe):
     scale = "probability" if _is_classifier(model) else "prediction"
     if not all(scale in forms for forms in members):
         return {}
-    weights = model.weights or np.ones(len(members))
+    weights = np.ones(len(model.estimators)) if model.weights is None else model.weights
     kept = [w for (_, e), w in zip(model.estimators, weights, strict=True) if not _dropped(e)]
     share = np.array(kept, dtype=float) / np.sum(kept)
     return {scale: weighted_sum([forms[scale] for forms in members], share)}

@@ -7,6 +7,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from healthml._core._bootstrap import check_count
 from healthml._core._displays import figure_svg, new_axes, new_figure
 from healthml._core._release import count_text, is_small, write_file
 from healthml._core._results import Result
@@ -154,7 +155,7 @@ def patient_report(result, row=0, *, most=5, language="en"):
     >>> print(patient_report(result).lines[-1])
     This describes the model, not causes: changing a value need not change what happens to ...
     """
-    row, text = check_row(result, row), templates(language)
+    row, text, most = check_row(result, row), templates(language), check_count(most, "most")
     points = row_points(result, row)
     may, known = worded(result, row)
     part = result.table[result.table["row"] == row].reset_index(drop=True)

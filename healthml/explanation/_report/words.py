@@ -78,8 +78,8 @@ GERMAN = {
     "zusammen {points} Punkte.",
     "unstable_number": "Nicht stabil, die Richtung gilt in zu wenigen der neuen Anpassungen: "
     "{features}; zusammen {points}.",
-    "few_refits": "Nicht als stabil bekannt, {n} neue Anpassungen sind dafür zu wenige: {features}; "
-    "zusammen {points} Punkte.",
+    "few_refits": "Nicht als stabil bekannt, {n} neue Anpassungen sind dafür zu wenige: "
+    "{features}; zusammen {points} Punkte.",
     "few_refits_number": "Nicht als stabil bekannt, {n} neue Anpassungen sind dafür zu wenige: "
     "{features}; zusammen {points}.",
     "unassessed": "Ob diese Gründe bei einer anderen Stichprobe von Patienten gälten, ist nicht "
