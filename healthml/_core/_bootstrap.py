@@ -356,8 +356,14 @@ def _check_method(method):
     return method
 
 
+# Batches that a bootstrap is cut into: for each process, so that none waits long for the last, and
+# where progress is shown. Only speed and the steps of the progress line depend on them.
+_BATCHES_PER_JOB, _BATCHES_SHOWN = 4, 20
+
+
 def _run(statistic, sampler, draws, n_jobs, verbose):
-    n_batches = min(len(draws), max(20 if verbose else 1, 4 * effective_n_jobs(n_jobs)))
+    shown = _BATCHES_SHOWN if verbose else 1
+    n_batches = min(len(draws), max(shown, _BATCHES_PER_JOB * effective_n_jobs(n_jobs)))
     batches = [
         draws[part[0] : part[-1] + 1] for part in np.array_split(range(len(draws)), n_batches)
     ]

@@ -165,10 +165,15 @@ def cluster_variance(influence, groups=None):
     return float(covariance[0, 0]) if values.ndim == 1 else covariance
 
 
+# Times the number of rows up to which integer groups are counted as they are. Larger ones would
+# fill memory with empty counts; only speed and memory depend on it.
+_DENSE = 4
+
+
 def _codes(groups):
     """Return small integers for groups, as they are when they already are small integers."""
     small = groups.dtype.kind in "iu" and groups.size and groups.min() >= 0
-    if small and groups.max() < 4 * len(groups):
+    if small and groups.max() < _DENSE * len(groups):
         return groups.ravel()
     return np.unique(groups, return_inverse=True)[1].ravel()
 

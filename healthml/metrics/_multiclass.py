@@ -93,6 +93,11 @@ def risk_of_event(estimator, X, event=None):
     return proba[:, int(np.argmax(column))]
 
 
+# How far the risks of a row may add up from 1: float32 and printed risks of three decimals are let
+# in. Chosen by judgement; larger lets in scores that are no probabilities.
+_SUM_OFF = 1e-3
+
+
 def _check_columns(y_true, y_proba, classes):
     proba, y_true = np.asarray(y_proba, dtype=float), np.asarray(y_true)
     labels = list(np.unique(y_true)) if classes is None else list(classes)
@@ -104,7 +109,7 @@ def _check_columns(y_true, y_proba, classes):
     if not np.isin(y_true, labels).all():
         n_other = int((~np.isin(y_true, labels)).sum())
         raise InputError(f"y_true has {n_other} rows of no class in classes; name all of them.")
-    off = np.flatnonzero(np.abs(proba.sum(axis=1) - 1) > 1e-3)
+    off = np.flatnonzero(np.abs(proba.sum(axis=1) - 1) > _SUM_OFF)
     if off.size:
         raise InputError(
             f"y_proba does not add up to 1 in {off.size} rows, the first at position {off[0]}; "

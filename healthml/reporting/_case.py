@@ -415,6 +415,11 @@ def _left_out(X, roles, schema, is_default):
     return left
 
 
+# The highest threshold of a range that nobody declared: nobody acts on near certainty alone. Chosen
+# by judgement; it binds only where nearly half of the rows or more have the event.
+_HIGHEST_THRESHOLD = 0.95
+
+
 def threshold_grid(threshold_range, prevalence, n=21):
     """Return the decision thresholds and whether the user declared them.
 
@@ -435,7 +440,8 @@ def threshold_grid(threshold_range, prevalence, n=21):
     declared = threshold_range is not None
     if declared and (np.shape(threshold_range) != (2,) or isinstance(threshold_range[0], str)):
         raise InputError("threshold_range must be two risks, such as (0.05, 0.2).")
-    low, high = threshold_range if declared else (prevalence / 2, min(2 * prevalence, 0.95))
+    usual = prevalence / 2, min(2 * prevalence, _HIGHEST_THRESHOLD)
+    low, high = threshold_range if declared else usual
     if not 0 < low <= high < 1:
         raise InputError(
             f"threshold_range is ({low:g}, {high:g}); give two risks with 0 < low <= high < 1."

@@ -169,8 +169,13 @@ _OPTIONS = (
 )
 
 
+# Values up to which a role may be a list of column names; a longer list is one value a row. Chosen
+# by judgement; lower, and many columns named at once are taken for rows.
+_MOST_NAMES = 50
+
+
 def _all_text(values):
-    return len(values) < 50 and all(isinstance(value, str) for value in values)
+    return len(values) < _MOST_NAMES and all(isinstance(value, str) for value in values)
 
 
 def with_line(finding, call):

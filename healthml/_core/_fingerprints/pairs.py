@@ -106,9 +106,14 @@ def _bins(column, reading, rows, random):
     return codes, -np.log2(np.maximum(counts, 1) / max(counts.sum(), 1))[codes]
 
 
+# Bins for each row up to which they are numbered as they lie; beyond (few rows far apart) they are
+# looked up, which takes less memory than counting empty bins. Only speed depends on it.
+_DENSE = 4
+
+
 def _codes(places, scale):
     """Return a number for each bin, from 0, and -1 where there is none."""
-    if not scale.high - scale.low < 4 * len(places):  # few rows far apart
+    if not scale.high - scale.low < _DENSE * len(places):  # few rows far apart
         return pd.factorize(np.floor(places))[0]
     places -= scale.low
     if scale.whole:

@@ -8,6 +8,7 @@ from healthml._core._tables import parse_numbers
 from healthml.explanation._displays.words import SCALE_WORDS, is_uncertain_cell
 
 _SPREAD = 0.36  # largest distance of a point from its line in a swarm; looks only
+_APART = 0.09  # usual distance of two such points; looks only
 
 
 def bars(result, ax=None, *, most=10, **kwargs):
@@ -93,7 +94,7 @@ def _swarm(values, width):
     bins = np.round((values - values.min()) / width * 80).astype(int)
     offset = np.zeros(len(values))
     crowd = np.bincount(bins).max()
-    step = min(0.09, 2 * _SPREAD / max(crowd, 1))
+    step = min(_APART, 2 * _SPREAD / max(crowd, 1))
     for code in np.unique(bins):
         rows = np.flatnonzero(bins == code)
         offset[rows] = (np.arange(len(rows)) - (len(rows) - 1) / 2) * step

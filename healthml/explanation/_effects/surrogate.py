@@ -9,6 +9,7 @@ from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import check_random_state
 
 from healthml._core._displays import BLUE, new_axes
+from healthml._core._release import MIN_COUNT
 from healthml._core._results import Result, table_text
 from healthml._core._tables import parse_numbers, to_pandas
 from healthml.exceptions import InputError
@@ -16,6 +17,9 @@ from healthml.explanation._explain import plain_model
 from healthml.explanation._points import PointsResult, card_of_risks
 
 _SHARE_HELD = 1 / 3  # rows on which fidelity is measured; by judgement
+# Leaves of the least size that the table must hold, so that a first split is possible on the rows
+# that are not held back. Chosen by judgement, not by simulation; fewer, and no tree grows.
+_LEAST_LEAVES = 4
 
 
 @dataclass(frozen=True, repr=False)
@@ -157,10 +161,9 @@ def surrogate(
     """
     frame, as_array = to_pandas(X), not hasattr(X, "columns")
     _check_options(kind, scale, min_rows, max_leaves, n_bins, max_points)
-    if len(frame) < 4 * min_rows:
-        raise InputError(
-            f"X has {len(frame)} rows; pass {4 * min_rows} or more, or fewer min_rows."
-        )
+    least = _LEAST_LEAVES * min_rows
+    if len(frame) < least:
+        raise InputError(f"X has {len(frame)} rows; pass {least} or more, or fewer min_rows.")
     model, own = plain_model(estimator, scale)
     wanted = model.values(frame.to_numpy() if as_array else frame, own)
     order = check_random_state(random_state).permutation(len(frame))
@@ -173,8 +176,8 @@ def surrogate(
 def _check_options(kind, scale, min_rows, max_leaves, n_bins, max_points):
     if kind not in ("tree", "points"):
         raise InputError(f"kind is {kind!r}; pass 'tree' or 'points'.")
-    if min_rows < 11 or max_leaves < 2:
-        raise InputError("min_rows is 11 or more, and max_leaves 2 or more.")
+    if min_rows < MIN_COUNT or max_leaves < 2:
+        raise InputError(f"min_rows is {MIN_COUNT} or more, and max_leaves 2 or more.")
     if n_bins < 2 or max_points < 2:
         raise InputError("n_bins and max_points are 2 or more.")
     if kind == "points" and scale == "log_odds":

@@ -28,6 +28,11 @@ From the room's requirement that two sets of 50 refits agree; higher calls fewer
 """
 
 
+_ABOVE = 1.5
+"""Times the tolerance from which a row's Monte Carlo error is reported. Errors are estimates that
+scatter around it; chosen by judgement, not by simulation, and lower warns of the scatter alone."""
+
+
 def explain(
     estimator,
     X,
@@ -284,7 +289,7 @@ class _Answer:
             return
         tolerance = self.job.tolerance or 0.01 * np.std(self.plan.predictions[len(self.rows) :])
         worst = self.contributions.mc_error.max(axis=1)
-        above = int((worst > 1.5 * tolerance).sum())
+        above = int((worst > _ABOVE * tolerance).sum())
         if above:
             import warnings
 

@@ -10,6 +10,7 @@ from healthml._core._numerics import cluster_variance
 from healthml.metrics._smoothers import restricted_columns
 
 _MOST_STEPS = 60  # Newton steps; a fit that needs more has no finite solution
+_FURTHEST = 4.0  # longest step of a linear predictor, so that a separated fit does not run away
 _ENOUGH = 1e-9  # a step smaller than this ends the search
 _DRAWS = 4000  # of the largest deviation along the curve; error of its quantile below 1%
 _SEED = 20_271  # of these draws, fixed so that the same rows always give the same bands
@@ -106,7 +107,7 @@ def _solve(link, design, y, offset, weight):
         except np.linalg.LinAlgError:
             return None
         size = np.abs(design @ step).max()
-        coef = coef + step * min(1.0, 4.0 / max(size, 1e-300))
+        coef = coef + step * min(1.0, _FURTHEST / max(size, 1e-300))
         if size < _ENOUGH:
             return coef
     return None

@@ -10,9 +10,11 @@ from healthml._core._numerics import cluster_variance
 from healthml._core._paired import auroc_shortfall, few_events_interval, right_risks
 
 _EXACT = 400
-"""Rows up to which the number of events of right risks is summed exactly; beyond, and with 25
-events expected or more, a normal distribution corrected for skewness gives p-values that differ by
-less than .001. Only speed depends on it."""
+"""Rows up to which the number of events of right risks is summed exactly. Only speed depends on it:
+beyond, the approximation of `_LEAST_VARIANCE` takes over."""
+_LEAST_VARIANCE = 25
+"""Variance of the number of events from which a normal distribution corrected for skewness gives
+p-values that differ by less than .001 from the exact ones; lower, and they differ by more."""
 
 
 class Claims:
@@ -160,7 +162,7 @@ def right_risks_p_value(n_events, risk):
     variance = float((risk * (1 - risk)).sum())
     if variance <= 0:
         return 1.0 if n_events == round(risk.sum()) else 0.0
-    if len(risk) <= _EXACT or variance < 25:
+    if len(risk) <= _EXACT or variance < _LEAST_VARIANCE:
         risk = risk[(risk > 0) & (risk < 1)] if len(risk) > _EXACT else risk
         below = float(poisson_binom.cdf(n_events, risk))
         above = float(poisson_binom.sf(n_events - 1, risk))

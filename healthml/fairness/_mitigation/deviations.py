@@ -11,6 +11,10 @@ SPREAD = 0.5
 """Scale of the half-normal prior on the standard deviation of groups' log odds: most health systems
 that were studied lie within odds ratios of 1/3 and 3 of each other. Chosen by judgement; a smaller
 one draws groups closer to the pooled fit where they are few, a larger one lets small groups go."""
+_LOWEST_SLOPE = -0.9
+"""Deviation of a group's slope from the pooled one (1) at which it is stopped: below -1 the group
+would be ranked upside down. Chosen by judgement, not by simulation; only groups of few rows get
+there."""
 _TAUS = np.r_[0.0, np.geomspace(0.02, 3.0, 18)]  # averaged over; finer grids change nothing seen
 _MOST_STEPS = 50  # Newton steps of a group's deviation
 _ENOUGH = 1e-8  # a step smaller than this ends the search
@@ -91,7 +95,7 @@ def fit_groups(logit, event, codes, n_groups, *, slopes=True, weight=None):
     slope, tau_slope = np.zeros(n_groups), 0.0
     if slopes and np.ptp(eta) > 0:
         slope, tau_slope = rows.deviations(eta + intercept[codes], eta - centre[codes])
-        slope = np.maximum(slope, -0.9)  # a group may not be ranked upside down
+        slope = np.maximum(slope, _LOWEST_SLOPE)
     return GroupRecalibration(pooled, intercept, slope, centre, (tau, tau_slope))
 
 

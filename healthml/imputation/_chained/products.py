@@ -20,6 +20,7 @@ MOST_ROWS = 5_000
 # looked for: fewer cannot tell a term from chance. Chosen by judgement, not by simulation; moved
 # down, small tables get terms by chance, moved up, they go without terms that they have.
 LEAST_ROWS = 60
+ROWS_PER_COLUMN = 5  # rows (or groups) without a gap for each column of the design
 
 # Terms that may enter the model of one column: a guard against a long search, which the criterion
 # nearly always stops before. By judgement; moved down, a column of many curves loses some of them.
@@ -27,6 +28,10 @@ MOST_TERMS = 4
 
 # An empty list of pairs.
 NO_PAIRS = np.empty((0, 2), dtype=np.int64)
+
+
+def _rows_needed(width):
+    return max(LEAST_ROWS, ROWS_PER_COLUMN * width)
 
 
 def units_of(columns, values, missing, group):
@@ -49,7 +54,7 @@ def units_of(columns, values, missing, group):
         None where every row is a unit of its own.
     """
     width = 1 + sum(column.width for column in columns)
-    if group is not None and len(columns[group].levels) >= max(LEAST_ROWS, 5 * width):
+    if group is not None and len(columns[group].levels) >= _rows_needed(width):
         return values[group].astype(np.int64)
     own = [j for j in range(len(columns)) if j != group]
     cells = {j: np.where(missing[j], np.nan, values[j]) for j in own}
@@ -96,7 +101,7 @@ def choose_pairs(columns, values, missing, predictors, targets, unit=None):
     nothing = NO_PAIRS, {}
     width = 1 + sum(column.width for column in columns)
     rows = _one_of_each(np.flatnonzero(~np.any(missing, axis=0)), unit)
-    if width > MOST_COLUMNS or len(rows) < max(LEAST_ROWS, 5 * width):
+    if width > MOST_COLUMNS or len(rows) < _rows_needed(width):
         return nothing
     rows = rows[:: -(-len(rows) // MOST_ROWS)]
     Z = np.ones((len(rows), width))
@@ -227,7 +232,7 @@ class _Trial:
         used = [*before, k]
         rows = np.flatnonzero(~np.any([self.missing[c] for c in (self.j, *used)], axis=0))
         rows = _one_of_each(rows, self.unit)
-        if len(rows) < max(LEAST_ROWS, 5 * self.Z.shape[1]):
+        if len(rows) < _rows_needed(self.Z.shape[1]):
             return 0.0
         rows = rows[:: -(-len(rows) // MOST_ROWS)]
         squares = self.Z[np.ix_(rows, [self.columns[c].cols[0] for c in used])] ** 2

@@ -318,9 +318,14 @@ def _reference(reference, names):
     return reference
 
 
+# Repeats of cross-validation by the rows up to which they are made, as everywhere (see
+# validation): chosen by judgement, not by simulation; more make the answer depend less on the seed.
+_REPEATS = ((3_000, 5), (10_000, 3), (np.inf, 2))
+
+
 def _repeats(n_repeats, n):
     if n_repeats is None:
-        return 5 if n <= 3_000 else 3 if n <= 10_000 else 2
+        return next(repeats for most, repeats in _REPEATS if n <= most)
     if not isinstance(n_repeats, int | np.integer) or n_repeats < 1:
         raise InputError(f"n_repeats={n_repeats!r} is not a whole number of at least 1.")
     return int(n_repeats)

@@ -147,11 +147,16 @@ def _answer(statistic, k, df2, riv):
     }
 
 
+# Degrees of freedom above which the formulas of Li, Raghunathan and Rubin (1991) and of Reiter
+# (2007) exist; they divide by what is left beyond it.
+_BEYOND = 4
+
+
 def _large_sample_df(k, v, riv):
     if riv <= 0:
         return np.inf
-    if v > 4:
-        return 4 + (v - 4) * (1 + (1 - 2 / v) / riv) ** 2
+    if v > _BEYOND:
+        return _BEYOND + (v - _BEYOND) * (1 + (1 - 2 / v) / riv) ** 2
     return v * (1 + 1 / k) * (1 + 1 / riv) ** 2 / 2
 
 
@@ -159,8 +164,8 @@ def _d1_df(k, v, riv, dfcom):
     large = _large_sample_df(k, v, riv)
     if np.isinf(dfcom):
         return large
-    reiter = _reiter_df(v, riv, dfcom) if v > 4 else np.nan
-    if reiter > 4:
+    reiter = _reiter_df(v, riv, dfcom) if v > _BEYOND else np.nan
+    if reiter > _BEYOND:
         return reiter
     of_rows = (dfcom + 1) / (dfcom + 3) * dfcom / (1 + riv)
     return 1 / (1 / large + 1 / of_rows)

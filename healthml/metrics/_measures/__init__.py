@@ -1,6 +1,7 @@
 """The measures one by one, and their registry."""
 
 from healthml.metrics._measures.calibration import (
+    FEWEST_RISKS,
     SMOOTHERS,
     calibration_in_the_large,
     calibration_intercept,
@@ -64,6 +65,7 @@ from healthml.metrics._measures.utility import (
 )
 
 __all__ = [
+    "FEWEST_RISKS",
     "MEASURES",
     "SMOOTHERS",
     "Measure",

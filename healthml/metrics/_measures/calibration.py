@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 
+FEWEST_RISKS = 4  # distinct risks that a smooth curve needs: through fewer it bends freely
 SMOOTHERS = ("loess", "loess_interpolated", "lowess", "rcs", "pspline")
 
 

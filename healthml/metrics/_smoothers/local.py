@@ -13,6 +13,11 @@ MOST_EXACT = 5_000
 Time grows with its square; above it a grid is used, and the result says how
 far the grid is from the local regressions at some probes.
 """
+# Share of the range by which the cells reach beyond the outermost risks, as those of R's loess do.
+_MARGIN = 0.005
+# Spread of the risks in a window, as a share of all, below which no slope is fitted: it would
+# follow rounding. Chosen by judgement; larger flattens steep ends of the curve.
+_NARROW = 0.001
 _GRID = 300  # risks of that grid: chosen by judgement; the printed error shows whether it is enough
 _CELLS = 1_000  # neighbouring risks are merged to so many before resampling; only speed gains
 _PROBES = 20  # risks at which the grid is compared with the local regression itself
@@ -183,7 +188,7 @@ def loess_interpolated(event, proba, weight):
 
 def _corners(x, max_points):
     """Halve the ordered risks until no cell holds more than max_points; return all the ends."""
-    margin = 0.005 * max(np.ptp(x), 1e-10 * np.abs(x).max() + 1e-30)
+    margin = _MARGIN * max(np.ptp(x), 1e-10 * np.abs(x).max() + 1e-30)
     low, high = x[0] - margin, x[-1] + margin
     corners, waiting = {low, high}, [(0, len(x), low, high)]
     while waiting:
@@ -260,7 +265,7 @@ def _lines(regression, at):
         share = kernel[0] * cells.weight / (kernel[0] @ cells.weight)
         centre = share @ cells.risk
         spread = share @ (cells.risk - centre) ** 2
-        if np.sqrt(spread) > 0.001 * span:
+        if np.sqrt(spread) > _NARROW * span:
             share = share * (1 + (point - centre) * (cells.risk - centre) / spread)
         rate = cells.events / np.where(cells.weight > 0, cells.weight, 1.0)
         height[i] = share @ rate

@@ -9,6 +9,9 @@ from healthml._core._numerics import logit
 # Distance from 0 and 1 within which a risk is taken as 0 or 1. By judgement, not by simulation;
 # larger, and true small risks are put at the limit; smaller, and log odds grow without bound.
 _EXACT = 1e-8
+# Limit where every risk is 0 or 1 and the rows are few: half a row of two. Chosen by judgement; it
+# binds in samples of one row only.
+_WIDEST = 0.25
 
 
 class RiskLimits(NamedTuple):
@@ -39,7 +42,7 @@ def risk_limits(risk):
     """
     inside = risk[(risk > _EXACT) & (risk < 1 - _EXACT)]
     if not inside.size:
-        edge = min(0.5 / max(len(risk), 1), 0.25)
+        edge = min(0.5 / max(len(risk), 1), _WIDEST)
         return RiskLimits(edge, 1 - edge)
     lower = inside.min() / 2 if (risk <= _EXACT).any() else _EXACT
     upper = (1 + inside.max()) / 2 if (risk >= 1 - _EXACT).any() else 1 - _EXACT

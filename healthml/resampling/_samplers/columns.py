@@ -13,6 +13,7 @@ _MOST_LEVELS = 50  # columns with more levels do not enter the distance: one col
 _LEVEL_WEIGHT = 0.5  # as in SMOTENC: two levels differ by as much as numbers 0.7 SD apart
 # Whole numbers below it are exact as floats (the 53 bits of IEEE 754).
 _EXACT = 2**53
+_LARGEST = 1e9  # values beyond it have no grid: times 10^4 they come near what floats hold exactly
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def grid_of(numbers):
     Grid(origin=36.5, step=0.5, decimals=1)
     """
     seen = np.unique(numbers[np.isfinite(numbers)])
-    if seen.size < 2 or np.abs(seen).max() > 1e9:
+    if seen.size < 2 or np.abs(seen).max() > _LARGEST:
         return Grid()
     for decimals in range(_MOST_DECIMALS + 1):
         scaled = seen * 10.0**decimals

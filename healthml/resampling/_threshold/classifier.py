@@ -15,6 +15,11 @@ from healthml.resampling._threshold.rules import (
     lower_limit,
 )
 
+# Sensitivities reached around which it is told how much patients repeat: beyond them too few events
+# lie on one side of the threshold. Chosen by judgement, not by simulation; wider limits make the
+# lower limit of sensitivity depend on single patients.
+_TELLING = (0.05, 0.99)
+
 
 @clear_errors
 class ClinicalThreshold(MetaClassifier):
@@ -210,7 +215,7 @@ class ClinicalThreshold(MetaClassifier):
         if self.rule != "harm":
             n_flagged = int(np.sum(risk[event == 1] >= self.threshold_))
             share = n_flagged / event.sum()
-            effect = design_effect(min(max(share, 0.05), 0.99), event, risk, groups)
+            effect = design_effect(np.clip(share, *_TELLING), event, risk, groups)
             if self.rule == "sensitivity":
                 effect = design_effect(value, event, risk, groups)
             self.sensitivity_lower_ = float(

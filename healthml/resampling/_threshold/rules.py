@@ -11,7 +11,12 @@ from healthml.exceptions import InputError
 RULES = ("net_benefit", "harm", "capacity", "sensitivity")
 
 _LEVEL = 0.95  # one-sided, of the limit of sensitivity
-_WINDOW = 0.15  # sensitivities this far around the one required tell how much patients repeat
+# Sensitivities this far around the one required, at so many cuts, tell how much patients repeat; at
+# the limits nearly all events lie on one side of the cut and tell nothing. Chosen by judgement, not
+# by simulation; a narrower window lets the chance of single cuts decide.
+_WINDOW = 0.15
+_N_CUTS = 15  # cuts in the window
+_LOWEST, _HIGHEST = 0.05, 0.995  # sensitivities at the ends of the widest window
 
 
 def check_value(rule, value):
@@ -106,7 +111,8 @@ def design_effect(required, event, risk, groups):
     if groups is None:
         return 1.0
     own, patients = risk[event == 1], groups[event == 1]
-    shares = np.linspace(max(required - _WINDOW, 0.05), min(required + _WINDOW, 0.995), 15)
+    low, high = max(required - _WINDOW, _LOWEST), min(required + _WINDOW, _HIGHEST)
+    shares = np.linspace(low, high, _N_CUTS)
     by_patient, by_row = 0.0, 0.0
     for cut in np.quantile(own, 1 - shares):
         above = (own >= cut).astype(float)

@@ -26,6 +26,7 @@ EXACT_FILL = 1e-6
 # Distinct values below which a column is a scale or a flag, whose mean and ties say nothing. By
 # judgement, not by simulation; lower, and such columns are accused.
 _FEWEST_VALUES = 10
+_FEWEST_ROWS = 30  # finite cells from which mean and SD say something; by judgement, as above
 # Rows that a fitted step is tried on; more cost time. By judgement, not by simulation.
 _SOME_ROWS = 500
 
@@ -91,7 +92,7 @@ def _floats(column):
         return None
     values = column.to_numpy(dtype=float, na_value=np.nan)
     values = values[np.isfinite(values)]
-    return values if len(values) >= 30 and np.ptp(values) > 0 else None
+    return values if len(values) >= _FEWEST_ROWS and np.ptp(values) > 0 else None
 
 
 def look_at_prepared(case):

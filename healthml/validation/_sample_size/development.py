@@ -7,6 +7,7 @@ from scipy.stats import chi2, t
 from healthml.exceptions import InputError
 from healthml.validation._sample_size.linear_predictor import cox_snell_from_auroc
 from healthml.validation._sample_size.result import (
+    CURVE,
     Z_95,
     check_needed,
     check_positive,
@@ -15,6 +16,9 @@ from healthml.validation._sample_size.result import (
     smallest,
 )
 
+# Share of the largest possible R squared at which the curve ends: nearer to it the size falls to
+# the few rows that a perfect model would need. Chosen by judgement; it moves the drawing only.
+_CURVE_END = 0.85
 _REFERENCE_ROWS = 10_000  # the largest R squared of survival is worked out on so many rows
 
 
@@ -255,8 +259,8 @@ def _survival(n_parameters, shrinkage, difference, r2, largest, words, times, ma
 
 def _with_curve(rows_at, r2, largest, events_per_row, n_parameters):
     """Work the criteria out at the anticipated R squared, and around it for the curve."""
-    grid = np.linspace(0.25, 1.75, 13) * r2
-    grid = grid[grid < 0.85 * largest] if r2 < 0.85 * largest else np.array([r2])
+    grid, end = CURVE * r2, _CURVE_END * largest
+    grid = grid[grid < end] if r2 < end else np.array([r2])
     sizes = [max(row["n_samples"] for row in rows_at(float(g))) for g in grid]
     curve = pd.DataFrame({"cox_snell_r2": grid, "n_samples": sizes})
     rows = rows_at(r2)
@@ -308,7 +312,7 @@ def _continuous(n_parameters, shrinkage, difference, r2, mean, sd, factor):
             for name, n, words in plan
         ]
 
-    grid = np.clip(np.linspace(0.25, 1.75, 13) * r2, 0.01, 0.95)
+    grid = np.clip(CURVE * r2, 0.01, 0.95)
     sizes = [max(row["n_samples"] for row in rows_at(float(g))) for g in np.unique(grid)]
     curve = pd.DataFrame({"adjusted_r2": np.unique(grid), "n_samples": sizes})
     rows = rows_at(r2)

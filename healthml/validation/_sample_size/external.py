@@ -9,6 +9,7 @@ from healthml.validation._sample_size.development import _df_for_residual_sd
 from healthml.validation._sample_size.external_survival import survival_sizes
 from healthml.validation._sample_size.linear_predictor import check_auroc, read_predictor
 from healthml.validation._sample_size.result import (
+    CURVE,
     Z_95,
     check_needed,
     check_positive,
@@ -336,7 +337,7 @@ def _continuous(r2, sd, slope, widths, mean_width, factor):
             for name, n, value, error, width, more in plan
         ]
 
-    grid = np.unique(np.clip(r2 * np.linspace(0.25, 1.75, 13), 0.02, 0.98))
+    grid = np.unique(np.clip(r2 * CURVE, 0.02, 0.98))
     sizes = [max(row["n_samples"] for row in rows_at(float(g))) for g in grid]
     curve = pd.DataFrame({"r2": grid, "n_samples": sizes})
     return size_result(rows_at(r2), details={"r2": r2, "sd": sd}, curve=curve)

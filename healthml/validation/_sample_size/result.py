@@ -11,6 +11,9 @@ from healthml._core._results import Result
 from healthml.exceptions import InputError
 
 Z_95 = 1.96  # as in the published formulas, not the exact quantile
+# Shares of the anticipated R squared over which the curve of a required size is drawn; a planner
+# seldom knows it better than to a factor. Chosen by judgement; it moves the drawing only.
+CURVE = np.linspace(0.25, 1.75, 13)
 MOST = 100_000_000  # a larger answer means that the precision asked for cannot be had
 
 

@@ -18,6 +18,9 @@ ROLES = ("train", "test", "out")
 _CELLS = 2**15  # risks scored at a time: what a processor's cache holds
 _KEPT = 2**24  # risks kept for curves
 _PORTION = 2**26  # risks of a portion of the fast path
+_FEWEST_DRAWS = (
+    20  # kept, and refitted together, whatever the number of rows; only memory and speed
+)
 _MOVED = 2**19  # risks whose influence is computed, of 100 draws at least
 _BLOCKED = 20  # draws in which blocks are left out, for measures without an influence function
 _UNDEFINED = 9  # a code beside those of the kernel, for measures without a value
@@ -69,7 +72,7 @@ class DrawScores:
             entries = np.ones(task.n), (np.arange(task.n), task.groups)
             self.members = csr_array(entries)
             self.event_of_patient = (np.bincount(task.groups, task.y) > 0).astype(int)
-        self.most_kept = max(20, _KEPT // task.n)
+        self.most_kept = max(_FEWEST_DRAWS, _KEPT // task.n)
 
     def run(self, draws, last=None, **options):
         """Refit and score the next draws, up to `last`."""
@@ -96,7 +99,7 @@ class DrawScores:
         known = {"sample_weight": task.weight, "on_error": "record", "what": "resamples", **options}
         coming = draws.take(self.done, last)
         if recognise(task.estimator) is not None:
-            while portion := list(islice(coming, max(20, _PORTION // task.n))):
+            while portion := list(islice(coming, max(_FEWEST_DRAWS, _PORTION // task.n))):
                 refits = batched_refit(task.estimator, task.X, task.y, portion, **known)
                 if refits is None:
                     break

@@ -19,6 +19,10 @@ __all__ = ["Evaluator", "default_repeats", "predict_risk"]
 # Rows up to which several threads in one linear algebra call cost more than they save. Chosen by
 # judgement; only speed depends on it.
 _SMALL = 30_000
+# Repeats of cross-validation by the rows up to which they are made: what they add beyond the first
+# shrinks with the rows, what they cost grows. Chosen by judgement, not by simulation; more make the
+# answer depend less on the seed.
+_REPEATS = ((3_000, 5), (10_000, 3), (30_000, 2), (np.inf, 1))
 
 
 class Evaluator:
@@ -225,9 +229,7 @@ def _some_folds(fold, max_rows, only=None):
 
 def default_repeats(n_samples):
     """Return how many repeats of cross-validation a table of this size needs."""
-    return (
-        5 if n_samples <= 3_000 else 3 if n_samples <= 10_000 else 2 if n_samples <= 30_000 else 1
-    )
+    return next(repeats for most, repeats in _REPEATS if n_samples <= most)
 
 
 def _resample(folds, task, rows, seed):

@@ -6,10 +6,11 @@ import pandas as pd
 from healthml._core._displays import BLUE, GREY, VERMILION, new_axes
 from healthml._core._inputs import check_threshold
 from healthml.exceptions import InputError
-from healthml.metrics._measures import SMOOTHERS, fit_smooth
+from healthml.metrics._measures import FEWEST_RISKS, SMOOTHERS, fit_smooth
 
 KINDS = ("risk", "instability", "classification", "calibration", "net_benefit")
 
+_WINDOWS = 30  # one of so many parts of the rows lies on each side of a running median; looks only
 _MOST_POINTS, _MOST_CURVES = 40_000, 100  # drawn at most; more are one black area
 
 
@@ -59,7 +60,7 @@ def _risk(result, ax, _, options):
 
 def _smoothed(values):
     """Return the running median over a fifteenth of the rows, fewer at the ends."""
-    half = max(1, len(values) // 30)
+    half = max(1, len(values) // _WINDOWS)
     windows = [values[max(0, i - half) : i + half + 1] for i in range(len(values))]
     return np.array([np.median(window) for window in windows])
 
@@ -145,8 +146,6 @@ _DRAW = {
 
 ALL_ROWS, TREAT_ALL = "all rows", "treat all"
 
-_FEWEST_RISKS = 4  # distinct risks that a smooth curve needs
-
 
 def switching(models, threshold):
     """Return for each row the share of bootstrap models that put it into the other class."""
@@ -198,7 +197,7 @@ def _calibration_curves(name, y, risk, weight, smooth, n_points):
     """Return a curve, empty where the risks are too few to smooth."""
     used = weight > 0
     y, risk, weight = y[used].astype(float), risk[used], weight[used]
-    if len(np.unique(risk)) < _FEWEST_RISKS:
+    if len(np.unique(risk)) < FEWEST_RISKS:
         return pd.DataFrame()
     at = np.linspace(risk.min(), risk.max(), n_points)
     height = np.clip(fit_smooth(y, risk, weight, smooth).estimate(at), 0, 1)

@@ -25,6 +25,9 @@ _SHARE, _SLACK, _SMALL = 0.5, 0.005, 0.02
 # Monte Carlo errors of the draws by which the corrected AUC must be beyond that; fewer call the
 # chance of a few draws a learner that remembers.
 _ERRORS = 2
+# Most repeats of cross-validation by the rows up to which they are made: what they add shrinks with
+# the rows, what they cost grows. More make the answer depend less on the seed.
+_REPEATS = ((3_000, 10), (10_000, 5), (30_000, 2), (np.inf, 1))
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def distrust_remark(verdict):
 
 def repeats(n, resamples, n_folds):
     """Return how many repeats of cross-validation are worth their refits."""
-    most = 10 if n <= 3_000 else 5 if n <= 10_000 else 2 if n <= 30_000 else 1
+    most = next(repeats for most_rows, repeats in _REPEATS if n <= most_rows)
     return max(1, min(most, resamples // n_folds))
 
 

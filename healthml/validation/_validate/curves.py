@@ -7,8 +7,11 @@ import pandas as pd
 
 from healthml.exceptions import InputError
 from healthml.metrics._curves import CalibrationResult, calibration_curve, decision_curve
-from healthml.metrics._measures import SMOOTHERS, fit_smooth
+from healthml.metrics._measures import FEWEST_RISKS, SMOOTHERS, fit_smooth
 
+# Patients left beyond each end of a calibration curve: the fifth lowest and fifth highest risk, as
+# R's rms::calibrate has it, so that no end of the curve rests on one patient.
+_BEYOND = 4
 _PAIRS = 50_000  # out-of-sample pairs of row and risk that a curve is made of
 
 
@@ -72,7 +75,7 @@ def calibration_of(data, smooth, n_points, level):
         raise InputError(f"smooth is {smooth!r}; pass one of {', '.join(SMOOTHERS)}.")
     y, risk, weight, _ = data.own()
     ordered = np.sort(risk)
-    ends = ordered[[min(4, len(risk) - 1), max(len(risk) - 5, 0)]]
+    ends = ordered[[min(_BEYOND, len(risk) - 1), max(len(risk) - 1 - _BEYOND, 0)]]
     at = np.linspace(*ends, n_points)
     apparent = _height(y, risk, weight, smooth, at)
     if data.counts is None:
@@ -96,7 +99,7 @@ def _height(y, risk, weight, smooth, at):
     weight = np.ones(len(y)) if weight is None else weight
     used = weight > 0
     y, risk, weight = y[used].astype(float), risk[used], weight[used]
-    if len(np.unique(risk)) < 4 or y.min() == y.max():
+    if len(np.unique(risk)) < FEWEST_RISKS or y.min() == y.max():
         return np.full(len(at), np.nan)
     inside = (at >= risk.min()) & (at <= risk.max())
     height = np.full(len(at), np.nan)

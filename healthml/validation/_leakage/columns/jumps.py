@@ -28,10 +28,17 @@ STEP_GAIN = 8.0
 # be nearly safe for honest reasons; it counts for no stretch.
 LEVEL_SHARE = 0.05
 FEWEST_VALUES = 5  # different values in a stretch
+# Known rows below which no column is looked at, and bins outside a stretch below which no smooth
+# risk is estimated there. By judgement, not by simulation; fewer let chance show a jump.
+_FEWEST_ROWS, _FEWEST_BINS = 50, 5
+# Rows just beside a stretch that show the risk there: as many as are wanted at least, and the
+# fewest that count. By judgement, not by simulation; fewer let chance show a jump.
+_ROWS_BESIDE, _FEWEST_BESIDE = 25, 10
 _MOST_BINS = 400  # of the values, so that the time does not depend on the number of rows
 _KNOTS = (-1.5, -0.5, 0.5, 1.5)  # of the natural spline, on the scale of normal scores
 _OUTSIDE = 0.05  # share of the rows beside a stretch that show the risk there
 _RIDGE = 1e-2  # on the spline, so that a separated one stays finite
+_LONGEST = 5.0  # largest step of a coefficient, so that Newton's method does not jump away
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,11 @@ class _Bins:
     def of(cls, values, y):
         seen = np.isfinite(values)
         level, inverse, size = np.unique(values[seen], return_inverse=True, return_counts=True)
-        if len(level) < 2 * FEWEST_VALUES or seen.sum() < 50 or not 0 < y[seen].mean() < 1:
+        if (
+            len(level) < 2 * FEWEST_VALUES
+            or seen.sum() < _FEWEST_ROWS
+            or not 0 < y[seen].mean() < 1
+        ):
             return None
         held = LEVEL_SHARE * seen.sum()
         narrow = np.maximum(np.ceil(seen.sum() / _MOST_BINS), 1)
@@ -200,19 +211,19 @@ class _Bins:
 
     def _outside(self, event, stretch):
         """Return the smooth risk by the rows outside the stretch, carried into it."""
-        if (~stretch).sum() < 5:
+        if (~stretch).sum() < _FEWEST_BINS:
             return np.full(len(self.n), 1.0)
         return self._risk(event, ~stretch)
 
     def _nearest(self, kept, stretch):
         """Return the chance of the outcome among the rows just beside the stretch."""
         inside = np.flatnonzero(stretch)
-        wanted = max(_OUTSIDE * self.n.sum(), 25)
+        wanted = max(_OUTSIDE * self.n.sum(), _ROWS_BESIDE)
         nearest = []
         for bins in (np.arange(inside[0])[::-1], np.arange(inside[-1] + 1, len(self.n))):
             bins = bins[self.counts[bins]]
             reach = bins[: int(np.searchsorted(np.cumsum(self.n[bins]), wanted)) + 1]
-            if self.n[reach].sum() >= 10:
+            if self.n[reach].sum() >= _FEWEST_BESIDE:
                 nearest.append(kept[reach].sum() / self.n[reach].sum())
         return max(nearest, default=1.0)
 
@@ -247,7 +258,7 @@ def _fit_logistic(basis, kept, n, steps=50):
         gradient = basis.T @ (kept - n * risk) - penalty * coef
         curvature = (basis * (n * risk * (1 - risk))[:, None]).T @ basis
         step = np.linalg.solve(curvature + np.diag(penalty + 1e-9), gradient)
-        step *= min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
+        step *= min(1.0, _LONGEST / max(np.abs(step).max(), 1e-12))
         coef += step
         if np.abs(step).max() < 1e-6:
             break

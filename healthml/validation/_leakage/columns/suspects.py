@@ -48,6 +48,20 @@ _MOST_LEVELS = 100  # different values up to which every one is looked at
 _MOST_PAIRS = 200  # of columns whose difference is looked at, those that go together most
 _ALIKE = 0.5  # rank correlation from which two columns may be two times or two ages
 _ROWS_RANKED = 20_000  # about as many rows are ranked to see which columns go together
+# Two columns are on one scale where their standard deviations differ by less than this power of ten
+# and their medians by less than so many standard deviations. By judgement, not by simulation;
+# larger looks at differences that mean nothing, smaller misses an early and a late time.
+_SCALES_APART, _MEDIANS_APART = 0.5, 5
+# Known rows, and distinct values among the first thousand of them, from which a column has a scale
+# that differences can be taken on. By judgement, not by simulation; fewer are grades.
+_FEWEST_KNOWN, _FEWEST_VALUES = 50, 20
+# Share of the harm that a column with a later name must add by itself, where all of them together
+# do harm. By judgement, not by simulation; higher misses leaks spread over many columns, lower
+# names columns that add by chance.
+_OWN_SHARE = 1 / 4
+# Limits of the risk that other columns give a row: beyond them it is more sure than any model of a
+# few hundred rows can be, and one row would decide. By judgement, not by simulation.
+_LIMITS = 0.01, 0.99
 _GAIN_OF_PAIR = 0.03  # AUC that the difference must have beyond the better of the two
 _MOST_NAMED = 20  # columns with a later name that are tried one by one; each costs a refit
 _MOST_ROUNDS = 3  # of looking again without what was found; leaks mask each other
@@ -118,7 +132,7 @@ def _named_that_add(case, columns, alone):
         return {}
     suspects = {}
     for name in named[:_MOST_NAMED]:
-        if _gain(case, [*rest, name], plain)[0] > harm / 4:
+        if _gain(case, [*rest, name], plain)[0] > harm * _OWN_SHARE:
             words = f"{_hint_words(table.loc[name])}, and it adds to all the others"
             suspects[name] = Suspect(words, _risk_alone(case, name), "named", sure=False)
     return suspects
@@ -255,7 +269,7 @@ def _expected(case, risk, rows):
     """Return the risk that the other columns give some rows; the overall rate where none does."""
     rate = np.full(int(rows.sum()), case.y.mean())
     given = rate if risk is None else np.where(np.isfinite(risk[rows]), risk[rows], rate)
-    return np.clip(given, 0.01, 0.99)
+    return np.clip(given, *_LIMITS)
 
 
 def _pure_levels(column, y):
@@ -498,7 +512,7 @@ def is_level_column(column):
 
 def _many(values):
     seen = values[np.isfinite(values)]
-    return len(seen) >= 50 and len(np.unique(seen[:1000])) >= 20
+    return len(seen) >= _FEWEST_KNOWN and len(np.unique(seen[:1000])) >= _FEWEST_VALUES
 
 
 def _pairs_alike(numbers):
@@ -515,7 +529,7 @@ def _pairs_alike(numbers):
     centre, spread = values.median().to_numpy(), values.std().to_numpy()
     ratio = np.abs(np.log10(np.maximum(np.outer(spread, 1 / np.maximum(spread, 1e-12)), 1e-12)))
     apart = np.abs(np.subtract.outer(centre, centre)) / np.maximum(spread, 1e-12)
-    near = (alike >= _ALIKE) & (ratio < 0.5) & (apart < 5)
+    near = (alike >= _ALIKE) & (ratio < _SCALES_APART) & (apart < _MEDIANS_APART)
     pairs = [
         (alike[i, j], names[i], names[j]) for i, j in zip(*np.where(np.triu(near, 1)), strict=True)
     ]

@@ -31,6 +31,10 @@ FAR_BELOW = 0.05
 # Simulated outcomes that show what scatter chance gives, and random handfuls that are tried. By
 # judgement, not by simulation; fewer make the answer less sure, more cost time.
 _DRAWS = 200
+# Share of the levels that must obey one formula, and the most of these that may hold equally many
+# rows (their values then follow from the events alone). By judgement, not by simulation; a smaller
+# share finds formulas in chance, a larger one misses encodings made on a part of the rows.
+_OBEYING, _ONE_SIZE = 0.3, 0.6
 _HANDFUL = 6  # levels to solve four unknowns from; the two to spare tell whether the answer fits
 
 
@@ -165,13 +169,15 @@ def meets_exactly(level, size, events):
     rng, small = np.random.RandomState(0), np.flatnonzero(n <= np.median(n))
     if len(small) < _HANDFUL:
         return False
-    needed = max(ENOUGH_LEVELS, 0.3 * n_pairs)
+    needed = max(ENOUGH_LEVELS, _OBEYING * n_pairs)
     handfuls = np.array([rng.choice(small, _HANDFUL, replace=False) for _ in range(_DRAWS)])
     for form in forms:
         for solved in _solutions(form, v * n, handfuls):
             inside = np.flatnonzero(_on_plane(form, v * n, solved))
             met = inside[np.unique(pair[inside], return_index=True)[1]]
-            if len(met) >= needed and np.bincount(n[met].astype(int)).max() <= 0.6 * len(met):
+            if len(met) < needed:
+                continue
+            if np.bincount(n[met].astype(int)).max() <= _ONE_SIZE * len(met):
                 return True
     return False
 

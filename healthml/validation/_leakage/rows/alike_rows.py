@@ -27,6 +27,7 @@ MOST_VISITS = 50  # rows of one patient
 # higher misses patients numbered by their date of birth, lower accuses an age of its own bands.
 IN_ORDER = 0.5
 _MOST_COLUMNS = 15  # columns whose pairs are tried, the most telling first
+_FEWEST_PAIRS = 20  # pairs of rows from which two distributions of distances are compared
 _MORE_ALIKE = 1e-4  # p-value of the columns that change, compared with rows that differ in one
 
 
@@ -327,17 +328,17 @@ def _less_alike(table, codes, steady, joint, changing):
     inside = neighbours(joint)
     beside = [_beside(codes, steady, joint, c) for c in steady]
     beside = [np.concatenate(side) for side in zip(*beside, strict=True)]
-    if not numbers or len(inside[0]) < 20:
+    if not numbers or len(inside[0]) < _FEWEST_PAIRS:
         return ""
     compared = "rows that differ in one of them"
-    if len(beside[0]) < 20:  # no two rows differ in one column only: one may follow from the others
+    if len(beside[0]) < _FEWEST_PAIRS:  # none differ in one column only: it follows from the others
         beside, compared = _nearest_clusters(table, codes, steady, joint), "the rows most like them"
     z = []
     for name in numbers:
         rank = rankdata(table[name].to_numpy(dtype=float), nan_policy="omit")
         near, far = (np.abs(rank[a] - rank[b]) for a, b in (inside, beside))
         near, far = near[np.isfinite(near)], far[np.isfinite(far)]
-        if min(len(near), len(far)) >= 20:
+        if min(len(near), len(far)) >= _FEWEST_PAIRS:
             spread = np.sqrt(near.var() / len(near) + far.var() / len(far))
             z.append((far.mean() - near.mean()) / max(spread, 1e-12))
     alike = bool(z) and norm.sf(np.sum(z) / np.sqrt(len(z))) < _MORE_ALIKE

@@ -22,6 +22,10 @@ _OVERSHOOT = 0.9
 # foreseen is never taken to be below 1/1000. Only the number of steps depends on them.
 _SLOW, _SURE = 0.1, 1e-3
 
+# Steps after which resamples that have not ended are looked at for separation. Sound fits end in
+# about six; earlier costs a look at each of them, later wastes steps on the separated ones.
+_PATIENCE = 7
+
 # Steps in single precision, and how long the next one must be for it: what decides the last digits
 # is always in double precision.
 _EARLY, _ROUGH = 2, 1e-5
@@ -195,7 +199,7 @@ class _Search:
             self.n_iter[active] += 1
             if iteration == 0 and self.warm:
                 self.stale[:] = True
-            if iteration >= 7 and not self.ridge:
+            if iteration >= _PATIENCE and not self.ridge:
                 self._find_separated(active)
             active = np.flatnonzero(~(self.converged | self.separated | self.lost))
             if not len(active):

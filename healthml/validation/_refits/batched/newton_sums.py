@@ -3,6 +3,7 @@
 import numpy as np
 
 _CELLS = 2**17  # resamples x rows worked on at a time: what a processor's cache holds
+_FEWEST_ROWS = 64  # of a piece, so that numpy's own cost for each piece stays small; only speed
 _FITS = 256  # resamples worked on at a time
 _FEW = 12  # fits for which products of pairs of columns are not worth their while
 
@@ -132,7 +133,7 @@ def dots(left, right):
 
 def chunks(n_rows, n_resamples):
     """Cut the rows so that a piece of all resamples fits into the cache."""
-    step = max(64, _CELLS // max(n_resamples, 1))
+    step = max(_FEWEST_ROWS, _CELLS // max(n_resamples, 1))
     return [slice(at, at + step) for at in range(0, n_rows, step)]
 
 
