@@ -157,3 +157,34 @@ def test_a_proposed_schema_takes_the_unit_of_the_columns_name():
     assert variables["glucose_mmol_l"].hard[1] == pytest.approx(3000 / 18.0156, rel=1e-4)
     assert variables["glucose"].unit == "mg/dL"
     assert variables["creatinine_mg_dl"].unit is None
+
+
+def lognormal(middle, spread, digits, n=400, seed=3):
+    """Return skewed values of patients."""
+    noise = np.random.default_rng(seed).normal(size=n)
+    return np.exp(np.log(middle) + spread * noise).round(digits)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "unit"),
+    [
+        ("bili", lognormal(22, 1.0, 0), "umol/L"),  # a liver clinic: most are possible in mg/dL
+        ("bili", lognormal(4, 1.0, 1), "mg/dL"),
+        ("lactate", lognormal(14, 0.6, 0), "mg/dL"),
+        ("lactate", lognormal(1.6, 0.6, 1), "mmol/L"),
+        ("weight", lognormal(78, 0.25, 1), "kg"),  # an infant's ounces would do as well
+    ],
+)
+def test_the_unit_of_a_whole_column_is_the_one_that_leaves_no_cell_out(column, values, unit):
+    assert column_concept(column, None, values).readings[0][0] == unit
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1])
+def test_some_cells_in_another_unit_do_not_decide_for_a_column(share):
+    for column, middle, factor in (("bili", 1.0, 17.1), ("creatinine", 1.0, 88.4)):
+        values = lognormal(middle, 0.6, 2)
+        values[: int(share * 400)] *= factor
+        assert column_concept(column, None, values).readings[0][0] == "mg/dL"
+    weight = lognormal(78, 0.25, 1)
+    weight[: int(share * 400)] *= 1000
+    assert column_concept("weight", None, weight).readings[0][0] == "kg"

@@ -66,10 +66,13 @@ def learn_column(column, variable, x, groups, n_groups):
     if len(kept) < FEWEST_CELLS:
         return None
     cells, group = _thinned(x[kept], np.maximum(groups[kept], 0), n_groups)
-    if not column_concept(column, variable, cells).agrees_mixed:
+    read = column_concept(column, variable, cells)
+    if not read.agrees_mixed:
         return None
     learnt = ColumnUnits(column, concept, limits)
-    units, declared, learnt.mixture = _fit(units, limits, variable, Grid.of(cells, group, n_groups))
+    grid = Grid.of(cells, group, n_groups)
+    other = _whole_unit(units, read.readings)
+    units, declared, learnt.mixture = _fit(units, limits, variable, other, grid)
     if learnt.mixture is None or len(units) < 2:
         return None
     counts = np.bincount(group, minlength=n_groups).astype(float)
@@ -81,7 +84,7 @@ def learn_column(column, variable, x, groups, n_groups):
     return learnt
 
 
-def _fit(units, limits, variable, grid):
+def _fit(units, limits, variable, other, grid):
     """Fit the mixture; units closer to the usual one than patients differ are left out.
 
     The level of a kidney unit's patients is three times the others', which is what mmol/L of urea
@@ -89,10 +92,11 @@ def _fit(units, limits, variable, grid):
     """
     while True:
         declared = _declared_unit(units, limits["name"], variable)
-        mixture = Mixture(units, limits["hard"], limits["soft"]).fit(grid, declared=declared)
+        usual = _place(units, other) if declared is None else declared
+        mixture = Mixture(units, limits["hard"], limits["soft"]).fit(grid, declared=usual)
         if mixture is None:
             return units, declared, None
-        home = units[declared or 0]
+        home = units[usual or 0]
         spread = (mixture.shape_.left + mixture.shape_.right) / 2
         kept = [u for u in units if u is home or u[2] or _is_apart(u, home, spread)]
         if len(kept) == len(units):
@@ -140,7 +144,17 @@ def _units_to_tell(limits):
 def _declared_unit(units, concept, variable):
     """Return the place of the declared unit, or None."""
     declared = getattr(variable, "unit", None)
-    unit = find_unit(concept, declared) if declared else None
+    return _place(units, find_unit(concept, declared) if declared else None)
+
+
+def _whole_unit(units, readings):
+    """Return the unit that a column is in as a whole although the canonical one is possible."""
+    possible = any(reading[1:] == units[0][1:] for reading in readings[1:])
+    return readings[0] if possible else None
+
+
+def _place(units, unit=None):
+    """Return the place of a unit of that size, or None."""
     return next((k for k, u in enumerate(units) if unit is not None and u[1:] == unit[1:]), None)
 
 
