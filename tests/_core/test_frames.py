@@ -14,6 +14,7 @@ from healthml._core._tables.frames import (
     column_kind,
     parse_numbers,
     refuse_nested,
+    sensitive_frame,
     to_pandas,
 )
 from healthml.exceptions import InputError
@@ -196,3 +197,20 @@ def test_column_names_that_cannot_be_used(columns, words):
         check_column_names(table)
     check_column_names(pd.DataFrame(np.eye(2)))
     check_column_names(np.eye(2))
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        ({"a": 1}, "mapping whose entries are not columns of 3 values"),
+        ({}, "mapping whose entries"),
+        ({"a": [1, 2, 3], "b": [1, 2]}, "mapping whose entries"),
+        (5, "int of 0 dimensions"),
+        ({1, 2, 3}, "set of 0 dimensions"),
+        (np.zeros((3, 2, 2)), "ndarray of 3 dimensions"),
+        ([1, 2], "2 rows and the outcome 3"),
+    ],
+)
+def test_sensitive_features_that_are_no_columns_are_refused_in_a_sentence(features, words):
+    with pytest.raises(InputError, match=words):
+        sensitive_frame(features, 3)

@@ -498,11 +498,21 @@ def _refuse_duplicates(frame, name):
 def sensitive_frame(features, n):
     """Return the sensitive features as a frame with named columns."""
     if isinstance(features, dict):
+        if {np.shape(column) for column in features.values()} != {(n,)}:
+            raise InputError(
+                f"sensitive_features is a mapping whose entries are not columns of {n} values; "
+                "pass {name: column}, or a DataFrame."
+            )
         features = pd.DataFrame(features)
     if isinstance(features, pd.Series):
         features = features.to_frame(features.name or "sensitive")
     if not hasattr(features, "columns"):
         values = np.asarray(features, dtype=object)
+        if values.ndim not in (1, 2):
+            raise InputError(
+                "sensitive_features must be a column, several columns or a DataFrame, "
+                f"not {type(features).__name__} of {values.ndim} dimensions."
+            )
         values = values.reshape(len(values), -1)
         features = pd.DataFrame(values, columns=[f"sensitive{k}" for k in range(values.shape[1])])
     frame = to_pandas(features, name="sensitive_features")
