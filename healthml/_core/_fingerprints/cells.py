@@ -8,11 +8,24 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from healthml._core._numerics import median_and_spread
 from healthml._core._parallel import run_in_threads
 
 # What agreement of numbers means: within a share of the standard deviation, or the median. Chosen
 # by judgement, not by simulation; wider readings find copies that were rounded or retyped.
 READINGS = {"exact": (0.0, 0.0), "close": (0.05, 0.0), "loose": (0.05, 0.02)}
+# Share of the standard deviation that is the tolerance at most: the share of a large median would
+# call everybody equal where values lie close together. Chosen by judgement, not by simulation;
+# larger finds copies that are farther off, and more strangers.
+MOST_OF_SPREAD = 0.25
+# Share of the cells of a text column that must be numbers for it to be compared as numbers. Chosen
+# by judgement; lower drops more words from the comparison.
+MOSTLY_NUMBERS = 0.9
+# Pairs that must agree by chance among all rows, and parts of the ranks within which they do, so
+# that random pairs show it often enough. Chosen by judgement; coarser ranks overstate how columns
+# go together, finer ones leave too few pairs.
+ENOUGH_PAIRS, RANK_PARTS = 20, 32
+RANKED = 4096  # rows that ranks are read from; an error of a rank below 2%
 # Values without a source were chosen by judgement, not by simulation.
 # Random pairs from which the chance of agreeing is counted; its error is below 0.5 points.
 N_PAIRS = 50_000
@@ -87,7 +100,7 @@ def _as_numbers(values):
     if not (types.is_object_dtype(values) or types.is_string_dtype(values)):
         return None
     numbers = pd.to_numeric(values.astype(str), errors="coerce").to_numpy(dtype=float)
-    return numbers if np.isfinite(numbers).mean() >= 0.9 else None
+    return numbers if np.isfinite(numbers).mean() >= MOSTLY_NUMBERS else None
 
 
 def comparable(name, codes, numbers):
@@ -118,9 +131,9 @@ def _is_label(numbers):
 def _tolerance(known, of_spread, of_median):
     if not len(known):
         return 0.0
-    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
-    spread = (high - low) / 1.349 or known.std()
-    return float(np.clip(of_median * abs(middle), of_spread * spread, 0.25 * spread))
+    middle, spread = median_and_spread(known)
+    spread = spread or known.std()
+    return float(np.clip(of_median * abs(middle), of_spread * spread, MOST_OF_SPREAD * spread))
 
 
 def _share_within(numbers, order, tolerance):
@@ -166,13 +179,13 @@ def _centred_agreement(first, second, n, column):
 
 
 def _coarse_agreement(column, first, second, n):
-    """Agreement common enough to be seen in random pairs: within 1/32 of the ranks, or equal."""
-    if column.numbers is None or column.chance["exact"] >= 20 / n:
+    """Agreement common enough to be seen in random pairs: within a part of the ranks, or equal."""
+    if column.numbers is None or column.chance["exact"] >= ENOUGH_PAIRS / n:
         return column.codes[first] == column.codes[second]
-    some = np.sort(column.numbers[first[:4096]])
+    some = np.sort(column.numbers[first[:RANKED]])
     if n < len(first):  # each row once rather than each pair
         rank = np.searchsorted(some, column.numbers)
         ranks = [rank[first], rank[second]]
     else:
         ranks = [np.searchsorted(some, column.numbers[rows]) for rows in (first, second)]
-    return np.abs(ranks[0] - ranks[1]) < np.isfinite(some).sum() / 32
+    return np.abs(ranks[0] - ranks[1]) < np.isfinite(some).sum() / RANK_PARTS

@@ -12,6 +12,9 @@ from healthml._core._knowledge import confusable_pairs, synonym_table
 SHORTEST_WORD = 4
 # Letters from which two errors in one word are believed when other columns agree.
 LONG_WORD = 8
+# Share of the letters that a blotted level may have lost. By judgement, not by simulation; more,
+# and two names that share an ending are taken for one.
+MOST_BLOTTED = 1 / 4
 _WORD = re.compile(r"[^\W\d_]+")
 _OPPOSITES = (
     ("hypo", "hyper"),
@@ -199,26 +202,6 @@ def is_blotted(level, usual):
         return False
     pairs = [(a, b) for a, b in zip(level, usual, strict=True) if a != b]
     signs = {a for a, _ in pairs}
-    one_sign = len(signs) == 1 and not any(a.isalnum() or a.isspace() for a in signs)
-    return one_sign and all(b.isalpha() for _, b in pairs) and len(pairs) <= len(usual) / 4
-
-
-def is_abbreviated(text, template, usual):
-    """Say whether another letter stands in a short word that is written with inner capitals.
-
-    Each letter of an abbreviation means something: HBsAg and HBeAg are two antigens. Letters that
-    are only exchanged are a typing error all the same.
-
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.typos import is_abbreviated
-    >>> is_abbreviated("HBsAg", "hbeag", "hbsag"), is_abbreviated("BLACK", "blakc", "black")
-    (True, False)
-    """
-    if sorted(template) == sorted(usual):
+    if len(signs) != 1 or any(a.isalnum() or a.isspace() for a in signs):
         return False
-    words = zip(_WORD.findall(text), _WORD.findall(template), _WORD.findall(usual), strict=False)
-    return any(
-        a != b and len(word) < LONG_WORD - 2 and any(c.isupper() for c in word[1:])
-        for word, a, b in words
-    )
+    return all(b.isalpha() for _, b in pairs) and len(pairs) <= len(usual) * MOST_BLOTTED

@@ -12,6 +12,7 @@ OLDEST = 122.0  # years; the oldest age ever verified
 TOP_CODES = (90.0, 91.4)  # ages over 89 in de-identified tables (HIPAA), at the end of the range
 BEYOND = (200.0, 300.0)  # and ages over 89 moved out of the range
 FEWEST = 3  # equal ages beyond the range that speak of a code
+FEWEST_PILED, N_BELOW = 5, 5  # people in such a pile, and years below 90 it is compared with
 PILE = 2.0  # times the yearly count just below that a pile at the end must reach; by judgement
 
 
@@ -109,7 +110,7 @@ def learn_top_codes(age):
     if len(living):
         last = living.max()
         pile = (living == last).sum()
-        below = ((living >= 85) & (living < 90)).sum() / 5
-        if last in TOP_CODES and pile >= max(5, PILE * below):
+        below = ((living >= 90 - N_BELOW) & (living < 90)).sum() / N_BELOW
+        if last in TOP_CODES and pile >= max(FEWEST_PILED, PILE * below):
             codes.append(last)
     return tuple(sorted(float(code) for code in codes))

@@ -17,6 +17,7 @@ _SIGNS = frozenset({"+", "++", "+++", "(+)"})
 _FINDINGS = frozenset(  # beside these "nd" is "not detected", a result
     ["detected", "reactive", "present", "absent", "trace", "growth"]
 )
+_LIKE_IT = 0.6  # share of other levels of two letters beside which "na" is an answer; by judgement
 _SHORT_KEY = 2  # keys this short may mean something by their case ("Aa", "K" and "k")
 _RARE_CASE = 0.05  # share of the commoner writing below which a short key is a slip; by judgement
 
@@ -90,7 +91,7 @@ def code_meaning(key, keys):
     if key in _TWO_LETTER:
         others = [k for k in keys if k and k not in text_codes()]
         alike = sum(len(k) == 2 and k.isalpha() for k in others)
-        return "answer" if others and alike >= 0.6 * len(others) else meaning
+        return "answer" if others and alike >= _LIKE_IT * len(others) else meaning
     if set(key) == {"-"} and _SIGNS & set(keys):
         return "answer"
     return meaning

@@ -10,6 +10,11 @@ AGE, CENTURY = "age_birth_date", "birth_century"
 # Days in a year of the Gregorian calendar, on average.
 YEAR = 365.2425
 ROUNDED = 1.5  # years by which an age may differ through cutting, rounding and the moment meant
+# Share of whole numbers from which ages are written in whole years; lower, and repairs of ages with
+# decimals lose theirs. By judgement, not by simulation.
+WHOLE = 0.9
+USUAL = 0.01, 0.99  # quantiles of the difference that are its usual range; wider takes errors in
+TOP_CODED = 89  # years: HIPAA lets nobody be shown as older
 MARGIN = 1.0  # years added to the usual difference; less would accuse rounded ages
 LIKELY = 100.0  # years; beyond, a year of birth a century off is likelier than the age
 # Years by which a birth date written with two digits of the year may be off.
@@ -35,11 +40,11 @@ class AgeRule(FieldRule):
         off = off[np.abs(off) <= ROUNDED]
         self.range = (0.0, 0.0)
         if len(off):
-            low, high = np.quantile(off, [0.01, 0.99])
+            low, high = np.quantile(off, USUAL)
             self.range = (float(low) - MARGIN, float(high) + MARGIN)
         age = self.fields[0].numbers(frame)
         age = age[np.isfinite(age)]
-        self.whole = len(age) > 0 and (age == np.round(age)).mean() > 0.9
+        self.whole = len(age) > 0 and (age == np.round(age)).mean() > WHOLE
         return self
 
     def changes(self, frame, mode):
@@ -52,7 +57,7 @@ class AgeRule(FieldRule):
                 wrong &= ~self._agrees(self._off(frame, other))
             century = np.any([self._agrees(off - shift) for shift in CENTURIES], axis=0)
             century &= wrong & (age <= OLDEST) & ((true < 0) | (true > LIKELY))
-            coded = (np.isin(age, TOP_CODES) | (age >= BEYOND[0])) & (true >= 89)
+            coded = (np.isin(age, TOP_CODES) | (age >= BEYOND[0])) & (true >= TOP_CODED)
             wrong &= (true >= 0) & (true <= OLDEST) & ~century & ~coded
         why = "the year of birth is a hundred years from the one that the age says"
         yield self.flag(birth, century, why, rule=CENTURY)

@@ -14,6 +14,9 @@ UNIT, SLIP = "unit_suspected", "decimal_slip"
 COARSE = 0.02  # log difference that a height rounded to a whole inch can make
 WIDE = 0.1  # most that a BMI may differ (log scale) from its height and weight
 FAR, FITS = 5.0, 2.0  # robust standard deviations of log BMI: out of place, and back in place
+# Least spread, in log units, of heights and weights, and of BMI about what they give: what rounding
+# leaves. By judgement, not by simulation; smaller calls ordinary bodies far.
+NARROWEST, NARROWEST_BMI = 0.02, 0.05
 BULK = 0.99  # share of heights and weights between which a reading must fall
 # Centimetres in an inch and kilograms in a pound (exact, by definition).
 INCH, POUND = 2.54, 0.45359237
@@ -173,10 +176,10 @@ class BodyRule(FieldRule):
         yield from self._explained(frame, height, weight, fits, mode)
         left = odd & ~np.any([rows for _, rows in fits], axis=0)
         impossible = left & ~inside(computed, concept_limits("bmi")["hard"])
-        far = {
-            role: np.abs(np.log(values) - self.places[role][0]) / max(self.places[role][1], 0.02)
-            for role, values in (("height", height), ("weight", weight))
-        }
+        far = {}
+        for role, values in (("height", height), ("weight", weight)):
+            middle, scale = self.places[role]
+            far[role] = np.abs(np.log(values) - middle) / max(scale, NARROWEST)
         blamed = {
             "height": (far["height"] > FAR) & (far["weight"] < FAR),
             "weight": (far["weight"] > FAR) & (far["height"] < FAR),
@@ -203,7 +206,7 @@ class BodyRule(FieldRule):
         return ok & (self._far(_bmi(height, weight)) <= FITS)
 
     def _far(self, bmi):
-        return np.abs(np.log(bmi) - self.middle) / max(self.scale, 0.05)
+        return np.abs(np.log(bmi) - self.middle) / max(self.scale, NARROWEST_BMI)
 
     def _explained(self, frame, height, weight, fits, mode):
         """Yield errors in the cells that all fitting readings blame, and doubts in the others."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from healthml._core._numerics import SD_BY_MAD
 from healthml.cleaning._columns import as_written
 from healthml.cleaning._cross_field.columns import Field
 from healthml.cleaning._record import Change
@@ -18,8 +19,6 @@ from healthml.exceptions import InputError
 HOLDS = 0.8
 
 FEWEST = 10  # training rows that can be judged
-
-MAD = 1.4826  # standard deviation of a normal by its median absolute deviation
 
 
 class FieldRule:
@@ -85,7 +84,7 @@ def robust(values):
     if not len(values):
         return np.nan, np.nan
     middle = float(np.median(values))
-    return middle, float(MAD * np.median(np.abs(values - middle)))
+    return middle, float(SD_BY_MAD * np.median(np.abs(values - middle)))
 
 
 def inside(values, limits):

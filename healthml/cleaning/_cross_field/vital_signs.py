@@ -18,6 +18,13 @@ DEEP = 0.9  # of the soft limit of the systolic pressure
 FAR = 5.0  # standard deviations from the usual place; chosen by judgement
 MEAN_ERROR = 2.0  # mmHg; the least spread of a mean around its third of the way
 LEAST = 3.0  # mmHg; no group of patients varies less
+# Spreads of the log ratio within which a pair is usual, and its least spread; and what direct
+# bilirubin may be above total for the error of two assays (a share, and mg/dL), the least spread of
+# its logarithms, what keeps 0 among them, and the spreads within which the other one is in place.
+# By judgement, not by simulation; smaller values accuse more pairs, larger ones pass more.
+USUAL_RATIO, NARROWEST_RATIO = 2, 0.05
+ASSAY_SHARE, ASSAY_ERROR = 1.1, 0.2
+NARROWEST, ABOVE_ZERO, IN_PLACE = 0.1, 0.1, 2
 SIMULTANEOUS = 0.99  # share from which pressures were measured together
 
 
@@ -72,7 +79,8 @@ class PressureRule(FieldRule):
         likelier = ordinary & (off(sbp, dbp) - off(dbp, sbp) > EVIDENCE)
         high = (dbp - d_middle) / d_scale > OUT_OF_PLACE
         with np.errstate(all="ignore"):
-            usual = np.abs(np.log(sbp / dbp) - self.ratio[0]) <= 2 * max(self.ratio[1], 0.05)
+            off = np.abs(np.log(sbp / dbp) - self.ratio[0])
+        usual = off <= USUAL_RATIO * max(self.ratio[1], NARROWEST_RATIO)
         living = inside(dbp, self.soft[0]) & inside(sbp, self.soft[1]) & usual
         low = self.soft[0][0]
         return (likelier & ((sbp >= low) | high)) | (living & (sbp < DEEP * low))
@@ -123,7 +131,7 @@ class DirectBilirubinRule(FieldRule):
     def judge(self, frame):
         direct, total = (field.numbers(frame) for field in self.fields)
         with np.errstate(invalid="ignore"):
-            return (direct >= 0) & (total >= 0), direct <= 1.1 * total + 0.2
+            return (direct >= 0) & (total >= 0), direct <= ASSAY_SHARE * total + ASSAY_ERROR
 
     def learn(self, frame):
         super().learn(frame)
@@ -138,14 +146,14 @@ class DirectBilirubinRule(FieldRule):
         values = [field.numbers(frame) for field in self.fields]
         with np.errstate(invalid="ignore"):
             far = [
-                np.abs(np.log(value + 0.1) - middle) / max(scale, 0.1)
+                np.abs(np.log(value + ABOVE_ZERO) - middle) / max(scale, NARROWEST)
                 for value, (middle, scale) in zip(values, self.place, strict=True)
             ]
         for i, field in enumerate(self.fields):
-            blamed = (far[i] > FAR) & (far[1 - i] < 2)
+            blamed = (far[i] > FAR) & (far[1 - i] < IN_PLACE)
             why = "direct bilirubin above total"
             yield self.flag(field, judged & ~holds & blamed, f"{why}; the other is in place")
-            unclear = judged & ~holds & ~blamed & ~((far[1 - i] > FAR) & (far[i] < 2))
+            unclear = judged & ~holds & ~blamed & ~((far[1 - i] > FAR) & (far[i] < IN_PLACE))
             yield self.flag(field, unclear, f"{why}: one of the two is wrong", severity="verify")
 
 

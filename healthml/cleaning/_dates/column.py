@@ -32,6 +32,9 @@ EPOCHS = {"excel": date(1899, 12, 30), "unix": date(1970, 1, 1)}
 # simulation: the lower, the more columns of two countries are read as one; the higher, the more a
 # few odd cells keep a column of dates from being read.
 STRONG, NAMED_SHARE, AGREES, IN_BULK = 0.8, 0.6, 0.98, 0.9
+BEYOND, LEAST_BEYOND = 50, 0.1  # years, and share of the bulk, beyond it: far from, and near to it
+PIVOT = 39  # two digits of a year up to it are 20xx where nothing else tells; as the usual days
+BULK = 0.01, 0.99  # shares of the full dates that lie before the bulk and before its end
 CONVENTION = 0.1  # share of the rows from which a placeholder has a meaning of its own
 FEWEST_FOR_BULK = 20  # full dates from which the years of a column are known
 # A spreadsheet of another country turns the dates whose day is 12 or less round and leaves the
@@ -111,7 +114,7 @@ class DateColumn:
         doubtful = placed | (self.style != ISO) | self.half_swapped
         if self.bulk is not None:
             low, high = self.bulk
-            more = max(50 * YEAR, high - low)
+            more = max(BEYOND * YEAR, high - low)
             doubtful |= (days < low - more) | (days > high + more)
         return doubtful | (days < _FIRST_DAY) | (days > _LAST_DAY)
 
@@ -155,7 +158,7 @@ class DateColumn:
         if self.bulk is not None:
             near = [y for y in both if self._is_near(date(y, 7, 1).toordinal())]
             return near or self._until_today(both)
-        late = reading.year % 100 <= 39
+        late = reading.year % 100 <= PIVOT
         if self.is_birth and late:
             return self._until_today(both)
         return both[1:] if late else both[:1]
@@ -170,7 +173,7 @@ class DateColumn:
         if self.bulk is None:
             return not self.is_birth and _USUAL[0] <= day <= _USUAL[1]
         low, high = self.bulk
-        more = max(YEAR, 0.1 * (high - low))
+        more = max(YEAR, LEAST_BEYOND * (high - low))
         return low - more <= day <= high + more
 
     def _is_outside(self, day, share, years):
@@ -333,7 +336,7 @@ def _bulk(pairs):
         return None
     order = np.argsort(days)
     days, share = np.array(days)[order], np.cumsum(np.array(rows)[order]) / sum(rows)
-    low, high = np.searchsorted(share, [0.01, 0.99])
+    low, high = np.searchsorted(share, BULK)
     return int(days[low]), int(days[min(high, len(days) - 1)])
 
 

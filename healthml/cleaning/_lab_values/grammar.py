@@ -368,12 +368,18 @@ def _commented(result, words):
     return _doubted(result, note) if _VOID.search(note) else result
 
 
+# Numbers with a slash between them that are two pressures in mmHg, the higher first: what monitors
+# show of living patients. Chosen by judgement; wider takes ratios for pressures.
+_SYSTOLIC, _DIASTOLIC = (40, 320), (15, 220)
+
+
 def _slash(match):
     """Read two numbers with a slash: two pressures, a titre, or so many points of a total."""
     first, second = float(match[1]), float(match[2])
     unit = "mm[Hg]" if match[3] else ""
     of_a_total = first <= second and second % 10 == 0 and not unit
-    if 40 <= first <= 320 and 15 <= second <= 220 and not of_a_total:
+    is_pair = _SYSTOLIC[0] <= first <= _SYSTOLIC[1] and _DIASTOLIC[0] <= second <= _DIASTOLIC[1]
+    if is_pair and not of_a_total:
         pair = LabValue((first, second), "", unit, "pair", "two numbers", rule="pair")
         return _commented(pair, match[4])
     if match[4] and _VOID.search(match[4]):

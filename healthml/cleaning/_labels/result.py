@@ -15,6 +15,7 @@ from healthml.cleaning._labels.noise import noise_posterior
 STATED_AT = 0.9  # flags are chosen where the estimate is favourable, so its upper limit is stated
 ADDED = 0.5  # right labels, added to those expected: no right one among few is little evidence
 _FARTHEST = 1e-5  # of a risk from 0 or 1, before it is taken as log odds
+FEWEST_DRAWN, TIMES_FLAGGED = 20, 3  # labels drawn: the flagged and those next to them; looks only
 MOST_FLAGS = 0.5  # share of labels; beyond it the two classes are named the wrong way round
 
 
@@ -105,7 +106,7 @@ class LabelAuditResult(Result):
         ax = new_axes(ax, height=3.4)
         ranked = self._drawn().sort_values("rank")
         n_flagged = int(ranked["suspected"].sum())
-        shown = ranked.head(max(20, 3 * n_flagged))
+        shown = ranked.head(max(FEWEST_DRAWN, TIMES_FLAGGED * n_flagged))
         colours = np.where(shown["suspected"], VERMILION, GREY)
         ax.scatter(shown["rank"], shown["score"], **{"c": colours, "s": 14, **kwargs})
         ax.set(xlabel="Rank of the label", ylabel="Chance that it is wrong", ylim=(0, 1.02))

@@ -9,6 +9,7 @@ suspected.
 import numpy as np
 
 from healthml._core._knowledge import number_codes
+from healthml._core._numerics import NORMAL_IQR
 from healthml.cleaning._columns import FOUND, SUSPECTED
 
 FEW_DISTINCT = 20  # at most this many distinct values: a scale, not a measurement
@@ -17,7 +18,26 @@ SPIKE = 5  # how many cells make a repeated value a spike
 
 RARE = 0.05  # share of cells up to which a code known from other columns is suspected; by judgement
 
-ROBUST_SD = 1.349  # interquartile range of a standard normal
+# Below, values are compared with the steps between the others. All by judgement on the tables of
+# benchmarks/dirty_tables.py, not by simulation: lower values call real extremes codes, higher ones
+# leave codes among the numbers.
+GAP, GAP_OF_SPIKE = 1.5, 3  # steps: beyond what rounding leaves between two neighbours
+TIMES_NEIGHBOURS, TIMES_TALLEST = 5, 3  # cells of a code against those of its neighbours
+N_NEIGHBOURS, N_TAIL = 5, 10  # values at the low and at the high end that are such neighbours
+FEWEST_FOR_ONE = 50  # numbers among which a single -9 or less, the only negative, is suspected
+LEAST_NEGATIVE, LEAST_HIGH, LEAST_INSIDE = -9, 9, 99  # codes nearer to 0 are real values
+LONG_CODE = 777  # codes from here on are no accident: two cells are enough, else ENOUGH
+ENOUGH = 3
+MOST_BEYOND = 0.005  # share of numbers beyond a code inside the range: outliers, other errors
+# A column far from zero: its low end and its least value as shares of its median, the median in
+# standard deviations, and the quantile that is its low end; and most zeros, as a share.
+LOW_SHARE, LEAST_SHARE, FROM_ZERO, LOW_END = 0.25, 0.1, 4, 0.005
+MOST_ZEROS = 0.5
+STEPS_TO_USUAL = 4  # steps between 0 and the usual range of a concept, so that something lies there
+FEWEST_EVEN = 4  # values in even steps that speak of centring
+# Correlation of two yes/no columns (phi), and its chi-square, from which they are one missingness;
+# 40 is beyond any correction for the pairs of a thousand columns.
+GO_TOGETHER, CLEARLY = 0.3, 40
 
 
 def judge_number_codes(table):
@@ -91,13 +111,13 @@ def _judge_negative(column, code, count, base):
     if values[0] < 0:
         far = count >= 2 and gap > spread
         return (FOUND, "repeated, further away than the others spread") if far else None
-    if code <= -9 and column.n_finite >= 50:
+    if code <= LEAST_NEGATIVE and column.n_finite >= FEWEST_FOR_ONE:
         return (FOUND if count >= 2 else SUSPECTED), "the only negative value"
     step = _step(values)
     off_grid = len(values) <= FEW_DISTINCT and not np.isclose(gap / step, round(gap / step))
-    if count >= SPIKE and (gap >= 1.5 * step or off_grid):
+    if count >= SPIKE and (gap >= GAP * step or off_grid):
         return FOUND, "the only negative value, repeated, with a gap"
-    spike = count >= 2 * SPIKE and count >= 5 * counts[:5].mean()
+    spike = count >= 2 * SPIKE and count >= TIMES_NEIGHBOURS * counts[:N_NEIGHBOURS].mean()
     if spike and len(values) >= FEW_DISTINCT:
         return FOUND, "the only negative value, far more often than its neighbours"
     return None
@@ -106,20 +126,21 @@ def _judge_negative(column, code, count, base):
 def _judge_high(column, code, count, base):
     """Judge a positive code against the values below it."""
     values, counts = base
-    if code < 9 or count < 2:
+    if code < LEAST_HIGH or count < 2:
         return None
     if _is_impossible_spike(column, code, count):
         return FOUND, "above what is possible, repeated"
     gap, spread = code - values[-1], values[-1] - values[0]
     if gap <= 0:
         return _judge_high_inside(code, count, base)
-    enough = 2 if code >= 777 else 3
-    if count >= enough and gap >= max(spread, 1.5 * _step(values)) and spread > 0:
+    enough = 2 if code >= LONG_CODE else ENOUGH
+    if count >= enough and gap >= max(spread, GAP * _step(values)) and spread > 0:
         return FOUND, "repeated, further away than the others spread"
-    tallest = counts[-10:].max() if len(values) > FEW_DISTINCT else counts[-1]
-    steps = np.diff(values[-10:]).max() if len(values) > FEW_DISTINCT else _step(values)
-    apart = gap >= (3 if len(values) > FEW_DISTINCT else 1.5) * steps
-    if count >= SPIKE and apart and count >= 3 * tallest:
+    many = len(values) > FEW_DISTINCT
+    tallest = counts[-N_TAIL:].max() if many else counts[-1]
+    steps = np.diff(values[-N_TAIL:]).max() if many else _step(values)
+    apart = gap >= (GAP_OF_SPIKE if many else GAP) * steps
+    if count >= SPIKE and apart and count >= TIMES_TALLEST * tallest:
         return SUSPECTED, "the largest value, repeated, with a gap"
     return None
 
@@ -128,12 +149,14 @@ def _judge_high_inside(code, count, base):
     """Judge a code with a few still larger values (outliers, other errors) beyond it."""
     values, counts = base
     beyond = counts[values > code].sum() / counts.sum()
-    if len(values) <= FEW_DISTINCT or beyond > 0.005 or count < SPIKE or code < 99:
+    if len(values) <= FEW_DISTINCT or beyond > MOST_BEYOND:
+        return None
+    if count < SPIKE or code < LEAST_INSIDE:
         return None
     below = values[values < code]
     tail = counts[values > np.quantile(values, 0.9)]
     isolated = len(below) and code - below[-1] > (below[-1] - below[0])
-    if isolated and count >= 3 * tail.max():
+    if isolated and count >= TIMES_TALLEST * tail.max():
         return SUSPECTED, "repeated, further away than most others spread"
     return None
 
@@ -146,11 +169,11 @@ def _judge_zero(column, count):
     if column.concept:
         return _judge_zero_of_concept(column, count, values, counts)
     share = count / (count + counts.sum())
-    if len(values) <= FEW_DISTINCT or share > 0.5 or count < 3:
+    if len(values) <= FEW_DISTINCT or share > MOST_ZEROS or count < ENOUGH:
         return None
-    low, q25, middle, q75 = _weighted_quantiles(values, counts, (0.005, 0.25, 0.5, 0.75))
-    apart = middle / max((q75 - q25) / ROBUST_SD, 1e-12) >= 4 and low >= 0.25 * middle
-    if apart and values[0] >= 0.1 * middle:
+    low, q25, middle, q75 = _weighted_quantiles(values, counts, (LOW_END, 0.25, 0.5, 0.75))
+    apart = middle / max((q75 - q25) / NORMAL_IQR, 1e-12) >= FROM_ZERO
+    if apart and low >= LOW_SHARE * middle and values[0] >= LEAST_SHARE * middle:
         return SUSPECTED, "zero far below an otherwise positive column"
     return None
 
@@ -163,7 +186,7 @@ def _judge_zero_of_concept(column, count, values, counts):
     _, factor, offset = concept["unit"]
     low = (concept["soft"][0] - offset) / factor
     between = counts[values < low].sum()
-    if low >= 4 * _step(values) and count >= max(SPIKE, 5 * between):
+    if low >= STEPS_TO_USUAL * _step(values) and count >= max(SPIKE, TIMES_NEIGHBOURS * between):
         return SUSPECTED, vital or "zero repeated, almost nothing between it and the usual range"
     return None
 
@@ -188,7 +211,7 @@ def _is_impossible_spike(column, code, count):
 def _is_centred(values):
     """Say whether few values in even steps lie around zero: years from a mean age, not codes."""
     steps = np.diff(values)
-    even = 4 <= len(values) <= FEW_DISTINCT and np.allclose(steps, steps[0])
+    even = FEWEST_EVEN <= len(values) <= FEW_DISTINCT and np.allclose(steps, steps[0])
     return bool(even and (values < 0).sum() >= 2 and values[-1] > 0)
 
 
@@ -229,7 +252,7 @@ def _go_together(a, b):
     n, in_a, in_b, both = len(a), a.sum(), b.sum(), (a & b).sum()
     spread = np.sqrt(in_a * (n - in_a) * in_b * (n - in_b))
     phi = (n * both - in_a * in_b) / spread if spread else 0.0
-    return bool(phi >= 0.3 and n * phi**2 >= 40)  # chi-square beyond any correction for many looks
+    return bool(phi >= GO_TOGETHER and n * phi**2 >= CLEARLY)
 
 
 def plain_code(code):

@@ -17,6 +17,7 @@ from healthml.cleaning._missing_codes.number_codes import (
 STOPS = frozenset({"heart_rate", "resp_rate", "spo2"})  # zero is an arrest or a code
 VITALS = STOPS | {"sbp", "dbp", "map"}
 PRESSURES = frozenset({"sbp", "dbp", "map"})
+FEWEST_BESIDE = FEW_DISTINCT / 4  # on the shorter side: an end has no neighbours to compare with
 AROUND = 10  # distinct values on either side with which a spike is compared
 CHANCE = 1e-6  # of a spike inside a column by Poisson counts, all codes together
 LEAST, FAR = 20, 3.0  # values, and their spread, below which a negative code may stand once
@@ -262,7 +263,7 @@ def _is_local_spike(column, code):
     values, counts = column.unique
     at = int(np.searchsorted(values, code))
     near = np.r_[counts[max(at - AROUND, 0) : at], counts[at + 1 : at + 1 + AROUND]]
-    if min(at, len(values) - 1 - at) < FEW_DISTINCT / 4 or counts[at] < SPIKE:
+    if min(at, len(values) - 1 - at) < FEWEST_BESIDE or counts[at] < SPIKE:
         return False
     n_looks = max(len(column.codes_present), 1)
     by_chance = poisson.sf(counts[at] - 1, near.max())

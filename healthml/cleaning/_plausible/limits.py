@@ -15,6 +15,11 @@ from healthml.exceptions import InputError
 # judgement, not by simulation: smaller values call the sickest patients of a skewed column
 # impossible, larger ones let values in another unit hide in the tail.
 FAR, VERY_FAR = 5.0, 7.5
+# Quantiles by which the spread of each side is told, and the chance that the largest of all values
+# of a normal distribution is beyond the reach (Bonferroni). By judgement, not by simulation;
+# quantiles further out, and a few errors widen the tail themselves; a smaller chance, and large
+# tables forgive more.
+OUTER, BY_CHANCE = (0.05, 0.5, 0.95), 0.05
 FEWEST = 20  # ordinary values from which a tail can be told
 NO_TAIL = frozenset({"demographic", "vital", "anthropometric", "score", "ventilation"})
 STOPS = frozenset({"heart_rate", "resp_rate", "spo2"})  # 0 in an arrest; a pressure is not
@@ -175,10 +180,10 @@ def tail_reaches(values, positive, times, n=1):
     if len(values) < FEWEST:
         return [(least, np.inf)] * len(times)
     scaled = np.log(values) if positive else values
-    low, middle, high = np.quantile(scaled, [0.05, 0.5, 0.95])
-    by_chance, reaches = -ndtri(0.05 / max(n, len(values))), []
+    low, middle, high = np.quantile(scaled, OUTER)
+    by_chance, reaches = -ndtri(BY_CHANCE / max(n, len(values))), []
     for deviations in times:
-        reach = max(deviations, by_chance) / ndtri(0.95)
+        reach = max(deviations, by_chance) / ndtri(OUTER[2])
         ends = (middle - reach * (middle - low), middle + reach * (high - middle))
         ends = [float(np.exp(min(end, 700))) if positive else float(end) for end in ends]
         reaches.append((max(ends[0], least), ends[1]))

@@ -14,6 +14,7 @@ MOST_PERIODS = 24  # values of a time that are shown one by one; more become int
 MOSTLY_DATES = 0.9  # share of cells that must be dates before a time is cut by the calendar
 YEAR_MONTH = r"^\s*((?:1[5-9]|2[0-2])\d{2}-(?:0[1-9]|1[0-2]))"
 UNKNOWN = "(missing)"
+CALENDAR = ((6, "year"), (2, "quarter"), (0, "month"))  # units of spans longer than so many years
 N_BINS = 12  # intervals of a time that is a number
 COLUMNS = {
     "column": str,
@@ -169,7 +170,7 @@ def bin_labels(edges):
 def calendar_unit(first, last):
     """Return the unit in which a span of dates is told: "year", "quarter" or "month"."""
     years = (pd.Timestamp(last) - pd.Timestamp(first)).days / 365.25
-    return "year" if years > 6 else "quarter" if years > 2 else "month"
+    return next((unit for longer, unit in CALENDAR if years > longer), "month")
 
 
 def calendar_keys(stamps, unit):

@@ -11,6 +11,8 @@ from healthml._core._knowledge import contains_word, has_word, id_hint, site_hin
 # Share of different values in a column whose name says one identifier per row. Lower calls visits
 # of one patient repeated identifiers.
 MOSTLY_DISTINCT = 0.8
+# The same for a column that may be an identifier at all, as a patient's is. Lower takes codes in.
+DISTINCT = 0.1
 
 
 def identifier_columns(frame):
@@ -38,7 +40,7 @@ def _is_identifier(series):
     if types.is_bool_dtype(dtype) or types.is_datetime64_any_dtype(dtype):
         return False
     known = without_blanks(series).dropna()
-    return len(known) > 0 and known.nunique() >= 0.1 * len(known)
+    return len(known) > 0 and known.nunique() >= DISTINCT * len(known)
 
 
 def should_be_unique(frame, columns):

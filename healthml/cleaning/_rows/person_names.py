@@ -79,6 +79,11 @@ def matched_tokens(name, other):
     return pairs if len(pairs) >= enough and pairs else None
 
 
+# Letters of the shorter word from which one, and from which two typing errors are forgiven: shorter
+# words have neighbours that are other names. By judgement, not by simulation; lower joins others.
+ONE_ERROR, TWO_ERRORS = 5, 9
+
+
 def alike(word, other):
     """Say whether two words differ by typing errors: one from five letters on, two from nine.
 
@@ -88,5 +93,5 @@ def alike(word, other):
     (True, False)
     """
     shorter = min(len(word), len(other))
-    allowed = 0 if shorter < 5 else 1 if shorter < 9 else 2
+    allowed = (shorter >= ONE_ERROR) + (shorter >= TWO_ERRORS)
     return abs(len(word) - len(other)) <= allowed and n_edits(word, other, allowed) <= allowed

@@ -29,6 +29,9 @@ DATE_SLIP = 35
 REPEATED = 0.01
 # Records that share a key beyond this many are compared with their nearest 100 only, to keep the
 # work linear; what was not compared is counted and reported.
+# Quantiles between which birthdays are spread, so that a few mistyped ones do not widen the range.
+# The last number is the share of them that lies between.
+BIRTHDAYS, BETWEEN = (0.05, 0.95), 0.9
 LONGEST_BLOCK = 100
 _NAME = re.compile(
     r"(sur|last|first|full|fore|given|family|middle|maiden|patient)names?|(patient|person)fullname"
@@ -258,8 +261,8 @@ def _n_days(births, n):
     days = pd.to_datetime(pd.Series(births), format="%Y%m%d", errors="coerce").dropna()
     if len(days) < 2:
         return max(n, 2)
-    low, high = days.quantile([0.05, 0.95])
-    return max((high - low).days / 0.9, 2.0)
+    low, high = days.quantile(list(BIRTHDAYS))
+    return max((high - low).days / BETWEEN, 2.0)
 
 
 def _dates_alike(a, b):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from healthml._core._knowledge import concept_limits
-from healthml.cleaning._units.evidence import FEWEST, ODDS, on_step
+from healthml.cleaning._units.evidence import FEWEST_COMPARED, NEARLY_ALL_ON_STEP, ODDS, on_step
 from healthml.cleaning._units.mixture import Shape
 
 POUND, INCH = 0.45359237, 2.54  # kilograms and centimetres, by definition
@@ -43,6 +43,14 @@ IDENTITY_SHARE = 0.7
 # Relative difference of an index beyond what rounding explains: unrounded inputs of a stored
 # index.
 SLACK = 0.002
+# Least spread of heights and of body mass indices in log units.
+NARROWEST = 0.03
+# Standard deviations of its height within which a row is usual. Larger converts heights of children
+# among adults; smaller leaves the very tall and short as they are.
+USUAL_HEIGHT = 4
+# Times the allowed difference within which the index fits what stands there: such a row is left.
+# Smaller converts rows whose index was rounded or measured on another day.
+FITS_AS_IT_IS = 4
 # Decimals looked at; five and more are arithmetic, not writing.
 STEPS = range(5)
 
@@ -72,9 +80,9 @@ class BodyUnits:
         index = _index(h, w)
         low, high = concept_limits("height")["hard"]
         good = (index > USUAL_BMI[0]) & (index < USUAL_BMI[1]) & (h > low) & (h < high)
-        if good.sum() < 4 * FEWEST:
+        if good.sum() < FEWEST_COMPARED:
             return None
-        self.shapes = tuple(_shape(np.log(v[good])) for v in (h, index))
+        self.shapes = tuple(Shape.of(np.log(v[good]), NARROWEST) for v in (h, index))
         if self.bmi is not None and not self._is_identity(numbers):
             self.bmi = None
         for column, unit, rows, off in self._found(numbers):
@@ -133,7 +141,8 @@ class BodyUnits:
             swapped = np.log(b) - np.log(_index(w, h))
             allowed = self._allowed(h, w, b)
             agrees = np.abs(apart - _shifts()[:, None]) <= allowed
-            other = (np.abs(apart) <= 4 * allowed) | (np.abs(swapped) <= 4 * allowed)
+            near = FITS_AS_IT_IS * allowed
+            other = (np.abs(apart) <= near) | (np.abs(swapped) <= near)
             for slip in SLIPS:
                 other |= np.abs(apart - np.log(slip)) <= allowed
                 other |= np.abs(apart + 2 * np.log(slip)) <= allowed
@@ -179,7 +188,7 @@ class BodyUnits:
         """Say which rows have a usual height and index for this table."""
         with np.errstate(invalid="ignore", divide="ignore"):
             index = _index(h, w)
-            near = np.abs(self.shapes[0].z(np.log(h))) < 4
+            near = np.abs(self.shapes[0].z(np.log(h))) < USUAL_HEIGHT
             return near & (index > USUAL_BMI[0]) & (index < USUAL_BMI[1])
 
     def _is_identity(self, numbers):
@@ -188,7 +197,7 @@ class BodyUnits:
             apart = np.abs(np.log(b) - np.log(_index(h, w)))
             known = np.isfinite(apart)
             within = apart <= self._allowed(h, w, b)
-        return known.sum() >= 4 * FEWEST and within[known].mean() >= IDENTITY_SHARE
+        return known.sum() >= FEWEST_COMPARED and within[known].mean() >= IDENTITY_SHARE
 
     def _allowed(self, h, w, b):
         """Return how far the log index may be off, from the rounding of the three numbers."""
@@ -212,12 +221,6 @@ def _index(h, w):
 def _step(x):
     x = x[np.isfinite(x)]
     for decimals in STEPS:
-        if len(x) and on_step(x, decimals).mean() >= 0.98:
+        if len(x) and on_step(x, decimals).mean() >= NEARLY_ALL_ON_STEP:
             return 10.0**-decimals
     return 10.0 ** -max(STEPS)
-
-
-def _shape(y):
-    low, middle, high = np.quantile(y, [0.1, 0.5, 0.9])
-    left, right = (max(d / 1.2815515655, 0.03) for d in (middle - low, high - middle))
-    return Shape(middle, left, right)

@@ -22,6 +22,9 @@ OTHER_SHARE, ANYTHING_SHARE = 1e-3, 1e-5
 # Standard deviations of the column beyond which a reading is unusual; a cell that is possible as
 # it stands and unusual in the other unit too is left. Larger converts more of the sickest.
 UNUSUAL = 1.5
+# Shares of cells in each unit where none was learnt, and standard deviations of the column within
+# which a cell must be once converted. Larger converts more single cells that are only out of range.
+NEW_SHARE, USUAL = 0.02, 2.5
 # Probability of digits unlike those of the other unit below which a cell is rather an error, and
 # how much likelier that makes it.
 OFF_STEP, ANYTHING_OFF_STEP = 0.05, 1000.0
@@ -111,12 +114,13 @@ class ColumnUnits:
         if not len(rows):
             return
         others = [k for k in range(len(self.mixture.units)) if k != self.home]
-        prior = np.array([*np.full(len(self.mixture.units), 0.02), *MOST_SLIPS, ANYTHING_SHARE])
+        shares = np.full(len(self.mixture.units), NEW_SHARE)
+        prior = np.array([*shares, *MOST_SLIPS, ANYTHING_SHARE])
         joint = self.mixture.log_densities(x[rows]) + np.log(prior)[:, None]
         y = self.mixture.readings(x[rows])[0]
         for unit in others:
             against_home, against_rest = self._odds(joint, unit)
-            usual = np.abs(self.mixture.shape_.z(y[unit])) < 2.5
+            usual = np.abs(self.mixture.shape_.z(y[unit])) < USUAL
             sure = (against_home >= np.log(ODDS)) & (against_rest >= np.log(RATHER)) & usual
             yield unit, "new", rows[sure]
 

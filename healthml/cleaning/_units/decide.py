@@ -8,7 +8,15 @@ from scipy.special import expit
 
 from healthml._core._knowledge import column_concept, concept_limits, distinct_units, find_unit
 from healthml.cleaning._units.column import BODY, ColumnUnits, logs, usable_numbers
-from healthml.cleaning._units.evidence import FEWEST, Cells, Evidence, spreads_needed, weigh
+from healthml.cleaning._units.evidence import (
+    FEWEST,
+    FEWEST_COMPARED,
+    NEARLY_ALL,
+    Cells,
+    Evidence,
+    spreads_needed,
+    weigh,
+)
 from healthml.cleaning._units.mixture import Grid, Mixture
 
 # Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
@@ -17,6 +25,11 @@ from healthml.cleaning._units.mixture import Grid, Mixture
 MOST_PER_GROUP = 20_000
 # Counts of distinct values by group up to which cells are counted rather than sorted: 16 MiB.
 MOST_COUNTS = 2**21
+# Cells looked at to see whether values repeat, so that counting is faster; half of them are to.
+LOOKED_AT = 2_000
+# Share of a column inside the limits once converted from which it is not in its declared unit; its
+# share outside as it stands is that of other sets. Lower converts columns of another measure.
+ALL_INSIDE = 0.98
 # Numbers from which a column is looked at; fewer show neither centre nor spread.
 FEWEST_CELLS = 20
 # Cells that a decision must convert or flag to stand.
@@ -177,13 +190,13 @@ def _decide(learnt, x, groups, n_groups):
         """
         usual = part == home
         own, elsewhere = usual & here, usual & ~here
-        if own.sum() >= max(4 * FEWEST, OWN * n_suspects):
+        if own.sum() >= max(FEWEST_COMPARED, OWN * n_suspects):
             elsewhere = own
-        chosen = elsewhere if elsewhere.sum() >= 4 * FEWEST else usual
+        chosen = elsewhere if elsewhere.sum() >= FEWEST_COMPARED else usual
         return _cells(chosen, x, y[home], y[home])
 
     for unit in candidates:
-        whole = (part == home).sum() < 4 * FEWEST
+        whole = (part == home).sum() < FEWEST_COMPARED
         if learnt.declared and whole:
             _decide_whole(learnt, unit, y[home], y[unit], limits[0])
             continue
@@ -251,7 +264,7 @@ def _decide_whole(learnt, unit, home, other, limits):
     low, high = limits
     outside = ((home < low) | (home > high)).mean()
     inside = ((other >= low) & (other <= high)).mean()
-    if outside >= 0.8 and inside >= 0.98:
+    if outside >= NEARLY_ALL and inside >= ALL_INSIDE:
         kinds = {"declared": {}, "range": {"share_outside": outside, "share_after": 1 - inside}}
         learnt.decisions[-1, unit] = Evidence(kinds)
 
@@ -293,7 +306,7 @@ class _Sorted:
 
 def _sorted_groups(x, groups, n_groups):
     """Return the cells of every group in order; few distinct values are counted, not sorted."""
-    if len(np.unique(x[:: max(1, len(x) // 2_000)])) < 1_000:
+    if len(np.unique(x[:: max(1, len(x) // LOOKED_AT)])) < LOOKED_AT / 2:
         place, values = pd.factorize(x)
         if n_groups * len(values) <= MOST_COUNTS:
             order = np.argsort(values)

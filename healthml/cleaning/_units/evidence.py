@@ -10,12 +10,34 @@ import numpy as np
 from scipy.stats import fisher_exact
 
 from healthml._core._intervals import wilson
+from healthml._core._numerics import MEDIAN_ERROR, median_and_spread
 from healthml.cleaning._units.mixture import ALIKE, SLIPS, Shape
 
 # Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
 # not by simulation.
 # Cells that make a set; fewer are single cells, which digits and centre say nothing about.
 FEWEST = 5
+# Cells from which a centre, a gap or a hump is compared, and usual cells from which the way of
+# writing is. Fewer let chance decide, more miss mix-ups of small sites.
+FEWEST_COMPARED, FEWEST_WRITTEN = 20, 100
+# How far the centre of converted cells may be from the usual one: in standard deviations of the
+# population (patients differ between groups) and in standard errors; and how much wider or narrower
+# they may spread. Larger converts groups that are another unit's only nearly.
+CASE_MIX, ERRORS, SPREAD_RATIO = 0.5, 3, 2
+# Least spread of a set in log units: rounding alone gives as much.
+NARROWEST_SET = 0.02
+# Cells in the middle third between two clusters, as a share of the smaller one, up to which there
+# is a gap. Higher sees gaps in a long tail.
+IN_GAP = 0.05
+# Times the share elsewhere that a set must have in its groups to belong to them. Lower lets a site
+# of other patients count as evidence.
+TIMES_ELSEWHERE = 5
+# Difference of the shares that keep to a step from which two ways of writing differ.
+DIGITS_APART = 0.3
+# Confidence of Wilson limits of shares of a set, and, for the hump, of being densest in its middle.
+LEVEL, LEVEL_OF_HUMP = 0.999, 0.99
+# Share of a set with more significant digits than the others ever have, from which it is finer.
+FINER = 0.05
 # Share of a real table that may lie outside the soft limits. Higher misses small sets, lower
 # takes intensive care for another unit.
 REAL_OUTSIDE = 0.02
@@ -149,18 +171,18 @@ def factor_fits(suspects, reference, *, may_slip=True):
     standard errors. Where slips may be, a set that they explain as well does not count: slips
     are few and anywhere.
     """
-    if len(reference.raw) < 4 * FEWEST:
+    if len(reference.raw) < FEWEST_COMPARED:
         return None
     n, m = len(suspects.raw), len(reference.raw)
-    centre, spread = _robust(suspects.other)
-    usual, width = _robust(reference.home)
-    error = 1.2533 * np.hypot(spread / np.sqrt(n), width / np.sqrt(m))
+    centre, spread = centre_of(suspects.other)
+    usual, width = centre_of(reference.home)
+    error = MEDIAN_ERROR * np.hypot(spread / np.sqrt(n), width / np.sqrt(m))
     off, moved = abs(centre - usual), abs(np.median(suspects.home) - usual)
-    allowed = 0.5 * width + 3 * error
-    ratio, slack = spread / width, 1 + 3 / np.sqrt(2 * n)
+    allowed = CASE_MIX * width + ERRORS * error
+    ratio, slack = spread / width, 1 + ERRORS / np.sqrt(2 * n)
     if off > allowed or moved < max(2 * allowed, spreads_needed(moved) * width):
         return None
-    if not 0.5 / slack < ratio < 2 * slack:
+    if not 1 / SPREAD_RATIO / slack < ratio < SPREAD_RATIO * slack:
         return None
     if may_slip and not _beats_slip(suspects, Shape(usual, width, width)):
         return None
@@ -197,11 +219,11 @@ def outside_range(suspects, reference, limits, hard):
     outside = (suspects.home < low) | (suspects.home > high)
     after = ((suspects.other < low) | (suspects.other > high)).mean()
     usual = ((reference.home < low) | (reference.home > high)).mean() if len(reference.raw) else 0
-    lower = wilson(int(outside.sum()), len(outside), 0.999)[0]
+    lower = wilson(int(outside.sum()), len(outside), LEVEL)[0]
     if lower <= ILL_OUTSIDE + usual or after > REAL_OUTSIDE + usual:
         return None
     impossible = ((suspects.home < hard[0]) | (suspects.home > hard[1])).mean()
-    everywhere = wilson(int(outside.sum()), len(outside) + len(reference.raw), 0.999)[0]
+    everywhere = wilson(int(outside.sum()), len(outside) + len(reference.raw), LEVEL)[0]
     return {
         "share_outside": float(outside.mean()),
         "share_of_all": float(everywhere),
@@ -212,13 +234,13 @@ def outside_range(suspects, reference, limits, hard):
 
 def free_gap(suspects, reference):
     """Return the share of cells in the middle third between two clusters if it is small."""
-    if len(reference.raw) < 4 * FEWEST:
+    if len(reference.raw) < FEWEST_COMPARED:
         return None
     first, second = np.median(suspects.home), np.median(reference.home)
     low, high = sorted((first + (second - first) / 3, first + 2 * (second - first) / 3))
     between = sum(int(((c.home > low) & (c.home < high)).sum()) for c in (suspects, reference))
     share = between / min(len(suspects.raw), len(reference.raw))
-    return {"share_between": share} if share <= 0.05 else None
+    return {"share_between": share} if share <= IN_GAP else None
 
 
 def own_hump(suspects, reference):
@@ -227,23 +249,15 @@ def own_hump(suspects, reference):
     Many usual cells fill the gap between two units with their tail, so that no gap is left. What
     was only cut off from a tail is densest where it was cut, halfway between the two centres.
     """
-    if len(suspects.raw) < 4 * FEWEST or len(reference.raw) < 4 * FEWEST:
+    if min(len(suspects.raw), len(reference.raw)) < FEWEST_COMPARED:
         return None
     first, second = np.median(suspects.home), np.median(reference.home)
     width = abs(first - second) / 4
-    from_first = np.abs(np.concatenate([suspects.home, reference.home]) - first)
-    at_edge = int(
-        (
-            (from_first > width)
-            & (from_first <= 2 * width)
-            & (
-                np.sign(np.concatenate([suspects.home, reference.home]) - first)
-                == np.sign(second - first)
-            )
-        ).sum()
-    )
-    in_middle = int((from_first <= width / 2).sum())
-    if not in_middle or wilson(at_edge, at_edge + in_middle, 0.99)[1] >= 0.5:
+    from_first = np.concatenate([suspects.home, reference.home]) - first
+    towards = from_first * np.sign(second - first)  # the edge is the side of the usual cells
+    at_edge = int(((towards > width) & (towards <= 2 * width)).sum())
+    in_middle = int((np.abs(from_first) <= width / 2).sum())
+    if not in_middle or wilson(at_edge, at_edge + in_middle, LEVEL_OF_HUMP)[1] >= 1 / 2:
         return None
     return {"n_edge": at_edge, "n_middle": in_middle}
 
@@ -254,7 +268,7 @@ def in_group(n_set, n_here, n_set_elsewhere, n_elsewhere):
         return None
     here, elsewhere = n_set / n_here, n_set_elsewhere / n_elsewhere
     table = [[n_set, n_here - n_set], [n_set_elsewhere, n_elsewhere - n_set_elsewhere]]
-    if here < 5 * elsewhere or fisher_exact(table, alternative="greater")[1] > SURE:
+    if here < TIMES_ELSEWHERE * elsewhere or fisher_exact(table, alternative="greater")[1] > SURE:
         return None
     return {"share": here, "share_elsewhere": elsewhere}
 
@@ -273,7 +287,7 @@ def other_digits(raw, reference):
     for decimals in STEPS:
         on_set, on_rest = on_step(raw, decimals), on_step(alike, decimals)
         table = [[on_set.sum(), (~on_set).sum()], [on_rest.sum(), (~on_rest).sum()]]
-        if fisher_exact(table)[1] < SURE and abs(on_set.mean() - on_rest.mean()) > 0.3:
+        if fisher_exact(table)[1] < SURE and abs(on_set.mean() - on_rest.mean()) > DIGITS_APART:
             return decimals, share_on_step(raw, decimals), share_on_step(alike, decimals)
     return None
 
@@ -285,7 +299,7 @@ def odd_digits(raw, reference):
     significant digits, with a fixed number of significant digits they have fewer decimals. A set
     that is coarser or finer than both ways is in another unit, or from a very different device.
     """
-    if len(raw) < 4 * FEWEST or len(reference) < 20 * FEWEST:
+    if len(raw) < FEWEST_COMPARED or len(reference) < FEWEST_WRITTEN:
         return None
     fine, others = decimals_of(raw, MOSTLY), decimals_of(reference)
     if np.median(raw) > np.median(reference):
@@ -320,14 +334,14 @@ def _has_more_digits(raw, reference, fine, others):
     used = ~on_step(raw, fine - 1)
     digits = np.floor(np.log10(raw)) + 1 + fine
     n_more = int((used & (digits > most)).sum())
-    return wilson(n_more, len(raw), 0.999)[0] > 0.05
+    return wilson(n_more, len(raw), LEVEL)[0] > FINER
 
 
 def own_step(raw):
     """Return the step that a set keeps to: a cell that does not is less likely to belong to it."""
     for decimals in STEPS:
         share = share_on_step(raw, decimals)
-        if share > 0.98:
+        if share > NEARLY_ALL_ON_STEP:
             return decimals, share, None
     return None
 
@@ -343,6 +357,7 @@ def on_step(raw, decimals):
     return np.abs(scaled - np.round(scaled)) < 1e-6 * np.maximum(1.0, np.abs(scaled))
 
 
-def _robust(y):
-    low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
-    return middle, max((high - low) / 1.349, 0.02)
+def centre_of(y):
+    """Return the median and the spread of log values, at least that which rounding gives."""
+    middle, spread = median_and_spread(y)
+    return middle, max(spread, NARROWEST_SET)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from healthml._core._numerics import NORMAL_HALF_WIDTH, NORMAL_Q90
+
 # Values without a source were chosen by judgement on the tables of benchmarks/dirty_tables.py,
 # not by simulation.
 # Width of a grid cell in log units: a fifth of the narrowest spread. Wider is faster and blurs
@@ -34,8 +36,28 @@ ALIKE = 0.03
 # Peaks of the histogram from which the fit starts. More cost time; two peaks are the usual case
 # of two units.
 MOST_STARTS = 3
+# Outer tenths and the middle, by which the spread on each side is told.
+OUTER = 0.1, 0.5, 0.9
 # Smallest spread of the population in log units: about that of pH.
 NARROWEST = 0.01
+# How much narrower one side of the population may be than the other. More lets a cut-off tail pass
+# for a narrow population.
+LOPSIDED = 4
+# Logarithms over which a value of no known kind may lie: six powers of ten.
+ANYWHERE = np.log(1e6)
+# Shares that the fit starts from: of all other units together, and of each kind of slip. The end
+# hardly depends on them.
+START_UNITS, START_SLIPS = 0.3, 0.005
+# Cells' worth of the shares in all groups that each group starts with, and cells of each kind that
+# all groups do. More keeps small groups like the others, less lets three cells make a unit.
+DRAWN, NEVER_NONE = 2, 0.01
+# Steps of the fit, and the relative gain below which it ends: only speed and the last digits.
+STEPS, SMALL_GAIN = 25, 1e-6
+# The smoothed histogram that shows the peaks: its bins, its smoothing (SD) and how far that
+# reaches, in log units. Wider smoothing merges units that are a factor of 1.3 apart.
+BIN, SMOOTHED, N_REACH = 0.02, 0.1, 15
+# Height of a peak as a share of the highest from which a fit starts there, and its least spread.
+PEAK, NARROWEST_PEAK = 1 / 4, 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +105,12 @@ class Shape:
     left: float
     right: float
 
+    @classmethod
+    def of(cls, y, least):
+        """Return the shape of log values; each side spreads by `least` at least."""
+        low, middle, high = np.quantile(y, OUTER)
+        return cls(middle, *_sides(low, middle, high, least))
+
     def log_density(self, y):
         """Return the log density of log values."""
         z = self.z(y)
@@ -112,7 +140,7 @@ class Mixture:
     def __init__(self, units, hard, soft):
         self.units, self.hard, self.soft = units, hard, soft
 
-    def fit(self, grid, *, declared=None, steps=25):
+    def fit(self, grid, *, declared=None, steps=STEPS):
         """Estimate from counts, with a declared unit or a possible one as the usual unit."""
         starts = [s for k in range(len(self.units)) for s in self._starts(grid, k)]
         if declared is not None:
@@ -150,7 +178,7 @@ class Mixture:
         return logs, fixed
 
     def _densities(self, shape, logs, fixed):
-        anything = np.full((1, logs.shape[1]), -np.log(self._width()))
+        anything = np.full((1, logs.shape[1]), -np.log(ANYWHERE))
         return np.concatenate([shape.log_density(logs) + fixed, anything])
 
     def _few_slips(self, shares):
@@ -170,10 +198,6 @@ class Mixture:
         out = np.where((y < soft[0]) | (y > soft[1]), np.log(OUTSIDE_SOFT), 0.0)
         return np.where((y < hard[0]) | (y > hard[1]), np.log(OUTSIDE_HARD), out)
 
-    def _width(self):
-        """Return the range of logarithms over which a value of no known kind may lie."""
-        return np.log(1e6)
-
     def _starts(self, grid, k):
         """Yield first shapes with unit k as the usual one, at peaks where that is possible."""
         y = self.readings(grid.value)[0][k][grid.place]
@@ -188,8 +212,8 @@ class Mixture:
     def _climb(self, grid, shape, main, steps):
         self.main_ = main
         n_parts = len(self.units) + len(SLIPS) + 1
-        shares = np.full((grid.n_groups, n_parts), 0.3 / (n_parts - 1))
-        shares[:, len(self.units) :] = 0.005
+        shares = np.full((grid.n_groups, n_parts), START_UNITS / (n_parts - 1))
+        shares[:, len(self.units) :] = START_SLIPS
         shares[:, main] = 1 - shares.sum(axis=1) + shares[:, main]
         last = -np.inf
         parts, y = self._parts(grid.value), self.readings(grid.value)[0][:, grid.place].ravel()
@@ -206,7 +230,7 @@ class Mixture:
             shares = self._few_slips(_shares(weight, grid))
             of_units = weight[: len(self.units)].ravel()[order]
             shape = _shape(in_order, np.where(known & (of_units > 1e-6), of_units, 0.0), shape)
-            if score - last < 1e-6 * abs(score):
+            if score - last < SMALL_GAIN * abs(score):
                 break
             last = score
         return score, shape, shares, main
@@ -218,8 +242,8 @@ def _shares(weight, grid):
     places = np.arange(n_parts)[:, None] * n_groups + grid.group
     sums = np.bincount(places.ravel(), weight.ravel(), n_parts * n_groups)
     sums = sums.reshape(n_parts, n_groups).T
-    pooled = (sums.sum(axis=0) + 0.01) / (sums.sum() + 0.01 * len(weight))
-    return (sums + 2 * pooled) / (sums.sum(axis=1, keepdims=True) + 2)
+    pooled = (sums.sum(axis=0) + NEVER_NONE) / (sums.sum() + NEVER_NONE * len(weight))
+    return (sums + DRAWN * pooled) / (sums.sum(axis=1, keepdims=True) + DRAWN)
 
 
 def _shape(y, weight, before):
@@ -227,30 +251,34 @@ def _shape(y, weight, before):
     running = np.cumsum(weight)
     if running[-1] == 0:
         return before
-    places = np.searchsorted(running, np.array([0.1, 0.5, 0.9]) * running[-1])
+    places = np.searchsorted(running, np.array(OUTER) * running[-1])
     low, middle, high = y[np.minimum(places, len(y) - 1)]
-    reach = 1.2815515655
-    left, right = (max(d / reach, NARROWEST) for d in (middle - low, high - middle))
-    narrower = max(left, right) / 4
+    left, right = _sides(low, middle, high, NARROWEST)
+    narrower = max(left, right) / LOPSIDED
     return Shape(middle, max(left, narrower), max(right, narrower))
+
+
+def _sides(low, middle, high, least):
+    """Return the standard deviation on each side of the median by the outer tenths."""
+    return (max(d / NORMAL_Q90, least) for d in (middle - low, high - middle))
 
 
 def _peaks(y, weight):
     """Yield the highest places of a smoothed histogram of log values, and a spread around each."""
-    step = 0.02
-    place = np.floor(y / step).astype(np.int64)
+    place = np.floor(y / BIN).astype(np.int64)
     low = place.min()
-    kernel = np.exp(-0.5 * (np.arange(-15, 16) * step / 0.1) ** 2)
-    counts = np.bincount(place - low + 15, weight, place.max() - low + 31)
+    kernel = np.exp(-0.5 * (np.arange(-N_REACH, N_REACH + 1) * BIN / SMOOTHED) ** 2)
+    counts = np.bincount(place - low + N_REACH, weight, place.max() - low + 2 * N_REACH + 1)
     smooth = np.convolve(counts, kernel, mode="same")
     inner = smooth[1:-1]
     tops = np.flatnonzero((inner >= smooth[:-2]) & (inner > smooth[2:])) + 1
     tops = tops[np.argsort(-smooth[tops], kind="stable")]
-    for top in tops[smooth[tops] > smooth.max() / 4][:MOST_STARTS]:
+    for top in tops[smooth[tops] > smooth.max() * PEAK][:MOST_STARTS]:
         below = np.flatnonzero(smooth < smooth[top] / 2)
         left = top - below[below < top].max(initial=-1)
         right = below[below > top].min(initial=len(smooth)) - top
-        yield (top - 15 + low + 0.5) * step, max(min(left, right) * step / 1.1774, 0.05)
+        spread = min(left, right) * BIN / NORMAL_HALF_WIDTH
+        yield (top - N_REACH + low + 0.5) * BIN, max(spread, NARROWEST_PEAK)
 
 
 def _log_limits(limits):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from healthml._core._knowledge import concept_limits, distinct_units
+from healthml._core._numerics import median_and_spread
 from healthml.cleaning._units.evidence import FEWEST, ODDS, in_group
 from healthml.cleaning._units.mixture import Shape
 
@@ -17,8 +18,13 @@ from healthml.cleaning._units.mixture import Shape
 # not by simulation.
 # Rows with both values from which two columns are compared.
 FEWEST_PAIRS = 50
+# Least spread of the log ratio, how far its middle may be off for rounding alone, and how many
+# spreads (of at least that rounding) from 0 two values are the same one.
+NARROWEST, ROUNDED, SAME = 0.01, 0.02, 3
 # Spread of the log ratio beyond which two columns are two measures, not one measured twice.
 LOOSEST = 0.2
+# Least spread of the usual size in log units; narrower, and one odd patient proves a unit.
+NARROWEST_SIZE = 0.05
 # Spreads of the ratio at which a unit's factor must lie, so that no real change reaches it.
 FAR = 6.0
 # Share of the log factor within which a ratio is taken for it, once it was found.
@@ -60,11 +66,11 @@ class PairUnits:
         known = np.isfinite(apart)
         if known.sum() < FEWEST_PAIRS:
             return None
-        low, middle, high = np.quantile(apart[known], [0.25, 0.5, 0.75])
-        spread = max((high - low) / 1.349, 0.01)
-        if spread > LOOSEST or abs(middle) > spread + 0.02:
+        middle, spread = median_and_spread(apart[known])
+        spread = max(spread, NARROWEST)
+        if spread > LOOSEST or abs(middle) > spread + ROUNDED:
             return None
-        self.window = 3 * max(spread, 0.02)
+        self.window = SAME * max(spread, ROUNDED)
         usual = self._usual(numbers, np.abs(apart) < self.window, scale)
         for name, factor, shift, column in self._ways():
             if abs(shift) < FAR * spread or usual is None:
@@ -110,8 +116,7 @@ class PairUnits:
         size = size[np.isfinite(size)]
         if len(size) < FEWEST_PAIRS / 2:
             return None
-        low, middle, high = np.quantile(size, [0.1, 0.5, 0.9])
-        return Shape(middle, max((middle - low) / 1.28, 0.05), max((high - middle) / 1.28, 0.05))
+        return Shape.of(size, NARROWEST_SIZE)
 
     def _size(self, x, scale):
         with np.errstate(invalid="ignore", divide="ignore"):

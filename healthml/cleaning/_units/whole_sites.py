@@ -16,6 +16,7 @@ from healthml.cleaning._units.evidence import (
     NEAR,
     NEARLY_ALL,
     Cells,
+    centre_of,
     odd_digits,
     other_digits,
     outside_range,
@@ -82,8 +83,7 @@ class SiteUnits:
                 kinds = self._weigh(cells, rest, moved, reach, factor)
                 if kinds:
                     self.found[self.column, unit, group] = kinds
-                    low, middle, high = np.quantile(np.log(rest), [0.25, 0.5, 0.75])
-                    self.usual = middle, max((high - low) / 1.349, 0.02)
+                    self.usual = centre_of(np.log(rest))
         return self
 
     def verdicts(self, numbers, groups):

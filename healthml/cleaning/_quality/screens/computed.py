@@ -29,6 +29,7 @@ WORTH_A_NOTE, NEARLY_DETERMINED = 0.7, 0.95
 # little.
 FOLDS = 5
 RIDGE = 1e-3  # added to a correlation matrix of columns that may be copies, to keep its inverse
+FEWEST_IN_FOLD, FEWEST_PAIRS = 50, 20  # rows to fit a fold on, and pairs for a line
 FEWEST_ROWS = 100  # below it an R squared out of fold is noise
 # Columns named one after the other, each left out of what predicts the next: the sources of a
 # computed column follow from the others only while it stands beside them. More cost time.
@@ -300,7 +301,7 @@ def _predict_out_of_fold(design, owner, folds, targets, numeric, partners, rows)
     predicted = {name: np.full(len(rows), np.nan) for name in targets}
     for fold in range(FOLDS):
         train, test = folds != fold, folds == fold
-        if train.sum() < 50 or not test.any():
+        if train.sum() < FEWEST_IN_FOLD or not test.any():
             continue
         centre = design[train].mean(axis=0)
         centred = design - centre
@@ -329,7 +330,7 @@ def _first(owners, name):
 def _recalibrate(truth, score, train):
     """Put a score on the scale of the truth by a straight line over the training rows."""
     seen = train & ~np.isnan(truth)
-    if seen.sum() < 20 or np.ptp(score[seen]) == 0:
+    if seen.sum() < FEWEST_PAIRS or np.ptp(score[seen]) == 0:
         return np.full(len(truth), np.nanmean(truth))
     slope, intercept = np.polyfit(score[seen], truth[seen], 1)
     return intercept + slope * score

@@ -17,6 +17,12 @@ SMALLEST_COLUMN, MOST_LIKE_SCALE = 200, 30
 SMALLEST_SIDE, SHARE = 0.05, 0.01
 # Times; see above.
 TIMES_NEIGHBOURS, TIMES_OTHER_HEAPS = 3, 4
+# Standard errors of its neighbours' counts that the value is beyond them; the share of its count
+# and the times its neighbours from which another value is a heap. By judgement, as above.
+CLEAR, HEAP_SHARE, HEAP_TIMES = 6, 0.2, 2
+# Share of the other numbers that have fewer decimals than the value; how close, in interquartile
+# ranges, it is to their mean or median to be named so. By judgement, as above.
+OTHERS_SHORTER, CLOSE = 0.99, 0.01
 
 
 def screen_constant_fill(table, codes):
@@ -53,9 +59,9 @@ def _find_spike(values, counts):
         return None, ""
     count, expected = counts[spike], _expected(counts)
     ratio = counts / expected
-    clear = count >= expected[spike] + 6 * np.sqrt(expected[spike] + 1)
+    clear = count >= expected[spike] + CLEAR * np.sqrt(expected[spike] + 1)
     others = np.arange(len(counts)) != spike
-    heaps = others & (counts >= 0.2 * count) & (ratio >= 2)
+    heaps = others & (counts >= HEAP_SHARE * count) & (ratio >= HEAP_TIMES)
     tower = count >= TIMES_OTHER_HEAPS * counts[others].max()
     if clear and ratio[spike] >= TIMES_NEIGHBOURS and (tower or not heaps.any()):
         return spike, f"{ratio[spike]:.0f} times its neighbours"
@@ -84,7 +90,7 @@ def _off_grid(values, counts):
             return None
         spike = int(np.argmax(np.where(off, counts, 0)))
         others = counts.sum() - counts[spike]
-        if counts[~off].sum() >= 0.99 * others:
+        if counts[~off].sum() >= OTHERS_SHORTER * others:
             return spike
     return None
 
@@ -95,6 +101,6 @@ def _nearest_summary(values, counts, spike):
     position = np.cumsum(kept) / kept.sum()
     middle = others[np.searchsorted(position, 0.5)]
     spread = others[np.searchsorted(position, 0.75)] - others[np.searchsorted(position, 0.25)]
-    if abs(values[spike] - np.average(others, weights=kept)) <= 0.01 * spread:
+    if abs(values[spike] - np.average(others, weights=kept)) <= CLOSE * spread:
         return "mean of the others"
-    return "median of the others" if abs(values[spike] - middle) <= 0.01 * spread else ""
+    return "median of the others" if abs(values[spike] - middle) <= CLOSE * spread else ""

@@ -19,6 +19,9 @@ ALMOST_EQUAL_RANKS, LINEAR_R = 0.98, 0.99995
 # conversion and rounding to as many digits change the count by a few per cent.
 COARSER = 0.8
 MINORITY = 20  # rows outside the most frequent value, so that equality says something
+# The same as a share of the rows; and the share of rows in levels that are not rare from which one
+# column follows from another. By judgement, not by simulation; lower calls chance a rule.
+RARE_SHARE, IN_LARGE = 0.01, 0.9
 MOST_ROWS = 5000  # on which candidates are looked for; each is then judged on all rows
 MOST_LEVELS = 50  # with more levels a column is a list of names, which follow from any key
 
@@ -179,7 +182,7 @@ def level_codes(column):
     else:
         return None
     counts = np.bincount(codes[codes >= 0])
-    rare = counts.sum() - counts.max(initial=0) < max(MINORITY, 0.01 * counts.sum())
+    rare = counts.sum() - counts.max(initial=0) < max(MINORITY, RARE_SHARE * counts.sum())
     return None if len(counts) > MOST_LEVELS or rare else codes
 
 
@@ -194,4 +197,6 @@ def _follows(a, b):
     if ((table > 0).sum(axis=1) > 1).any():
         return False
     large = table[table.sum(axis=1) >= MINORITY]
-    return len(large) >= 2 and (large.sum(axis=0) > 0).sum() >= 2 and large.sum() >= 0.9 * len(a)
+    if len(large) < 2 or (large.sum(axis=0) > 0).sum() < 2:
+        return False
+    return large.sum() >= IN_LARGE * len(a)

@@ -13,6 +13,17 @@ CODE, IDENTIFIER = "looks_like_code", "identifier"
 ROW_NUMBER, UNIQUE_TEXT = "row_number", "unique_text"
 PROBABILITY, FUTURE_COUNT, SORTED = "probability_like", "future_count", "sorted_by_row"
 
+# Levels of a number are codes where the event rate turns: rows of a common level, such levels, and
+# standard errors of a step. All values here are by judgement, not by simulation.
+_COMMON, _FEWEST_LEVELS, _CLEAR = 30, 4, 3
+_FEWEST_ROWS = 30  # known cells below which no column is an identifier
+_LOOKED_AT = 200  # levels of text that are tried as dates
+_ALL_TEXT, _DATES = 0.95, 0.5  # share of cells that differ; share of dates that makes text a date
+_ALL_NUMBERS = 0.99  # share of numbers that differ: a key with few repeats
+_ANYWHERE_NEAR, _SORTED, _IN_ORDER = 0.9, 0.99, 0.999  # rank correlation with the order of the file
+_TIES = 10  # equal pairs that chance would give whole numbers that all differ
+_ORDERS, _CALIBRATED = 0.1, 0.1  # AUC beyond a half; distance of the event rate from the value
+_COUNTS = 0.99  # share of the rows in which a column is the number of the patient's rows
 _SOME_ROWS = 5_000  # of which it is seen at first whether a column is anywhere near sorted
 MOST_CODES = 200  # different whole numbers; more are amounts or identifiers. Chosen by judgement
 _DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|\s*\d{1,2}:\d{2}.*")
@@ -45,15 +56,15 @@ def _skips_numbers(values):
 def _turns(column, y):
     """Say whether the event rate turns at least twice between common levels, beyond chance."""
     values, counts = column.unique
-    common = values[counts >= 30]
-    if len(common) < 4:
+    common = values[counts >= _COMMON]
+    if len(common) < _FEWEST_LEVELS:
         return False
     rows = [column.numbers == v for v in common]
     rate = np.array([y[r].mean() for r in rows])
     size = np.array([r.sum() for r in rows])
     se2 = rate.mean() * (1 - rate.mean()) / size
     steps = np.diff(rate) / np.sqrt(se2[1:] + se2[:-1])
-    clear = np.sign(steps[np.abs(steps) > 3])
+    clear = np.sign(steps[np.abs(steps) > _CLEAR])
     return bool((np.diff(clear) != 0).sum() >= 2)
 
 
@@ -61,7 +72,7 @@ def screen_identifiers(table):
     """Yield row numbers, identifiers and unique text left among the features."""
     for column in table.columns:
         present = np.flatnonzero(~column.missing)
-        if len(present) < 30:
+        if len(present) < _FEWEST_ROWS:
             continue
         if column.has_levels:
             yield from _unique_text(column, len(present))
@@ -70,8 +81,9 @@ def screen_identifiers(table):
 
 
 def _unique_text(column, n_present):
-    dates = sum(bool(_DATE.fullmatch(level)) for level in column.levels[:200])
-    if len(column.levels) < 0.95 * n_present or dates > 0.5 * min(len(column.levels), 200):
+    looked_at = column.levels[:_LOOKED_AT]
+    dates = sum(bool(_DATE.fullmatch(level)) for level in looked_at)
+    if len(column.levels) < _ALL_TEXT * n_present or dates > _DATES * len(looked_at):
         return
     if column.numbers is not None and not column.is_integer:
         return
@@ -82,15 +94,16 @@ def _unique_text(column, n_present):
 def _numeric_identifier(column, present):
     values, n = column.numbers[present], len(present)
     n_distinct = len(column.unique[0])
-    if n_distinct < 0.99 * n:
+    if n_distinct < _ALL_NUMBERS * n:
         return
     unique_integers = n_distinct >= NEARLY_ALL * n and column.is_integer
     some = slice(None, None, max(1, n // _SOME_ROWS))
-    if not unique_integers and abs(np.corrcoef(rankdata(values[some]), present[some])[0, 1]) < 0.9:
-        return  # nowhere near sorted
+    roughly = abs(np.corrcoef(rankdata(values[some]), present[some])[0, 1])
+    if not unique_integers and roughly < _ANYWHERE_NEAR:
+        return
     rho = np.corrcoef(rankdata(values), present)[0, 1]
     steady = unique_integers and np.ptp(np.diff(values)) == 0
-    if unique_integers and (abs(rho) > 0.999 or steady):
+    if unique_integers and (abs(rho) > _IN_ORDER or steady):
         status = FOUND if steady or has_code_name(column.name) else SUSPECTED
         detail = (
             f"a different whole number in every row, in file order (rank correlation {rho:.3f})"
@@ -98,10 +111,10 @@ def _numeric_identifier(column, present):
         yield Flag(column.name, ROW_NUMBER, status, detail, n, estimate=float(rho))
     elif unique_integers and has_code_name(column.name):
         yield Flag(column.name, IDENTIFIER, FOUND, "a different whole number in every row", n)
-    elif unique_integers and _ties_expected(column.unique[0]) >= 10:
+    elif unique_integers and _ties_expected(column.unique[0]) >= _TIES:
         detail = "a different whole number in every row, where chance would repeat some"
         yield Flag(column.name, IDENTIFIER, SUSPECTED, detail, n)
-    elif abs(rho) > 0.99:
+    elif abs(rho) > _SORTED:
         detail = f"the rows are sorted by this column (rank correlation {rho:.3f})"
         yield Flag(column.name, SORTED, NOTE, detail, n, estimate=float(rho))
 
@@ -126,7 +139,7 @@ def screen_probabilities(table):
             continue
         named = score_hint(column.name) is not None
         auc = _auc(column, table)
-        orders = auc is not None and abs(auc - 0.5) >= 0.1 and _is_calibrated(column, table.y)
+        orders = auc is not None and abs(auc - 0.5) >= _ORDERS and _is_calibrated(column, table.y)
         if named or orders:
             detail = "values between 0 and 1: may be another model's risk"
             if auc is not None:
@@ -157,7 +170,7 @@ def _is_calibrated(column, y):
     parts = np.array_split(rows[np.argsort(column.numbers[rows], kind="stable")], 5)
     value = np.array([column.numbers[part].mean() for part in parts])
     rate = np.array([y[part].mean() for part in parts])
-    return bool(min(np.abs(value - rate).max(), np.abs(1 - value - rate).max()) < 0.1)
+    return bool(min(np.abs(value - rate).max(), np.abs(1 - value - rate).max()) < _CALIBRATED)
 
 
 # Share of a patient's rows but one in which a count with slips equals the total, and that share
@@ -179,7 +192,7 @@ def screen_future_counts(table):
             continue
         for less, what in ((0, "rows"), (1, "other rows")):
             same = column.numbers == size - less
-            exact = same.mean() > 0.99 and same[repeated].mean() > 0.99
+            exact = same.mean() > _COUNTS and same[repeated].mean() > _COUNTS
             if exact or _counts_with_slips(column.numbers, size - less, table.groups):
                 equal = "equals" if exact else f"in {same.mean():.0%} of the rows it equals"
                 detail = f"{equal} the number of {what} of the patient in this file, later ones too"
