@@ -22,15 +22,13 @@ __all__ = [
     "median_and_spread",
 ]
 
-# Mathematics of the normal distribution with standard deviation 1, to the digits written: the
-# distance between its quartiles, its 90% quantile, half of its width at half of its height, the
-# standard error of a median in standard errors of the mean, and its standard deviation in median
-# absolute deviations. Nothing here is calibrated.
-NORMAL_IQR = 1.349
-NORMAL_Q90 = 1.2815515655
-NORMAL_HALF_WIDTH = 1.1774
-MEDIAN_ERROR = 1.2533
-SD_BY_MAD = 1.4826
+# Mathematics of the normal distribution of standard deviation 1, to the digits written; nothing
+# here is calibrated.
+NORMAL_IQR = 1.349  # distance between its quartiles
+NORMAL_Q90 = 1.2815515655  # its 90% quantile
+NORMAL_HALF_WIDTH = 1.1774  # half of its width at half of its height
+MEDIAN_ERROR = 1.2533  # standard error of its median, in standard errors of its mean
+SD_BY_MAD = 1.4826  # its standard deviation, in median absolute deviations
 
 
 def logit(p, eps=1e-8):

@@ -205,3 +205,24 @@ def is_blotted(level, usual):
     if len(signs) != 1 or any(a.isalnum() or a.isspace() for a in signs):
         return False
     return all(b.isalpha() for _, b in pairs) and len(pairs) <= len(usual) * MOST_BLOTTED
+
+
+def is_abbreviated(text, template, usual):
+    """Say whether another letter stands in a short word that is written with inner capitals.
+
+    Each letter of an abbreviation means something: HBsAg and HBeAg are two antigens. Letters that
+    are only exchanged are a typing error all the same.
+
+    Examples
+    --------
+    >>> from healthml.cleaning._categories.typos import is_abbreviated
+    >>> is_abbreviated("HBsAg", "hbeag", "hbsag"), is_abbreviated("BLACK", "blakc", "black")
+    (True, False)
+    """
+    if sorted(template) == sorted(usual):
+        return False
+    words = zip(_WORD.findall(text), _WORD.findall(template), _WORD.findall(usual), strict=False)
+    return any(
+        a != b and len(word) < LONG_WORD - 2 and any(c.isupper() for c in word[1:])
+        for word, a, b in words
+    )

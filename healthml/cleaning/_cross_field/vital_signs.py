@@ -18,12 +18,15 @@ DEEP = 0.9  # of the soft limit of the systolic pressure
 FAR = 5.0  # standard deviations from the usual place; chosen by judgement
 MEAN_ERROR = 2.0  # mmHg; the least spread of a mean around its third of the way
 LEAST = 3.0  # mmHg; no group of patients varies less
-# Spreads of the log ratio within which a pair is usual, and its least spread; and what direct
-# bilirubin may be above total for the error of two assays (a share, and mg/dL), the least spread of
-# its logarithms, what keeps 0 among them, and the spreads within which the other one is in place.
-# By judgement, not by simulation; smaller values accuse more pairs, larger ones pass more.
+# Spreads of the log ratio of two pressures within which a pair is usual, and its least spread. By
+# judgement, not by simulation; smaller leaves swapped pairs, larger turns patients in shock round.
 USUAL_RATIO, NARROWEST_RATIO = 2, 0.05
+# What direct bilirubin may be above total for the error of two assays: a share, and mg/dL. By
+# judgement, not by simulation; smaller accuses pairs of low values, larger passes wrong ones.
 ASSAY_SHARE, ASSAY_ERROR = 1.1, 0.2
+# Least spread of the logarithms of bilirubin, what keeps 0 among them, and the spreads within which
+# one of the two is in place. By judgement, not by simulation; smaller blames one of the two more
+# often, where now both are to be looked at.
 NARROWEST, ABOVE_ZERO, IN_PLACE = 0.1, 0.1, 2
 SIMULTANEOUS = 0.99  # share from which pressures were measured together
 

@@ -18,21 +18,20 @@ SPIKE = 5  # how many cells make a repeated value a spike
 
 RARE = 0.05  # share of cells up to which a code known from other columns is suspected; by judgement
 
-# Below, values are compared with the steps between the others. All by judgement on the tables of
-# benchmarks/dirty_tables.py, not by simulation: lower values call real extremes codes, higher ones
-# leave codes among the numbers.
+# All values below were chosen by judgement on the tables of benchmarks/dirty_tables.py, not by
+# simulation. Lower ones call real extremes codes, higher ones leave codes among the numbers.
 GAP, GAP_OF_SPIKE = 1.5, 3  # steps: beyond what rounding leaves between two neighbours
 TIMES_NEIGHBOURS, TIMES_TALLEST = 5, 3  # cells of a code against those of its neighbours
 N_NEIGHBOURS, N_TAIL = 5, 10  # values at the low and at the high end that are such neighbours
-FEWEST_FOR_ONE = 50  # numbers among which a single -9 or less, the only negative, is suspected
+FEWEST_FOR_ONE = 50  # numbers among which a single negative of -9 or less is suspected
 LEAST_NEGATIVE, LEAST_HIGH, LEAST_INSIDE = -9, 9, 99  # codes nearer to 0 are real values
 LONG_CODE = 777  # codes from here on are no accident: two cells are enough, else ENOUGH
-ENOUGH = 3
+ENOUGH = 3  # cells of a shorter code, or zeros, that are no accident
 MOST_BEYOND = 0.005  # share of numbers beyond a code inside the range: outliers, other errors
-# A column far from zero: its low end and its least value as shares of its median, the median in
-# standard deviations, and the quantile that is its low end; and most zeros, as a share.
+# A column lies far from zero where its median is FROM_ZERO standard deviations away, and its low
+# end (a quantile) and its least value are such shares of the median.
 LOW_SHARE, LEAST_SHARE, FROM_ZERO, LOW_END = 0.25, 0.1, 4, 0.005
-MOST_ZEROS = 0.5
+MOST_ZEROS = 0.5  # share of zeros from which they are the usual value
 STEPS_TO_USUAL = 4  # steps between 0 and the usual range of a concept, so that something lies there
 FEWEST_EVEN = 4  # values in even steps that speak of centring
 # Correlation of two yes/no columns (phi), and its chi-square, from which they are one missingness;

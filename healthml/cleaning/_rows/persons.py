@@ -29,10 +29,10 @@ DATE_SLIP = 35
 REPEATED = 0.01
 # Records that share a key beyond this many are compared with their nearest 100 only, to keep the
 # work linear; what was not compared is counted and reported.
-# Quantiles between which birthdays are spread, so that a few mistyped ones do not widen the range.
-# The last number is the share of them that lies between.
-BIRTHDAYS, BETWEEN = (0.05, 0.95), 0.9
 LONGEST_BLOCK = 100
+# Quantiles between which birthdays are spread, so that a few mistyped ones do not widen the range,
+# and the share of them that lies between.
+BIRTHDAYS, BETWEEN = (0.05, 0.95), 0.9
 _NAME = re.compile(
     r"(sur|last|first|full|fore|given|family|middle|maiden|patient)names?|(patient|person)fullname"
 )
