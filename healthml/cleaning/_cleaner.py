@@ -245,24 +245,12 @@ class ClinicalCleaner(CellCleaner):
 
 @dataclass(frozen=True, eq=False)
 class CleanerLook:
-    """What the cleaner would do to a table; made by `look`. Pickling leaves the cells behind.
+    """What the cleaner would do to a table; made by `look`. Pickling leaves the cells behind."""
 
-    Parameters
-    ----------
-    cleaner : ClinicalCleaner
-        Fitted on the table, in "propose".
-    record : CleaningRecord
-        What it would do.
-    steps : dict of str to list of Change or Retyped
-        The record by step.
-    tables : dict of str to DataFrame
-        The table after each step, with its proposals carried out.
-    """
-
-    cleaner: object
-    record: CleaningRecord
-    steps: dict
-    tables: dict
+    cleaner: object  # fitted on the table, in "propose"
+    record: CleaningRecord  # what it would do
+    steps: dict  # the record by step
+    tables: dict  # the table after each step, with its proposals carried out
 
     def record_of(self, *names):
         """Return the part of the record that some steps made."""
@@ -277,18 +265,7 @@ class CleanerLook:
 def look(frame, schema=None, *, site=None):
     """Run every step of the cleaner on a table, so that it can be said what they would do.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table; it stays as it is.
-    schema : Schema, default=None
-        As of `ClinicalCleaner`.
-    site : array-like of shape (n_samples,), default=None
-        Site of each row, a column of the table or not.
-
-    Returns
-    -------
-    CleanerLook
+    The site may be a column of the table or not.
     """
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     by = _same_column(frame, site)
@@ -306,17 +283,7 @@ def look(frame, schema=None, *, site=None):
 
 
 def look_at_others(cleaner, frame, *, leave_out=()):
-    """Return by step what a fitted cleaner would do to other rows, some steps left out.
-
-    Parameters
-    ----------
-    cleaner : ClinicalCleaner
-        From `look`.
-    frame : pandas.DataFrame
-        Rows with the same columns.
-    leave_out : sequence of str, default=()
-        Steps that are passed over.
-    """
+    """Return by step what a fitted cleaner would do to other rows, some steps left out."""
     run = _Run(ColumnTable(frame))
     for name, step in cleaner.steps_.items():
         if name not in leave_out:
@@ -338,25 +305,11 @@ def _same_column(frame, site):
 class _Run:
     """A table on its way through the steps, with the record of what they did.
 
-    Parameters
-    ----------
-    frame : ColumnTable
-        The table as it came in.
-
-    Attributes
-    ----------
-    given : ColumnTable
-        The table as it will be given back: proposals are not carried out in it.
-    supposed : ColumnTable
-        The table with every proposal carried out. Each step judges this one, so that a value
-        explained as another unit is not called impossible by a later step, and so that looking
-        ("propose") and acting ("apply") find the same cells.
-    record : CleaningRecord
-        What was done.
-    by_step : dict of str to list
-        The steps of the record by the transformer that did them.
-    tables : dict of str to ColumnTable
-        `supposed` after each of them.
+    `given` is the table as it will be given back: proposals are not carried out in it. In
+    `supposed` they are; each step judges that one, so that a value explained as another unit is not
+    called impossible by a later step, and so that looking ("propose") and acting ("apply") find the
+    same cells. `by_step` holds the steps of the record by transformer, `tables` what `supposed` was
+    after each.
     """
 
     def __init__(self, frame):

@@ -23,15 +23,6 @@ _LONGEST_ICD10 = 7
 def loinc_check_digit(number):
     """Return the check digit of a LOINC number (mod 10, Luhn).
 
-    Parameters
-    ----------
-    number : str
-        The digits before the hyphen.
-
-    Returns
-    -------
-    int
-
     Examples
     --------
     >>> from healthml.cleaning._categories.code_shapes import loinc_check_digit
@@ -89,17 +80,8 @@ def typical_codes(codes, system, dotted):
 def icd10_readings(text, dotted):
     """Return what a text may be as an ICD-10 code, letters and digits taken by their place.
 
-    Parameters
-    ----------
-    text : str
-        A cell ("l21.4", "EII.9", "I214", "J18.9.").
-    dotted : bool
-        Whether the column writes the point.
-
-    Returns
-    -------
-    list of str
-        Upper case; empty when no reading has the shape.
+    Readings are in upper case; none where no reading has the shape. `dotted`: the column writes the
+    point.
 
     Examples
     --------

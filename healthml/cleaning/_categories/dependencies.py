@@ -56,15 +56,8 @@ class Dependency:
 def learn_dependencies(columns):
     """Return the approximate functional dependencies between text columns.
 
-    Parameters
-    ----------
-    columns : list of TextColumn
-
-    Returns
-    -------
-    list of Dependency
-        Each holds in 90% of the rows of groups of five or more (a row not judging itself) and
-        leaves at most half the error of the commonest level.
+    Each holds in 90% of the rows of groups of five or more (a row not judging itself) and leaves at
+    most half the error of the commonest level.
     """
     usable = [c for c in columns if _is_usable(c)]
     n, dependencies, screen = len(columns[0].codes) if columns else 0, [], None

@@ -66,17 +66,7 @@ class LevelPlan:
     is_open: bool = False
 
     def rewrite(self, levels):
-        """Return for each level its final writing, the rule (None: unchanged), and if it is known.
-
-        Parameters
-        ----------
-        levels : list of str
-            Levels as they stand in the table.
-
-        Returns
-        -------
-        list of tuple of (str, str or None, bool)
-        """
+        """Return for each level its writing, the rule (None: unchanged), and if it is known."""
         if self.is_open:
             return [_without_invisible(level) for level in levels]
         return [
@@ -115,22 +105,8 @@ def _without_invisible(level):
 def learn_levels(counts, *, synonyms=None, vocabulary=(), typos=True, real=()):
     """Learn from the levels of a category and their rows how each is to be written.
 
-    Parameters
-    ----------
-    counts : dict of str to int
-        Levels as they stand in the table, and their rows.
-    synonyms : dict of str to str, optional
-        The user's own, from any writing to a level.
-    vocabulary : sequence of str, default=()
-        Declared levels, which stay as they are.
-    typos : bool, default=True
-        Look for typing errors.
-    real : collection of str, default=()
-        Levels that other columns bear out, which are no typing errors.
-
-    Returns
-    -------
-    LevelPlan
+    `synonyms` are the user's own; levels of the `vocabulary` stay as they are; `real` are levels
+    that other columns bear out, which are no typing errors.
 
     Examples
     --------

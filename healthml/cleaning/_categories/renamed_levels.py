@@ -21,26 +21,14 @@ MOST_LEVELS = 100
 
 @dataclass(frozen=True)
 class Renamed:
-    """Levels of one column that end, and those that begin in their place.
+    """Levels of one column that end, and those that begin in their place."""
 
-    Parameters
-    ----------
-    column : hashable
-        Label of the column.
-    old, new : tuple
-        The levels.
-    n_old, n_new : int
-        Rows that hold them.
-    share_before, share_after : float
-        Their shares of the rows before and after the change.
-    """
-
-    column: object
-    old: tuple
+    column: object  # label of the column
+    old: tuple  # the levels
     new: tuple
-    n_old: int
+    n_old: int  # rows that hold them
     n_new: int
-    share_before: float
+    share_before: float  # their shares of the rows before and after the change
     share_after: float
 
 
@@ -51,16 +39,7 @@ def renamed_levels(frame, time):
     each would be expected on the other side; both together have nearly the same share (within a
     factor of 1.5); other levels go on as before.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        The table; text and category columns of at most 100 levels are looked at.
-    time : array-like of shape (n_samples,)
-        Time of each row, in an order that sorts.
-
-    Returns
-    -------
-    list of Renamed
+    Text and category columns of at most 100 levels are looked at.
 
     Examples
     --------

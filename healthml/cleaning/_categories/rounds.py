@@ -61,22 +61,7 @@ class Round:
 def learn_round(columns, kinds, *, synonyms, vocabularies, typos, dependencies):
     """Learn one pass from the training rows and apply it to them.
 
-    Parameters
-    ----------
-    columns : dict of TextColumn
-        Rewritten in place.
-    kinds : dict
-        "closed", "open" or "number" for each.
-    synonyms, vocabularies : dict
-        By column.
-    typos : bool
-        Look for typing errors.
-    dependencies : bool
-        Learn which columns determine others.
-
-    Returns
-    -------
-    Round
+    `kinds` says "closed", "open" or "number" for each column; columns are rewritten in place.
     """
     linked = [c for n, c in columns.items() if kinds[n] != "number" or is_code_name(n)]
 

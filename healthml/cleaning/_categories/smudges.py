@@ -21,16 +21,9 @@ MOST_COLUMN_LEVELS = 2000
 def learn_mark(pairs):
     """Return the character that replaces others wherever a table was damaged, or None.
 
-    Parameters
-    ----------
-    pairs : iterable of (str, str)
-        Levels with typing errors and what they should be, known from other evidence.
-
-    Returns
-    -------
-    str or None
-        The mark: it makes at least four fifths of 20 or more wrong characters and stands for
-        five or more different ones.
+    From pairs of levels with typing errors and what they should be, known from other evidence. The
+    mark makes at least four fifths of 20 or more wrong characters and stands for five or more
+    different ones.
 
     Examples
     --------
@@ -54,13 +47,6 @@ def learn_mark(pairs):
 
 class Smudges:
     """The levels of each column at fit, against which a smudged one is read.
-
-    Parameters
-    ----------
-    counts : dict
-        Column to its levels and their rows.
-    mark : str or None
-        See `learn_mark`.
 
     Examples
     --------

@@ -47,20 +47,11 @@ _ROMAN = re.compile(r"[ivx]+")
 def is_near(word, usual, most=1):
     """Say whether a word differs from another by typing errors, and not as two words do.
 
-    Parameters
-    ----------
-    word, usual : str
-        Lower-case words.
-    most : int, default=1
-        Errors allowed (a letter too many, too few, wrong, or two exchanged).
-
-    Returns
-    -------
-    bool
-        Never for words under four letters (nor for a wrong letter in one of four), numbers in
-        Roman, opposites and negations (hypo and hyper, febrile and afebrile), plurals, the
-        masculine and feminine of a word, pairs of real words in the shipped list, or a first
-        letter that differs, which typists seldom miss [1]_.
+    At most `most` errors: a letter too many, too few, wrong, or two exchanged. Never for words
+    under four letters (nor for a wrong letter in one of four), numbers in Roman, opposites and
+    negations (hypo and hyper, febrile and afebrile), plurals, the masculine and feminine of a word,
+    pairs of real words in the shipped list, or a first letter that differs, which typists seldom
+    miss [1]_.
 
     References
     ----------

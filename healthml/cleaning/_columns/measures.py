@@ -57,15 +57,7 @@ class Measure:
 
 
 class MeasureReader:
-    """Columns that may hold a measure, read once and judged for any populations.
-
-    Parameters
-    ----------
-    table : ColumnTable
-        The training rows.
-    schema : Schema, default=None
-        Declared concepts, units and limits.
-    """
+    """Columns that may hold a measure, read once and judged for any populations."""
 
     def __init__(self, table, schema=None):
         self.views, self.known = {}, {}

@@ -22,20 +22,9 @@ GROUPS = (("adult",), ("child",), ("neonate",), ("child", "neonate"), POPULATION
 def population_groups(table, column, measure=None):
     """Return for each row the number of its group in `GROUPS`: whose limits it is judged by.
 
-    Parameters
-    ----------
-    table : ColumnTable
-        The table.
-    column : str
-        Column of ages.
-    measure : Measure, default=None
-        The age column as read; None takes the numbers as years.
-
-    Returns
-    -------
-    ndarray of int
-        A row of unknown age may belong to any population, and an age of 0 may be a neonate's or
-        a child's, since ages are cut to whole years.
+    The age column as read (`measure`) or, without it, the numbers as years. A row of unknown age
+    may belong to any population, and an age of 0 may be a neonate's or a child's, since ages are
+    cut to whole years.
 
     Examples
     --------

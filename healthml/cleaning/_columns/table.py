@@ -16,11 +16,6 @@ class ColumnTable:
     of its frame once, and `of` keeps what was made of it until another column takes its place.
     Reading is as with a frame (``columns``, ``index``, ``len``, ``table[name]``).
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table; it is never edited.
-
     Examples
     --------
     >>> import pandas as pd
@@ -57,14 +52,8 @@ class ColumnTable:
     def of(self, name, make, *needs):
         """Return what a function makes of a column, and of what others made; nobody may edit it.
 
-        Parameters
-        ----------
-        name : hashable
-            The column.
-        make : callable
-            Takes the Series, and after it what each of `needs` made of it.
-        *needs : callable
-            Functions of the Series.
+        `make` takes the Series, and after it what each of `needs`, functions of the Series, made of
+        it.
         """
         made = self._made[name]
         if make not in made:

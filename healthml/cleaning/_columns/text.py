@@ -144,18 +144,9 @@ def fill_template(template, digits):
 def usual_spellings(counts, vocabulary=()):
     """Return which spelling each level takes among those with the same key.
 
-    Parameters
-    ----------
-    counts : dict of str to int
-        Tidy levels and their rows.
-    vocabulary : sequence of str, default=()
-        Declared levels; they win over frequency.
-
-    Returns
-    -------
-    dict of str to str
-        Only levels that change. Two declared words never merge. A key of one or two letters is
-        merged only where it is rare, and a doubled letter never: genotypes are written by case.
+    Only levels that change; declared words win over frequency, and two of them never merge. A key
+    of one or two letters is merged only where it is rare, and a doubled letter never: genotypes are
+    written by case.
 
     Examples
     --------

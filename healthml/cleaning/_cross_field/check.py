@@ -142,15 +142,7 @@ class CrossFieldCheck(CellCleaner):
 
 
 def made_rules(fields, populations):
-    """Yield the rules whose columns are there, not yet learnt.
-
-    Parameters
-    ----------
-    fields : dict
-        Role -> list of Field, as `find_fields` gives.
-    populations : tuple of str
-        Populations in the table.
-    """
+    """Yield the rules whose columns are there, not yet learnt."""
     heights, weights, bmis = (fields.get(role, []) for role in ("height", "weight", "bmi"))
     for weight in weights:
         height, bmi = partner(weight, heights), None

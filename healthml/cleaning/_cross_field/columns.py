@@ -44,14 +44,7 @@ class Field:
 def find_fields(frame, measures, columns):
     """Return {role: [Field, ...]} for concepts, dates and the ratio of PaO2 to FiO2.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The training rows.
-    measures : dict
-        Column -> Measure, as `MeasureReader.read` gives.
-    columns : mapping or None
-        Role -> column, named by the user; goes before what is found.
+    What the user named (`columns`) goes before what is found.
     """
     fields = {}
     for column, measure in measures.items():

@@ -147,12 +147,7 @@ class UserRule(FieldRule):
 def user_rules(rules, frame):
     """Return the user's rules as `UserRule`.
 
-    Parameters
-    ----------
-    rules : mapping, sequence of str, or None
-        ``{name: "a <= b"}``, ``{name: (function, [columns])}`` or expressions alone.
-    frame : pandas.DataFrame
-        The training rows.
+    As ``{name: "a <= b"}``, ``{name: (function, [columns])}`` or expressions alone.
     """
     if rules is None:
         return []

@@ -187,20 +187,9 @@ class DateColumn:
 def learn_dates(name, levels, counts, *, hinted, is_birth, order="auto", declared=False):
     """Return what a column of dates looks like, or None where it holds no dates.
 
-    Parameters
-    ----------
-    name : hashable
-        Label of the column.
-    levels, counts : list of str, ndarray
-        Distinct cells and their rows.
-    hinted, is_birth, declared : bool
-        Whether the name says date, or birth; whether a schema says so.
-    order : {"auto", "day", "month"}
-        Order of day and month where the year stands last.
-
-    Returns
-    -------
-    DateColumn or None
+    From its distinct cells and their rows. `hinted` and `is_birth`: the name says date, or birth;
+    `declared`: a schema does. `order` ("auto", "day" or "month") is that of cells whose year stands
+    last.
 
     Examples
     --------

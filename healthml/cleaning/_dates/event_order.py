@@ -95,11 +95,6 @@ def swapped(stay, times):
 def ordered_pairs(names):
     """Yield (earlier, later, severity, words) for columns of dates of which one comes first.
 
-    Parameters
-    ----------
-    names : iterable
-        Columns of dates.
-
     Examples
     --------
     >>> from healthml.cleaning._dates.event_order import ordered_pairs

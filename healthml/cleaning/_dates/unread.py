@@ -22,17 +22,6 @@ _DATE = re.compile(rf"\s*(?:{'|'.join(_SHAPES)})(?:[ T]\d{{1,2}}:\d{{2}}.*)?\s*"
 def unread_dates(X, read):
     """Return columns of text that look like dates in nine cells of ten, beside those read.
 
-    Parameters
-    ----------
-    X : DataFrame
-        The table.
-    read : collection
-        Columns that were read as dates.
-
-    Returns
-    -------
-    list
-
     Examples
     --------
     >>> import pandas as pd

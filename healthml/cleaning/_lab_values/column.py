@@ -54,51 +54,27 @@ _LEADING_ZERO = re.compile(r"\s*0\d+\s*")
 
 @dataclass(frozen=True)
 class LabColumn:
-    """How the cells of a column are read.
+    """How the cells of a column are read."""
 
-    Parameters
-    ----------
-    holds : str
-        "numbers", "titres" or "pairs".
-    dtype : object
-        Type of the column in the training rows where it was one of floats, else ``float``.
-    mark : str or None
-        Decimal mark, where locale or the other cells settle it.
-    low, high : float
-        Smallest and largest number of the training rows; NaN where too few.
-    hard : tuple of float
-        Limits beyond which no value is possible.
-    unit : str
-        UCUM code of the column's unit, "" where nothing says it.
-    concept : str
-        Clinical concept by schema or name, "" where neither says one.
-    limits : dict of str to float
-        Usual limit of "<" and ">" results in the training rows.
-    usual : tuple of float
-        Limits within which most patients lie, in the column's unit; NaN where not known.
-    total : float
-        What all results written like "14/15" are out of; NaN where they differ or there are none.
-    thousands_from : float
-        Smallest plain number where most cells are like "56,320" and the plain ones whole, else NaN.
-    is_whole : bool
-        Whether all numbers are whole but for some like "1.022", whose dot may be either mark.
-    bare : tuple of float
-        Smallest and largest number without a unit; NaN where there are too few.
-    """
-
-    holds: str = NUMBERS
+    holds: str = NUMBERS  # "numbers", "titres" or "pairs"
+    # Type of the column in the training rows where it was one of floats, else ``float``.
     dtype: object = np.dtype(float)
-    mark: str | None = None
-    low: float = np.nan
+    mark: str | None = None  # decimal mark, where locale or the other cells settle it
+    low: float = np.nan  # smallest and largest number of the training rows; NaN where too few
     high: float = np.nan
-    hard: tuple = (-np.inf, np.inf)
-    unit: str = ""
-    concept: str = ""
-    limits: tuple = ()
+    hard: tuple = (-np.inf, np.inf)  # limits beyond which no value is possible
+    unit: str = ""  # UCUM code of the column's unit, "" where nothing says it
+    concept: str = ""  # clinical concept by schema or name, "" where neither says one
+    limits: tuple = ()  # usual limit of "<" and ">" results in the training rows
+    # Limits within which most patients lie, in the column's unit; NaN where not known.
     usual: tuple = (np.nan, np.nan)
+    # What all results written like "14/15" are out of; NaN where they differ or there are none.
     total: float = np.nan
+    # Smallest plain number where most cells are like "56,320" and the plain ones whole, else NaN.
     thousands_from: float = np.nan
+    # Smallest and largest number without a unit; NaN where there are too few.
     bare: tuple = (np.nan, np.nan)
+    # Whether all numbers are whole but for some like "1.022", whose dot may be either mark.
     is_whole: bool = False
 
 
@@ -141,17 +117,6 @@ class Levels:
 def learn_column(series, variable, mark, levels=None):
     """Return what a column holds as a `LabColumn`, or None when it is not to be read as numbers.
 
-    Parameters
-    ----------
-    series : pandas.Series
-        The column in the training rows.
-    variable : Variable or None
-        What a schema declares.
-    mark : str or None
-        Decimal mark of the locale.
-    levels : Levels, optional
-        The column's levels where they are at hand.
-
     Examples
     --------
     >>> import pandas as pd
@@ -179,13 +144,6 @@ def learn_column(series, variable, mark, levels=None):
 
 def read_levels(series, factors=None):
     """Return the `Levels` of a column, or None where its cells are no values (lists).
-
-    Parameters
-    ----------
-    series : pandas.Series
-        The column.
-    factors : tuple, optional
-        Its codes and levels by `factorized`, where they are at hand.
 
     Examples
     --------

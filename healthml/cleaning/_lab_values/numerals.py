@@ -37,15 +37,7 @@ class Numeral:
 def decimal_mark(locale):
     """Return the decimal mark of a language or country code, or None for None.
 
-    Parameters
-    ----------
-    locale : str or None
-        "DE", "en-US", "fr_CH", or a mark itself ("," or ".").
-
-    Raises
-    ------
-    InputError
-        If the code is unknown.
+    A mark itself ("," or ".") stays; an unknown code is refused.
 
     Examples
     --------
@@ -94,13 +86,8 @@ def plain_text(text):
 def read_numeral(text, mark=None):
     """Return a numeral without sign and unit read as a `Numeral`, or None.
 
-    Parameters
-    ----------
-    text : str
-        Digits, marks and spaces.
-    mark : {",", "."}, optional
-        The decimal mark where it is known. Without it a dot is a decimal mark, since that is how
-        tables are stored, and "1,060" has two readings.
+    Without a known mark a dot is a decimal mark, since that is how tables are stored, and "1,060"
+    has two readings.
 
     Examples
     --------

@@ -108,10 +108,7 @@ _VALUES = {
 def missing_reason(key):
     """Return why there is no value ("pending", "haemolysed", "") or None when there may be one.
 
-    Parameters
-    ----------
-    key : str
-        The cell, trimmed and in lower case.
+    The key is the cell, trimmed and in lower case.
 
     Examples
     --------

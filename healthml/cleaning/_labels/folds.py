@@ -15,24 +15,9 @@ from healthml.exceptions import InputError
 def repeated_folds(cv, event, groups, n_repeats, seeds):
     """Return pairs of training and test rows for every repeat.
 
-    Parameters
-    ----------
-    cv : int, splitter or iterable
-        A number assigns whole patients to folds at random in every repeat, spread by their events
-        and rows; fewer folds where fewer patients have, or have not, the event. Anything else is
-        used as it is, the same in every repeat.
-    event : ndarray of shape (n,)
-        Labels, 0/1.
-    groups : ndarray of int or None
-        Patient of each row.
-    n_repeats : int
-        Number of repeats.
-    seeds : list of int
-        One for each repeat.
-
-    Returns
-    -------
-    list of list of (ndarray, ndarray)
+    A number (`cv`) assigns whole patients to folds at random in every repeat, spread by their
+    events and rows; fewer folds where fewer patients have, or have not, the event. Anything else is
+    used as it is, the same in every repeat. There is one seed for each repeat.
     """
     if not (cv is None or isinstance(cv, Integral)):
         splits = list(check_patient_cv(cv, event, groups).split(event, event, groups))
@@ -55,20 +40,7 @@ def _refuse_untested(splits, n):
 class OutOfFold:
     """Fits copies of an estimator on training rows and predicts the others.
 
-    Parameters
-    ----------
-    estimator : classifier
-        Has `predict_proba`.
-    X : table
-        Handed to the estimator as it is.
-    event : ndarray of shape (n,)
-        Labels, 0/1.
-    fit_params : dict
-        Metadata of the fit, one value for each row.
-    n_jobs : int or None
-        Parallel fits.
-    verbose : int, default=0
-        Whether progress is printed.
+    `fit_params` are metadata of the fit, one value for each row.
     """
 
     def __init__(self, estimator, X, event, fit_params, *, n_jobs=None, verbose=0):
@@ -83,18 +55,7 @@ class OutOfFold:
     def risks(self, repeats, believed, seeds):
         """Return the mean out-of-fold risk of each row over the repeats.
 
-        Parameters
-        ----------
-        repeats : list of list of (ndarray, ndarray)
-            Training and test rows, repeat by repeat.
-        believed : ndarray of shape (n,) or None
-            Chance with which a row takes part in a fit; None means that all do.
-        seeds : list of int
-            One for each repeat.
-
-        Returns
-        -------
-        ndarray of shape (n,)
+        `believed` is the chance with which a row takes part in a fit; None means that all do.
         """
         tasks = []
         for splits, seed in zip(repeats, seeds, strict=True):

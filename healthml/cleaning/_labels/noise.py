@@ -29,27 +29,14 @@ NEGLIGIBLE = 1e-5  # weight of an explanation that is left out
 
 @dataclass(frozen=True)
 class NoisePosterior:
-    """Explanations of the contrary labels, each with its weight and its verdict on every row.
+    """Explanations of the contrary labels, each with its weight and its verdict on every row."""
 
-    Parameters
-    ----------
-    weight : ndarray of shape (n_explanations,)
-        Posterior probability.
-    rates : ndarray of shape (n_explanations, 2)
-        Chance that a label is wrong where there truly is no event, and where there is.
-    wrong : ndarray of shape (n_explanations, n)
-        Chance that the label of a row is wrong, under each explanation.
-    design_effect : float
-        By how much patients' repeated rows were discounted.
-    event : ndarray of shape (n,)
-        Labels as given, 0/1.
-    """
-
-    weight: np.ndarray
+    weight: np.ndarray  # posterior probability
+    # Chance that a label is wrong where there truly is no event, and where there is.
     rates: np.ndarray
-    wrong: np.ndarray
-    design_effect: float
-    event: np.ndarray
+    wrong: np.ndarray  # chance that the label of a row is wrong, under each explanation
+    design_effect: float  # by how much patients' repeated rows were discounted
+    event: np.ndarray  # labels as given, 0/1
 
     @property
     def score(self):
@@ -62,17 +49,7 @@ class NoisePosterior:
         return float(self.weight[self.rates.max(axis=1) > 0].sum())
 
     def wrong_for_sure(self, rows):
-        """Return chances that labels are wrong, less what atypical patients may account for.
-
-        Parameters
-        ----------
-        rows : ndarray of int, shape (k,)
-            Positions of the labels.
-
-        Returns
-        -------
-        ndarray of shape (n_explanations, k)
-        """
+        """Return chances that labels are wrong, less what atypical patients may account for."""
         beyond = np.clip(1 - ATYPICAL / np.maximum(self.rates, ATYPICAL), 0, 1)
         return self.wrong[:, rows].astype(float) * beyond[:, 1 - self.event[rows]]
 
@@ -88,16 +65,7 @@ class NoisePosterior:
     def upper_limit(self, values, chance):
         """Return for each column the least value that holds with a chance.
 
-        Parameters
-        ----------
-        values : ndarray of shape (n_explanations, k)
-            Known under each explanation.
-        chance : float
-            Posterior probability of a value at or below the limit.
-
-        Returns
-        -------
-        ndarray of shape (k,)
+        A row of values for each explanation.
         """
         order = np.argsort(values, axis=0)
         below = np.cumsum(self.weight[order], axis=0)
@@ -108,18 +76,7 @@ class NoisePosterior:
 def noise_posterior(odds, event, groups=None):
     """Weigh how many labels of each class are wrong, and which.
 
-    Parameters
-    ----------
-    odds : ndarray of shape (n,)
-        Log odds of the event, predicted for rows the model was not fitted on.
-    event : ndarray of shape (n,)
-        Labels as given, 0/1.
-    groups : ndarray of int, optional
-        Patient of each row.
-
-    Returns
-    -------
-    NoisePosterior
+    Log odds of the event were predicted for rows that the model was not fitted on.
 
     Notes
     -----

@@ -117,22 +117,7 @@ class LabelAuditResult(Result):
 def judge_labels(risk, event, groups=None, *, label=None, max_false_discovery, confidence_level):
     """Weigh by risks that no label's own patient has shaped which labels are wrong.
 
-    Parameters
-    ----------
-    risk : ndarray of shape (n,)
-        Out-of-fold risks.
-    event : ndarray of shape (n,)
-        Labels as 0/1.
-    groups : ndarray of int of shape (n,), optional
-        Patient of each row.
-    label : ndarray of shape (n,), optional
-        Labels as they are shown; `event` by default.
-    max_false_discovery, confidence_level : float
-        As of `LabelAudit`.
-
-    Returns
-    -------
-    LabelAuditResult
+    `label` is how labels are shown, `event` (0/1) by default.
     """
     near = np.clip(risk, _FARTHEST, 1 - _FARTHEST)
     return result_of(
@@ -145,23 +130,7 @@ def judge_labels(risk, event, groups=None, *, label=None, max_false_discovery, c
 
 
 def result_of(posterior, *, risk, label, max_false_discovery, confidence_level):
-    """Return the result of a `NoisePosterior`.
-
-    Parameters
-    ----------
-    posterior : NoisePosterior
-        Explanations with their weights.
-    risk, label : ndarray of shape (n,)
-        Out-of-fold risk, and label as given.
-    max_false_discovery : float
-        Largest stated false-discovery rate of the flags.
-    confidence_level : float
-        Coverage of the intervals.
-
-    Returns
-    -------
-    LabelAuditResult
-    """
+    """Return the result of a `NoisePosterior`."""
     score = np.asarray(posterior.score, dtype=float)
     order = np.argsort(-score, kind="stable")
     rank = np.empty(len(score), dtype=np.int64)

@@ -28,15 +28,6 @@ _CONTEXTUAL = ("na", "nd", "-", "--", "---")
 def column_context(levels, counts, *, is_number):
     """Return what a text column holds: numbers, codes with digits, categories or free text.
 
-    Parameters
-    ----------
-    levels : list of str
-        Distinct texts of the training rows.
-    counts : ndarray of int
-        How often each occurs.
-    is_number : bool
-        Whether the column is read as numbers.
-
     Examples
     --------
     >>> import numpy as np
@@ -65,14 +56,7 @@ def context_answers(levels):
 def judge_levels(keys, context, answers):
     """Return {key: BLANK, KEEP (an answer), ASK (rarity must decide) or None when it is no code}.
 
-    Parameters
-    ----------
-    keys : collection of str
-        The levels, trimmed and in lower case.
-    context : str
-        From `column_context`.
-    answers : dict
-        From `context_answers`.
+    Keys are levels, trimmed and in lower case.
 
     Examples
     --------
@@ -112,14 +96,7 @@ def _judge_in_numbers(key):
 def is_rare(key, keys, counts):
     """Say whether a code is far rarer than the usual levels, and no floor of a graded scale.
 
-    Parameters
-    ----------
-    key : str
-        The code.
-    keys : list of str
-        All levels, trimmed and in lower case.
-    counts : ndarray of int
-        How often each occurs.
+    Keys are levels, trimmed and in lower case.
 
     Examples
     --------

@@ -17,21 +17,9 @@ _PEEK = 10_000  # values by which is decided whether sorting or hashing counts f
 def learn_numbers(columns, schema):
     """Return what decides over the numbers of each column, and the codes that were judged.
 
-    Parameters
-    ----------
-    columns : dict of hashable to ndarray
-        Columns of the training rows as floats.
-    schema : Schema or None
-        Units, limits and codes that are declared.
-
-    Returns
-    -------
-    learnt : dict of hashable to dict
-        ``codes`` (they become missing), ``asked`` (may be real), ``stop`` (zero is judged by the
-        row's other vital signs), ``zero_asked`` (and may be real), ``seen``,
-        ``ends`` (beyond them a known code is new), ``concept``.
-    rows : list of tuple
-        (column, code, decision, reason, cells).
+    By column: ``codes`` (they become missing), ``asked`` (may be real), ``stop`` (zero is judged by
+    the row's other vital signs), ``zero_asked`` (and may be real), ``seen``, ``ends`` (beyond them
+    a known code is new) and ``concept``; then rows of (column, code, decision, reason, cells).
     """
     variables = variables_of(schema)
     looked = {c: v for c, v in columns.items() if _is_worth_a_look(c, v, variables.get(c))}
@@ -51,15 +39,7 @@ def learn_numbers(columns, schema):
 
 
 def new_codes(values, learnt):
-    """Return cells with a known code that training did not have, impossible or far outside.
-
-    Parameters
-    ----------
-    values : ndarray of float
-        A column.
-    learnt : dict
-        From `learn_numbers`.
-    """
+    """Return cells with a known code that training did not have, impossible or far outside."""
     low, high = learnt["ends"]
     outside = ((values < low) | (values > high)) & np.isfinite(values)
     if outside.any():

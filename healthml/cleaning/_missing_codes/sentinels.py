@@ -87,13 +87,7 @@ _NINES = re.compile(r"-?(?:9{1,}|8{2,}|7{2,}|[1-6]{3,})(?:\.9+)?")
 
 
 def judge_numbers(table):
-    """Return {column name: {code: (status, reason)}} for a table.
-
-    Parameters
-    ----------
-    table : TableView
-        The training rows.
-    """
+    """Return {column name: {code: (status, reason)}} for a table."""
     verdicts = {name: (c, dict(j)) for name, (c, j) in judge_number_codes(table).items()}
     for column, judged in verdicts.values():
         for code in _learnt_candidates(column):
@@ -130,13 +124,6 @@ def judge_numbers(table):
 
 def zeros_at_odds(number, others):
     """Return rows with 0 in one vital sign and another one above 0: no arrest.
-
-    Parameters
-    ----------
-    number : ndarray
-        The vital sign.
-    others : list of ndarray
-        The other vital signs of the rows.
 
     Examples
     --------

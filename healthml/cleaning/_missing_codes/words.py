@@ -41,18 +41,8 @@ AMONG_NUMBERS = {
 def learn_words(levels, variable):
     """Return what decides over the words of a text column.
 
-    Parameters
-    ----------
-    levels : Levels
-        The column in the training rows.
-    variable : Variable or None
-        What a schema declares.
-
-    Returns
-    -------
-    dict
-        ``context`` (what the column holds), ``answers`` (codes whose meaning hangs on the other
-        levels), ``declared``, ``vocabulary`` and ``asked`` (words decided by how rare they are).
+    ``context`` (what the column holds), ``answers`` (codes whose meaning hangs on the other
+    levels), ``declared``, ``vocabulary`` and ``asked`` (words decided by how rare they are).
     """
     words = {
         **AMONG_NUMBERS,

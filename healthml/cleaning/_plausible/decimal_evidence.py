@@ -34,19 +34,7 @@ class SlipEvidence:
 
 
 def learn_evidence(measure, numbers):
-    """Return the evidence of one column, or None where it cannot show a slip.
-
-    Parameters
-    ----------
-    measure : Measure
-        The column as read.
-    numbers : ndarray
-        Training values.
-
-    Returns
-    -------
-    SlipEvidence or None
-    """
+    """Return the evidence of one column, or None where it cannot show a slip."""
     limits = shipped_limits(measure, numbers, trust=False)
     some = thinned(numbers)
     ordinary = some[np.isfinite(some) & (some > 0)]
@@ -101,18 +89,8 @@ def usual_decimals(values):
 def shifted_back(values, evidence):
     """Return the one power of ten that brings each value into the column's bulk, NaN if none.
 
-    Parameters
-    ----------
-    values : ndarray
-        Positive numbers outside the usual range.
-    evidence : SlipEvidence
-        The column.
-
-    Returns
-    -------
-    ndarray
-        NaN also where two powers would do, where the result is written more finely than the
-        column (moving the point leaves the digits), and for codes of missing values.
+    NaN also where two powers would do, where the result is written more finely than the column
+    (moving the point leaves the digits), and for codes of missing values.
     """
     moved = np.array([values * shift for shift in SHIFTS])
     lands = ~outside(moved, evidence.bulk)

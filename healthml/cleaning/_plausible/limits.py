@@ -66,18 +66,7 @@ class Limits:
 def shipped_limits(measure, numbers, *, trust):
     """Return the limits of the shipped facts (or of a schema) for a measure's column.
 
-    Parameters
-    ----------
-    measure : Measure
-        The column as read.
-    numbers : ndarray
-        Its training values.
-    trust : bool
-        Whether limits that no clinician has reviewed act like reviewed ones.
-
-    Returns
-    -------
-    Limits
+    `trust`: limits that no clinician has reviewed act like reviewed ones.
     """
     n, numbers = len(numbers), thinned(numbers)
     numbers = numbers[np.isfinite(numbers)]
@@ -106,18 +95,8 @@ def shipped_limits(measure, numbers, *, trust):
 def user_limits(limits, spec, column):
     """Return limits with what the user set in ``limits=`` for a column.
 
-    Parameters
-    ----------
-    limits : dict
-        population -> Limits, or empty where the facts know nothing.
-    spec : pair or mapping
-        ``(low, high)``, ``{"hard": pair, "soft": pair}``, or one of these per population.
-    column : str
-        Column, for the message.
-
-    Returns
-    -------
-    dict
+    ``(low, high)``, ``{"hard": pair, "soft": pair}``, or one of these per population; `limits` maps
+    populations to `Limits` and is empty where the facts know nothing.
     """
     by_population = isinstance(spec, Mapping) and set(spec) <= set(POPULATIONS) and len(spec) > 0
     out = {}
@@ -131,17 +110,8 @@ def user_limits(limits, spec, column):
 def ends_by_group(limits):
     """Return the lowest and highest unquestioned value of each group of populations.
 
-    Parameters
-    ----------
-    limits : dict
-        population -> Limits.
-
-    Returns
-    -------
-    lows, highs : ndarray
-        One for each of `GROUPS`: a row that may belong to several is judged by the widest.
-    alike : bool
-        Whether they are the same for every group.
+    A row that may belong to several populations is judged by the widest. Last comes whether the
+    ends are the same for every group.
     """
     pairs = {p: limits[p].unquestioned(p) for p in POPULATIONS}
     lows = np.array([min(pairs[p][0] for p in group) for group in GROUPS])
@@ -152,21 +122,9 @@ def ends_by_group(limits):
 def tail_reaches(values, positive, times, n=1):
     """Return how far a column's own tail reaches: beyond it a value stands apart.
 
-    Parameters
-    ----------
-    values : ndarray
-        Ordinary values.
-    positive : bool
-        Whether the measure has no negative values; then the tail is measured on the log scale.
-    times : sequence of float
-        Standard deviations, as the 5th and 95th percentile tell them on each side.
-    n : int, default=1
-        Values that the column has, of which none should lie beyond by chance.
-
-    Returns
-    -------
-    list of tuple of float
-        Lower and upper end for each of `times`.
+    Where the measure has no negative values (`positive`) the tail is measured on the log scale;
+    `times` are standard deviations, as the 5th and 95th percentile tell them on each side; of `n`
+    values none should lie beyond by chance.
 
     Examples
     --------

@@ -239,17 +239,7 @@ class PlausibleRange(CellCleaner):
 
 
 def doubtful(numbers, ends, groups):
-    """Return the positions of values outside the limits inside of which nothing is asked.
-
-    Parameters
-    ----------
-    numbers : ndarray
-        The column.
-    ends : tuple
-        From `ends_by_group`.
-    groups : int or ndarray of int
-        Group of each row in `GROUPS`, or one for all.
-    """
+    """Return the positions of values outside the limits inside of which nothing is asked."""
     lows, highs, alike = ends
     if alike or isinstance(groups, int):
         group = groups if isinstance(groups, int) else 0
@@ -270,18 +260,8 @@ CONVERTED_AT_ENTRY = frozenset({"[in_i]", "[lb_av]", "[degF]"})
 def judge(column, measure, limits, populations, values):
     """Yield ``(Change, trusted)`` for values of rows that belong to the given populations.
 
-    Parameters
-    ----------
-    column : hashable
-        Label of the column; rows of the changes count from the first value.
-    measure : Measure or None
-        What the column is; None where only the user set limits.
-    limits : dict
-        population -> Limits. A row that may belong to several is judged by the widest.
-    populations : tuple of str
-        Populations that the rows may belong to.
-    values : ndarray
-        Finite numbers.
+    A row that may belong to several is judged by the widest limits; `measure` is None where only
+    the user set limits. Rows of the changes count from the first value.
     """
     several = [limits[p] for p in populations]
     first = several[0]

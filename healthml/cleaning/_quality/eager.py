@@ -43,21 +43,6 @@ def eager_report(X, schema, roles, *, places=True):
 
     Without `places` the cells are not counted by site and period: to hide small counts in such a
     table costs more than all else where there are a hundred sites.
-
-    Parameters
-    ----------
-    X : DataFrame
-        The table.
-    schema : Schema or None
-        Roles and columns that are declared.
-    roles : dict
-        y, groups, site and time.
-    places : bool, default=True
-        Whether `by_site` and `by_time` are filled.
-
-    Returns
-    -------
-    QualityReport
     """
     view, roles = read_view(X, schema, roles)
     site, time = roles["site"], roles["time"]
@@ -125,14 +110,7 @@ def look_at(view, schema, site):
 def side_by_side(view, explained, sure, *, whole=True):
     """Yield what only rows side by side show: keys, copies of columns, the order of the file.
 
-    Parameters
-    ----------
-    view : TableView
-        The table, or a sample of its rows.
-    explained, sure : dict of str to ndarray
-        From `explained_cells`.
-    whole : bool, default=True
-        Whether all rows are there, so that equal ones can be told.
+    `whole`: all rows are there, not a sample, so that equal ones can be told.
     """
     identifiers = list(roles.screen_identifiers(view))
     yield from identifiers

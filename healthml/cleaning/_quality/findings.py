@@ -153,17 +153,7 @@ def rule_of(name):
 
 
 def flags_of_steps(steps, view, cleaner):
-    """Yield one flag for each column and rule of the cleaner's record, in the order of its steps.
-
-    Parameters
-    ----------
-    steps : dict of str to list of Change or Retyped
-        The record by step of the cleaner.
-    view : TableView
-        The table.
-    cleaner : ClinicalCleaner
-        The fitted cleaner: why a code was judged as one, and what each column was read as.
-    """
+    """Yield one flag for each column and rule of the cleaner's record, in the order of steps."""
     columns = {column.name: column for column in view.columns}
     flags = {}
     for step in (change for changes in steps.values() for change in changes):

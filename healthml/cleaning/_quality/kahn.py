@@ -51,13 +51,6 @@ TEMPORAL = Kahn("plausibility", "temporal", VERIFICATION)
 def place_of(place, evidence):
     """Return where a finding stands: limits name their side, dates the order that is broken.
 
-    Parameters
-    ----------
-    place : Kahn
-        The place of the rule.
-    evidence : dict
-        ``n_low`` and ``n_high`` of limits, ``checks`` of dates.
-
     Examples
     --------
     >>> from healthml.cleaning._quality.kahn import ATEMPORAL, place_of

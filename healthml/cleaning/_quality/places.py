@@ -30,21 +30,7 @@ COLUMNS = {
 def count_by_group(flags, codes, labels, patients=None):
     """Count the cells of each flag in each group.
 
-    Parameters
-    ----------
-    flags : list of Flag
-        Those with a mask over the rows.
-    codes : ndarray of int
-        Group of each row, -1 where it is not known; such rows are a group of their own.
-    labels : list of str
-        Name of each group.
-    patients : ndarray, default=None
-        Patient of each row; every row is one when None.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `places_table`.
+    Rows of no known group (-1) are a group of their own; without `patients` every row is one.
     """
     codes, labels = np.where(codes < 0, len(labels), codes), [*labels, UNKNOWN]
     n_groups = len(labels)
@@ -60,22 +46,7 @@ def count_by_group(flags, codes, labels, patients=None):
 def places_table(names, counts, labels, size, n_patients):
     """Return one row per rule and group; a small group is hidden and the counts beside it rounded.
 
-    Parameters
-    ----------
-    names : list of (str, str)
-        Column and rule.
-    counts : ndarray of shape (n_rules, n_groups)
-        Flagged cells.
-    labels : list of str
-        Groups.
-    size, n_patients : ndarray of shape (n_groups,)
-        Rows and patients of each group.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``column``, ``rule``, ``group``, ``n_samples``, ``n_cells``, ``share``, and ``hidden``
-        where the group is too small to be shown.
+    `counts` has a row for each rule and a column for each group.
     """
     small = is_small(n_patients)
     rows = [

@@ -21,24 +21,12 @@ _STEPS = {
 
 @dataclass(frozen=True)
 class Repairs:
-    """What each step of cleaning would change; made by `find_repairs`.
+    """What each step of cleaning would change; made by `find_repairs`."""
 
-    Parameters
-    ----------
-    records : dict of str to CleaningRecord
-        By step: "results", "levels", "units", "slips", "fields".
-    levels : DataFrame
-        The table with one writing for each level.
-    closed : frozenset of str
-        Columns whose levels are a closed list.
-    unit_proposals : DataFrame
-        What the harmonizer of units proposes.
-    """
-
-    records: dict
-    levels: pd.DataFrame
-    closed: frozenset
-    unit_proposals: pd.DataFrame
+    records: dict  # by step: "results", "levels", "units", "slips", "fields"
+    levels: pd.DataFrame  # the table with one writing for each level
+    closed: frozenset  # columns whose levels are a closed list
+    unit_proposals: pd.DataFrame  # what the harmonizer of units proposes
 
     def counts(self, step, *rules):
         """Return cells by column and rule of one step, for these rules (all without any)."""
@@ -63,16 +51,7 @@ class Repairs:
     def repaired(self, step, table, columns, extra=()):
         """Return a table with the cells of one step repaired, or None where none would be.
 
-        Parameters
-        ----------
-        step : str
-            Whose repairs are written.
-        table : DataFrame
-            The table as it is.
-        columns : list
-            Columns of `table` that may change.
-        extra : sequence of Change
-            Repairs beside those of the step.
+        `extra` are repairs beside those of the step.
         """
         record, names = self.records[step], {str(c): c for c in columns}
         own = [s for s in record.steps if isinstance(s, Change)]
@@ -93,17 +72,7 @@ def _acts(step):
 
 
 def find_repairs(report):
-    """Return what each step of cleaning would change, as a report has seen it.
-
-    Parameters
-    ----------
-    report : QualityReport
-        Of a table in memory.
-
-    Returns
-    -------
-    Repairs
-    """
+    """Return what each step of cleaning would change, as a report has seen it."""
     seen = report.look
     categories, units = seen.cleaner.steps_["categories"], seen.cleaner.steps_["units"]
     return Repairs(

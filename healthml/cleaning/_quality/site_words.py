@@ -24,19 +24,9 @@ def words_by_site(X, site):
     sites must share theirs, unless there are two sites only. Nor is a site listed with one word in
     all its rows, which is a property of the site (its country, its kind).
 
-    Parameters
-    ----------
-    X : DataFrame of shape (n_samples, n_features)
-        The table.
-    site : array-like of shape (n_samples,)
-        Site of each row.
-
-    Returns
-    -------
-    DataFrame
-        column, kind ("other words", "words and numbers", "few numbers": classes written as
-        numbers), n_sites (that differ from the others),
-        n_compared (sites with enough rows), n_samples (rows at the sites that differ).
+    Kinds are "other words", "words and numbers" and "few numbers" (classes written as numbers);
+    n_sites counts those that differ, n_compared those with enough rows, n_samples rows of the
+    first.
 
     Examples
     --------

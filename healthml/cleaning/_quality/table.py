@@ -47,21 +47,7 @@ class RoleColumn:
 
 
 def tidy(flags, n_samples, n_events):
-    """Return flags as the table of a report.
-
-    Parameters
-    ----------
-    flags : list of Flag
-        What was seen.
-    n_samples : int
-        Rows of the table.
-    n_events : list of int or None
-        Events among the flagged rows, one for each flag.
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
+    """Return flags as the table of a report."""
     rows = [
         (
             *(f.column, f.rule, f.status, f.n_cells, f.n_cells / n_samples, n_samples, events),
@@ -81,14 +67,7 @@ def _place(flag):
 def name_roles(roles, schema, columns):
     """Return the roles, a column's name as `RoleColumn`; declared roles fill in those not given.
 
-    Parameters
-    ----------
-    roles : dict of str to array-like, str or None
-        As given by the user: y, groups, site, time.
-    schema : Schema or None
-        Declared roles.
-    columns : list of str
-        Columns of the table.
+    Declared roles fill in those not given.
     """
     named = {}
     for role, given in roles.items():

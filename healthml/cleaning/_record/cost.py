@@ -85,27 +85,8 @@ def cost_of_cleaning(record, y, *, sensitive_features=None, groups=None, confide
     Only changes of measured values count: blanked or repaired cells that were called wrong.
     Codes for missing values and other ways to write a value take nothing from a patient.
 
-    Parameters
-    ----------
-    record : CleaningRecord
-        What was done.
-    y : array-like of shape (n_samples,)
-        Outcome 0/1 of the same rows.
-    sensitive_features : DataFrame or array-like of shape (n_samples,), default=None
-        Attributes of the rows.
-    groups : array-like of shape (n_samples,), default=None
-        Patient of each row; the intervals are then robust to repeated rows of a patient.
-    confidence_level : float, default=0.95
-        Coverage of all intervals together (Bonferroni).
-
-    Returns
-    -------
-    CostOfCleaningResult
-
-    Raises
-    ------
-    InputError
-        If a length differs from the number of rows of the record.
+    With `groups` the intervals are robust to repeated rows of a patient; the confidence level is
+    that of all intervals together (Bonferroni).
     """
     check_alignment(y=y, sensitive_features=sensitive_features, groups=groups)
     event = check_event(y)[1]

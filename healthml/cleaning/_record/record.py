@@ -17,40 +17,23 @@ COUNT_COLUMNS = ["column", "rule", "action", "severity", "n_cells"]
 
 @dataclass(frozen=True)
 class Change:
-    """Some cells of one column to which one rule applies.
+    """Some cells of one column to which one rule applies."""
 
-    Parameters
-    ----------
-    column : hashable
-        Label of the column.
-    rule : str
-        Name of the rule, snake case ("missing_code", "decimal_comma").
-    rows : ndarray of int
-        Positions of the rows, counted from 0.
-    new : array-like or None
-        What the cells become, one value each; None leaves them as they are (a flag).
-    action : {"repaired", "blanked", "flagged"}
-        "repaired": another value; "blanked": set to missing; "flagged": left, to be looked at.
-    severity : {"error", "verify", "note"}
-        "error": this cannot be right; "verify": may be a real patient, a person should look;
-        "note": another way to write the same value.
-    evidence : str
-        Why, in words that hold no patient's value: limits, factors, sources, counts.
-    old : array-like, optional
-        What the cells were; filled in when the change is applied.
-    proposed : array-like, optional
-        What a flagged cell would become, one value each, where that is inferred and not carried
-        out (``mode="propose"``).
-    """
-
-    column: object
-    rule: str
-    rows: np.ndarray
+    column: object  # label of the column
+    rule: str  # name of the rule, snake case ("missing_code", "decimal_comma")
+    rows: np.ndarray  # positions of the rows, counted from 0
+    # What the cells become, one value each; None leaves them as they are (a flag).
     new: object = None
+    # "repaired": another value; "blanked": set to missing; "flagged": left, to be looked at.
     action: str = "repaired"
+    # "error": this cannot be right; "verify": may be a real patient, a person should look; "note":
+    # another way to write the same value.
     severity: str = "error"
+    # Why, in words that hold no patient's value: limits, factors, sources, counts.
     evidence: str = ""
-    old: object = None
+    old: object = None  # what the cells were; filled in when the change is applied
+    # What a flagged cell would become, one value each, where that is inferred and not carried out
+    # (``mode="propose"``).
     proposed: object = None
 
     @property
@@ -61,27 +44,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Retyped:
-    """A whole column in another form: the same values under another dtype, or a new column.
+    """A whole column in another form: the same values under another dtype, or a new column."""
 
-    Parameters
-    ----------
-    column : hashable
-        Label of the column.
-    rule : str
-        Name of the rule ("number_from_text").
-    values : pandas.Series
-        The column in its new form.
-    evidence : str
-        Why, in words.
-    added : bool, default=False
-        The column is a new one, placed after the others.
-    """
-
-    column: object
-    rule: str
-    values: pd.Series
-    evidence: str = ""
-    added: bool = False
+    column: object  # label of the column
+    rule: str  # name of the rule ("number_from_text")
+    values: pd.Series  # the column in its new form
+    evidence: str = ""  # why, in words
+    added: bool = False  # the column is a new one, placed after the others
 
 
 @dataclass(repr=False)
@@ -288,15 +257,7 @@ def count_cells(steps):
 
 
 def counts_table(cells, n_rows):
-    """Return counted cells as a table, with the share of the rows.
-
-    Parameters
-    ----------
-    cells : list of tuple
-        From `count_cells`.
-    n_rows : int
-        Rows of the table that was cleaned.
-    """
+    """Return counted cells as a table, with the share of the rows."""
     table = pd.DataFrame(cells, columns=COUNT_COLUMNS).astype({"n_cells": "int64"})
     return table.assign(share=table["n_cells"] / max(n_rows, 1))
 
@@ -304,20 +265,8 @@ def counts_table(cells, n_rows):
 def write_cells(series, rows, values):
     """Return a copy of a column with some cells replaced, in the narrowest dtype that holds them.
 
-    Parameters
-    ----------
-    series : pandas.Series
-        The column.
-    rows : ndarray of int
-        Positions.
-    values : array-like
-        One value per position; None, NaN, NaT and NA mean missing.
-
-    Returns
-    -------
-    pandas.Series
-        Integers become floats, or ``Int64`` where a float would lose digits; a category gains
-        the levels it needs; text in a column of numbers makes it an object column.
+    Integers become floats, or ``Int64`` where a float would lose digits; a category gains the
+    levels it needs; text in a column of numbers makes it an object column.
 
     Examples
     --------
@@ -387,14 +336,7 @@ def _among(value, wanted):
 def perform(frame, step, record):
     """Carry out one step on a copy of a table and note it in the record.
 
-    Parameters
-    ----------
-    frame : ColumnTable
-        Copy of the table; its columns are replaced, never edited.
-    step : Change or Retyped
-        What to do. A change of no cell is passed over.
-    record : CleaningRecord
-        Where it is noted.
+    Columns are replaced, never edited; a change of no cell is passed over.
     """
     if isinstance(step, Retyped):
         if not step.added:
@@ -413,14 +355,8 @@ def perform(frame, step, record):
 def write_step(frame, step, *, proposals=False):
     """Write what one step changes into a copy of a table.
 
-    Parameters
-    ----------
-    frame : ColumnTable
-        Copy of the table; its columns are replaced, never edited.
-    step : Change or Retyped
-        What to do.
-    proposals : bool, default=False
-        Write what a flagged cell would become as well.
+    Columns are replaced, never edited. With `proposals`, what a flagged cell would become is
+    written as well.
     """
     if isinstance(step, Retyped):
         frame[step.column] = step.values.set_axis(frame.index)

@@ -15,21 +15,7 @@ MISSING = "(missing)"
 
 
 def summarise_record(record, y=None, by=None):
-    """Return one row per column, rule and group; see `ClinicalCleaner.summary`.
-
-    Parameters
-    ----------
-    record : CleaningRecord
-        What was done.
-    y : array-like of shape (n_samples,), default=None
-        Outcome 0/1.
-    by : array-like of shape (n_samples,), default=None
-        Group of each row.
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
+    """Return one row per column, rule and group; see `ClinicalCleaner.summary`."""
     check_alignment(y=y, by=by)
     event = None if y is None else check_event(_of_length(y, record.n_rows, "y"))[1]
     names, codes = group_codes(by, record.n_rows)
@@ -63,20 +49,7 @@ def cells_by_rule(record):
 
 
 def group_codes(by, n_rows):
-    """Return the names of groups and the group of each row; small groups stand together.
-
-    Parameters
-    ----------
-    by : array-like of shape (n_samples,) or None
-        Group of each row; None makes one group of all.
-    n_rows : int
-        Number of rows.
-
-    Returns
-    -------
-    names : list of str
-    codes : ndarray of int
-    """
+    """Return the names of groups and the group of each row; small groups stand together."""
     if by is None:
         return ["(all)"], np.zeros(n_rows, dtype=np.int64)
     values = pd.Series(np.asarray(_of_length(by, n_rows, "by"), dtype=object))
@@ -107,19 +80,8 @@ KEYS = ["column", "rule", "action", "severity"]
 def compare_counts(before, n_before, now, n_now):
     """Return one row per column and rule with both shares and their difference.
 
-    Parameters
-    ----------
-    before, now : pandas.DataFrame
-        `CleaningRecord.counts` of the training rows and of the new ones.
-    n_before, n_now : int
-        Rows of each.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``column``, ``rule``, ``action``, ``severity``, ``share_fit``, ``share``,
-        ``estimate`` (difference), ``lower``, ``upper`` (Newcombe 1998, hybrid score), ``n_cells``,
-        ``n_samples``, ``is_new``.
+    Counts are those of `CleaningRecord.counts`; the interval of the difference is Newcombe's hybrid
+    score.
 
     Examples
     --------
@@ -150,19 +112,7 @@ def compare_counts(before, n_before, now, n_now):
 def newcombe(n_1, n, m_1, m, confidence_level=0.95):
     """Return Newcombe's hybrid score interval of a difference of two proportions.
 
-    Parameters
-    ----------
-    n_1, m_1 : array-like of float
-        Counts in the two samples.
-    n, m : array-like of int
-        Sizes of the two samples.
-    confidence_level : float, default=0.95
-        Coverage.
-
-    Returns
-    -------
-    lower, upper : ndarray
-        Interval of ``n_1/n - m_1/m``.
+    The interval is that of ``n_1/n - m_1/m``.
 
     References
     ----------

@@ -215,26 +215,9 @@ def _take(values, kept):
 def mask_of(reason, X, n, words):
     """Return the rows that a reason names, as booleans.
 
-    Parameters
-    ----------
-    reason : callable, array-like of bool or array-like of int
-        A function of the table that gives one of the others; one boolean for each row; or row
-        positions from 0. An empty list names no row.
-    X : table
-        Handed to a callable as it is.
-    n : int
-        Number of rows.
-    words : str
-        What the reason is called in an error.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-
-    Raises
-    ------
-    InputError
-        If the answer is neither, has missing cells, does not fit the rows, or repeats a position.
+    A function of the table that gives one of the others; one boolean for each row; or row positions
+    from 0, of which an empty list names none. Anything else is refused, as are missing cells and
+    repeated positions; `words` is what the reason is called then.
 
     Examples
     --------

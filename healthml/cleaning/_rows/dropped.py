@@ -73,18 +73,8 @@ class DroppedRowsResult(Result):
 def draw_flow(table, ax=None, **kwargs):
     """Draw boxes of what remains, one below the other, and beside them what left.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        The flow of a `DroppedRowsResult` in words, as `release_table` gives it.
-    ax : matplotlib axes, optional
-        Where to draw.
-    **kwargs : dict
-        Options of the text.
-
-    Returns
-    -------
-    matplotlib axes
+    The table is the flow of a `DroppedRowsResult` in words, as `release_table` gives it; further
+    options are those of the text.
     """
     from healthml._core._displays import GREY, new_axes
 

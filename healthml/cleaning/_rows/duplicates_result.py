@@ -153,21 +153,7 @@ class PairList:
 
 
 def count_kinds(pairs, n, columns):
-    """Return the table of a `DuplicatesResult`.
-
-    Parameters
-    ----------
-    pairs : pandas.DataFrame
-        Of a `PairList`.
-    n : int
-        Rows in the table.
-    columns : dict of str to str
-        What to say about columns, by kind.
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
+    """Return the table of a `DuplicatesResult`."""
     counted, rows = np.zeros(n, dtype=bool), []
     for kind, meaning in KINDS.items():
         own = pairs[pairs["kind"] == kind]

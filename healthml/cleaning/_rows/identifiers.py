@@ -18,15 +18,7 @@ DISTINCT = 0.1
 def identifier_columns(frame):
     """Return the columns whose name and values are those of an identifier.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table.
-
-    Returns
-    -------
-    list
-        Names; columns of a site's number, of dates or with few different values are left out.
+    Columns of a site's number, of dates or with few different values are left out.
     """
     return [name for name in frame if _is_identifier(frame[name])]
 
@@ -48,17 +40,6 @@ def should_be_unique(frame, columns):
 
     A patient's identifier may well repeat, and so may any other one where a column of the table
     numbers the rows already.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table.
-    columns : list
-        Of `identifier_columns`.
-
-    Returns
-    -------
-    list
     """
     ids = {name: without_blanks(frame[name]) for name in columns}
     distinct = {name: series.nunique() / max(series.count(), 1) for name, series in ids.items()}
@@ -75,15 +56,7 @@ def should_be_unique(frame, columns):
 def repeated_pairs(series):
     """Return each later row of an identifier with the first row that has it.
 
-    Parameters
-    ----------
-    series : pandas.Series
-        The identifiers; missing ones are no identifier.
-
-    Returns
-    -------
-    first, second : ndarray of int
-        Row positions.
+    Row positions; missing identifiers are none.
     """
     return _with_first(pd.factorize(without_blanks(series))[0])
 
@@ -110,15 +83,7 @@ def spelling_pairs(series):
     Spaces, invisible characters, full-width letters and, where the column is written in one case,
     case do not count; nor do zeros in front of a number.
 
-    Parameters
-    ----------
-    series : pandas.Series
-        The identifiers.
-
-    Returns
-    -------
-    first, second : ndarray of int
-        Positions: the first row of another spelling, with the first row of each spelling before it.
+    Row positions: the first row of another spelling, with the first row of each spelling before it.
     """
     codes, levels = pd.factorize(series)
     if types.is_numeric_dtype(series.dtype) or not len(levels):

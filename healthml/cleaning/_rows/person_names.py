@@ -11,15 +11,7 @@ from healthml._core._fingerprints import n_edits
 def name_tokens(frame):
     """Return the words of each row's names, in plain capitals.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The columns that hold names.
-
-    Returns
-    -------
-    list of tuple of str
-        One tuple for each row, empty where no name is known.
+    None where no name is known.
 
     Examples
     --------
@@ -50,15 +42,6 @@ def matched_tokens(name, other):
     letters may differ by one typing error (a letter more, less, other or changed places), of nine
     by two.
     Two words must match, or the only word that both have.
-
-    Parameters
-    ----------
-    name, other : tuple of str
-        Of `name_tokens`.
-
-    Returns
-    -------
-    list of (str, str) or None
 
     Examples
     --------

@@ -49,21 +49,7 @@ class PersonColumns:
 
 
 def person_columns(frame, names, birth_date, sex):
-    """Return the columns given, and by their names those that were not.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table.
-    names : sequence of str or None
-        Columns with names of people.
-    birth_date, sex : str or None
-        Columns.
-
-    Returns
-    -------
-    PersonColumns
-    """
+    """Return the columns given, and by their names those that were not."""
     if names is None:
         names = [column for column in frame if _NAME.fullmatch("".join(name_words(column)))]
     if birth_date is None:
@@ -95,23 +81,9 @@ def check_match_probability(match_probability):
 def same_person_pairs(frame, columns, ids, match_probability):
     """Return pairs of records that are likely one person under two identifiers.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table.
-    columns : PersonColumns
-        Names and the birth date must be there for anything to be found.
-    ids : ndarray of int
-        Identifier of each row as a code; negative where it is unknown.
-    match_probability : float
-        Least probability.
-
-    Returns
-    -------
-    pairs : pandas.DataFrame
-        first, second (positions), bits, probability.
-    n_skipped : int
-        Pairs of positions in blocks of over 100 that were not compared.
+    Names and the birth date must be there for anything to be found; codes of identifiers are
+    negative where unknown. Second comes the number of pairs of positions, in blocks of over 100,
+    that were not compared.
     """
     empty = pd.DataFrame({"first": [], "second": [], "bits": [], "probability": []})
     if not columns.names or columns.birth_date is None:

@@ -11,19 +11,8 @@ _LEAST_DISTINCT = 0.2  # of the rows, as a column that numbers stays has; by jud
 def stay_columns(frame, groups, y):
     """Find columns whose values mark sets of rows that share the outcome.
 
-    Parameters
-    ----------
-    frame : DataFrame of shape (n_samples, n_features)
-        The table.
-    groups : ndarray of int of shape (n_samples,), or None
-        The patient of each row; without it nothing is found.
-    y : ndarray of shape (n_samples,)
-        Outcome as 0/1.
-
-    Returns
-    -------
-    list of tuple
-        (column, sets of several rows, rows in them), the most sets first.
+    As (column, sets of several rows, rows in them), the most sets first. Without the patient of
+    each row nothing is found.
     """
     if groups is None:
         return []

@@ -51,22 +51,7 @@ BODY_FACTOR = np.log(20)
 def learn_column(column, variable, x, groups, n_groups):
     """Learn the units of a column of numbers, or return None where its concept is not known.
 
-    Parameters
-    ----------
-    column : hashable
-        Label of the column.
-    variable : Variable or None
-        What a schema says about it: concept, unit, limits.
-    x : ndarray of float
-        The numbers, NaN where there is none.
-    groups : ndarray of int
-        Group of each row, -1 where unknown.
-    n_groups : int
-        Number of groups.
-
-    Returns
-    -------
-    ColumnUnits or None
+    `variable` is what a schema says about it; the group of a row is -1 where unknown.
     """
     named = column_concept(column, variable)
     if named is None:
@@ -127,13 +112,6 @@ def settle(columns, n_groups):
 
     The usual unit is the declared one, else the one that most cells are in; where it is close,
     and most columns of the table are in the canonical unit, that one.
-
-    Parameters
-    ----------
-    columns : list of ColumnUnits
-        What `learn_column` learnt.
-    n_groups : int
-        Number of groups.
     """
     plain = [c.shares[0] >= PLAIN for c in columns if c.shares.max() >= PLAIN]
     enough = AS_GOOD if 2 * sum(plain) <= len(plain) else AS_GOOD_IN_TABLE

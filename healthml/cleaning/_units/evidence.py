@@ -119,20 +119,9 @@ class Cells:
 def weigh(suspects, reference, limits, shares, factor):
     """Return the evidence for a set of cells, by kind.
 
-    Parameters
-    ----------
-    suspects, reference : Cells
-        The set, and the cells taken to be as they should; logs are of canonical values.
-    limits : tuple of (pair, pair)
-        Logs of the limits outside of which hardly any real patient lies, and no living one.
-    shares : tuple of int
-        Cells of the set and all cells in its groups, then the same elsewhere.
-    factor : float
-        Size of the other unit in the usual one.
-
-    Returns
-    -------
-    Evidence
+    Logs are of canonical values. Outside the first pair of `limits` hardly any real patient lies,
+    outside the second no living one; `shares` are cells of the set and all cells in its groups,
+    then the same elsewhere; `factor` is the size of the other unit in the usual one.
     """
     evidence = Evidence()
     if len(suspects.raw) < FEWEST:

@@ -62,27 +62,14 @@ PEAK, NARROWEST_PEAK = 1 / 4, 0.05
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Distinct (group, logarithm) pairs with the number of cells in each.
+    """Distinct (group, logarithm) pairs with the number of cells in each."""
 
-    Parameters
-    ----------
-    group : ndarray of int
-        Group of each pair.
-    value : ndarray
-        Distinct values, sorted. Groups share most of them, and a density is the same in each.
-    place : ndarray of int
-        Which of `value` each pair holds.
-    count : ndarray
-        Cells of each pair.
-    n_groups : int
-        Number of groups.
-    """
-
-    group: np.ndarray
+    group: np.ndarray  # group of each pair
+    # Distinct values, sorted. Groups share most of them, and a density is the same in each.
     value: np.ndarray
-    place: np.ndarray
-    count: np.ndarray
-    n_groups: int
+    place: np.ndarray  # which of `value` each pair holds
+    count: np.ndarray  # cells of each pair
+    n_groups: int  # number of groups
 
     @classmethod
     def of(cls, values, groups, n_groups):
@@ -129,12 +116,7 @@ class Shape:
 class Mixture:
     """Shares of the units in each group, and one population in the canonical unit.
 
-    Parameters
-    ----------
-    units : list of (unit, factor, offset)
-        Units that may occur.
-    hard, soft : pair of float
-        Limits in the canonical unit.
+    Units are (unit, factor, offset); limits are in the canonical unit.
     """
 
     def __init__(self, units, hard, soft):

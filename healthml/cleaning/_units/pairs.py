@@ -51,16 +51,7 @@ class PairUnits:
     def learn(self, numbers, groups, n_groups, scale):
         """Look for peaks of the log ratio; `scale` turns the measure into one of usual size.
 
-        Parameters
-        ----------
-        numbers : dict of ndarray
-            Columns as numbers.
-        groups : ndarray of int
-            Group of each row, -1 where unknown.
-        n_groups : int
-            Number of groups.
-        scale : ndarray or None
-            What the measure is divided by to be compared (height squared for weight).
+        The group of a row is -1 where unknown; weight is compared by height squared (`scale`).
         """
         apart = self._apart(numbers)
         known = np.isfinite(apart)

@@ -269,28 +269,14 @@ _CELL = re.compile(r"\s*([+-]?\d+(?:\.\d+|,\d{1,2})?(?:[eE][+-]?\d+)?)\s*([^\d\s
 
 @dataclass(frozen=True, eq=False)
 class UnitColumn:
-    """A column of units beside a column of values.
+    """A column of units beside a column of values."""
 
-    Parameters
-    ----------
-    values, units : hashable
-        Labels of the two columns.
-    concept : str
-        Concept of the values.
-    target : tuple
-        Unit to which values are brought: (unit, factor, offset).
-    written : str
-        The usual spelling of that unit in the column.
-    seen : tuple
-        Units of different size that stand in the training rows.
-    """
-
-    values: object
+    values: object  # labels of the two columns
     units: object
-    concept: str
-    target: tuple
-    written: str
-    seen: tuple = ()
+    concept: str  # concept of the values
+    target: tuple  # unit to which values are brought: (unit, factor, offset)
+    written: str  # the usual spelling of that unit in the column
+    seen: tuple = ()  # units of different size that stand in the training rows
 
     def look(self, frame, x):
         """Return rows in another unit, their units, and rows whose unit is not known."""

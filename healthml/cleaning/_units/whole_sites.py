@@ -39,21 +39,11 @@ STRAY = 3.7  # standard deviations: odds of about 1,000 that a cell belongs to t
 
 @dataclass(eq=False)
 class SiteUnits:
-    """One column, and the sites that are wholly in another unit.
+    """One column, and the sites that are wholly in another unit."""
 
-    Parameters
-    ----------
-    column : hashable
-        Label of the column.
-    concept : str
-        What it measures.
-    home : tuple
-        Its usual unit: (unit, factor, offset).
-    """
-
-    column: object
-    concept: str
-    home: tuple
+    column: object  # label of the column
+    concept: str  # what it measures
+    home: tuple  # its usual unit: (unit, factor, offset)
     found: dict = field(default_factory=dict)  # (column, unit, group) -> numbers of the evidence
     usual: tuple = (0.0, 1.0)  # centre and spread of the other sites' logarithms
 

@@ -13,17 +13,7 @@ MOST_LISTED, MOST_INTERVALS, MOST_LEVELS = 200, 500, 5_000
 
 
 def conditions(table, flags, columns):
-    """Return a narwhals condition for each flag, or None where it has none.
-
-    Parameters
-    ----------
-    table : LazyTable
-        The table.
-    flags : list of Flag
-        Flags of counted columns, their masks over distinct values.
-    columns : dict of str to CountedColumn
-        The columns.
-    """
+    """Return a narwhals condition for each flag, or None where it has none."""
     row_conditions = [
         None if f.mask is None else condition(table, columns[f.column], f.mask) for f in flags
     ]

@@ -24,18 +24,8 @@ PLAIN_NUMBER = r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$"
 class CountedColumn(ColumnView):
     """A column kept as distinct values, each with its number of cells.
 
-    Parameters
-    ----------
-    cells : pandas.Series
-        Distinct values, missing ones included.
-    counts : ndarray
-        Number of cells of each.
-    exact : ndarray of bool
-        False where a sampled value stands for its neighbours as well.
-    rows : ColumnView
-        The same column in the sampled rows.
-    declared : dict, default=None
-        What a schema says about the column.
+    Cells are distinct values, missing ones included. `exact` is False where a sampled value stands
+    for its neighbours as well; `rows` is the same column in the sampled rows.
     """
 
     def __init__(self, cells, counts, exact, rows, declared=None):

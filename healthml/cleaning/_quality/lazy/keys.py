@@ -74,17 +74,7 @@ def _length(query):
 
 
 def date_order_flags(table, columns, parser):
-    """Return a flag and a condition for each column of dates that stands in a wrong order.
-
-    Parameters
-    ----------
-    table : LazyTable
-        The table.
-    columns : dict of str to CountedColumn
-        Its columns.
-    parser : DateParser
-        Fitted on the sample: which columns are dates, and which of them begin and end a stay.
-    """
+    """Return a flag and a condition for each column of dates that stands in a wrong order."""
     days = {name: _day(table, column, parser) for name, column in columns.items()}
     days = {name: day for name, day in days.items() if day is not None}
     pairs = [(s.start, s.end, f"{s.start} lies after {s.end}", 0) for s in parser.stays_]

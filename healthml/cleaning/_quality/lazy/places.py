@@ -35,25 +35,7 @@ def _total(condition, name):
 def count_places(table, flags, conditions, key, label, patient=None):
     """Count the rows that meet each condition in every group.
 
-    Parameters
-    ----------
-    table : LazyTable
-        The table.
-    flags : list of Flag
-        What the conditions are about.
-    conditions : list of narwhals expression or None
-        Those of the flags.
-    key : narwhals expression
-        Group of each row.
-    label : callable
-        Returns the name of a group from its key.
-    patient : str, default=None
-        Column of the patient; every row is one when None.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `places_table`.
+    `label` names a group from its key; without the column of the `patient` every row is one.
     """
     present = [k for k, c in enumerate(conditions) if c is not None]
     asked = [_total(conditions[k], f"n{k}") for k in present]

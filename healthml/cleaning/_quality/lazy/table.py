@@ -40,10 +40,7 @@ def lazy_table(X):
 class LazyTable:
     """A lazy table with what every look at it needs: kinds of columns, rows, a sample.
 
-    Parameters
-    ----------
-    frame : narwhals.LazyFrame
-        The table. Decimals are read as floats, categories as text.
+    Decimals are read as floats, categories as text.
     """
 
     def __init__(self, frame):

@@ -14,17 +14,6 @@ def flags_of_values(cleaner, steps, columns, sample):
 
     Each value is judged by itself, with the rest of its row missing. What depends on the row is
     left to the sampled rows (`judged_by_rows`).
-
-    Parameters
-    ----------
-    cleaner : ClinicalCleaner
-        Fitted on the sample.
-    steps : dict of str to list
-        What its steps did to the sample.
-    columns : list of CountedColumn
-        Distinct values of each column and their cells.
-    sample : pandas.DataFrame
-        The sampled rows.
     """
     by_rows = _columns_by_rows(steps)
     ranges = cleaner.steps_["plausible_range"]

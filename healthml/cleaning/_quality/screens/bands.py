@@ -17,13 +17,6 @@ def screen_bands(table, numeric):
 
     No value of a band may lie inside another band; one at their border may stand in both, as
     deciles of tied values do.
-
-    Parameters
-    ----------
-    table : TableView
-        The table.
-    numeric : dict of str to ndarray
-        From `numeric_columns`.
     """
     levels = {c.name: codes for c in table.columns if (codes := level_codes(c)) is not None}
     for name, codes in levels.items():
@@ -45,16 +38,7 @@ def _varied(codes):
 def are_bands(codes, values):
     """Say whether levels hold ranges of the values that do not overlap.
 
-    Parameters
-    ----------
-    codes : ndarray of int, shape (n,)
-        Levels.
-    values : ndarray of shape (n,)
-        The other column, without missing values.
-
-    Returns
-    -------
-    bool
+    The other column has no missing values.
     """
     n_levels = int(codes.max()) + 1
     low, high = np.full(n_levels, np.inf), np.full(n_levels, -np.inf)

@@ -48,14 +48,7 @@ FULL_ROUNDING = 0.7, 1.2
 def screen_repeated(table, explained, identifiers):
     """Yield copies, then what the others compute, copies not counted among the others.
 
-    Parameters
-    ----------
-    table : TableView
-        The table.
-    explained : dict of str to ndarray
-        Cells already explained as codes for missing values.
-    identifiers : set of str
-        Columns to leave out.
+    Cells already explained as codes for missing values, and columns of identifiers, are left out.
     """
     numeric = numeric_columns(table, explained)
     numeric = {name: values for name, values in numeric.items() if name not in identifiers}
@@ -72,18 +65,7 @@ def screen_repeated(table, explained, identifiers):
 def screen_computed(table, numeric, partners, rows, confidence_level=0.95):
     """Yield columns that the others predict out of fold, by a ridge on bent lines and levels.
 
-    Parameters
-    ----------
-    table : TableView
-        The table.
-    numeric : dict of str to ndarray
-        Columns of numbers, codes for missing values as NaN.
-    partners : dict of str to set of str
-        Copies of a column; they do not count as others.
-    rows : ndarray of int
-        Rows to use.
-    confidence_level : float, default=0.95
-        Coverage of the interval of R squared.
+    Copies of a column (`partners`) do not count as others.
     """
     if len(rows) < FEWEST_ROWS:
         return
@@ -172,14 +154,7 @@ class _Relation:
 class _Relations:
     """What is a sum, or product of powers, of few others; each column is tried once.
 
-    Parameters
-    ----------
-    numeric : dict of str to ndarray
-        All columns of numbers.
-    rows : ndarray of int
-        Rows to look at.
-    partners : dict of str to set of str
-        Copies of a column, which do not count as others.
+    Copies of a column (`partners`) do not count as others.
     """
 
     def __init__(self, numeric, rows, partners):

@@ -16,13 +16,6 @@ def screen_declared(table, schema):
 
     A table that holds none of the roles has been taken apart already (`Schema.split`); only
     single variables are then looked for, those that left with a role excepted.
-
-    Parameters
-    ----------
-    table : TableView
-        The table.
-    schema : Schema or None
-        The declaration.
     """
     if schema is None:
         return

@@ -17,13 +17,6 @@ def screen_duplicate_rows(table, identifiers):
 
     They are "found" where an identifier is among the columns, since chance does not repeat it; in
     a table of a few coarse columns equal rows may be different patients, hence a note.
-
-    Parameters
-    ----------
-    table : TableView
-        The table.
-    identifiers : set of str
-        Columns already seen to tell the rows apart.
     """
     mask = pd.Series(_row_hashes(table.frame)).duplicated().to_numpy()
     if not mask.any() or table.frame.shape[1] < 2:

@@ -18,12 +18,7 @@ FEW_DISTINCT = 10  # with fewer distinct values the column is a scale, whose sig
 def screen_negatives(table, explained):
     """Yield columns without a known measure or declared limits that have a few negative cells.
 
-    Parameters
-    ----------
-    table : TableView
-        The table.
-    explained : dict of str to ndarray
-        Cells already explained as codes for missing values; they are left out.
+    Cells already explained as codes for missing values are left out.
     """
     for column in table.columns:
         declared = "low" in column.declared or "high" in column.declared

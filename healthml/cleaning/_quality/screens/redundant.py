@@ -29,16 +29,8 @@ MOST_LEVELS = 50  # with more levels a column is a list of names, which follow f
 def screen_pairs(table, numeric, rows, known=frozenset()):
     """Yield ((column, other column), Flag) for columns that hold the same.
 
-    Parameters
-    ----------
-    table : TableView
-        The table.
-    numeric : dict of str to ndarray
-        From `numeric_columns`.
-    rows : ndarray of int
-        Rows to find candidates with; each is then judged on all rows.
-    known : set of frozenset of str, default=frozenset()
-        Pairs of which something was said already.
+    Candidates are found on some rows, each is then judged on all; pairs already `known` are left
+    out.
     """
     pairs = [pair for pair in _numeric_pairs(numeric, rows) if frozenset(pair[0]) not in known]
     yield from pairs
