@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,3 +115,12 @@ def test_of_two_copies_the_coarser_one_was_made():
         assert set(found["column"]) == {"rank"}
     logs = quality_report(pd.DataFrame({"log_a": np.log(a), "a": a})).select("near_copy")
     assert logs["column"].tolist() == ["log_a"]
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-11, 1e-300])
+def test_the_size_of_the_numbers_is_no_matter(rng, size):
+    X = pd.DataFrame({f"lab{k}": rng.normal(size=400) * size for k in range(4)})
+    X["sum"] = X["lab0"] + X["lab1"] + X["lab2"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert set(quality_report(X).select(COMPUTED)["column"]) == {"sum"}

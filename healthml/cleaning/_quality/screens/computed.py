@@ -31,6 +31,9 @@ FOLDS = 5
 RIDGE = 1e-3  # added to a correlation matrix of columns that may be copies, to keep its inverse
 FEWEST_IN_FOLD, FEWEST_PAIRS = 50, 20  # rows to fit a fold on, and pairs for a line
 FEWEST_ROWS = 100  # below it an R squared out of fold is noise
+# Largest numbers of a column between which it is looked at as it is: far from the 1e-9 below which a
+# spread counts as none, and from squares beyond all numbers. Only speed depends on them.
+SMALLEST, LARGEST = 1e-5, 1e12
 # Columns named one after the other, each left out of what predicts the next: the sources of a
 # computed column follow from the others only while it stands beside them. More cost time.
 MOST_COMPUTED = 12
@@ -69,6 +72,7 @@ def screen_computed(table, numeric, partners, rows, confidence_level=0.95):
     """
     if len(rows) < FEWEST_ROWS:
         return
+    numeric = {name: _in_reach(values) for name, values in numeric.items()}
     design, owner = _design(table, numeric, rows)
     groups = rows if table.groups is None else table.groups[rows]
     folds = np.unique(groups, return_inverse=True)[1] % FOLDS
@@ -258,6 +262,14 @@ def _bent_lines(values):
     if len(np.unique(values[seen])) > 10:
         parts += [np.maximum(low - filled, 0), np.maximum(filled - high, 0)]
     return parts if seen.all() else [*parts, ~seen * 1.0]
+
+
+def _in_reach(values):
+    """Return numbers by a power of ten smaller or larger where their squares would be lost."""
+    largest = np.abs(values[~np.isnan(values)]).max(initial=0.0)
+    if largest == 0 or SMALLEST <= largest <= LARGEST:
+        return values
+    return values / 10.0 ** np.floor(np.log10(largest))
 
 
 def _one_hot(codes):
