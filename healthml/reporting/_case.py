@@ -19,6 +19,10 @@ from healthml.validation._leakage import join_units, role_columns, row_copies
 from healthml.validation._reference_models import as_read, default_model
 from healthml.validation._scoring import Evaluator, default_repeats
 
+# Patients below which an audit is refused: what differs between two of them, each a fold, shows no
+# chance at all, and no interval would be true. Chosen by judgement; mostly a site was declared.
+FEWEST_PATIENTS = 5
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -211,7 +215,7 @@ def take_roles(X, y, *, groups, site, time, sensitive_features, score):
     where, when = column(site, "site", False), column(time, "time", False)
     risk = column(score, "score", True)
     sensitive = _take_sensitive(X, sensitive_features)
-    codes = None if patient is None else check_groups(patient, len(X))
+    codes = None if patient is None else _check_patients(patient, len(X))
     roles = Roles(
         codes,
         None if patient is None else codes_as_meant(patient),
@@ -222,6 +226,19 @@ def take_roles(X, y, *, groups, site, time, sensitive_features, score):
         named=left,
     )
     return X.drop(columns=list(left)), outcome, roles
+
+
+def _check_patients(patient, n):
+    """Return the patients' codes; a handful for many rows is refused, it has no interval."""
+    codes = check_groups(patient, n)
+    n_patients = int(codes.max(initial=-1)) + 1
+    if n_patients < min(FEWEST_PATIENTS, n):
+        raise InputError(
+            f"groups names {n_patients} patients for {n:,} rows; an audit splits and counts "
+            f"patients and needs {FEWEST_PATIENTS} of them. If the column is a site or a ward, "
+            "pass it as site; if every row is another patient, leave groups out."
+        )
+    return codes
 
 
 def _aligned(value, n, name):

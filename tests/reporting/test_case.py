@@ -312,3 +312,11 @@ def test_an_audit_counts_no_cells_by_site_that_it_does_not_show(monkeypatch):
         X, rng.integers(0, 2, 200), roles, model=None, refit=True, event=None, options={}
     )
     assert "missing_code_number" in set(case.quality.table["rule"])
+
+
+@pytest.mark.parametrize("n_patients", [1, 2, 4])
+def test_a_handful_of_patients_is_refused_with_what_it_may_be(n_patients):
+    X = pd.DataFrame({"age": np.arange(60.0)})
+    y, ward = np.arange(60) % 2, np.arange(60) % n_patients
+    with pytest.raises(InputError, match=f"groups names {n_patients} patients for 60 rows.*site"):
+        healthml.audit(None, X, y, groups=ward)

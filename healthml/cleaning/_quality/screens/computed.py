@@ -31,8 +31,8 @@ FOLDS = 5
 RIDGE = 1e-3  # added to a correlation matrix of columns that may be copies, to keep its inverse
 FEWEST_IN_FOLD, FEWEST_PAIRS = 50, 20  # rows to fit a fold on, and pairs for a line
 FEWEST_ROWS = 100  # below it an R squared out of fold is noise
-# Largest numbers of a column between which it is looked at as it is: far from the 1e-9 below which a
-# spread counts as none, and from squares beyond all numbers. Only speed depends on them.
+# Largest numbers of a column between which it is looked at as it is: far from the 1e-9 below which
+# a spread counts as none, and from squares beyond all numbers. Only speed depends on them.
 SMALLEST, LARGEST = 1e-5, 1e12
 # Columns named one after the other, each left out of what predicts the next: the sources of a
 # computed column follow from the others only while it stands beside them. More cost time.
