@@ -217,3 +217,22 @@ def test_shares_of_one_feature_need_not_name_it():
 def test_a_proxy_of_one_group_has_a_reason():
     table = proxy_audit(pd.DataFrame({"x": np.arange(60.0)}), np.array(["a"] * 60)).table
     assert table["reason"].tolist() == ["one group only: there is nobody to tell it from"]
+
+
+def test_groups_of_other_names_than_the_reference_are_not_called_absent():
+    sex = np.repeat(["f", "m"], [30, 70])
+    with pytest.raises(InputError, match=r"no group of the reference of sex \(female, male\)"):
+        representation({"sex": sex}, {"sex": {"female": 0.5, "male": 0.5}})
+
+
+def test_decisions_in_place_of_risks_have_no_curve_of_observed_over_expected():
+    y, risk, age = (np.random.default_rng(0).uniform(size=(3, 400)) * [[1], [1], [90]]).round(2)
+    y = (y < 0.5).astype(int)
+    with pytest.raises(InputError, match="look like decisions"):
+        performance_along(y, (risk > 0.5).astype(int), age)
+    decided = performance_along(
+        y, (risk > 0.5).astype(int), age, threshold=0.5, measures=["sensitivity"]
+    )
+    assert set(decided.table["measure"]) == {"sensitivity"}
+    with pytest.raises(InputError, match="n_points is 0"):
+        performance_along(y, risk, age, n_points=0)

@@ -1,12 +1,14 @@
 """Gaps, tests, shrinkage, named metrics, crossings, strata, weights, patients."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from healthml.exceptions import InputError, ResampledRowsWarning
+from healthml.exceptions import InputError, OutcomeError, ResampledRowsWarning
 from healthml.fairness import group_performance
 from healthml.fairness._contrasts import gamma_poisson, holm, normal_model, right_risks_p_value
 from healthml.metrics import performance
@@ -417,3 +419,86 @@ def test_sums_of_a_table_that_is_not_loaded_are_those_of_the_rows(kind):
     if kind != "pandas":
         with pytest.raises(InputError, match="cannot be added up"):
             group_performance("died", "risk", "g", data=data, measures=["auroc"])
+
+
+def _unloaded(kind, frame):
+    if kind == "polars":
+        return pytest.importorskip("polars").from_pandas(frame).lazy()
+    connection = pytest.importorskip("duckdb").connect()
+    connection.register("rows", frame)
+    return connection.sql("select * from rows")
+
+
+def _numbers_and_text():
+    rng = np.random.default_rng(8)
+    known = pd.array(np.where(rng.uniform(size=len(Y)) < 0.1, None, GROUP == "a"), dtype="boolean")
+    return pd.DataFrame(
+        {
+            "died": np.where(Y == 1, "yes", "no"),
+            "risk": RISK,
+            "age": rng.integers(18, 95, len(Y)),
+            "lab": np.where(
+                rng.uniform(size=len(Y)) < 0.2, np.nan, rng.normal(size=len(Y)).round(1)
+            ),
+            "ward": rng.integers(0, 4, len(Y)).astype(float),
+            "old": known,
+            "mrn": [f"P{k}" for k in range(len(Y))],
+        }
+    )
+
+
+@pytest.mark.parametrize("kind", ["polars", "duckdb"])
+@pytest.mark.parametrize("feature", ["age", "lab", "ward", "old"])
+def test_a_table_that_is_not_loaded_has_the_groups_of_one_that_is(kind, feature):
+    frame = _numbers_and_text()
+    options = {"threshold": 0.4, "measures": ["ppv", "oe_ratio"], "event": "yes"}
+    lazy = group_performance("died", "risk", feature, data=_unloaded(kind, frame), **options)
+    rows = group_performance(frame["died"], RISK, frame[[feature]], **options)
+    pd.testing.assert_frame_equal(lazy.table, rows.table, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"groups": [1]}, "groups cannot be used with a table that is not loaded"),
+        ({"crossed": True, "reference": "a"}, "crossed, reference cannot be used"),
+        ({"event": None}, "which of its levels is the event is not guessed"),
+        ({"event": "Yes"}, "one class only"),
+        ({"sensitive_features": "mrn"}, "that is an identifier"),
+    ],
+)
+def test_nothing_is_left_out_without_a_word_for_a_table_that_is_not_loaded(change, words):
+    options = {"sensitive_features": "ward", "threshold": 0.4, "event": "yes"} | change
+    data = _unloaded("polars", _numbers_and_text())
+    with pytest.raises((InputError, OutcomeError), match=words):
+        group_performance("died", "risk", data=data, **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"pool_below": "x", "crossed": True}, "pool_below is 'x'"),
+        ({"min_events": 0}, "min_events is 0"),
+        ({"n_resamples": True}, "n_resamples is True"),
+        ({"thresholds": [0.1, 1.5]}, "not between 0 and 1"),
+    ],
+)
+def test_counts_and_thresholds_out_of_range_are_refused(change, words):
+    with pytest.raises(InputError, match=words):
+        group_performance(Y, RISK, {"g": GROUP}, **change)
+
+
+def test_no_decision_of_a_group_differs_and_nothing_is_warned_of():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        group_performance(Y, np.full(len(Y), 0.2), {"g": GROUP}, threshold=0.3)
+
+
+def test_a_hidden_group_is_not_said_to_have_no_event():
+    group, y = GROUP.astype(object).copy(), Y.copy()
+    group[:15], y[:15] = "few", 0
+    y[0] = 1
+    group[20:23], y[20:23] = "three", 0
+    found = group_performance(y, RISK, {"g": group})
+    assert any("1 group has no event" in note for note in found.notes)
+    assert not any("no event" in note for note in found.to_release().notes)

@@ -360,7 +360,9 @@ def test_without_ten_patients_with_and_without_the_event_nothing_is_estimated(sc
     y, group = Y.copy(), np.where(np.arange(N) < 50, "few", "many")
     y[:50] = 1 - scarce
     y[:9] = scarce
-    result = group_performance(y, RISK, {"origin": group})
+    risk = RISK.copy()
+    risk[:50] = 0.12 if scarce else 0.88  # nor are more expected
+    result = group_performance(y, risk, {"origin": group})
     few = result.claims[result.claims["group"] == "few"]
     assert few["measure"].tolist() == ["all"]
     assert few[["estimate", "lower", "upper"]].isna().all(axis=None)
@@ -368,10 +370,29 @@ def test_without_ten_patients_with_and_without_the_event_nothing_is_estimated(sc
     assert (few.iloc[0]["n_samples"], few.iloc[0]["n_events"]) == (50, y[:50].sum())
     assert set(result.claims.loc[result.claims["reason"] == "", "group"]) == {"many"}
     y[9] = scarce
-    enough = group_performance(y, RISK, {"origin": group}).claims
+    enough = group_performance(y, risk, {"origin": group}).claims
     assert "auroc" in set(enough.loc[enough["group"] == "few", "measure"])
-    fewer = group_performance(y, RISK, {"origin": group}, min_events=11).claims
+    fewer = group_performance(y, risk, {"origin": group}, min_events=11).claims
     assert fewer.loc[fewer["group"] == "few", "measure"].tolist() == ["all"]
+
+
+def test_no_event_where_many_were_expected_says_that_risks_are_too_high():
+    y, group = Y.copy(), np.where(np.arange(N) < 50, "none", "many")
+    y[:50] = 0
+    claims = group_performance(y, RISK, {"origin": group}).claims
+    none = claims[claims["group"] == "none"]
+    assert none["measure"].tolist() == ["oe_ratio"]
+    assert none["claim"].tolist() == ["risks too high"]
+    assert none["estimate"].tolist() == [0.0]
+    exact = np.prod(1 - RISK[:50])
+    assert none["p_value"].iloc[0] == pytest.approx(2 * exact, rel=1e-6)
+    assert 0 < none["upper"].iloc[0] < 0.5
+    repeated = group_performance(
+        *(np.repeat(a, 2) for a in (y, RISK)),
+        {"origin": np.repeat(group, 2)},
+        groups=np.repeat(np.arange(N), 2),
+    ).claims  # of patients no exact p-value is known
+    assert repeated.loc[repeated["group"] == "none", "measure"].tolist() == ["all"]
 
 
 def test_nobody_vanishes():

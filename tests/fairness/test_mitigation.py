@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.utils.estimator_checks import check_estimator
 
-from healthml.exceptions import InputError, UnseenGroupWarning
+from healthml.exceptions import DataQualityWarning, InputError, UnseenGroupWarning
 from healthml.fairness import (
     FairlearnClassifier,
     GroupRecalibratedClassifier,
@@ -18,6 +18,7 @@ from healthml.fairness import (
     ReweighedClassifier,
 )
 from healthml.fairness._attributes import learn_groups
+from healthml.fairness._mitigation.change import Decisions, group_change
 from healthml.fairness._mitigation.deviations import fit_groups
 
 NAMES = np.array(["a", "b", "c"])
@@ -110,6 +111,32 @@ def test_levelling_down_is_called_harm():
     assert np.ptp(table["after"]) < 0.1
     both = low.change_.to_frame().query("measure == 'net_benefit_per_1000'")
     assert set(both["harmed"]) <= {"yes", "no", "cannot be told"}
+
+
+def test_a_group_of_whom_no_decision_moved_is_not_cleared_of_harm():
+    """Of 40 patients nobody moved: that none of a hundred ever will is not known."""
+    rng = np.random.default_rng(0)
+    codes, event = np.repeat([0, 1], [40, 2000]), (rng.uniform(size=2040) < 0.3).astype(int)
+    risk = rng.uniform(size=2040)
+    before = Decisions(risk, risk > 0.5)
+    moved = (codes == 1) & (rng.uniform(size=2040) < 0.1)
+    after = Decisions(risk, before.flagged ^ moved)
+    options = {"threshold": 0.2}
+    table = group_change(event, before, after, "g", NAMES[:2], codes, **options).to_frame()
+    few = table[table["group"] == "a"].set_index("measure")
+    assert few.loc["net_benefit_per_1000", "change"] == 0
+    assert few.loc["net_benefit_per_1000", "harmed"] == "cannot be told"
+    shares = few.loc[["flagged_rate", "sensitivity", "specificity", "ppv"]]
+    assert (shares["lower"] < -0.04).all()
+    same = group_change(event, before, before, "g", NAMES[:2], codes, **options).to_frame()
+    assert set(same["harmed"]) == {"", "no"}  # nothing changed for anybody
+
+
+def test_identifiers_and_a_single_group_are_no_attribute():
+    with pytest.raises(InputError, match="that is an identifier"):
+        made(GroupRecalibratedClassifier).fit(X.assign(g=[f"P{k}" for k in range(len(X))]), Y)
+    with pytest.warns(DataQualityWarning, match="one group only"):
+        made(GroupRecalibratedClassifier, cv=2).fit(X.iloc[:300].assign(g="a"), Y[:300])
 
 
 # --- thresholds ----------------------------------------------------------------------------------

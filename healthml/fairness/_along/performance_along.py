@@ -12,7 +12,12 @@ from healthml._core._results import Result, table_text
 from healthml.exceptions import InputError
 from healthml.fairness._along.fits import design_of, fit_curve
 from healthml.fairness._estimates import benefit
-from healthml.fairness._performance import check_rows, check_thresholds
+from healthml.fairness._performance import (
+    check_counts,
+    check_rows,
+    check_thresholds,
+    refuse_labels,
+)
 
 # Quantiles at which the knots of a spline stand (Harrell, Regression Modeling Strategies).
 _KNOTS = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}
@@ -131,7 +136,8 @@ def performance_along(
     Raises
     ------
     InputError
-        If the attribute is no number or has too few values, or an input does not fit.
+        If the attribute is no number or has too few values, decisions are given for risks, or an
+        input does not fit.
 
     See Also
     --------
@@ -158,6 +164,7 @@ def performance_along(
     """
     level = check_confidence_level(confidence_level)
     threshold, thresholds = check_thresholds(threshold, None)
+    check_counts(n_points=n_points)
     check_alignment(y_true=y_true, attribute=attribute)
     rows, place = check_rows(
         y_true,
@@ -173,6 +180,7 @@ def performance_along(
     use = np.isfinite(values) & rows.used
     knots = _knots_of(values[use], n_knots)
     wanted = _wanted(measures, threshold)
+    refuse_labels(rows.risk, dict.fromkeys(wanted))
     ends = np.quantile(values[use], [_TAILS, 1 - _TAILS])
     points = np.linspace(*ends, n_points)
     fits = _Fits(rows, values, use, knots, points, level)

@@ -2,7 +2,12 @@
 
 from healthml.fairness._attributes.bands import MISSING, MOST_LEVELS, band_codes, band_labels
 from healthml.fairness._attributes.learned import LearnedGroups, column_of, learn_groups
-from healthml.fairness._attributes.partition import POOLED, Partition, find_partitions
+from healthml.fairness._attributes.partition import (
+    POOLED,
+    Partition,
+    find_partitions,
+    refuse_identifiers,
+)
 
 __all__ = [
     "MISSING",
@@ -15,4 +20,5 @@ __all__ = [
     "column_of",
     "find_partitions",
     "learn_groups",
+    "refuse_identifiers",
 ]

@@ -46,7 +46,7 @@ def band_labels(column):
     return names[codes]
 
 
-def band_codes(column):
+def band_codes(column, counts=None):
     """Return the names of the groups, sorted, and the group of each row as its place among them.
 
     Text is a group as it stands, text of digits too, and so are numbers of 20 values or fewer.
@@ -56,6 +56,8 @@ def band_codes(column):
     ----------
     column : pandas.Series
         One sensitive feature.
+    counts : ndarray of int, optional
+        How many rows each of its values stands for; one each by default.
 
     Returns
     -------
@@ -69,12 +71,26 @@ def band_codes(column):
             return _cut(ages.to_numpy(), _AGE_CUTS, _age_names())
     if not is_age and column.nunique() > MOST_LEVELS and _holds_numbers(column):
         values = parse_numbers(column)[0].to_numpy()
-        cuts = np.unique(np.nanquantile(values, _QUARTERS))
+        cuts = np.unique(_quantiles(values, counts))
         return _cut(values, cuts, [f"quarter {k + 1}" for k in range(len(cuts) - 1)])
     if not isinstance(column.dtype, pd.CategoricalDtype | pd.StringDtype):
         column = column.astype(object)
     codes, levels = pd.factorize(column)
     return _in_order([*map(_level_name, levels), MISSING], codes)
+
+
+def _quantiles(values, counts):
+    """Return the quantiles of known values, each standing for so many rows."""
+    if counts is None:
+        return np.nanquantile(values, _QUARTERS)
+    known = np.argsort(values)[: np.isfinite(values).sum()]
+    last = np.cumsum(counts[known])  # row at which each value ends
+    place = np.array(_QUARTERS) * (last[-1] - 1)
+    below, above = (
+        values[known][np.searchsorted(last, row(place), side="right")]
+        for row in (np.floor, np.ceil)
+    )
+    return below + (place - np.floor(place)) * (above - below)
 
 
 def _in_order(names, codes):

@@ -99,17 +99,19 @@ def find_partitions(features, n, *, crossed=False, control=None, patient=None, p
 def _checked(column, patient):
     """Return names and codes of a feature; a column of identifiers or amounts is refused."""
     names, codes = band_codes(column)
-    if len(names) <= MOST_LEVELS:
-        return names, codes
-    n_patients = len(np.unique(patient))
-    if n_patients < MIN_COUNT * len(names):
+    refuse_identifiers(column.name, names, len(np.unique(patient)))
+    return names, codes
+
+
+def refuse_identifiers(feature, names, n_patients):
+    """Refuse groups so many that a group has hardly a patient."""
+    if len(names) > MOST_LEVELS and n_patients < MIN_COUNT * len(names):
         raise InputError(
-            f"{column.name} has {len(names)} levels for {n_patients} patients, fewer than "
+            f"{feature} has {len(names)} levels for {n_patients} patients, fewer than "
             f"{MIN_COUNT} in each on average: that is an identifier, or a number as text. Pass "
             "numbers, which are cut into bands, or join levels; for a curve along a number use "
             "performance_along."
         )
-    return names, codes
 
 
 def _crossings(crossed, names):

@@ -81,7 +81,8 @@ def representation(
     Raises
     ------
     InputError
-        If a feature has no reference, or its shares do not add up to 1.
+        If a feature has no reference, its shares do not add up to 1, or its groups have other
+        names than those of the table.
 
     See Also
     --------
@@ -115,6 +116,7 @@ def representation(
         shares = _checked(reference, str(name))
         names, codes = band_codes(frame[name])
         counts = dict(zip(map(str, names), np.bincount(codes), strict=True))
+        _refuse_other_names(str(name), counts, shares)
         compared, test = _compare(str(name), counts, shares, level)
         lines += compared
         tests.append(test)
@@ -142,6 +144,16 @@ def _checked(reference, feature):
             "that add up to 1."
         )
     return {group: share / total for group, share in shares.items()}
+
+
+def _refuse_other_names(feature, counts, shares):
+    """Refuse groups of which the reference names none, or which name none of the reference's."""
+    if not set(counts) & set(shares):
+        names = [", ".join(sorted(group)[:5]) for group in (set(shares), set(counts) - {MISSING})]
+        raise InputError(
+            f"no group of the reference of {feature} ({names[0]}) is in the table ({names[1]}); "
+            "name the groups alike."
+        )
 
 
 def _compare(feature, counts, shares, level):

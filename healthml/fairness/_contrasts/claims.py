@@ -47,11 +47,28 @@ class Claims:
         event = self.rows.y[own] == 1
         return [len(np.unique(self.patient[own[kind]])) for kind in (event, ~event)]
 
+    @property
+    def is_exact(self):
+        """Whether every row is a patient with one risk, so that p-values are exact."""
+        rows = self.rows
+        return rows.patient is None and rows.weight is None and len(rows.risk) == 1
+
+    def most_of_each_kind(self, own):
+        """Return the larger of observed and expected events, and of rows without the event."""
+        y, risk, _ = self._of(own)
+        return [max(kind.sum(), likely.sum()) for kind, likely in ((y, risk), (1 - y, 1 - risk))]
+
     def wrong_risks(self, own, level):
-        """Return O:E of some rows, its ends and the p-value that it is 1; None without events."""
+        """Return O:E of some rows, its ends and the p-value that it is 1.
+
+        None without events, unless rows are independent.
+        """
         y, risk, weight = self._of(own)
         weight = np.ones(len(own)) if weight is None else weight
         observed, expected = weight @ y, weight @ risk
+        if self.is_exact and observed == 0 and expected > 0:
+            most = -np.log((1 - level) / 2) / expected  # Garwood's limit of a count of 0
+            return 0.0, 0.0, float(most), right_risks_p_value(0, risk)
         if not (observed > 0 and expected > 0):
             return None
         ratio = float(observed / expected)
@@ -64,8 +81,7 @@ class Claims:
 
     def _p_wrong(self, own, y, risk, ratio, error):
         """Return the p-value that risks are right: exact for independent rows."""
-        rows = self.rows
-        if rows.patient is None and rows.weight is None and len(rows.risk) == 1:
+        if self.is_exact:
             return right_risks_p_value(int(y.sum()), risk)
         return float(2 * norm.sf(abs(np.log(ratio)) / error)) if error > 0 else np.nan
 

@@ -23,7 +23,7 @@ def from_sums(name, sums, variance, n_patients, *, independent, threshold=None):
     benefit at one threshold.
     """
     value, reason = _value(name, sums)
-    error = np.sqrt(variance)
+    error = np.sqrt(np.maximum(variance, 0))  # rounding may leave -1e-20 of no spread
     n = len(value)
     options = {"kind": np.full(n, WALD, dtype=object), "on_log": name == "oe_ratio"}
     if name in PROPORTIONS:

@@ -118,8 +118,8 @@ def gap_ends(first, second, correlation, z):
         tuple(part.on_scale(values) for values in (part.value, *part.ends(z)))
         for part in (first, second)
     ]
-    gap = parts[0][0] - parts[1][0]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # two of O:E 0 are -inf on the log scale
+        gap = parts[0][0] - parts[1][0]
         lower, upper = recovered(*parts, correlation)
     both = np.isfinite(gap)
     return np.where(both, gap, np.nan), np.where(both, lower, np.nan), np.where(both, upper, np.nan)

@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from healthml._core._checks import check_random_seeds
 from healthml._core._parallel import run_parallel
 from healthml._core._routing import MetaClassifier, inner_fit_params
-from healthml.exceptions import InputError, UnseenGroupWarning
-from healthml.fairness._attributes import column_of, learn_groups
+from healthml.exceptions import DataQualityWarning, InputError, UnseenGroupWarning
+from healthml.fairness._attributes import column_of, learn_groups, refuse_identifiers
 from healthml.resampling._learner import Learner, Task, event_risk, fold_pairs
 
 
@@ -46,6 +46,14 @@ class GroupClassifier(MetaClassifier):
         """Learn the groups of the attribute; return the group of each row."""
         self.groups_, codes = learn_groups(column_of(X, self.sensitive_feature))
         self.group_names_ = self.groups_.names
+        refuse_identifiers(self.sensitive_feature, self.group_names_, len(codes))
+        if len(self.group_names_) == 1:
+            warnings.warn(
+                f"{self.sensitive_feature!r} has one group only, so that nothing differs between "
+                "groups; name a column with two or more.",
+                DataQualityWarning,
+                stacklevel=3,
+            )
         return codes
 
     def _end(self, model):

@@ -184,17 +184,14 @@ def claims_of(judged, claims, level, min_events):
     for part in judged:
         for k in range(len(part.sums.names)):
             own = np.flatnonzero((part.codes == k) & claims.rows.used)
-            groups.append((part, k, own, why_not(claims, own, min_events)))
-    n_claims = 2 * sum(not reason for *_, reason in groups)
-    strict = simultaneous_level(level, n_claims)
-    for part, k, own, reason in groups:
+            groups.append((part, k, own, *judgeable(claims, own, min_events)))
+    strict = simultaneous_level(level, sum(len(wanted) for *_, wanted, _ in groups))
+    for part, k, own, wanted, reason in groups:
         base = part.key | {"group": str(part.sums.names[k])}
         counts = dict(zip(("n_samples", "n_events", "n_patients"), claims.counts(own), strict=True))
-        tested = {}
-        if not reason:
-            tested = {"oe_ratio": claims.wrong_risks(own, strict)}
-            tested["auroc"] = claims.ranked_worse(own, strict)
-        for measure, numbers in tested.items():
+        engine = {"oe_ratio": claims.wrong_risks, "auroc": claims.ranked_worse}
+        for measure in wanted:
+            numbers = engine[measure](own, strict)
             if numbers is not None:
                 names = ("estimate", "lower", "upper", "p_value")
                 line = dict(zip(names, numbers, strict=True))
@@ -221,13 +218,20 @@ def _claim(measure, estimate, holds):
     return "risks too low" if estimate > 1 else "risks too high"
 
 
-def why_not(claims, own, min_events):
-    """Return why nothing is claimed of a group; a patient of both kinds of rows counts twice."""
+def judgeable(claims, own, min_events):
+    """Return the measures of which something can be claimed in a group, or why of none.
+
+    A patient of both kinds of rows counts twice. Where events are few although enough are expected,
+    the risks of independent rows can be judged all the same: that none came of 40 expected is the
+    clearest sign of wrong risks that there is.
+    """
     if claims.counts(own)[2] < MIN_COUNT:
-        return f"fewer than {MIN_COUNT} patients: nothing is claimed"
-    if min(claims.patients_of_each_kind(own)) < min_events:
-        return f"fewer than {min_events} patients with or without the event: not assessable"
-    return ""
+        return (), f"fewer than {MIN_COUNT} patients: nothing is claimed"
+    if min(claims.patients_of_each_kind(own)) >= min_events:
+        return ("oe_ratio", "auroc"), ""
+    if claims.is_exact and min(claims.most_of_each_kind(own)) >= min_events:
+        return ("oe_ratio",), ""
+    return (), f"fewer than {min_events} patients with or without the event: not assessable"
 
 
 def homogeneity_rows(judged, level, *, simple):

@@ -1,11 +1,18 @@
 """What group_performance is given, checked, each mistake with a sentence that says what to do."""
 
 import warnings
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
-from healthml._core._checks import check_alignment, check_event, check_groups, check_proba
+from healthml._core._checks import (
+    as_numbers,
+    check_alignment,
+    check_event,
+    check_groups,
+    check_proba,
+)
 from healthml._core._inputs import check_threshold, check_weight
 from healthml._core._sample import check_weight_type
 from healthml.exceptions import InputError, ResampledRowsWarning
@@ -128,7 +135,31 @@ def check_thresholds(threshold, thresholds):
     threshold = None if threshold is None else check_threshold(threshold)
     if thresholds is None:
         return threshold, None if threshold is None else np.array([threshold])
-    return threshold, np.atleast_1d(np.asarray(thresholds, dtype=float))
+    thresholds = np.atleast_1d(as_numbers(thresholds, "thresholds"))
+    if not thresholds.size or not ((thresholds > 0) & (thresholds < 1)).all():
+        raise InputError(
+            "thresholds has values that are not between 0 and 1, or none at all; pass risks at "
+            "which a decision could be made."
+        )
+    return threshold, thresholds
+
+
+def check_counts(**counts):
+    """Refuse counts that are no whole numbers of 1 or more."""
+    for name, value in counts.items():
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or value < 1:
+            raise InputError(f"{name} is {value!r}; pass a whole number of 1 or more.")
+
+
+def refuse_options(**options):
+    """Refuse what cannot be done for a table that is not loaded, in place of leaving it out."""
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise InputError(
+            f"{', '.join(given)} cannot be used with a table that is not loaded; load it, for "
+            "example by collect() or .to_df()."
+        )
 
 
 def refuse_labels(risk, measures):

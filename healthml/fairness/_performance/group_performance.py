@@ -5,7 +5,7 @@ import numpy as np
 from healthml._core._checks import check_alignment, check_random_seeds
 from healthml._core._intervals import check_confidence_level
 from healthml.exceptions import InputError
-from healthml.fairness._attributes import MISSING, find_partitions
+from healthml.fairness._attributes import band_codes, find_partitions, refuse_identifiers
 from healthml.fairness._contrasts import Claims
 from healthml.fairness._estimates import SUMMED, measure_groups
 from healthml.fairness._performance.assemble import (
@@ -19,11 +19,13 @@ from healthml.fairness._performance.assemble import (
     table_of,
 )
 from healthml.fairness._performance.checks import (
+    check_counts,
     check_measures,
     check_rows,
     check_thresholds,
     reference_places,
     refuse_labels,
+    refuse_options,
 )
 from healthml.fairness._performance.notes import notes_of
 from healthml.fairness._performance.overall import overall_table
@@ -81,7 +83,7 @@ def group_performance(
     data : DataFrame or lazy table, optional
         Table in which the first three are columns. Of a table that is not loaded (Polars lazy
         frame, DuckDB relation) sums are added up where it lies, and the measures that follow from
-        them are returned: rates, O:E, Brier score, net benefit.
+        them are returned: rates, O:E, Brier score, net benefit; every row is then a patient.
     fold : ndarray, optional
         Fold of each row, shaped as `y_proba`; the AUC compares rows of one fold only.
     groups : array-like of shape (n_samples,), optional
@@ -109,7 +111,8 @@ def group_performance(
     thresholds : array-like, optional
         Decision thresholds that net benefit is averaged over; `threshold` alone by default.
     min_events : int, default=10
-        Fewest patients with and without the event for a claim about a group.
+        Fewest patients with and without the event for a claim about a group; of O:E, where each
+        row is a patient, fewest expected ones will do.
     confidence_level : float, default=0.95
         Level of the intervals; those of `claims`, and the simultaneous ones of `gaps`, hold for all
         groups together.
@@ -171,14 +174,24 @@ def group_performance(
     ['', '', '', '']
     """
     level = check_confidence_level(confidence_level)
+    asked = thresholds
     threshold, thresholds = check_thresholds(threshold, thresholds)
+    check_counts(pool_below=pool_below, min_events=min_events, n_resamples=n_resamples)
     wanted = check_measures(measures, threshold, thresholds)
     if data is not None:
         pairs = _from_data(data, y_true, y_proba, sensitive_features)
         if pairs is None:
-            return _from_source(
-                data, (y_true, y_proba, sensitive_features), wanted, measures, threshold, level
+            refuse_options(
+                fold=fold,
+                groups=groups,
+                sample_weight=sample_weight,
+                control_features=control_features,
+                crossed=crossed or None,
+                reference=reference,
+                thresholds=asked,
             )
+            columns = (y_true, y_proba, sensitive_features)
+            return _from_source(data, columns, wanted, measures, (threshold, event, level))
         y_true, y_proba, sensitive_features = pairs
     check_alignment(y_true=y_true, sensitive_features=sensitive_features)
     options = {"threshold": threshold, "thresholds": thresholds}
@@ -257,9 +270,10 @@ def _names(features):
     return [features] if isinstance(features, str) else list(features)
 
 
-def _from_source(data, columns, wanted, measures, threshold, level):
+def _from_source(data, columns, wanted, measures, settings):
     """Return the result of a table that is not loaded, from sums added up where it lies."""
     y_true, y_proba, features = columns
+    threshold, event, level = settings
     chosen = [name for name, function in wanted.items() if name in SUMMED and function is None]
     if measures is not None and len(chosen) < len(wanted):
         other = ", ".join(name for name in wanted if name not in chosen)
@@ -269,7 +283,8 @@ def _from_source(data, columns, wanted, measures, threshold, level):
         )
     judged = []
     for feature in _names(features):
-        sums = sums_of_source(data, y_true, y_proba, feature, threshold=threshold, missing=MISSING)
+        options = {"threshold": threshold, "event": event, "bands": _bands}
+        sums = sums_of_source(data, y_true, y_proba, feature, **options)
         part = Judged(feature, "", sums)
         rows = None if threshold is None else _Decision(threshold)
         part.measured = {name: measure_groups(name, rows, None, sums) for name in chosen}
@@ -277,6 +292,12 @@ def _from_source(data, columns, wanted, measures, threshold, level):
     claimed = claims_of([], None, level, 0)
     overall = overall_table(judged, None, dict.fromkeys(chosen), [], {}, level)
     return _result(judged, claimed, overall, level, True, (), threshold)
+
+
+def _bands(values, counts):
+    names, codes = band_codes(values, counts)
+    refuse_identifiers(values.name, names, int(counts.sum()))
+    return names, codes
 
 
 class _Decision:

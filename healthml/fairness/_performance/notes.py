@@ -27,25 +27,31 @@ def _inside(part):
 def _pooled(partitions):
     n_pooled = {part.feature: len(part.pooled) for part in partitions if part.pooled}
     return [
-        f"{n} crossed groups of {feature} are small and were joined (see pool_below)."
+        f"Crossed groups of {feature} that are small were joined: {n} (see pool_below)."
         for feature, n in n_pooled.items()
     ]
 
 
 def _undefined(judged):
-    notes = []
-    for part in judged:
-        without = [
-            np.count_nonzero(counts == 0)
-            for counts in (part.sums.n_events, part.sums.n_samples - part.sums.n_events)
-        ]
-        if any(without):
-            notes.append(
-                f"{part.feature}{_inside(part)}: {without[0]} groups have no event and "
-                f"{without[1]} nothing but events, so that some measures do not exist there; "
-                "named metrics leave such groups out."
-            )
-    return notes
+    notes = [undefined_note(part.feature, part.control, part.sums) for part in judged]
+    return [note for note in notes if note]
+
+
+def undefined_note(feature, control, sums):
+    """Say how many groups have one outcome only; "" where none has."""
+    counts = {"no event": sums.n_events, "nothing but events": sums.n_samples - sums.n_events}
+    parts = [
+        f"{n} group{' has' if n == 1 else 's have'} {what}"
+        for what, cell in counts.items()
+        if (n := np.count_nonzero(cell == 0))
+    ]
+    if not parts:
+        return ""
+    inside = f" within {control}" if control else ""
+    return (
+        f"{feature}{inside}: {' and '.join(parts)}, so that some measures do not exist there; "
+        "named metrics leave such groups out."
+    )
 
 
 def _impossible(judged, tests, level):

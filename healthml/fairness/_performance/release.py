@@ -19,6 +19,7 @@ from healthml._core._release import (
     round_count,
 )
 from healthml._core._results import Result, written_figures
+from healthml.fairness._performance.notes import undefined_note
 from healthml.fairness._sums import PROPORTIONS, ratio_of
 
 _AROUND = 9  # how far from the truth each cell is tried; fewer possible values hide more, not less
@@ -88,14 +89,16 @@ class ReleasedGroups(Result):
 
 def release(result, *, strict=False, min_count=MIN_COUNT):
     """Return the tables of a result as they may leave; see `GroupPerformanceResult.to_release`."""
-    parts, open_keys, notes = [], set(), []
+    parts, open_keys, notes, closed_notes = [], set(), [], []
     for key, sums in result.sums.items():
         rows = result.table[_of(result.table, key)]
         whole = _Whole(rows, sums, strict, min_count)
         if whole.is_open:
             open_keys.add(key)
             parts.append(rows)
-        elif "|" in key[0]:
+            continue
+        closed_notes.append(undefined_note(*key, sums))  # a count of 0 in a group that is hidden
+        if "|" in key[0]:
             notes.append(
                 f"{key[0]} is left out: it has small cells, and its totals stand in other tables. "
                 "Join levels, or pool more small groups (pool_below)."
@@ -112,7 +115,7 @@ def release(result, *, strict=False, min_count=MIN_COUNT):
         table,
         **others,
         overall=overall,
-        notes=(*result.notes, *notes),
+        notes=(*(note for note in result.notes if note not in closed_notes), *notes),
         confidence_level=result.confidence_level,
         rounded=tuple(key for key in result.sums if key not in open_keys),
     )
