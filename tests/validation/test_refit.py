@@ -6,11 +6,13 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -209,3 +211,22 @@ def test_warnings_of_threads_that_overlap_are_kept_apart():
     assert warnings.showwarning is shown
     with pytest.warns(UserWarning, match="afterwards"):
         warnings.warn("afterwards", stacklevel=1)
+
+
+def test_a_refit_tries_no_thresholds_that_no_risk_depends_on():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 2))
+    y = (X[:, 0] + rng.normal(size=120) > 0).astype(int)
+    tuned = TunedThresholdClassifierCV(LogisticRegression(), cv=3)
+    resample = Resample(np.arange(120), np.arange(0), 0, 7)
+    nested = make_pipeline(StandardScaler(), BaggingClassifier(tuned, 3, random_state=0))
+    for whole in (tuned, CalibratedClassifierCV(tuned, cv=3), nested):
+        made = Procedure(whole).make(resample)
+        inner = made.steps[-1][1].estimator if hasattr(made, "steps") else made
+        inner = inner.estimator if type(inner) is CalibratedClassifierCV else inner
+        assert inner.thresholds == [0.5]
+        risk = clone(whole).fit(X, y).predict_proba(X)
+        np.testing.assert_array_equal(made.fit(X, y).predict_proba(X), risk)
+    reads_labels = Procedure(AdaBoostClassifier(tuned, n_estimators=2)).make(resample)
+    assert reads_labels.estimator.thresholds == 100
+    assert tuned.thresholds == 100

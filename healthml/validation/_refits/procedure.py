@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import BaggingClassifier
+from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
@@ -47,6 +50,7 @@ class Procedure:
     def make(self, resample):
         """Return an unfitted copy with the resample's seed, its inner folds by whole patients."""
         model = clone(self.estimator)
+        _spare_thresholds(model)
         for name in self.unseeded:
             *path, last = name.split("__")
             owner = _part(model, path)
@@ -110,6 +114,23 @@ def is_sound(estimator):
         except ValueError:  # the fit says it, with the resample's number
             return False
     return True
+
+
+def _spare_thresholds(model):
+    """Let a tuned threshold be tried at one value: a refit is asked for risks, not for labels.
+
+    Trying a hundred takes nearly all the time of scikit-learn's tuning. Only parts whose risks
+    reach the model as risks are entered: what reads labels, such as AdaBoost, keeps its threshold.
+    """
+    while True:
+        if isinstance(model, Pipeline):
+            model = model.steps[-1][1]
+        elif type(model) in (BaggingClassifier, CalibratedClassifierCV, TunedThresholdClassifierCV):
+            if type(model) is TunedThresholdClassifierCV:
+                model.thresholds = [0.5]
+            model = model.estimator
+        else:
+            return
 
 
 def _part(model, path):
