@@ -224,7 +224,7 @@ def test_a_refit_tries_no_thresholds_that_no_risk_depends_on():
         made = Procedure(whole).make(resample)
         inner = made.steps[-1][1].estimator if hasattr(made, "steps") else made
         inner = inner.estimator if type(inner) is CalibratedClassifierCV else inner
-        assert inner.thresholds == [0.5]
+        assert inner.thresholds == 2
         risk = clone(whole).fit(X, y).predict_proba(X)
         np.testing.assert_array_equal(made.fit(X, y).predict_proba(X), risk)
     reads_labels = Procedure(AdaBoostClassifier(tuned, n_estimators=2)).make(resample)

@@ -117,9 +117,9 @@ def is_sound(estimator):
 
 
 def _spare_thresholds(model):
-    """Let a tuned threshold be tried at one value: a refit is asked for risks, not for labels.
+    """Let tuned thresholds be two, not a hundred: a refit is asked for risks, not for labels.
 
-    Trying a hundred takes nearly all the time of scikit-learn's tuning. Only parts whose risks
+    Trying them takes nearly all the time of scikit-learn's tuning. Only parts whose risks
     reach the model as risks are entered: what reads labels, such as AdaBoost, keeps its threshold.
     """
     while True:
@@ -127,7 +127,7 @@ def _spare_thresholds(model):
             model = model.steps[-1][1]
         elif type(model) in (BaggingClassifier, CalibratedClassifierCV, TunedThresholdClassifierCV):
             if type(model) is TunedThresholdClassifierCV:
-                model.thresholds = [0.5]
+                model.thresholds = 2
             model = model.estimator
         else:
             return
