@@ -43,6 +43,7 @@ def main(argv=None) -> int:
         _complete()
     try:
         options = parser().parse_args(argv)
+        options.words = argv
         with _calm_warnings():
             return run(options)
     except InputError as error:

@@ -119,7 +119,7 @@ FLOORS = {
         ("_performance",),
         ("_along", "_causes", "_mitigation"),
     ),
-    "_command_line": (("options", "outputs", "tables"), ("commands",)),
+    "_command_line": (("options", "outputs", "repeat", "tables"), ("commands",)),
 }
 MOST_ENTRIES = {"_core": 18}  # what all rooms share stands here once; 15 elsewhere
 

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import healthml
 from healthml.__main__ import main
 from healthml._core._findings import Finding
 from healthml.reporting._report import AuditReport, findings_table
+from healthml.schema import Schema
 
 ROOT = Path(healthml.__file__).parent.parent
 MARKS = ("PATIENT-7731-QX", "rarelevelqx", "73.91724681")
@@ -339,6 +341,32 @@ def test_a_score_alone_is_judged_by_the_columns_beside_it(here, monkeypatch):
     assert set(seen["risk"]) == {0.2}
     assert seen["X"].columns.tolist() == ["age", "sex", "lab", "ward"]
     assert names(here) == ["good.csv", "r.json"]
+    call = json.loads((here / "r.json").read_text(encoding="utf-8"))["about"]["call"]
+    assert call["audit"] == f"python -m healthml audit {words}"
+    space = {"pd": pd, "healthml": healthml}
+    exec("\n".join(call["before_lines"]), space)  # the names that the findings' lines use
+    np.testing.assert_array_equal(space["y_true"], seen["y"])
+    np.testing.assert_array_equal(space["y_proba"], seen["risk"])
+    np.testing.assert_array_equal(space["groups"], seen["groups"])
+    assert space["X"].columns.tolist() == ["age", "sex", "lab", "ward"]
+    assert seen["schema"].outcome == "died"
+
+
+def test_a_report_says_the_command_that_repeats_it_without_its_folders(audited, here, monkeypatch):
+    (here / "private").mkdir()
+    (here / "good.csv").rename(here / "private" / "good.csv")
+    Schema(outcome="died", prediction_time="admission").to_yaml(here / "private" / "roles.yaml")
+    words = "--site ward --exclude lab --missing NA --quiet"
+    assert main(f"audit private/good.csv --schema private/roles.yaml {words}".split()) == 0
+    text = (here / "report.json").read_text(encoding="utf-8")
+    assert "private" not in text
+    call = json.loads(text)["about"]["call"]
+    assert call["audit"] == f"python -m healthml audit good.csv --schema roles.yaml {words}"
+    space = {"pd": pd, "healthml": healthml, "replace": replace}
+    monkeypatch.chdir(here / "private")
+    exec("\n".join(call["before_lines"]), space)
+    assert space["schema"] == audited["schema"]
+    pd.testing.assert_frame_equal(space["table"], audited["table"])
 
 
 def test_rows_without_an_outcome_are_announced(here, monkeypatch, capsys):

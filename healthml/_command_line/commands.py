@@ -9,6 +9,7 @@ import numpy as np
 
 import healthml
 from healthml._command_line.outputs import check_targets, form_of, hand_over, json_target
+from healthml._command_line.repeat import risk_lines, table_lines, with_command
 from healthml._command_line.tables import (
     TABLE_FORMS,
     announce_width,
@@ -54,6 +55,7 @@ def audit(options):
         "n_jobs": options.jobs,
         "random_state": options.seed,
     }
+    lines = table_lines(options, schema, named_roles(options))
     if options.risk is None:
         report = healthml.audit(
             None,
@@ -65,7 +67,9 @@ def audit(options):
             **common,
         )
     else:
-        report = _audit_risk(table, schema, options.risk, common)
+        report, more = _audit_risk(table, schema, options.risk, common)
+        lines += more
+    report = with_command(report, options, lines)
     _hand_over_report(report, targets, options)
     return SERIOUS if report.exit_code else FINE
 
@@ -81,7 +85,7 @@ def _refuse_refits(options):
 
 
 def _audit_risk(table, schema, column, common):
-    """Judge the risks in a column; the columns beside it describe the patients."""
+    """Judge the risks in a column, the columns beside it describe the patients; with its lines."""
     if column in [name for name, _ in schema._named_columns()]:
         raise InputError(f"column {column!r} is the risk to judge and has another role; do one.")
     parts = schema.split(table)
@@ -89,7 +93,7 @@ def _audit_risk(table, schema, column, common):
         count, steps = left_out_words(parts.flow)
         print(f"healthml: note: {count} rows are left out ({steps}).", file=sys.stderr)
     features = parts.X.drop(columns=[column])
-    return healthml.audit_predictions(
+    report = healthml.audit_predictions(
         parts.y,
         _risks(parts.X[column]),
         X=features if features.shape[1] else None,
@@ -98,9 +102,10 @@ def _audit_risk(table, schema, column, common):
         time=parts.time,
         sensitive_features=parts.sensitive,
         score=parts.score,
-        threshold_range=schema.threshold_range,
+        schema=schema,
         **common,
     )
+    return report, risk_lines(parts, column)
 
 
 def _risks(column):
@@ -132,6 +137,10 @@ def demo(options):
         random_state=options.seed,
     )
     report = replace(report, statement=f"{report.statement} All patients are simulated.")
+    made = f"make_ehr_cohort({options.rows}, preset='realistic', random_state={options.seed})"
+    lines = ["from healthml.datasets import make_ehr_cohort", f"cohort = {made}"]
+    lines.append("table, schema = cohort.to_frame(), cohort.schema")
+    report = with_command(report, options, lines)
     _hand_over_report(report, targets, options)
     if options.json != "-" and not options.quiet:
         print("\nThese patients are simulated: nobody in this report exists. Your own table:")

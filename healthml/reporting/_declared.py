@@ -39,7 +39,7 @@ def declared_facts(case, what):
     return {
         "judged": what,
         "outcome": getattr(schema, "outcome", None) or named.get("outcome"),
-        "event": case.event_label,
+        "event": event_words(case),
         "prediction_time": getattr(schema, "prediction_time", None),
         "horizon": getattr(schema, "horizon", None),
         "follow_up": getattr(schema, "follow_up", None),
@@ -65,6 +65,12 @@ def declared_facts(case, what):
         "handles_missing": tuple(words for words, e in steps if _handles_missing(e)),
         "handles_categories": tuple(words for words, e in steps if _handles_categories(e)),
     }
+
+
+def event_words(case):
+    """Return the event as it was declared; a schema turns the outcome into 0/1 by it."""
+    declared = getattr(case.schema, "event", None)
+    return case.event_label if declared is None else str(declared)
 
 
 def _rule_words(rule):

@@ -139,6 +139,8 @@ def describe_call(arguments, schema, judged):
     """
     given = {k: v for k, v in arguments.items() if v is not None and v is not False}
     options = {k: given[k] for k in _OPTIONS if k in given}
+    if schema is None and "schema" in given:
+        options = {"schema": given["schema"], **options}
     if judged == "model":
         options = {"refit": False, **options}
     if schema is not None:

@@ -21,6 +21,7 @@ from healthml.reporting._page.meanings import MEANINGS
 from healthml.reporting._page.pictures import CalibrationPicture, NetBenefitPicture
 from healthml.reporting._page.words import NOTHING, interval_text, number_text, view_table
 from healthml.reporting._report import AuditReport, Figure, NotAssessed, Section
+from healthml.schema import Schema
 
 NASTY = "<script>alert('x')</script>"
 MARKS = {
@@ -302,6 +303,9 @@ def test_the_same_report_is_the_same_page(page):
     assert render(hand_made()) == page
 
 
+ENDS = ["estimate", "lower", "upper"]
+
+
 def test_a_table_has_one_column_per_measure():
     view = view_table(table_of_groups())
     assert view.headings == ["Feature", "Group", "AUC", "Observed / expected", "Rows", "Events"]
@@ -329,6 +333,40 @@ def test_what_was_not_measured_is_a_dash():
 )
 def test_numbers_are_set_as_print_sets_them(value, digits, text):
     assert number_text(value, digits) == text
+
+
+def test_a_number_has_no_levels_and_a_measure_a_name():
+    table = pd.DataFrame({"column": ["age", "sex"], "n_levels": [0, 2]})
+    assert [row[1] for row in view_table(table).rows] == [NOTHING, "2"]
+    named = pd.DataFrame([("m", "net_benefit", 0.1, 0.0, 0.2)], columns=["model", "measure", *ENDS])
+    assert view_table(named).headings == ["Model", "Net benefit"]
+
+
+def test_columns_missing_together_stand_by_name(report):
+    tables = next(s.tables for s in report.sections if s.key == "missingness")
+    table, blocks = tables[0][1], tables[1][1]
+    assert "block" not in blocks
+    for own, companions in zip(table["column"], table["block"], strict=True):
+        together = [set(names) for names in blocks["columns"] if own in names]
+        expected = set().union(*together) - {own}
+        assert set(filter(None, companions.split(", "))) == expected
+
+
+def test_places_are_named_by_what_they_are(report):
+    alts = {s.key: s.figures[0].alt for s in report.sections if s.key in ("sites", "later")}
+    assert "by site" in alts["sites"]
+    assert "by period" in alts["later"]
+
+
+def test_the_event_is_named_as_it_was_declared():
+    rng = np.random.default_rng(0)
+    risk = rng.uniform(0.05, 0.6, 300)
+    dead = (rng.uniform(size=300) < risk).astype(int)
+    schema = Schema(outcome="status", event="Died", prediction_time="admission")
+    report = healthml.audit_predictions(dead, risk, schema=schema, only=["HM104"], random_state=0)
+    assert report.about["event"] == "Died"
+    assert report.declared["prediction_time"] == "admission"
+    assert "When is the prediction made?" not in [q.topic for q in report.not_assessed]
 
 
 def test_users_names_are_not_translated():

@@ -10,7 +10,7 @@ from healthml.reporting._audit.asking import find_looks, measure, selected, why_
 from healthml.reporting._audit.close_calls import mark_close
 from healthml.reporting._audit.first_lines import columns_line, headline_of, statement_of
 from healthml.reporting._checks import CHECKS, Look
-from healthml.reporting._declared import declared_facts
+from healthml.reporting._declared import declared_facts, event_words
 from healthml.reporting._judged import judged_rows
 from healthml.reporting._lines import Call, with_line
 from healthml.reporting._plan import take_selection
@@ -106,7 +106,7 @@ def _about(case, selection, call):
         "n_events": int(case.y.sum()),
         "n_patients": None if groups is None else int(groups.max()) + 1,
         "n_columns": case.X.shape[1] if case.columns_given else 0,
-        "event": case.event_label,
+        "event": event_words(case),
         "folds": len(np.unique(case.judge.folds[0])),
         "repeats": len(case.judge.folds),
         "refit": case.refit,

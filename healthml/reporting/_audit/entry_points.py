@@ -174,6 +174,7 @@ def audit_predictions(
     site=None,
     time=None,
     score=None,
+    schema=None,
     event=None,
     threshold_range=None,
     severity_rules=None,
@@ -196,6 +197,9 @@ def audit_predictions(
         Columns for Table 1, data quality and the age-and-sex reference, which is refitted.
     groups, sensitive_features, site, time, score, event, threshold_range : optional
         As in `audit`.
+    schema : Schema, optional
+        What it declares of the task (prediction time, horizon, eligibility, event, thresholds) and
+        of the columns is written down and used; the roles are given beside it.
     severity_rules, only, skip, show_values, n_jobs, verbose, random_state : optional
         As in `audit`.
 
@@ -244,7 +248,8 @@ def audit_predictions(
     check_alignment(X=X, y_true=y_true, y_proba=y_proba, **given)
     X, y, roles = take_roles(to_pandas(X), y_true, **given)
     options = {
-        "threshold_range": threshold_range,
+        "schema": schema,
+        "threshold_range": threshold_range or getattr(schema, "threshold_range", None),
         "severity_rules": severity_rules,
         "show_values": show_values,
         "verbose": verbose,

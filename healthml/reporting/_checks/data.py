@@ -233,12 +233,23 @@ def check_missingness(case):
         "What is missing, and with what does it go?",
         findings[0].evidence,
         (
-            ("Missing values by column, known codes counted", report.table),
-            ("Columns missing together", report.blocks),
+            ("Missing values by column, known codes counted", _with_companions(report)),
+            ("Columns missing together", report.blocks.drop(columns="block")),
         ),
         (Figure(report.plot, "Share of missing values by column"),),
     )
     return Look(tuple(findings), (section,), (missing,))
+
+
+def _with_companions(report):
+    """Return the table with the columns that are missing together by name, not by number."""
+    names = report.table["column"]
+    blocks = [set(names[report.table["block"] == block]) for block in report.table["block"]]
+    companions = [
+        ", ".join(map(str, [c for c in names if c in own and c != name])) if block else ""
+        for name, block, own in zip(names, report.table["block"], blocks, strict=True)
+    ]
+    return report.table.assign(block=companions)
 
 
 def _how_much(report):

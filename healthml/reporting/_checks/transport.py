@@ -48,7 +48,7 @@ def check_sites(case):
         f"an AUC of {interval_words(site_alone)}."
     )
     findings = [_auc_at_new_sites(case, X, result), *_worst_place(case, result, "HM404", "site")]
-    return Look(tuple(findings), (_place_section("sites", topic, lead, result),))
+    return Look(tuple(findings), (_place_section("sites", topic, lead, result, "site"),))
 
 
 def _auc_at_new_sites(case, X, result):
@@ -112,7 +112,7 @@ def check_later(case):
     except InputError as error:
         return _not_assessed(topic, str(error), needed, "HM405")
     findings = _worst_place(case, result, "HM405", "period")
-    return Look(tuple(findings), (_place_section("later", topic, result.note, result),))
+    return Look(tuple(findings), (_place_section("later", topic, result.note, result, "period"),))
 
 
 def _not_assessed(topic, reason, needed, code):
@@ -132,7 +132,7 @@ def _alone(case, values):
     return screen_columns(frame, case.y, fold=case.judge.folds[0], groups=case.units).table.iloc[0]
 
 
-def _place_section(key, topic, lead, result):
+def _place_section(key, topic, lead, result, place):
     return Section(
         key,
         "transport",
@@ -142,7 +142,7 @@ def _place_section(key, topic, lead, result):
         (
             Figure(
                 replace(result, risk=None, part=None).plot,  # what is of each row is not drawn
-                "Observed over expected events by place, intervals for all together",
+                f"Observed over expected events by {place}, intervals for all together",
             ),
         ),
     )

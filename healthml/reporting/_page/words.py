@@ -22,6 +22,7 @@ MEASURES = {
     "oe_ratio": ("Observed / expected", 2),
     "calibration_slope": ("Calibration slope", 2),
     "calibration_intercept": ("Calibration intercept", 2),
+    "net_benefit": ("Net benefit", 3),
     "net_benefit_per_1000": ("Net benefit per 1,000 patients", 1),
     "ici": ("Integrated calibration index", 3),
     "all": ("All measures", 3),
@@ -264,7 +265,10 @@ def heading(name):
 
 def measure_name(measure):
     """Return a measure's name in plain words."""
-    return MEASURES[measure][0] if measure in MEASURES else str(measure).replace("_", " ")
+    if measure in MEASURES:
+        return MEASURES[measure][0]
+    words = str(measure).replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def _digits(measure):
@@ -310,7 +314,7 @@ def _cell(name, value):
         return (value.replace("_", " ") if name == "rule" else value), False
     if isinstance(value, list | tuple | set | frozenset | np.ndarray):
         return ", ".join(map(str, value)), False
-    if not _known(value):
+    if not _known(value) or (name == "n_levels" and value == 0):  # a number has no levels
         return NOTHING, False
     if isinstance(value, bool | np.bool_):
         return ("yes" if value else "no"), False
