@@ -144,7 +144,7 @@ def test_the_call_that_repeats_the_audit_is_written_out():
         "report = healthml.audit(model, X, 'out', groups='pid', site=site, event='Died', "
         "n_repeats=1)"
     )
-    declared = {"y": "died", "schema": Schema(outcome="died", horizon=30)}
+    declared = {"y": "died", "schema": Schema(outcome="died", prediction_time="admission")}
     assert "schema=schema" in describe_call(declared, None, "procedure").audit()
     assert describe_call({}, None, "score").audit() == (
         "report = healthml.audit_predictions(y_true, y_proba)"
