@@ -212,10 +212,6 @@ _WHY = {
 def learn_codes(name, codes, levels, system=None):
     """Return what a column's codes look like, or None where it holds none.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._categories.code_checker import learn_codes
     >>> learn_codes("x", np.arange(3), ["I21.4", "E11.9", "J18.9"]).system
     'icd10'
     >>> learn_codes("bed", np.arange(3), ["A12", "B07", "C33"]) is None

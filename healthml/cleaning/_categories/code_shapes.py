@@ -23,9 +23,6 @@ _LONGEST_ICD10 = 7
 def loinc_check_digit(number):
     """Return the check digit of a LOINC number (mod 10, Luhn).
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.code_shapes import loinc_check_digit
     >>> loinc_check_digit("2160")  # creatinine, 2160-0
     0
     """
@@ -39,9 +36,6 @@ def loinc_check_digit(number):
 def is_valid(code, system):
     """Say whether a code has the shape of its system, check digit and brackets included.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.code_shapes import is_valid
     >>> is_valid("2160-0", "loinc"), is_valid("2160-1", "loinc"), is_valid("mm[Hg", "ucum")
     (True, False, False)
     """
@@ -63,9 +57,6 @@ def valid_codes(codes, system):
 def typical_codes(codes, system, dotted):
     """Say which codes speak for their system: of full length, with the point where one is used.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.code_shapes import typical_codes
     >>> typical_codes(["I21.4", "P100"], "icd10", True)
     array([ True, False])
     """
@@ -83,9 +74,6 @@ def icd10_readings(text, dotted):
     Readings are in upper case; none where no reading has the shape. `dotted`: the column writes the
     point.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.code_shapes import icd10_readings
     >>> icd10_readings("EII.9", True), icd10_readings("l21.4", True), icd10_readings("I214", True)
     (['E11.9'], ['L21.4', 'I21.4'], ['I21.4'])
     """

@@ -149,10 +149,6 @@ def needs_look(series):
 def kind_of(name, levels, counts, variable=None, is_identifier=False):
     """Return "closed" (a category), "open" (names, identifiers, free text) or "number".
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._categories.columns import kind_of
     >>> kind_of("sex", ["M", "F"], np.array([60, 40]))
     'closed'
     >>> kind_of("patient_id", ["P1", "P2"], np.array([60, 40]))

@@ -108,9 +108,6 @@ def learn_levels(counts, *, synonyms=None, vocabulary=(), typos=True, real=()):
     `synonyms` are the user's own; levels of the `vocabulary` stay as they are; `real` are levels
     that other columns bear out, which are no typing errors.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.levels import learn_levels
     >>> plan = learn_levels({"never": 900, "former": 500, "Never ": 6, "fromer": 5, "ex": 4})
     >>> [writing for writing, _, _ in plan.rewrite(["Never ", "fromer", "ex", "nevver"])]
     ['never', 'former', 'former', 'never']
@@ -183,9 +180,6 @@ def _user_moves(counts, synonyms):
 def recognise_concept(counts, vocabulary=()):
     """Return the concept whose spellings fill a column, and the level in use for each sense.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.levels import recognise_concept
     >>> recognise_concept({"M": 60, "F": 40, "male": 5})
     ('sex', {'male': 'M', 'female': 'F'})
     >>> recognise_concept({"M": 60, "S": 30, "D": 10})
@@ -226,9 +220,6 @@ def established(counts, vocabulary=()):
     50 that are not: with their number grows that of real neighbours), or where levels that are
     surely real are near one another: there, to be near is no evidence.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.levels import established
     >>> established({"Alena": 50, "Alina": 40})
     {}
     """

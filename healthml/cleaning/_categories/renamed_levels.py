@@ -41,10 +41,6 @@ def renamed_levels(frame, time):
 
     Text and category columns of at most 100 levels are looked at.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import pandas as pd
 
     from healthml._core._checks import sorted_codes
     >>> ward = np.where(np.arange(200) % 2, "A", np.where(np.arange(200) < 120, "B", "W2"))

@@ -25,9 +25,6 @@ def learn_mark(pairs):
     mark makes at least four fifths of 20 or more wrong characters and stands for five or more
     different ones.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.smudges import learn_mark
     >>> learn_mark([("fxrence", "florence"), ("fromer", "former")]) is None
     True
     """
@@ -48,9 +45,6 @@ def learn_mark(pairs):
 class Smudges:
     """The levels of each column at fit, against which a smudged one is read.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.smudges import Smudges
     >>> levels = {"100%": 249, "98%": 45, "97%": 51, "1xx%": 3, "9x%": 2}
     >>> smudges = Smudges({"score": levels}, "x")
     >>> [smudges.read("score", level) for level in ("1xx%", "9x%", "98%")]

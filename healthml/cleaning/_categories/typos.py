@@ -58,9 +58,6 @@ def is_near(word, usual, most=1):
     .. [1] Yannakoudakis EJ, Fawthrop D. The rules of spelling errors. Inf Process Manag.
        1983;19:87-99.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.typos import is_near
     >>> is_near("femlae", "female"), is_near("afebrile", "febrile"), is_near("hypo", "hyper")
     (True, False, False)
     """
@@ -79,9 +76,6 @@ def is_real_word(word):
     English words and those of the shipped clinical lists. A level such as "casts" is kept beside
     "casks", though it may have been meant: another real word is never written in its place.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.typos import is_real_word
     >>> is_real_word("tibia"), is_real_word("femlae")
     (True, False)
     """
@@ -133,9 +127,6 @@ def is_near_level(level, usual, most=1):
 
     Digits and signs are never typing errors: "type 1" and "type 2", "A+" and "A-" stay apart.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.typos import is_near_level
     >>> is_near_level("heart faliure", "heart failure"), is_near_level("A+", "A-")
     (True, False)
     """
@@ -146,9 +137,6 @@ def is_near_level(level, usual, most=1):
 def is_typo(level, usual, most=1):
     """Say whether a level is a typing error for another: near it, and no word of its own.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.typos import is_typo
     >>> is_typo("heart faliure", "heart failure"), is_typo("sprain", "strain")
     (True, False)
     """
@@ -168,9 +156,6 @@ def _differing_words(level, usual):
 def is_smudge(level, usual, mark, most=0.75):
     """Say whether a level is the usual one with some characters replaced by one mark.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.typos import is_smudge
     >>> is_smudge("1xx19", "10019", "x"), is_smudge("10018", "10019", "x")
     (True, False)
     """
@@ -183,9 +168,6 @@ def is_smudge(level, usual, mark, most=0.75):
 def is_blotted(level, usual):
     """Say whether a few letters of a level are replaced by one sign that is no letter.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.typos import is_blotted
     >>> is_blotted("har?ow general", "harlow general"), is_blotted("grade a-", "grade a+")
     (True, False)
     """
@@ -204,9 +186,6 @@ def is_abbreviated(text, template, usual):
     Each letter of an abbreviation means something: HBsAg and HBeAg are two antigens. Letters that
     are only exchanged are a typing error all the same.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._categories.typos import is_abbreviated
     >>> is_abbreviated("HBsAg", "hbeag", "hbsag"), is_abbreviated("BLACK", "blakc", "black")
     (True, False)
     """

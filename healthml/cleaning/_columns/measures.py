@@ -92,10 +92,6 @@ def _measured(series):
 def numbers_of(series):
     """Return a column as floats, NaN where a cell is no number; None for dates and booleans.
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.cleaning._columns.measures import numbers_of
     >>> numbers_of(pd.Series(["7.2", "<5"])).tolist()
     [7.2, nan]
     """
@@ -119,11 +115,6 @@ def numbers_of(series):
 def as_written(series, numbers):
     """Return numbers as a column would hold them: text in a column of text.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import pandas as pd
-    >>> from healthml.cleaning._columns.measures import as_written
     >>> as_written(pd.Series(["94", "7.3"]), np.array([73.00000000000001]))
     ['73']
     """
@@ -139,9 +130,6 @@ def as_written(series, numbers):
 def hull(pairs):
     """Return the narrowest limits that hold all pairs.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._columns.measures import hull
     >>> hull([(1, 3), (0, 2)])
     (0, 3)
     """

@@ -26,8 +26,6 @@ def population_groups(table, column, measure=None):
     may belong to any population, and an age of 0 may be a neonate's or a child's, since ages are
     cut to whole years.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> from healthml.cleaning._columns import GROUPS, ColumnTable, population_groups
     >>> ages = ColumnTable(pd.DataFrame({"age": [70, 4, 0]}))
@@ -52,8 +50,6 @@ def population_groups(table, column, measure=None):
 def populations_present(table, column):
     """Return the populations that an age column holds, adults if it holds no age.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> from healthml.cleaning._columns import ColumnTable, populations_present
     >>> populations_present(ColumnTable(pd.DataFrame({"age": [3, 71]})), "age")
@@ -69,8 +65,6 @@ def populations_present(table, column):
 def find_age(measures):
     """Return the one column that holds ages in years, or None.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> from healthml.cleaning._columns import ColumnTable, MeasureReader, find_age
     >>> find_age(MeasureReader(ColumnTable(pd.DataFrame({"patient_age": [50, 61]}))).read())
@@ -86,10 +80,6 @@ def learn_top_codes(age):
     A pile at the very end of the range (90 or 91.4, holding `PILE` times what the five years
     below lead to expect), or equal values beyond the oldest age ever verified.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._columns.populations import learn_top_codes
     >>> learn_top_codes(np.r_[np.arange(40, 90), np.full(20, 90)])
     (90.0,)
     """

@@ -14,9 +14,6 @@ _COUNT_WORDS = frozenset({"no", "number", "num", "nr"})  # as often a count as a
 def has_code_name(name):
     """Say whether a column's name announces a code or an identifier.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._columns.shapes import has_code_name
     >>> [has_code_name(n) for n in ("admission_type_id", "hospitalid", "payerCode", "steroid")]
     [True, True, True, False]
     """
@@ -30,10 +27,6 @@ def has_code_name(name):
 def is_text(series):
     """Say whether a column is stored as text, objects or categories of text.
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.cleaning._columns.shapes import is_text
     >>> is_text(pd.Series(["a", None])), is_text(pd.Series([1, 2], dtype="category"))
     (True, False)
     """

@@ -16,9 +16,6 @@ class ColumnTable:
     of its frame once, and `of` keeps what was made of it until another column takes its place.
     Reading is as with a frame (``columns``, ``index``, ``len``, ``table[name]``).
 
-    Examples
-    --------
-    >>> import pandas as pd
     >>> from healthml.cleaning._columns import ColumnTable, numbers_of
     >>> table = ColumnTable(pd.DataFrame({"sodium": ["138", "<120"]}))
     >>> table.of("sodium", numbers_of).tolist()
@@ -105,10 +102,6 @@ class ColumnTable:
 def thinned(values):
     """Return at most about 100,000 evenly spaced values: enough to learn a quantile from.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._columns import thinned
     >>> len(thinned(np.zeros(1_000_000)))
     100000
     """
@@ -120,10 +113,6 @@ def factorized(series):
 
     None where cells cannot be told apart by hashing (lists).
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.cleaning._columns import factorized
     >>> factorized(pd.Series(["f", None, "m", "f"]))
     (array([ 0, -1,  1,  0]), array(['f', 'm'], dtype=object))
     """

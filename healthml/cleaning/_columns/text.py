@@ -25,9 +25,6 @@ _RARE_CASE = 0.05  # share of the commoner writing below which a short key is a 
 def visible(text):
     r"""Return the text without invisible characters; spaces that are not plain become plain.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._columns.text import visible
     >>> visible("\ufeffWhite\xa0")
     'White '
     """
@@ -42,9 +39,6 @@ def visible(text):
 def tidy(text):
     r"""Return visible text without spaces at its ends.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._columns.text import tidy
     >>> tidy("  ex smoker\u200b ")
     'ex smoker'
     """
@@ -56,9 +50,6 @@ def content(text):
 
     A missing code is another step's work.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._columns.text import content
     >>> content(" ever "), content("Unknown")
     ('ever', '')
     """
@@ -106,9 +97,6 @@ def _is_finding(key):
 def key_of(text):
     """Return what two writings of one level share: width, accents' form, case and spaces ignored.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._columns.text import key_of
     >>> key_of("NEVER ") == key_of("never") != key_of("n ever")
     True
     """
@@ -119,9 +107,6 @@ def key_of(text):
 def template_of(text):
     r"""Return the text with each run of digits as one placeholder, and the runs.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._columns.text import template_of
     >>> template_of("6 patients")
     ('\x00 patients', ('6',))
     """
@@ -131,9 +116,6 @@ def template_of(text):
 def fill_template(template, digits):
     r"""Put runs of digits back into a template.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._columns.text import fill_template
     >>> fill_template("\x00 patients", ("6",))
     '6 patients'
     """
@@ -148,9 +130,6 @@ def usual_spellings(counts, vocabulary=()):
     of one or two letters is merged only where it is rare, and a doubled letter never: genotypes are
     written by case.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._columns.text import usual_spellings
     >>> usual_spellings({"never": 90, "Never": 6, "AA": 50, "Aa": 40})
     {'Never': 'never'}
     """

@@ -20,10 +20,6 @@ ROUNDING = 1e-3  # how far past a limit a stored number may lie: 0.1 is often ke
 def outside(values, limits):
     """Return which values lie outside limits, a rounding error forgiven.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._columns import outside
     >>> outside(np.array([0.0999, 7, np.nan]), (0.1, 5)).tolist()
     [False, True, False]
     """

@@ -73,9 +73,6 @@ def find_fields(frame, measures, columns):
 def partner(field, candidates):
     """Return the candidate whose name goes best with a field's ("admissionheight" and "-weight").
 
-    Examples
-    --------
-    >>> from healthml.cleaning._cross_field.columns import Field, partner
     >>> pressures = [Field("dbp", "dbp"), Field("ni_dbp", "dbp")]
     >>> partner(Field("ni_sbp", "sbp"), pressures).column
     'ni_dbp'
@@ -92,10 +89,6 @@ def partner(field, candidates):
 def dates_of(series):
     """Return a column as days since 1970 (NaN where it holds no ISO date), or None.
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.cleaning._cross_field.columns import dates_of
     >>> dates_of(pd.Series(["1970-01-03", "soon"])).tolist()
     [2.0, nan]
     """

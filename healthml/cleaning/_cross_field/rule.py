@@ -73,10 +73,6 @@ class FieldRule:
 def robust(values):
     """Return median and robust standard deviation, NaN ignored.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._cross_field.rule import robust
     >>> robust(np.array([1.0, 2.0, 3.0, 100.0, np.nan]))
     (2.5, 1.4826)
     """

@@ -47,9 +47,6 @@ _NOT_A_DATE = frozenset(
 def is_hinted(name):
     """Say whether a column's name announces dates.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._dates.cells import is_hinted
     >>> is_hinted("date_onset"), is_hinted("days_since_date"), is_hinted("Aufnahmedatum")
     (True, False, True)
     """
@@ -61,9 +58,6 @@ def is_hinted(name):
 def is_time_hinted(name):
     """Say whether a column's name announces moments, which may be kept as Unix seconds.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._dates.cells import is_time_hinted
     >>> is_time_hinted("admit_time"), is_time_hinted("time_in_bed_days")
     (True, False)
     """

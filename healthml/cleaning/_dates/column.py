@@ -191,10 +191,6 @@ def learn_dates(name, levels, counts, *, hinted, is_birth, order="auto", declare
     `declared`: a schema does. `order` ("auto", "day" or "month") is that of cells whose year stands
     last.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._dates.column import learn_dates
     >>> cells = ["13/02/2021", "04/05/2021", "28/02/2021"]
     >>> learn_dates("seen", cells, np.ones(3), hinted=False, is_birth=False).orders
     {'?/?/yyyy': 'day'}
@@ -345,9 +341,6 @@ def _epoch(pairs, column):
 def as_times(days, seconds):
     """Return days since year 1 (None: missing) and seconds as datetimes.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._dates.column import as_times
     >>> as_times([737791, None], [0, 0]).astype(str).tolist()
     ['2021-01-01T00:00:00.000000000', 'NaT']
     """
@@ -362,10 +355,6 @@ def as_times(days, seconds):
 def iso_text(times):
     """Return datetimes as text, without a time of day where there is none; None where missing.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._dates.column import iso_text
     >>> iso_text(np.array(["2021-01-01T00:00", "2021-01-01T07:05", "NaT"], dtype="datetime64[ns]"))
     ['2021-01-01', '2021-01-01 07:05:00', None]
     """

@@ -41,9 +41,6 @@ class Stay:
 def has_role(name, words):
     """Say whether a column's name has one of the words.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._dates.event_order import BIRTH, has_role
     >>> has_role("date_of_birth", BIRTH), has_role("birth_weight", BIRTH), has_role("seen", BIRTH)
     (True, True, False)
     """
@@ -95,9 +92,6 @@ def swapped(stay, times):
 def ordered_pairs(names):
     """Yield (earlier, later, severity, words) for columns of dates of which one comes first.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._dates.event_order import ordered_pairs
     >>> next(ordered_pairs(["birth_date", "admission_date"]))
     ('birth_date', 'admission_date', 'error', 'before the day of birth')
     """

@@ -88,9 +88,6 @@ class Reading:
 def is_day(year, month, day):
     """Say whether the calendar has a day; for years of two digits any leap day counts.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._dates.one_date import is_day
     >>> is_day(2021, 2, 30), is_day(2022, 13, 5), is_day(2024, 2, 29)
     (False, False, True)
     """
@@ -102,9 +99,6 @@ def is_day(year, month, day):
 def read_date(text):
     """Return the parts of a date, or None when the text has no shape of one.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._dates.one_date import read_date
     >>> read_date("03 Oct 2021").style, read_date("10/15/21").short_year, read_date("high")
     ('month name', True, None)
     """
@@ -151,9 +145,6 @@ def _read_named(text):
 def month_number(word):
     """Return the month that a name or its short form means in seven languages, or None.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._dates.one_date import month_number
     >>> month_number("Sept"), month_number("März"), month_number("août"), month_number("Mart")
     (9, 3, 8, None)
     """
@@ -192,9 +183,6 @@ def split_time(text):
     Many cells share few days: what is read once for the day serves all its times. A text whose
     time is not plain is returned whole.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._dates.one_date import split_time
     >>> split_time("2021-03-04 07:05"), split_time("2021-03-04 24:00")
     (('2021-03-04', 25500), ('2021-03-04 24:00', 0))
     """

@@ -22,10 +22,6 @@ _DATE = re.compile(rf"\s*(?:{'|'.join(_SHAPES)})(?:[ T]\d{{1,2}}:\d{{2}}.*)?\s*"
 def unread_dates(X, read):
     """Return columns of text that look like dates in nine cells of ten, beside those read.
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.cleaning._dates import unread_dates
     >>> X = pd.DataFrame({"op": ["03/11/14", "21/02/15"] * 10, "ward": ["a", "b"] * 10})
     >>> unread_dates(X, ())
     ['op']

@@ -117,10 +117,6 @@ class Levels:
 def learn_column(series, variable, mark, levels=None):
     """Return what a column holds as a `LabColumn`, or None when it is not to be read as numbers.
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.cleaning._lab_values.column import learn_column
     >>> learn_column(pd.Series(["5,1", "<0,5", "7,25"]), None, None).mark
     ','
     >>> learn_column(pd.Series(["I21.4", "A41.9"]), None, None) is None
@@ -145,10 +141,6 @@ def learn_column(series, variable, mark, levels=None):
 def read_levels(series, factors=None):
     """Return the `Levels` of a column, or None where its cells are no values (lists).
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.cleaning._lab_values.column import read_levels
     >>> read_levels(pd.Series(["5", "<3", "5"])).counts.tolist()
     [2, 1]
     """
@@ -161,9 +153,6 @@ def read_levels(series, factors=None):
 def read_level(level, column):
     """Return a level read by the grammar and settled by what is known about its column.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.column import LabColumn, read_level
     >>> read_level("1,060", LabColumn(low=0.2, high=9.0)).value
     1.06
     >>> read_level("1,060", LabColumn(low=0.2, high=2000.0)).kind
@@ -434,9 +423,6 @@ def _is_whole(readings, counts, levels):
 def is_grouped(text):
     """Say whether a numeral is one to three digits, a dot, and three more.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.column import is_grouped
     >>> is_grouped("1.022"), is_grouped("0.125"), is_grouped("1.22")
     (True, False, False)
     """

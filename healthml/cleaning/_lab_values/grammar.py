@@ -175,9 +175,6 @@ def parse_lab_value(text, *, locale=None):
 def read_cell(text, mark=None):
     """Return `parse_lab_value` for a decimal mark that is known already.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.grammar import read_cell
     >>> read_cell("H 256").note
     'flag H'
     """

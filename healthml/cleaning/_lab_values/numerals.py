@@ -39,9 +39,6 @@ def decimal_mark(locale):
 
     A mark itself ("," or ".") stays; an unknown code is refused.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.numerals import decimal_mark
     >>> [decimal_mark(code) for code in ("DE", "en_GB", "de_CH", ",", None)]
     [',', '.', '.', ',', None]
     """
@@ -62,9 +59,6 @@ def decimal_mark(locale):
 def plain_text(text):
     r"""Return a cell in plain characters: superscripts as ``^``, full width, minus, space.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.numerals import plain_text
     >>> plain_text(" \uff1e5\u00a0"), plain_text("10⁹/L"), plain_text("\u22125")
     ('>5', '10^9/L', '-5')
     """
@@ -89,9 +83,6 @@ def read_numeral(text, mark=None):
     Without a known mark a dot is a decimal mark, since that is how tables are stored, and "1,060"
     has two readings.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.numerals import read_numeral
     >>> [read_numeral(t).value for t in ("5,1", "1 234,5", "1,025.36", "1.234.567")]
     [5.1, 1234.5, 1025.36, 1234567.0]
     >>> read_numeral("1,060").sure, read_numeral("1.025", mark=",").value
@@ -156,9 +147,6 @@ def _many(text):
 def read_power(text):
     """Return the exponent of "E9" or " x 10^-9".
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.numerals import read_power
     >>> read_power("E9"), read_power(" x 10^-9"), read_power("")
     (9, -9, 0)
     """

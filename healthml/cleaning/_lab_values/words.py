@@ -110,9 +110,6 @@ def missing_reason(key):
 
     The key is the cell, trimmed and in lower case.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.words import missing_reason
     >>> [missing_reason(k) for k in ("pending", "-", "sample haemolysed", "5.6", "high")]
     ['pending', '', 'sample haemolysed', None, None]
     """
@@ -130,9 +127,6 @@ def missing_reason(key):
 def finding(key):
     """Return the level of a finding: a word, or the number of plus signs; None when it is none.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.words import finding
     >>> [finding(k) for k in ("+++", "2+", "not detected", "trace", "high")]
     [3, 2, 'negative', 'trace', None]
     """
@@ -145,9 +139,6 @@ def finding(key):
 def words_to_operator(key):
     """Return the text with words of comparison as signs: "less than 5" is "<5".
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.words import words_to_operator
     >>> words_to_operator("less than 5"), words_to_operator("at least 3 mg/L")
     ('<5', '>=3 mg/L')
     """
@@ -163,9 +154,6 @@ def words_to_operator(key):
 def beyond_detection(key):
     """Return "<" or ">" for words such as "below detection limit", or None.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.words import beyond_detection
     >>> [beyond_detection(k) for k in ("below detection limit", "over range", "undetected")]
     ['<', '>', None]
     """
@@ -177,9 +165,6 @@ def beyond_detection(key):
 def spelt_number(key):
     """Return the value of an English number in words and what stands after it, or None.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._lab_values.words import spelt_number
     >>> spelt_number("seventy-four"), spelt_number("one hundred and two years")
     ((74.0, ''), (102.0, 'years'))
     """

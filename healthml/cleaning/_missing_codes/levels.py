@@ -28,10 +28,6 @@ _CONTEXTUAL = ("na", "nd", "-", "--", "---")
 def column_context(levels, counts, *, is_number):
     """Return what a text column holds: numbers, codes with digits, categories or free text.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._missing_codes.levels import column_context
     >>> column_context(["never", "ever", "?"], np.array([50, 40, 1]), is_number=False)
     'category'
     """
@@ -58,9 +54,6 @@ def judge_levels(keys, context, answers):
 
     Keys are levels, trimmed and in lower case.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._missing_codes.levels import judge_levels
     >>> judge_levels(["not done"], "number", {}), judge_levels(["none"], "category", {})
     ({'not done': 'blank'}, {'none': 'ask'})
     """
@@ -98,10 +91,6 @@ def is_rare(key, keys, counts):
 
     Keys are levels, trimmed and in lower case.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._missing_codes.levels import is_rare
     >>> is_rare("none", ["never", "former", "none"], np.array([600, 398, 2]))
     True
     >>> is_rare("none", ["mild", "severe", "none"], np.array([600, 398, 2]))

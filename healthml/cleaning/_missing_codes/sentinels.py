@@ -125,10 +125,6 @@ def judge_numbers(table):
 def zeros_at_odds(number, others):
     """Return rows with 0 in one vital sign and another one above 0: no arrest.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._missing_codes.sentinels import zeros_at_odds
     >>> zeros_at_odds(np.array([0.0, 0.0, 80.0]), [np.array([120.0, np.nan, 110.0])]).tolist()
     [True, False, False]
     """

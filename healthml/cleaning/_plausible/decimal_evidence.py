@@ -57,10 +57,6 @@ def learn_evidence(measure, numbers):
 def decimals_of(values):
     """Return how many decimals numbers are written with, at most 6.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._plausible.decimal_evidence import decimals_of
     >>> decimals_of(np.array([94.0, 7.3, 17.44])).tolist()
     [0, 1, 2]
     """
@@ -74,10 +70,6 @@ def decimals_of(values):
 def usual_decimals(values):
     """Return the decimals that at most one in a hundred numbers of a column exceed.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._plausible.decimal_evidence import usual_decimals
     >>> usual_decimals(np.r_[np.arange(60, 100) + 0.5, 61.25])
     2
     """

@@ -126,10 +126,6 @@ def tail_reaches(values, positive, times, n=1):
     `times` are standard deviations, as the 5th and 95th percentile tell them on each side; of `n`
     values none should lie beyond by chance.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._plausible.limits import tail_reaches
     >>> [[round(end) for end in ends] for ends in tail_reaches(np.arange(90, 111), False, [5, 7])]
     [[73, 127], [62, 138]]
     """
@@ -151,10 +147,6 @@ def tail_reaches(values, positive, times, n=1):
 def bulk_of(values, share=0.99):
     """Return the limits between which the given share of a column's ordinary values lies.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from healthml.cleaning._plausible.limits import bulk_of
     >>> [round(float(end), 1) for end in bulk_of(np.arange(101), 0.9)]
     [5.0, 95.0]
     """

@@ -143,9 +143,6 @@ _MOST_WORDS = 3  # reasons that one row of the report gives
 def rule_of(name):
     """Return the `Rule` of a name; a rule without an entry is one of the way a value is written.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._quality.findings import rule_of
     >>> rule_of("decimal_comma").words, rule_of("impossible_value").repair
     ('decimal comma', 'blank')
     """
@@ -211,9 +208,6 @@ def _is_number(text):
 def date_checks(words):
     """Return the dashboard's names of the orders of dates that some words speak of.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._quality.findings import date_checks
     >>> date_checks("admission lies after discharge")
     ['plausibleStartBeforeEnd']
     """

@@ -60,11 +60,7 @@ def report_page(report, path=None):
 def overview(table):
     """Return the number of rows by category and status.
 
-    Examples
-    --------
-    >>> import pandas as pd
     >>> from healthml.cleaning import quality_report
-    >>> from healthml.cleaning._quality.html import overview
     >>> overview(quality_report(pd.DataFrame({"x": [1.0] * 9})).table)["found"].tolist()
     [1]
     """

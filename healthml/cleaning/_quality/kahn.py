@@ -51,9 +51,6 @@ TEMPORAL = Kahn("plausibility", "temporal", VERIFICATION)
 def place_of(place, evidence):
     """Return where a finding stands: limits name their side, dates the order that is broken.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._quality.kahn import ATEMPORAL, place_of
     >>> place_of(ATEMPORAL.validated, {"n_low": 0, "n_high": 2}).dqd_check
     'plausibleValueHigh'
     """

@@ -68,9 +68,6 @@ def places_table(names, counts, labels, size, n_patients):
 def without_small(table):
     """Return the counts by group without the groups that are hidden, whose names stay behind.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._quality.places import no_places, without_small
     >>> without_small(no_places()).empty
     True
     """
@@ -155,9 +152,6 @@ def calendar_keys(stamps, unit):
 def calendar_label(key, unit):
     """Return the name of a period.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._quality.places import calendar_label
     >>> calendar_label(20213, "quarter"), calendar_label(202108, "month")
     ('2021-Q3', '2021-08')
     """

@@ -28,8 +28,6 @@ def words_by_site(X, site):
     n_sites counts those that differ, n_compared those with enough rows, n_samples rows of the
     first.
 
-    Examples
-    --------
     >>> sex = ["m", "f"] * 20 + ["male", "female"] * 20
     >>> words_by_site(pd.DataFrame({"sex": sex}), ["a"] * 40 + ["b"] * 40)["kind"].tolist()
     ['other words']

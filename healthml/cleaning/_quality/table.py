@@ -88,9 +88,6 @@ def name_roles(roles, schema, columns):
 def not_assessed(no_outcome, no_patients, no_schema, more=()):
     """Return what was not looked at and why, one row per rule.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._quality.table import not_assessed
     >>> not_assessed(False, True, False)["rule"].tolist()
     ['future_count']
     """

@@ -268,11 +268,6 @@ def write_cells(series, rows, values):
     Integers become floats, or ``Int64`` where a float would lose digits; a category gains the
     levels it needs; text in a column of numbers makes it an object column.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import pandas as pd
-    >>> from healthml.cleaning._record.record import write_cells
     >>> write_cells(pd.Series([1, 2]), np.array([0]), [None]).tolist()
     [nan, 2.0]
     """

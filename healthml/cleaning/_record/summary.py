@@ -83,10 +83,6 @@ def compare_counts(before, n_before, now, n_now):
     Counts are those of `CleaningRecord.counts`; the interval of the difference is Newcombe's hybrid
     score.
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.cleaning._record.summary import compare_counts
     >>> row = {"column": "sodium", "rule": "code", "action": "blanked", "severity": "error"}
     >>> now = pd.DataFrame([{**row, "n_cells": 5, "share": 0.05}])
     >>> compare_counts(now.iloc[:0], 1000, now, 100)[["estimate", "is_new"]].values.tolist()
@@ -119,9 +115,6 @@ def newcombe(n_1, n, m_1, m, confidence_level=0.95):
     Newcombe RG. Interval estimation for the difference between independent proportions. Stat Med
     1998;17:873-890, method 10.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._record.summary import newcombe
     >>> [round(float(end), 4) for end in newcombe(56, 70, 48, 80)]
     [0.0524, 0.3339]
     """

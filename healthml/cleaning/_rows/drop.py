@@ -219,9 +219,6 @@ def mask_of(reason, X, n, words):
     from 0, of which an empty list names none. Anything else is refused, as are missing cells and
     repeated positions; `words` is what the reason is called then.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._rows.drop import mask_of
     >>> mask_of([2, 0], None, 4, "twice in the table")
     array([ True, False,  True, False])
     """

@@ -64,10 +64,6 @@ def repeated_pairs(series):
 def without_blanks(series):
     """Return identifiers with blank text as missing: nobody shares an empty cell.
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from healthml.cleaning._rows.identifiers import without_blanks
     >>> without_blanks(pd.Series(["P1", " ", ""])).isna().tolist()
     [False, True, True]
     """

@@ -13,9 +13,6 @@ def name_tokens(frame):
 
     None where no name is known.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._rows.person_names import name_tokens
     >>> name_tokens(pd.DataFrame({"first": ["José", None], "last": ["O'Neil Díaz", "Ek"]}))
     [('JOSE', 'ONEIL', 'DIAZ'), ('EK',)]
     """
@@ -43,8 +40,6 @@ def matched_tokens(name, other):
     by two.
     Two words must match, or the only word that both have.
 
-    Examples
-    --------
     >>> matched_tokens(("MARIA", "GOMEZ"), ("GOMES", "MARIA", "LUZ"))
     [('MARIA', 'MARIA'), ('GOMEZ', 'GOMES')]
     >>> matched_tokens(("MARIA", "GOMEZ"), ("MARTA", "LOPEZ")) is None
@@ -70,8 +65,6 @@ ONE_ERROR, TWO_ERRORS = 5, 9
 def alike(word, other):
     """Say whether two words differ by typing errors: one from five letters on, two from nine.
 
-    Examples
-    --------
     >>> alike("SCHMIDT", "SCHMITD"), alike("ANNA", "HANNA")
     (True, False)
     """

@@ -67,9 +67,6 @@ def _is_date(series):
 def check_match_probability(match_probability):
     """Raise InputError unless a least probability lies between 0 and 1.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._rows.persons import check_match_probability
     >>> check_match_probability(0.9)
     """
     if not 0 < match_probability < 1:

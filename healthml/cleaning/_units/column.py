@@ -158,9 +158,6 @@ def usable_numbers(x):
 def looks_like_code(x):
     """Say which numbers are written with one digit from 7 to 9 only, three times or more (88.8).
 
-    Examples
-    --------
-    >>> from healthml.cleaning._units.column import looks_like_code
     >>> looks_like_code(np.array([88.8, 999.0, 88.0, 111.0])).tolist()
     [True, True, False, False]
     """

@@ -181,9 +181,6 @@ def factor_fits(suspects, reference, *, may_slip=True):
 def spreads_needed(log_factor):
     """Return how many spreads a unit must lie from the usual one to be told by values.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._units.evidence import spreads_needed
     >>> spreads_needed(np.log(18)), spreads_needed(np.log(2.8))
     (2.5, 4.0)
     """

@@ -296,11 +296,7 @@ class UnitColumn:
 def learn_unit_column(frame, values, concept, declared, x, named_units=None):
     """Return the unit column of a column of values, or None where there is none.
 
-    Examples
-    --------
-    >>> import numpy as np
     >>> import pandas as pd
-    >>> from healthml.cleaning._units.table import learn_unit_column
     >>> X = pd.DataFrame({"hb": [13.0, 130.0, 12.0], "hb_unit": ["g/dl", "g/L", "g/dl"]})
     >>> learn_unit_column(X, "hb", "hemoglobin", None, X["hb"].to_numpy()).target
     ('g/dL', 1.0, 0.0)
@@ -362,10 +358,7 @@ def _unit_of_bare(column, concept, numbers):
 def units_in_cells(series, concept, home):
     """Return rows of text cells with another unit than the column's, values brought to it, units.
 
-    Examples
-    --------
     >>> import pandas as pd
-    >>> from healthml.cleaning._units.table import units_in_cells
     >>> home = ("mg/dL", 1.0, 0.0)
     >>> units_in_cells(pd.Series(["0.9", "88.4 µmol/L"]), "creatinine", home)
     (array([1]), array([0.9999808]), ['umol/L'])
@@ -390,9 +383,6 @@ def units_in_cells(series, concept, home):
 def units_by_column(columns):
     """Return the columns that are named as the unit of another one, by its name in small letters.
 
-    Examples
-    --------
-    >>> from healthml.cleaning._units.table import units_by_column
     >>> units_by_column(["hb", "hb_unit", "Na uom"])
     {'hb': ['hb_unit'], 'na': ['Na uom']}
     """
