@@ -11,7 +11,7 @@ from scipy.stats import norm, t
 from healthml import metrics as m
 from healthml._core._sample import make_sample
 from healthml.exceptions import InputError
-from healthml.metrics._uncertainty import MEANS, OF_COUNTS, RANKED, RESAMPLED
+from healthml.metrics._uncertainty import MEANS, RESAMPLED
 from healthml.metrics._uncertainty.delong import delong_covariance, placements
 from healthml.metrics._uncertainty.resampled import bounded_interval, count_statistic
 
@@ -30,9 +30,8 @@ def test_every_measure_has_a_way_to_its_interval(name):
     closed = name in MEANS or name == "auroc" or name.startswith("calibration_")
     assert closed or name in RESAMPLED, (
         f"{name} has no interval: write it into MEANS of _uncertainty/closed_form.py, or into "
-        "RANKED and OF_COUNTS of resampled.py"
+        "OF_COUNTS of resampled.py"
     )
-    assert name not in RANKED or name in OF_COUNTS, f"write {name} into OF_COUNTS of resampled.py"
 
 
 def test_delong_agrees_with_proc(r):

@@ -1,124 +1,53 @@
-"""The measures one by one, and their registry."""
+"""The measures one by one, and their registry; what a domain's file lists is handed out here."""
 
+from healthml.metrics._measures import (
+    calibration,
+    classification,
+    discrimination,
+    overall,
+    utility,
+)
+from healthml.metrics._measures.calibration import *  # noqa: F403
 from healthml.metrics._measures.calibration import (
     FEWEST_RISKS,
     SMOOTHERS,
-    calibration_in_the_large,
-    calibration_intercept,
-    calibration_slope,
-    e50,
-    e90,
-    ece,
-    eci,
-    emax,
     errors_of,
     fit_smooth,
-    ici,
-    oe_ratio,
     quantile_groups,
 )
-from healthml.metrics._measures.classification import (
-    accuracy,
-    balanced_accuracy,
-    check_prevalence,
-    dor,
-    f1,
-    kappa,
-    mcc,
-    npv,
-    ppv,
-    ratio,
-    sensitivity,
-    specificity,
-    youden,
-)
+from healthml.metrics._measures.classification import *  # noqa: F403
+from healthml.metrics._measures.classification import check_prevalence, ratio
+from healthml.metrics._measures.discrimination import *  # noqa: F403
 from healthml.metrics._measures.discrimination import (
-    auprc,
     auprc_of,
-    auroc,
     auroc_of,
-    average_precision,
     average_precision_of,
-    partial_auroc,
     partial_auroc_of,
 )
-from healthml.metrics._measures.overall import (
-    brier,
-    cox_snell_r2,
-    discrimination_slope,
-    log_likelihood,
-    log_loss,
-    mcfadden_r2,
-    mean_absolute_prediction_error,
-    nagelkerke_of,
-    nagelkerke_r2,
-    nagelkerke_r2_recalibrated,
-    scaled_brier,
-)
+from healthml.metrics._measures.overall import *  # noqa: F403
+from healthml.metrics._measures.overall import nagelkerke_of
 from healthml.metrics._measures.registry import MEASURES, Measure, get_measure, list_measures
-from healthml.metrics._measures.utility import (
-    expected_cost,
-    expected_cost_threshold,
-    lowest_cost_of,
-    net_benefit,
-    standardized_net_benefit,
-)
+from healthml.metrics._measures.utility import *  # noqa: F403
+from healthml.metrics._measures.utility import lowest_cost_of
 
 __all__ = [
     "FEWEST_RISKS",
     "MEASURES",
     "SMOOTHERS",
     "Measure",
-    "accuracy",
-    "auprc",
     "auprc_of",
-    "auroc",
     "auroc_of",
-    "average_precision",
     "average_precision_of",
-    "balanced_accuracy",
-    "brier",
-    "calibration_in_the_large",
-    "calibration_intercept",
-    "calibration_slope",
     "check_prevalence",
-    "cox_snell_r2",
-    "discrimination_slope",
-    "dor",
-    "e50",
-    "e90",
-    "ece",
-    "eci",
-    "emax",
     "errors_of",
-    "expected_cost",
-    "expected_cost_threshold",
-    "f1",
     "fit_smooth",
     "get_measure",
-    "ici",
-    "kappa",
     "list_measures",
-    "log_likelihood",
-    "log_loss",
     "lowest_cost_of",
-    "mcc",
-    "mcfadden_r2",
-    "mean_absolute_prediction_error",
     "nagelkerke_of",
-    "nagelkerke_r2",
-    "nagelkerke_r2_recalibrated",
-    "net_benefit",
-    "npv",
-    "oe_ratio",
-    "partial_auroc",
     "partial_auroc_of",
-    "ppv",
     "quantile_groups",
     "ratio",
-    "scaled_brier",
-    "sensitivity",
-    "specificity",
-    "standardized_net_benefit",
-    "youden",
 ]
+for _domain in (calibration, classification, discrimination, overall, utility):
+    __all__ += _domain.__all__

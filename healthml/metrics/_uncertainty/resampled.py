@@ -38,7 +38,6 @@ from healthml.metrics._smoothers import (
 
 SMOOTH = ("eci", "ici", "e50", "e90", "emax")
 BOUNDED = (*SMOOTH, "ece")
-RANKED = ("auprc", "average_precision", "partial_auroc")
 COSTS = ("expected_cost", "expected_cost_threshold")
 RECALIBRATED = (
     "calibration_in_the_large",
@@ -47,13 +46,14 @@ RECALIBRATED = (
     "nagelkerke_r2_recalibrated",
 )
 IRREGULAR = ("expected_cost_threshold",)
-RESAMPLED = (*BOUNDED, *RANKED, *COSTS)
 OF_COUNTS = {
     "auroc": auroc_of,
     "auprc": auprc_of,
     "average_precision": average_precision_of,
     "partial_auroc": partial_auroc_of,
 }
+RANKED = tuple(name for name in OF_COUNTS if name != "auroc")  # DeLong's way is closer for it
+RESAMPLED = (*BOUNDED, *RANKED, *COSTS)
 # How finely resampled measures see the risks, chosen by judgement between time and digits. The
 # estimate itself is always exact; fewer cells make the ends of intervals coarser.
 _MOST_EVALUATED = 100  # risks at which a smooth curve is evaluated in each resample
