@@ -5,7 +5,7 @@ import pandas as pd
 
 from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._release import MIN_COUNT, OutcomeShares, count_text, is_small, protect
-from healthml._core._tables import column_kind, refuse_nested, to_pandas
+from healthml._core._tables import column_kind, refuse_infinite, refuse_nested, to_pandas
 from healthml.exceptions import InputError
 
 _MOST_LEVELS = 10  # printed one by one; more is only counted; by judgement, more makes it longer
@@ -44,7 +44,7 @@ def table_one(X, y, *, groups=None, max_columns=60):
     Raises
     ------
     InputError
-        If the lengths do not fit, the outcome is not 0/1, or a patient is missing.
+        If the lengths do not fit, the outcome is not 0/1, a number is infinite or a patient is missing.
 
     See Also
     --------
@@ -69,6 +69,7 @@ def table_one(X, y, *, groups=None, max_columns=60):
     check_alignment(X=X, y=y, groups=groups)
     X, y, rows = to_pandas(X), check_event(y)[1], []
     refuse_nested(X)
+    refuse_infinite(X)
     if len(X) != len(y):
         raise InputError(f"y has {len(y)} values for {len(X)} rows; pass one for each row.")
     patient = np.arange(len(y)) if groups is None else check_groups(groups, len(y))

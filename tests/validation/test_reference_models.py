@@ -257,10 +257,10 @@ def test_set_output_keeps_the_index():
 
 
 def test_errors_name_the_column_and_no_value():
-    with pytest.raises(InputError, match="'age' has infinite values") as error:
+    with pytest.raises(InputError, match="'age' of the table has 1 infinite value") as error:
         TableEncoder().fit(pd.DataFrame({"age": [1.5, np.inf]}))
     assert "1.5" not in str(error.value)
-    with pytest.raises(InputError, match="'age' has infinite values"):
+    with pytest.raises(InputError, match="'age' of the table has 120 infinite values"):
         ENCODER.transform(TABLE.assign(age=-np.inf))
     with pytest.raises(ValueError, match="feature names"):
         ENCODER.transform(TABLE.rename(columns={"age": "years"}))
@@ -344,3 +344,8 @@ def test_categories_are_encoded_as_the_same_texts_are(min_level):
         encoder = TableEncoder(min_level=min_level).fit(table.iloc[:60])
         encoded.append(encoder.transform(table))
     np.testing.assert_array_equal(*encoded)
+
+
+def test_numbers_whose_squares_are_infinite_are_refused_and_named():
+    with pytest.raises(InputError, match=r"'age' of the table has 1 number beyond 1e150.*power"):
+        TableEncoder().fit(pd.DataFrame({"age": [1.5, 1e200]}))

@@ -3,6 +3,7 @@
 from healthml._core._tables.containers import backend_of, read_table, write_table
 from healthml._core._tables.frames import (
     LARGEST_EXACT_FLOAT,
+    LARGEST_NUMBER,
     MOST_LEVELS,
     blank_codes,
     check_column_names,
@@ -19,6 +20,7 @@ from healthml._core._tables.read_file import read_file
 
 __all__ = [
     "LARGEST_EXACT_FLOAT",
+    "LARGEST_NUMBER",
     "MOST_LEVELS",
     "backend_of",
     "blank_codes",

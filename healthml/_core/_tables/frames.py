@@ -17,6 +17,7 @@ from healthml.exceptions import InputError
 # Values without a source were chosen by judgement, not by simulation.
 # Whole numbers above lose digits as floats (IEEE 754).
 LARGEST_EXACT_FLOAT = 2**53
+LARGEST_NUMBER = 1e150  # beyond about 1.3e154 the square of a float is infinite
 
 # Text with more levels than this is a category only if each level is common.
 MOST_LEVELS = 50
@@ -123,7 +124,9 @@ def check_table(df, name="table"):
 
 
 def refuse_infinite(frame, name="table", error=InputError):
-    """Raise `error` when a float column holds an infinite value: column, count, first position.
+    """Raise `error` when a float column holds an infinite value, or one whose square is infinite.
+
+    The message names the column, how many they are and where the first is.
 
     Parameters
     ----------
@@ -143,13 +146,26 @@ def refuse_infinite(frame, name="table", error=InputError):
     for position, dtype in enumerate(frame.dtypes):
         if not types.is_float_dtype(dtype):
             continue
-        where = np.flatnonzero(np.isinf(frame.iloc[:, position].to_numpy(float, na_value=np.nan)))
+        size = np.abs(frame.iloc[:, position].to_numpy(float, na_value=np.nan))
+        column = f"column {str(frame.columns[position])!r} of {_the(name)}"
+        where = np.flatnonzero(np.isinf(size))
         if where.size:
             raise error(
-                f"column {str(frame.columns[position])!r} of the {name} has {where.size} infinite "
-                f"value{'s' if where.size > 1 else ''}, the first at position {where[0]}; "
-                "correct the division or overflow that made them, or set them to missing."
+                f"{column} has {where.size} infinite value{'s' if where.size > 1 else ''}, the "
+                f"first at position {where[0]}; correct the division or overflow that made them, "
+                "or set them to missing."
             )
+        where = np.flatnonzero(size > LARGEST_NUMBER)
+        if where.size:
+            raise error(
+                f"{column} has {where.size} number{'s' if where.size > 1 else ''} beyond 1e150, "
+                f"the first at position {where[0]}, whose squares are infinite; divide the column "
+                "by a power of ten, or set such cells to missing."
+            )
+
+
+def _the(name):
+    return name if name[:1].isupper() else f"the {name}"
 
 
 def refuse_complex(frame, name="X"):

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from healthml._core._displays import BLUE, GREY, VERMILION, new_axes
 from healthml._core._release import count_text
 from healthml._core._results import Result, table_text
-from healthml._core._tables import parse_numbers, read_table, write_table
+from healthml._core._tables import parse_numbers, read_table, refuse_infinite, write_table
 from healthml.cleaning import LabValueParser
 from healthml.exceptions import DataQualityWarning, InputError
 
@@ -175,6 +175,7 @@ class ApplicabilityDomain(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         if not 0 <= self.limit < 1 or self.margin < 0:
             raise InputError("limit is a share from 0 to below 1, and margin 0 or more.")
         frame = self._read(X, reset=True)
+        refuse_infinite(frame)
         self.support_ = pd.DataFrame(
             [_support(frame[name]) for name in frame.columns],
             columns=["column", "kind", "low", "high", "levels", "had_gaps"],

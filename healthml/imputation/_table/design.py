@@ -7,7 +7,7 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._checks import refuse_inexact
-from healthml._core._tables import refuse_nested
+from healthml._core._tables import LARGEST_NUMBER, refuse_nested
 from healthml.exceptions import InputError
 from healthml.imputation._table.groups import group_codes
 from healthml.imputation._table.skewness import OffsetLog, learn_offset_log
@@ -181,15 +181,14 @@ def _learn(series, is_ordered, is_unskewed):
         )
     seen = number[~np.isnan(number)]
     support = np.unique(seen) if kind == INTEGER else None
-    unskew = learn_offset_log(seen) if is_unskewed and kind in (NUMERIC, INTEGER) else None
-    seen = seen if unskew is None else unskew.apply(seen)
-    with np.errstate(over="ignore", invalid="ignore"):
-        spread = seen.std() if len(seen) > 1 else 0.0
-    if not np.isfinite(spread):
+    if np.abs(seen).max(initial=0.0) > LARGEST_NUMBER:
         raise InputError(
             f"column {name!r} holds numbers so large that their squares are infinite (beyond "
             "1e150); divide it by a power of ten, or set such cells to missing."
         )
+    unskew = learn_offset_log(seen) if is_unskewed and kind in (NUMERIC, INTEGER) else None
+    seen = seen if unskew is None else unskew.apply(seen)
+    spread = seen.std() if len(seen) > 1 else 0.0
     spread = float(spread) if spread > 1e-12 * max(abs(seen.mean()), 1e-300) else 1.0
     centre = float(seen.mean())
     return Coded(name, kind, series.dtype, None, support, centre, spread, has_missing, unskew)

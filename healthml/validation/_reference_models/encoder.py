@@ -6,8 +6,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from healthml._core._routing import clear_errors
-from healthml._core._tables import check_column_names, to_pandas
-from healthml.exceptions import InputError
+from healthml._core._tables import (
+    LARGEST_NUMBER,
+    check_column_names,
+    refuse_infinite,
+    to_pandas,
+)
 from healthml.validation._reference_models.columns import (
     MISSING_LEVEL,
     count_categories,
@@ -170,13 +174,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         frame = X if isinstance(X, pd.DataFrame) and X.size else to_pandas(X)
         plain = _plain_columns(frame)
         values, others = _block(frame, plain), set(range(frame.shape[1])) - set(plain)
-        if np.isinf(values).any():
+        if (np.abs(values) > LARGEST_NUMBER).any():
             others.update(plain)
         floats = {j for j, dtype in enumerate(frame.dtypes) if dtype.kind == "f"}
-        for j in sorted(others & floats):
-            if np.isinf(frame.iloc[:, j].to_numpy(float, na_value=np.nan)).any():
-                name = frame.columns[j]
-                raise InputError(f"column {name!r} has infinite values; set them to missing.")
+        refuse_infinite(frame.iloc[:, sorted(others & floats)])
         return frame, plain, values
 
     def _learn(self, column):
