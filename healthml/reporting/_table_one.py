@@ -44,7 +44,8 @@ def table_one(X, y, *, groups=None, max_columns=60):
     Raises
     ------
     InputError
-        If the lengths do not fit, the outcome is not 0/1, a number is infinite or a patient is missing.
+        If the lengths do not fit, the outcome is not 0/1, a number is infinite, or a patient is
+        missing.
 
     See Also
     --------
