@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._release import MIN_COUNT
+from healthml.exceptions import InputError
+from healthml.validation._splits import time_values
 
 _MOST_CHARACTERS = 40  # of a parameter written out; longer texts may hold data; by judgement
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100  # whole numbers between them are read as years; by judgement
@@ -82,7 +84,10 @@ def _rule_words(rule):
 
 def _years(time, groups):
     """Return the first and last year that MIN_COUNT patients or more have, or None."""
-    values = pd.Series(np.asarray(time))
+    try:
+        values = time_values(time)
+    except InputError:  # text that is no time: the report says so elsewhere
+        return None
     if pd.api.types.is_numeric_dtype(values):
         whole = values.dropna()
         if not len(whole) or not (
@@ -91,7 +96,7 @@ def _years(time, groups):
             return None
         years = values
     else:
-        years = pd.to_datetime(values, errors="coerce", utc=True).dt.year
+        years = values.dt.year
     patients = pd.Series(np.arange(len(values)) if groups is None else groups)
     counts = patients.groupby(years.to_numpy()).nunique()
     often = counts.index[counts >= MIN_COUNT]

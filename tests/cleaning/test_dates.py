@@ -420,3 +420,10 @@ def test_unix_times_are_read_down_to_nanoseconds(scale):
     seconds = 1_649_116_800 + 86_400 * np.arange(30)
     read = DateParser().fit_transform(pd.DataFrame({"admit_time": seconds * scale}))["admit_time"]
     assert (read.to_numpy() == pd.to_datetime(seconds, unit="s")).all()
+
+
+def test_months_without_a_day_are_left_as_they_are():
+    months = pd.Series(pd.date_range("2018-01-01", periods=60, freq="MS")).dt.strftime("%B %Y")
+    table = pd.DataFrame({"admission_time": months})
+    parser = DateParser().fit(table)
+    pd.testing.assert_frame_equal(parser.transform(table), table, check_dtype=False)

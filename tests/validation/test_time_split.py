@@ -1,5 +1,7 @@
 """Splits by time, and what becomes of patients who return."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -14,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 from healthml.exceptions import InputError
 from healthml.validation._splits.patient_time_split import PatientTimeSplit
+from healthml.validation._splits.times import time_values
 from healthml.validation._transport.temporal import temporal_performance
 
 DAYS = np.arange(60)
@@ -323,3 +326,15 @@ def test_a_plot_has_a_line_for_each_window_and_population(later):
     assert len(names) == 12
     assert names[0] == "window 0, all"
     assert names[-1] == "all windows, returning"
+
+
+def test_text_dates_are_read_where_other_rows_show_which_number_is_the_day():
+    days = pd.Series(pd.date_range("2020-01-01", periods=60, freq="9D"))
+    for form in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y-%m-%d"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            read = time_values(days.dt.strftime(form))
+        assert (read.dt.tz_localize(None) == days).all()
+    either = days.where(days.dt.day <= 12).dropna().dt.strftime("%d/%m/%Y")
+    with pytest.raises(InputError, match="read for sure"):
+        time_values(either)

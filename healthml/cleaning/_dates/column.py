@@ -210,8 +210,10 @@ def learn_dates(name, levels, counts, *, hinted, is_birth, order="auto", declare
     )
     if not enough or (weak and not strong and not (hinted or declared)):
         return None
-    column = DateColumn(name, is_birth, latest=date.today().toordinal())
     pairs = [(r, n) for r, n in zip(read, rows, strict=True) if r is not None and not r.incomplete]
+    if not pairs:  # months and years without a day
+        return None
+    column = DateColumn(name, is_birth, latest=date.today().toordinal())
     column.style = Counter(dict(_tally((r.style, n) for r, n in pairs))).most_common(1)[0][0]
     column.orders = {s: order for s, _ in _votes(pairs)} if order != "auto" else decide(pairs)
     column.bulk = _bulk(pairs)

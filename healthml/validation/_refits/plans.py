@@ -10,7 +10,7 @@ from healthml._core._bootstrap import check_count, given_draws, resample_indices
 from healthml._core._checks import check_random_seeds
 from healthml.exceptions import InputError
 from healthml.validation._refits.refit import Resample
-from healthml.validation._splits import RepeatedStratifiedGroupKFold
+from healthml.validation._splits import RepeatedStratifiedGroupKFold, complete_times
 
 # Folds at most: with 10 each model has 90% of the patients, and more cost refits without a visible
 # gain (Kohavi, IJCAI 1995).
@@ -142,26 +142,7 @@ def left_out(task, cv):
 
 def time_codes(time, n):
     """Return the order in time of each row, equal times alike."""
-    import pandas as pd
-
-    values = pd.Series(time.to_list() if hasattr(time, "to_list") else time)
-    values = values.reset_index(drop=True)
-    if len(values) != n:
-        raise InputError(f"time has {len(values)} values for {n} rows; pass one for each row.")
-    missing = np.flatnonzero(values.isna())
-    if missing.size:
-        raise InputError(
-            f"time has {missing.size} missing values, the first at position {missing[0]}; leave "
-            "these rows out."
-        )
-    if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values)):
-        try:
-            values = pd.to_datetime(values)
-        except (ValueError, TypeError):
-            raise InputError(
-                "time is neither a number nor a date; convert it with pandas.to_datetime first."
-            ) from None
-    return values.rank(method="dense").to_numpy(dtype=float)
+    return complete_times(time, n).rank(method="dense").to_numpy(dtype=float)
 
 
 def refuse_pairs(resamples):

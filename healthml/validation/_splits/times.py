@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_alignment
+from healthml.cleaning import DateParser
 from healthml.exceptions import InputError
 
 
@@ -24,7 +25,7 @@ def time_values(time):
     Raises
     ------
     InputError
-        If a text is neither a number nor an ISO date.
+        If a text is neither a number nor a date that can be read for sure.
     """
     if not isinstance(time, pd.Series) and np.ndim(time) != 1:
         raise InputError("time must be one value for each row, in one dimension.")
@@ -33,13 +34,14 @@ def time_values(time):
     if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
         return values
     present = values.notna()
-    for read in (pd.to_numeric, _iso_dates):
+    for read in (pd.to_numeric, _iso_dates, _other_dates):
         try:
             return read(values.where(present))
         except (ValueError, TypeError):
             continue
     raise InputError(
-        "time holds text that is neither a number nor a date like 2024-05-31; convert it first."
+        "time holds text that is neither a number nor a date that is read for sure (2024-05-31, or "
+        "31/05/2024 where other rows show that the day comes first); convert it first."
     )
 
 
@@ -48,6 +50,14 @@ def _iso_dates(values):
     if any(isinstance(value, Number) for value in values.dropna()):
         raise TypeError("numbers beside text")
     return pd.to_datetime(values, format="ISO8601", utc=True)
+
+
+def _other_dates(values):
+    """Read dates as the cleaner would, if it reads every one of them."""
+    read = DateParser().fit_transform(pd.DataFrame({"time": values.astype(object)}))["time"]
+    if not pd.api.types.is_datetime64_any_dtype(read) or (read.isna() & values.notna()).any():
+        raise TypeError("cells that are no dates for sure")
+    return read
 
 
 def complete_times(time, n):
