@@ -1,13 +1,16 @@
 """A classifier fitted on resampled rows whose risks keep the real prevalence."""
 
+import inspect
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import expit
 from scipy.stats import binomtest
+from sklearn import get_config
+from sklearn.utils.metadata_routing import MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from healthml._core._checks import check_random_seeds
+from healthml._core._checks import check_alignment, check_random_seeds
 from healthml._core._numerics import logit
 from healthml._core._parallel import run_parallel
 from healthml._core._routing import MetaClassifier, clear_errors, inner_fit_params
@@ -197,7 +200,9 @@ class ResampledClassifier(MetaClassifier):
             Weight of each row in the correction, and in the inner fits: with metadata routing
             where it is requested, without where the classifier takes weights.
         **params : dict
-            Further metadata of the inner `fit`, one value for each row; it follows the rows.
+            Further metadata of the inner `fit`, one value for each row; it follows the rows. What
+            the sampler's `fit_resample` takes by that name (`site` of :class:`MixedSMOTE`) is the
+            sampler's; with metadata routing, where it requests it.
 
         Returns
         -------
@@ -208,6 +213,9 @@ class ResampledClassifier(MetaClassifier):
         seeds = check_random_seeds(self.random_state, 3)
         self.ensemble_, why = self._choose_ensemble()
         self.reasons_ = {"ensemble": why, "correction": self._why_correction()}
+        params, sampling = self._split_metadata(params)
+        check_alignment(X=X, **sampling)
+        _refuse_lengths(sampling, len(event))
         learner = Learner(
             self.estimator,
             self.sampler,
@@ -216,6 +224,7 @@ class ResampledClassifier(MetaClassifier):
             self.classes_,
             inner_fit_params(self, groups=groups, sample_weight=weight, **params),
             groups,
+            sampling,
         )
         design = self._bagged if self.ensemble_ == "bagged" else self._single
         self._correct(design(learner, seeds), event, groups, weight, seeds[2])
@@ -258,6 +267,31 @@ class ResampledClassifier(MetaClassifier):
             risk = expit(self._log_odds(X))
         return np.column_stack([1 - risk, risk])
 
+    def get_metadata_routing(self):
+        """Return what is requested here, by the inner model and by the sampler.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        router = super().get_metadata_routing()
+        if not hasattr(self.sampler, "fit_resample") or isinstance(self.sampler, type):
+            return router
+        to_sampler = MethodMapping().add(caller="fit", callee="fit_resample")
+        return router.add(sampler=self.sampler, method_mapping=to_sampler)
+
+    def _split_metadata(self, params):
+        """Return metadata of the inner fit, and of the sampler, such as the site of each row."""
+        if not params or not hasattr(self.sampler, "fit_resample"):
+            return params, {}
+        known = set(inspect.signature(type(self.sampler).fit_resample).parameters)
+        asked = (known - {"self", "X", "y", "groups"}) & set(params)
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", **params)["sampler"]["fit_resample"]
+            return params, {name: routed[name] for name in asked & set(routed)}
+        sampling = {name: params[name] for name in asked}
+        return {name: v for name, v in params.items() if name not in asked}, sampling
+
     def _check_parameters(self):
         _check_choice("ensemble", self.ensemble, ("auto", "single", "bagged"))
         _check_choice("correction", self.correction, ("auto", *CORRECTIONS, None))
@@ -267,14 +301,7 @@ class ResampledClassifier(MetaClassifier):
         share = self.prevalence
         if share is not None and not (isinstance(share, Real) and 0 < share < 1):
             raise InputError(f"prevalence is {share!r}; pass a share between 0 and 1, or None.")
-        if isinstance(self.sampler, str):
-            _check_choice("sampler", self.sampler, (CLASS_WEIGHT,))
-        elif self.sampler is not None and not hasattr(self.sampler, "fit_resample"):
-            kind = type(self.sampler).__name__
-            raise InputError(
-                f"sampler is of type {kind}; pass an imbalanced-learn sampler, {CLASS_WEIGHT!r} or "
-                "None."
-            )
+        _check_sampler(self.sampler)
         resampled = samplers_of(self.estimator, self.sampler)
         search, calibrator = searches_inside(self.estimator), calibrates_inside(self.estimator)
         if resampled and search:
@@ -405,6 +432,24 @@ class ResampledClassifier(MetaClassifier):
 def _check_choice(name, value, choices):
     if not any(value is choice or value == choice for choice in choices):
         raise InputError(f"{name} is {value!r}; pass one of {', '.join(map(repr, choices))}.")
+
+
+def _refuse_lengths(metadata, n):
+    for name, values in metadata.items():
+        if len(values) != n:
+            raise InputError(f"{name} has {len(values)} values for {n} rows; pass one for each.")
+
+
+def _check_sampler(sampler):
+    if sampler is None or (isinstance(sampler, str) and sampler == CLASS_WEIGHT):
+        return
+    if isinstance(sampler, type) or not hasattr(sampler, "fit_resample"):
+        kind = repr(sampler) if isinstance(sampler, str) else f"of type {type(sampler).__name__}"
+        kind = f"the class {sampler.__name__}" if isinstance(sampler, type) else kind
+        raise InputError(
+            f"sampler is {kind}; pass an imbalanced-learn sampler, such as SMOTE(), "
+            f"{CLASS_WEIGHT!r} or None."
+        )
 
 
 def _counts(event, groups):

@@ -1,6 +1,7 @@
 """ResampledClassifier: real prevalence, whole patients, metadata, refusals."""
 
 import pickle
+import typing
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics import calibration_slope, oe_ratio
-from healthml.resampling import ResampledClassifier
+from healthml.resampling import MixedSMOTE, ResampledClassifier
 from healthml.resampling._correction import measured
 from healthml.validation import validate
 
@@ -201,6 +202,51 @@ def test_made_rows_have_no_metadata(rare):
     model = ResampledClassifier(LogisticRegression(), SMOTE(), random_state=0)
     with pytest.raises(InputError, match="SMOTE makes rows that have no sample_weight"):
         model.fit(X, y, sample_weight=np.ones(len(y)))
+
+
+class Seen(LogisticRegression):
+    """Keeps the rows that it was fitted on."""
+
+    rows: typing.ClassVar = []
+
+    def fit(self, X, y, sample_weight=None):
+        self.rows.append(np.asarray(X)[:, 0])
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_the_sampler_is_told_the_site_of_each_row(routing):
+    """With three events at a site its five neighbours are elsewhere; where asked, none is taken."""
+    rng = np.random.default_rng(0)
+    X, site = rng.normal(size=(300, 2)), np.repeat(["a", "b"], 150)
+    X[:, 0] += 10 * (site == "b")
+    y = np.zeros(300, dtype=int)
+    y[[0, 1, 2]] = y[150:190] = 1
+    sampler = MixedSMOTE()
+    options = {"cv": [(np.arange(300), np.arange(300))], "random_state": 0}
+    between = {}
+    with sklearn.config_context(enable_metadata_routing=routing):
+        if routing:
+            sampler = MixedSMOTE().set_fit_resample_request(site=True)
+        model = ResampledClassifier(Seen(), sampler, **options)
+        for name, extra in (("unknown", {}), ("known", {"site": site})):
+            Seen.rows.clear()
+            model.fit(X, y, **extra)
+            seen = np.concatenate(Seen.rows)
+            between[name] = int(((seen > 4) & (seen < 6)).sum())
+        with pytest.raises(InputError, match="site has 299 values for 300 rows"):
+            model.fit(X, y, site=site[1:])
+        with pytest.raises((InputError, TypeError), match="site"):  # nobody takes it
+            ResampledClassifier(Seen(), SMOTE(), **options).fit(X, y, site=site)
+    assert between["unknown"] > 0
+    assert between["known"] == 0
+
+
+@pytest.mark.parametrize("sampler", ["SMOTE", SMOTE])
+def test_a_name_or_a_class_is_no_sampler(rare, sampler):
+    X, y, _ = rare
+    with pytest.raises(InputError, match=r"pass an imbalanced-learn sampler, such as SMOTE\(\)"):
+        ResampledClassifier(LogisticRegression(), sampler).fit(X, y)
 
 
 def test_auto_says_why(rare):

@@ -9,7 +9,12 @@ from sklearn.model_selection import cross_validate
 from healthml.exceptions import InputError
 from healthml.metrics import net_benefit
 from healthml.resampling import ClinicalThreshold
-from healthml.resampling._threshold.rules import choose, design_effect, lower_limit
+from healthml.resampling._threshold.rules import (
+    choose,
+    design_effect,
+    flattery_of_choice,
+    lower_limit,
+)
 
 
 def fitted(X, y, groups=None, **options):
@@ -38,6 +43,31 @@ def test_net_benefit_is_the_largest_of_all_cuts():
     own = choose("net_benefit", 0.2, calibrated, risk)
     at_rate = net_benefit(calibrated, risk, threshold=0.2)
     assert np.mean((risk >= own) * np.where(calibrated == 1, 1, -odds)) >= at_rate - 1e-12
+
+
+def test_nobody_is_alarmed_for_where_every_cut_does_harm():
+    risk, event = np.linspace(0.1, 0.3, 200), np.zeros(200, dtype=int)
+    event[:5] = 1  # the lowest risks
+    assert choose("net_benefit", 0.5, event, risk) == 0.5
+    assert 0.3 < choose("net_benefit", 0.2, event, risk) < 0.3 + 1e-9
+    assert choose("net_benefit", 0.01, event, risk) == pytest.approx(0.1)  # everybody
+
+
+def test_a_choice_by_net_benefit_lowers_the_limit_of_sensitivity(rare):
+    """With the limit of a given cut it held in .82 to .91 of choices (see the guide)."""
+    X, y, groups = rare
+    model = fitted(X, y, groups, rule="net_benefit", value=0.1)
+    found = model.choice_.to_frame().set_index("measure").loc["sensitivity", "estimate"]
+    n = int(y.sum())
+    assert model.sensitivity_lower_ < lower_limit(round(found * n), n)
+    assert model.sensitivity_lower_ == fitted(X, y, groups, value=0.1).sensitivity_lower_
+
+
+def test_flattery_of_a_choice_is_zero_where_there_is_one_cut_only():
+    event, risk = np.r_[np.ones(50, int), np.zeros(50, int)], np.full(100, 0.5)
+    assert flattery_of_choice(0.2, event, risk, None, 0) == 0
+    spread = np.random.default_rng(0).uniform(size=100)
+    assert 0.02 < flattery_of_choice(0.45, event, spread, None, 0) < 0.3
 
 
 @pytest.mark.parametrize("value", [100, (15, 150)])
@@ -114,6 +144,8 @@ def test_the_choice_has_optimism():
         ("best", 0.1, "rule is 'best'"),
         ("sensitivity", 90, "sensitivity required, between 0 and 1"),
         ("capacity", (20, 0.01), "alerts per 1,000"),
+        ("capacity", (20, 0), r"value is \(20, 0\)"),
+        ("capacity", ("20", 150), "alerts per 1,000"),
         ("harm", -1, "above 0"),
         ("net_benefit", None, "worth the same"),
     ],

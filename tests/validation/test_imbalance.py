@@ -152,6 +152,43 @@ def test_the_advice_says_which_gain_is_not_ruled_out(half, words):
     assert ("cannot be ruled out" in text) == bool(words)
 
 
+def test_the_advice_names_no_gain_by_what_it_advises():
+    table = scores(
+        **{"none, as it is": (0.003, 0.006), REFERENCE: (0.0, 0.0)},
+        **{"bagged, recalibrated": (-0.02, 0.002)},
+    )
+    advised, text = advise(table, lambda *names: Gap(0), 0.95)
+    assert advised == "none, as it is"
+    assert "cannot be ruled out" not in text
+
+
+def test_as_it_is_is_compared_with_recalibrated_only():
+    """Recalibrated is better here, by hardly anything; the sentence must not deny it."""
+    table = scores(
+        **{"none, as it is": (-0.003, 0.001), REFERENCE: (0.0, 0.0)},
+        **{"over, recalibrated": (-0.001, 0.001)},
+    )
+    text = advise(table, lambda *names: Gap(0), 0.95)[1]
+    assert "no strategy had a better scaled Brier score than the classifier as it is, recal" in text
+    assert "-0.003 (-0.004 to -0.002)" in text
+
+
+def test_the_interval_of_the_advised_counts_all_strategies():
+    table = scores(
+        **{"none, as it is": (-0.03, 0.01), REFERENCE: (0.0, 0.0)},
+        **{"bagged, recalibrated": (0.03, 0.01)},
+    )
+    table.loc[table["strategy"] == "bagged, recalibrated", "lower_adjusted"] = 0.013
+    table.loc[table["strategy"] == "bagged, recalibrated", "upper_adjusted"] = 0.047
+    text = advise(table, lambda *names: Gap(0), 0.95)[1]
+    assert "0.030 (0.013 to 0.047), all strategies counted, and none was shown" in text
+    harm = {"strategy": "over, recalibrated", "measure": "net_benefit@0.1"}
+    harm = pd.DataFrame([{**harm, "difference_upper": -0.001}])
+    other = scores(**{"over, recalibrated": (0.09, 0.01)})
+    vetoed = advise(pd.concat([table, other, harm]), lambda *names: Gap(0), 0.95)[1]
+    assert "none with as good a net benefit was shown to be better" in vetoed
+
+
 def test_own_strategies_and_splits(table):
     X, y, _ = table
     rows = np.arange(len(y))

@@ -49,6 +49,8 @@ class Learner:
         Metadata of the inner fit, one value for each row.
     groups : ndarray or None
         Patient of each row, for samplers that ask for it.
+    sampling : dict
+        Metadata of the sampler, one value for each row.
     keep : bool
         Whether the fitted copies are wanted.
     """
@@ -60,6 +62,7 @@ class Learner:
     classes: np.ndarray
     params: dict = field(default_factory=dict)
     groups: np.ndarray | None = None
+    sampling: dict = field(default_factory=dict)
     keep: bool = True
 
     def __call__(self, task):
@@ -83,9 +86,11 @@ class Learner:
             return X, y, _weighted(model, y, params)
         if self.sampler is None:
             return X, y, params
-        groups = None if self.groups is None else self.groups[rows]
+        extra = {name: _safe_indexing(value, rows) for name, value in self.sampling.items()}
+        if self.groups is not None:
+            extra["groups"] = self.groups[rows]
         sampler = seeded(clone(self.sampler), task.seed)
-        return resampled_rows(sampler, X, y, params, groups)
+        return resampled_rows(sampler, X, y, params, extra)
 
     def _seen(self, model, y, params):
         """Return the share of events that the learner was shown, weights counted."""

@@ -12,7 +12,7 @@ from healthml._core._tables import backend_of, to_pandas
 from healthml.exceptions import InputError
 
 
-def resampled_rows(sampler, X, y, params, groups):
+def resampled_rows(sampler, X, y, params, extra):
     """Return X, y and metadata after resampling.
 
     Parameters
@@ -23,8 +23,8 @@ def resampled_rows(sampler, X, y, params, groups):
         Never changed.
     params : dict
         Metadata of the rows.
-    groups : ndarray or None
-        Patient of each row, for samplers that ask for it.
+    extra : dict
+        Metadata of the sampler; "groups", the patient of each row, only where it asks for them.
 
     Returns
     -------
@@ -36,7 +36,8 @@ def resampled_rows(sampler, X, y, params, groups):
     InputError
         If the sampler cannot work on these rows, or made some that have no metadata.
     """
-    extra = {} if groups is None or not _takes_groups(type(sampler)) else {"groups": groups}
+    if not _takes_groups(type(sampler)):
+        extra = {name: value for name, value in extra.items() if name != "groups"}
     plain = X if backend_of(X) is None or isinstance(X, pd.DataFrame) else to_pandas(X)
     try:
         new_X, new_y, *_ = sampler.fit_resample(plain, y, **extra)

@@ -12,6 +12,7 @@ from healthml.resampling._threshold.rules import (
     check_value,
     choose,
     design_effect,
+    flattery_of_choice,
     lower_limit,
 )
 
@@ -59,7 +60,8 @@ class ClinicalThreshold(MetaClassifier):
         Alarm at this risk and above.
     sensitivity_lower_ : float
         One-sided 95% lower limit of the sensitivity at the threshold, for new patients; missing
-        where the rule looked at none ("harm").
+        where the rule looked at none ("harm"). With "net_benefit" the choice is counted, as its cut
+        suits the rows it was chosen on.
     choice_ : ThresholdChoiceResult
         Sensitivity, specificity, predictive values and alerts per 1,000 at the threshold, with
         intervals for patients, and the optimism of having chosen it on the same rows.
@@ -158,7 +160,8 @@ class ClinicalThreshold(MetaClassifier):
         if sample_weight is not None:
             rows &= sample_weight > 0
         patients = None if groups is None else groups[rows]
-        self._choose(value, event[rows], risk[rows], fold[rows], patients)
+        seed = check_random_seeds(self.random_state, 3)[2]
+        self._choose(value, event[rows], risk[rows], fold[rows], patients, seed)
         self._keep_features(self.estimator_)
         return self
 
@@ -208,7 +211,7 @@ class ClinicalThreshold(MetaClassifier):
             risk[test], fold[test] = fit.risk, number
         return risk, fold
 
-    def _choose(self, value, event, risk, fold, groups):
+    def _choose(self, value, event, risk, fold, groups, seed):
         """Set the threshold and what is known about it."""
         self.threshold_ = choose(self.rule, value, event, risk, groups)
         self.sensitivity_lower_ = np.nan
@@ -218,9 +221,10 @@ class ClinicalThreshold(MetaClassifier):
             effect = design_effect(np.clip(share, *_TELLING), event, risk, groups)
             if self.rule == "sensitivity":
                 effect = design_effect(value, event, risk, groups)
-            self.sensitivity_lower_ = float(
-                np.nan_to_num(lower_limit(n_flagged, event.sum(), effect))
-            )
+            limit = float(np.nan_to_num(lower_limit(n_flagged, event.sum(), effect)))
+            if self.rule == "net_benefit":
+                limit = min(limit, share - flattery_of_choice(value, event, risk, groups, seed))
+            self.sensitivity_lower_ = max(limit, 0.0)
         elsewhere = self._elsewhere(value, event, risk, fold, groups)
         self.choice_ = threshold_choice(
             event, risk, self.threshold_, elsewhere, groups=groups, rule=self.rule

@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 from scipy.stats import beta
+from sklearn.utils import check_random_state
 
 from healthml._core._numerics import cluster_variance
 from healthml.exceptions import InputError
@@ -11,6 +12,7 @@ from healthml.exceptions import InputError
 RULES = ("net_benefit", "harm", "capacity", "sensitivity")
 
 _LEVEL = 0.95  # one-sided, of the limit of sensitivity
+_REDRAWS = 200  # of patients, behind a limit after a choice; fewer make it noisy, more cost time
 # Sensitivities this far around the one required, at so many cuts, tell how much patients repeat; at
 # the limits nearly all events lie on one side of the cut and tell nothing. Chosen by judgement, not
 # by simulation; a narrower window lets the chance of single cuts decide.
@@ -23,8 +25,10 @@ def check_value(rule, value):
     """Return the value of a rule as a number, a pair (alerts, patients) as alerts per 1,000."""
     if rule not in RULES:
         raise InputError(f"rule is {rule!r}; pass one of {', '.join(map(repr, RULES))}.")
+    given = value
     if rule == "capacity" and isinstance(value, tuple | list) and len(value) == 2:
-        value = 1000 * value[0] / value[1]
+        numbers = all(isinstance(part, Real) and not isinstance(part, bool) for part in value)
+        value = 1000 * value[0] / value[1] if numbers and value[1] > 0 else np.nan
     number = isinstance(value, Real) and not isinstance(value, bool)
     most = {"harm": np.inf, "capacity": 1000}.get(rule, 1)
     if not number or not 0 < value < most:
@@ -35,7 +39,7 @@ def check_value(rule, value):
             "capacity": "alerts per 1,000 patients, or a pair (alerts, patients)",
             "sensitivity": "the sensitivity required, between 0 and 1",
         }[rule]
-        raise InputError(f"value is {value!r}; with rule={rule!r} pass {meaning}.")
+        raise InputError(f"value is {given!r}; with rule={rule!r} pass {meaning}.")
     return float(value)
 
 
@@ -51,11 +55,15 @@ def choose(rule, value, event, risk, groups=None):
 
 
 def _best_net_benefit(exchange, event, risk):
-    """Return the cut of the largest net benefit, the one nearest to the exchange rate of equals."""
+    """Return the cut of the largest net benefit, the one nearest to the exchange rate of equals.
+
+    To alarm for nobody is a cut too, and the best one where every other has a net benefit below 0.
+    """
     order = np.argsort(-risk, kind="stable")
     gain = np.cumsum(np.where(event[order] == 1, 1.0, -exchange / (1 - exchange)))
     last = np.append(np.diff(risk[order]) < 0, True)  # rows of one risk are alarmed together
-    cuts, gain = risk[order][last], gain[last]
+    nobody = max(exchange, np.nextafter(risk.max(), 2))
+    cuts, gain = np.append(risk[order][last], nobody), np.append(gain[last], 0.0)
     best = cuts[gain >= gain.max() - 1e-9]
     return float(best[np.argmin(np.abs(best - exchange))])
 
@@ -100,6 +108,40 @@ def lower_limit(n_found, n_events, effect=1.0):
     """
     n_found, n_events = np.asarray(n_found) / effect, n_events / effect
     return beta.ppf(1 - _LEVEL, n_found, n_events - n_found + 1)
+
+
+def flattery_of_choice(exchange, event, risk, groups, seed):
+    """Return by how much sensitivity may look too high at the cut of the largest net benefit.
+
+    That cut suits the rows it was chosen on. Patients are redrawn [1]_ and the cut is chosen on
+    them, which tells the cuts that might have been chosen; the limit is that of a band which holds
+    at all of these together, so that it holds at the one that was.
+
+    References
+    ----------
+    .. [1] Efron B, Tibshirani RJ. An Introduction to the Bootstrap. Chapman & Hall; 1993.
+    """
+    order = np.argsort(-risk, kind="stable")
+    last = np.flatnonzero(np.append(np.diff(risk[order]) < 0, True))
+    y = event[order] == 1
+    gain = np.where(y, 1.0, -exchange / (1 - exchange))
+    people = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    chosen = [np.cumsum(weight * gain)[last].argmax() for weight in _redrawn(people[order], seed)]
+    first, past = np.quantile(chosen, [0.005, 0.995]).astype(int) + np.array([0, 1])
+    found = np.cumsum(y)[last][first:past] / y.sum()
+    highest = [0.0]
+    for weight in _redrawn(people[order], seed):
+        events = np.cumsum(weight * y)
+        if events[-1]:
+            highest.append((events[last][first:past] / events[-1] - found).max())
+    return float(np.quantile(highest, _LEVEL))
+
+
+def _redrawn(people, seed):
+    """Yield how often each row is in a sample of patients drawn with replacement."""
+    rng, n = check_random_state(seed), people.max() + 1
+    for _ in range(_REDRAWS):
+        yield np.bincount(rng.randint(n, size=n), minlength=n)[people]
 
 
 def design_effect(required, event, risk, groups):

@@ -89,28 +89,29 @@ def advise(table, paired, confidence_level):
         tail = (1 - confidence_level) / 2
         for name in better:
             if name == best or paired(best, name, "scaled_brier").ends(tail)[0] <= 0:
-                return name, _better_words(name, rows.loc[name])
+                return name, _better_words(name, rows.loc[name], len(better) < len(ahead))
     veto = " without a worse net benefit" if ahead else ""
     plain, gap = "none" + RAW, _gap(rows.loc["none" + RAW])
     if rows.at[plain, "difference_lower"] > -_HARDLY:
         return plain, (
-            f"Change nothing: no strategy was better{veto} than the classifier as it is, which is "
-            f"hardly worse than recalibrated (scaled Brier score {gap} in difference)"
-            f"{_not_ruled_out(rows)}."
+            f"Change nothing: no strategy had a better scaled Brier score{veto} than the "
+            "classifier as it is, recalibrated, and as it is it is hardly worse than that "
+            f"({gap} in difference){_not_ruled_out(rows, plain)}."
         )
     return REFERENCE, (
         f"Recalibrate and do not resample: no strategy had a better scaled Brier score{veto} than "
         f"the classifier as it is, recalibrated, and as it is it had {gap} in difference"
-        f"{_not_ruled_out(rows)}."
+        f"{_not_ruled_out(rows, REFERENCE)}."
     )
 
 
-def _not_ruled_out(rows):
+def _not_ruled_out(rows, advised):
     """Say which gain the patients are too few to rule out, where it is more than hardly any."""
-    most = rows["upper_adjusted"].drop(REFERENCE, errors="ignore").max()
+    upper = rows["upper_adjusted"].drop([REFERENCE, advised], errors="ignore")
+    most = upper.max()
     if not most > _HARDLY:
         return ""
-    name = rows["upper_adjusted"].idxmax()
+    name = upper.idxmax()
     n_events = int(rows.at[name, "n_events"])
     return f"; with {n_events} events a gain of up to {most:.3f} by '{name}' cannot be ruled out"
 
@@ -127,13 +128,15 @@ def _net_benefit_allows(table, name):
     return not (rows["difference_upper"] < 0).any()
 
 
-def _better_words(name, row):
+def _better_words(name, row, vetoed):
+    veto = " with as good a net benefit" if vetoed else ""
+    gap = _gap(row, "lower_adjusted", "upper_adjusted")
     return (
         f"Use '{name}': its scaled Brier score was better than that of the classifier as it is, "
-        f"recalibrated, by {_gap(row)}, all strategies counted, and no other was better than it."
+        f"recalibrated, by {gap}, all strategies counted, and none{veto} was shown to be better "
+        "than it."
     )
 
 
-def _gap(row):
-    ends = f"{row['difference_lower']:.3f} to {row['difference_upper']:.3f}"
-    return f"{row['difference']:.3f} ({ends})"
+def _gap(row, lower="difference_lower", upper="difference_upper"):
+    return f"{row['difference']:.3f} ({row[lower]:.3f} to {row[upper]:.3f})"
