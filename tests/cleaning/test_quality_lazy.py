@@ -10,10 +10,13 @@ import pytest
 
 from healthml.cleaning import quality_report
 from healthml.cleaning._columns.view import ColumnView
+from healthml.cleaning._quality.findings import IMPOSSIBLE
 from healthml.cleaning._quality.lazy import columns as _lazy_columns
 from healthml.cleaning._quality.lazy import keys as _lazy_keys
 from healthml.cleaning._quality.lazy import table as _lazy_table
 from healthml.cleaning._quality.lazy.columns import CountedColumn
+from healthml.cleaning._quality.lazy.values import judged_by_rows
+from healthml.cleaning._record import Change
 from healthml.exceptions import InputError
 from healthml.schema import Schema
 
@@ -239,3 +242,10 @@ def test_columns_that_are_not_read_are_listed():
     table = pl.LazyFrame({"x": [1.0, 2.0] * 30, "notes": [[1], [2]] * 30})
     report = quality_report(table)
     assert "notes" in set(report.not_assessed["column"])
+
+
+def test_what_rows_showed_in_another_unit_is_judged_by_rows_in_later_steps_too():
+    mixed = Change("weight", "unit_mixup", np.array([0]), severity="error")
+    outside = [Change(name, IMPOSSIBLE, np.array([1])) for name in ("weight", "height")]
+    judged = judged_by_rows({"units": [mixed], "plausible_range": outside})
+    assert judged["plausible_range"] == outside[:1]

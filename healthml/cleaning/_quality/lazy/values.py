@@ -30,12 +30,13 @@ def flags_of_values(cleaner, steps, columns, sample):
 
 def judged_by_rows(steps):
     """Return those steps of the record of the sample that need more than the cell's own value."""
-    by_rows = _columns_by_rows(steps)
-    by_rows = {name: list(steps.get(name, ())) for name in ROW_STEPS}
+    columns = _columns_by_rows(steps)
+    judged = {name: list(steps.get(name, ())) for name in ROW_STEPS}
     for name in _AFTER_ROWS:
-        by_rows[name] = [s for s in steps.get(name, ()) if s.column in by_rows or s.rule in _BY_AGE]
-    by_rows["categories"] = [s for s in steps.get("categories", ()) if s.rule in _OF_ROWS]
-    return by_rows
+        after = steps.get(name, ())
+        judged[name] = [s for s in after if str(s.column) in columns or s.rule in _BY_AGE]
+    judged["categories"] = [s for s in steps.get("categories", ()) if s.rule in _OF_ROWS]
+    return judged
 
 
 class _View:
