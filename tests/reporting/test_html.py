@@ -292,6 +292,8 @@ def test_a_name_with_a_line_break_stays_in_the_comment():
 
 
 def test_meanings_are_those_of_the_documentation():
+    missing = sorted(set(CODES) - set(MEANINGS))
+    assert not missing, f"write what {missing} mean into reporting/_page/meanings.py as well"
     for code in CODES:
         page = (Path(__file__).parents[2] / "docs" / "checks" / f"{code}.md").read_text("utf-8")
         words = page.split("## In plain words", 1)[1].split("\n## ", 1)[0].replace("`", "")

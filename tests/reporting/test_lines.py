@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 import healthml
 from healthml._core._findings import CODES, Finding
 from healthml.datasets import make_ehr_cohort
-from healthml.reporting._lines import Call, describe_call, with_line
+from healthml.reporting._lines import _LINES, Call, describe_call, with_line
 from healthml.reporting._page.html import lines_in_order
 from healthml.schema import Schema
 
@@ -44,6 +44,7 @@ def run(text, space):
 @pytest.mark.parametrize("how", CALLS)
 @pytest.mark.parametrize("code", sorted(set(CODES) - NEVER_FOUND))
 def test_every_code_has_a_line_in_the_names_of_the_call(code, how):
+    assert code in _LINES, f"write a line of Python for {code} into _LINES of reporting/_lines.py"
     for columns in (("lab", "dose"), ()):
         text = line(code, CALLS[how], columns)
         names = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
