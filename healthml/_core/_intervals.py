@@ -63,6 +63,35 @@ def wilson_at(n_events, n, z):
     return lower, np.where(x == n, 1.0, np.minimum(centre + half, 1.0))
 
 
+def recovered(first, second, correlation=0.0):
+    """Return the ends of first - second, each given as (estimate, lower, upper).
+
+    The method of variance estimates recovery [1]_; with Wilson's intervals it is Newcombe's hybrid
+    score (method 10 of [2]_).
+
+    References
+    ----------
+    .. [1] Zou GY, Donner A. Construction of confidence limits about effect measures: a general
+       approach. Stat Med. 2008;27:1693-1702.
+    .. [2] Newcombe RG. Interval estimation for the difference between independent proportions.
+       Stat Med. 1998;17:873-890.
+
+    Examples
+    --------
+    >>> ends = recovered((0.8, *wilson(56, 70)), (0.6, *wilson(48, 80)))
+    >>> [round(float(end), 4) for end in ends]
+    [0.0524, 0.3339]
+    """
+    (a, a_low, a_high), (b, b_low, b_high) = first, second
+    below = _length(a - a_low, b_high - b, correlation)
+    above = _length(a_high - a, b - b_low, correlation)
+    return a - b - below, a - b + above
+
+
+def _length(x, y, correlation):
+    return np.sqrt(np.maximum(x**2 + y**2 - 2 * correlation * x * y, 0.0))
+
+
 def clopper_pearson(n_events, n, confidence_level=0.95):
     """Return the exact (Clopper-Pearson) interval of a proportion.
 

@@ -9,6 +9,7 @@ from scipy.stats import t
 
 from healthml._core._checks import check_alignment, check_event, check_groups
 from healthml._core._intervals import check_confidence_level
+from healthml._core._numerics import cluster_variance
 from healthml._core._results import Result
 from healthml.cleaning._record.summary import cells_by_rule, group_codes, newcombe
 from healthml.exceptions import CostOfCleaningWarning, InputError
@@ -154,11 +155,8 @@ def _interval(value, inside, n, m, groups, alpha):
         return tuple(float(end) for end in ends)
     residual = np.where(inside, (value - value[inside].mean()) / n, 0)
     residual -= np.where(inside, 0, (value - value[~inside].mean()) / m)
-    codes, patients = pd.factorize(groups)
-    total = np.bincount(codes, weights=residual, minlength=len(patients))
-    k = len(patients)
-    se = np.sqrt((total**2).sum() * k / max(k - 1, 1))
-    half = t.ppf(1 - alpha / 2, max(k - 1, 1)) * se
+    freedom = max(len(np.unique(groups)) - 1, 1)
+    half = t.ppf(1 - alpha / 2, freedom) * np.sqrt(cluster_variance(residual, groups))
     middle = value[inside].mean() - value[~inside].mean()
     return max(middle - half, -1.0), min(middle + half, 1.0)
 

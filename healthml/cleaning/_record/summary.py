@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._checks import check_alignment, check_event
-from healthml._core._intervals import wilson
+from healthml._core._intervals import recovered, wilson
 from healthml._core._release import MIN_COUNT
 from healthml.cleaning._record.record import Change
 from healthml.exceptions import InputError
@@ -106,22 +106,6 @@ def compare_counts(before, n_before, now, n_now):
 
 
 def newcombe(n_1, n, m_1, m, confidence_level=0.95):
-    """Return Newcombe's hybrid score interval of a difference of two proportions.
-
-    The interval is that of ``n_1/n - m_1/m``.
-
-    References
-    ----------
-    Newcombe RG. Interval estimation for the difference between independent proportions. Stat Med
-    1998;17:873-890, method 10.
-
-    >>> [round(float(end), 4) for end in newcombe(56, 70, 48, 80)]
-    [0.0524, 0.3339]
-    """
-    first = [np.asarray(v, dtype=float) for v in wilson(np.asarray(n_1), n, confidence_level)]
-    second = [np.asarray(v, dtype=float) for v in wilson(np.asarray(m_1), m, confidence_level)]
-    p = np.asarray(n_1) / n
-    q = np.asarray(m_1) / m
-    lower = p - q - np.sqrt((p - first[0]) ** 2 + (second[1] - q) ** 2)
-    upper = p - q + np.sqrt((first[1] - p) ** 2 + (q - second[0]) ** 2)
-    return lower, upper
+    """Return Newcombe's hybrid score interval of ``n_1/n - m_1/m``."""
+    counts = ((np.asarray(n_1, dtype=float), n), (np.asarray(m_1, dtype=float), m))
+    return recovered(*((k / size, *wilson(k, size, confidence_level)) for k, size in counts))

@@ -7,8 +7,8 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from healthml._core._intervals import wilson_at
-from healthml.metrics._uncertainty import contrast_of_counts_at, recovered
+from healthml._core._intervals import recovered, wilson_at
+from healthml.metrics._uncertainty import contrast_of_counts_at
 
 WILSON, WALD, LOG, LOGIT, COUNTS = "Wilson", "Wald", "log-Wald", "logit-Wald", "Wilson, joined"
 NONE_SEEN = "Garwood, no events"  # the largest rate of a Poisson count that is 0 [Garwood 1936]

@@ -7,7 +7,7 @@ from scipy.stats import rankdata
 
 from healthml._core._checks import sorted_codes
 from healthml._core._contingency import chi_square_by_group, hide_small_groups, row_blocks
-from healthml._core._intervals import wilson
+from healthml._core._intervals import recovered, wilson
 from healthml._core._numerics import cluster_variance
 from healthml._core._tables import refuse_nested, role_series, to_pandas
 from healthml.exceptions import InputError
@@ -30,20 +30,14 @@ def compare_outcomes(is_missing, y, groups, confidence_level):
     """
     if y is None:
         return np.full((5, is_missing.shape[1]), np.nan)
-    limits, shares = [], []
+    arms = []
     for arm in (y == 1, y == 0):
-        n = arm.sum()
         share = is_missing[arm].mean(axis=0)
-        effective = n / _design_effect(
-            is_missing[arm], share, None if groups is None else groups[arm]
-        )
-        limits.append(wilson(share * effective, effective, confidence_level))
-        shares.append(share)
-    (event, other), ((low1, high1), (low0, high0)) = shares, limits
-    difference = event - other
-    lower = difference - np.sqrt((event - low1) ** 2 + (high0 - other) ** 2)
-    upper = difference + np.sqrt((high1 - event) ** 2 + (other - low0) ** 2)
-    return event, other, difference, lower, upper
+        effect = _design_effect(is_missing[arm], share, None if groups is None else groups[arm])
+        effective = arm.sum() / effect
+        arms.append((share, *wilson(share * effective, effective, confidence_level)))
+    event, other = (share for share, *_ in arms)
+    return event, other, event - other, *recovered(*arms)
 
 
 def _design_effect(is_missing, share, groups):

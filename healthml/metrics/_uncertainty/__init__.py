@@ -13,7 +13,6 @@ from healthml.metrics._uncertainty.closed_form import (
     direct_interval,
     of_share,
     recalibration,
-    recovered,
     spread_of_error,
 )
 from healthml.metrics._uncertainty.delong import Placements, delong_covariance, placements
@@ -60,7 +59,6 @@ __all__ = [
     "of_share",
     "placements",
     "recalibration",
-    "recovered",
     "resample",
     "spread_of_error",
     "under_perfect_calibration",

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm, t
 
-from healthml._core._intervals import wilson, wilson_at, z_value
+from healthml._core._intervals import recovered, wilson, wilson_at, z_value
 from healthml._core._recalibration import fit_intercept, fit_slope
 from healthml.exceptions import InputError, OutcomeError
 from healthml.metrics._measures import classification as cl
@@ -398,18 +398,6 @@ def contrast_of_rates(gains, n_events, losses, n_others, prices, level):
     return recovered(
         tuple(prices[0] * end for end in first), tuple(prices[1] * end for end in second), 0.0
     )
-
-
-def recovered(first, second, correlation):
-    """Return the ends of first - second, each given as (estimate, lower, upper)."""
-    (a, a_low, a_high), (b, b_low, b_high) = first, second
-    below = _length(a - a_low, b_high - b, correlation)
-    above = _length(a_high - a, b - b_low, correlation)
-    return a - b - below, a - b + above
-
-
-def _length(x, y, correlation):
-    return np.sqrt(np.maximum(x**2 + y**2 - 2 * correlation * x * y, 0.0))
 
 
 def _within(count, n, level):
