@@ -132,15 +132,21 @@ _CHOICES = f"the checks are {', '.join(check.name for check in CHECKS)}."
 
 
 # What the least time is made of: refits of the model in the screening for leaks; refits of a forest
-# that can remember rows, where patients are declared (twice as many in a table of few rows, whose
-# splits are repeated); refits in all other checks; and, in units of the time that looking at the
-# columns took, what the screening does column by column. Counted in the code that stands and
-# rounded up by judgement; smaller ones would promise more than is kept, larger ones announce a
-# longer wait than there is.
-_SCREENING, _MEMORY, _OTHERS, _COLUMNS = 30, 14, 45, 4.0
+# that can remember rows, where patients repeat (twice as many in a table of few rows, whose splits
+# are repeated); refits in all other checks; and, in units of the time that looking at the columns
+# took, what the screening does column by column. Counted in the code that stands (5 in the
+# screening of tables without a suspect) and rounded up by judgement; smaller ones would promise
+# more than is kept, larger ones announce a longer wait than there is.
+_SCREENING, _MEMORY, _COLUMNS = 15, 14, 4.0
 # Where a column is likely to be suspected, also: refits of boosted trees, which weigh what it adds,
-# and refits of the model without it.
-_TREES, _WITHOUT = 20, 25
+# further refits in the screening, and refits of the model without it.
+_TREES, _WEIGHED, _WITHOUT = 20, 15, 25
+# Refits of a check, where it runs: counted (5, 1, 5, 101 by all rows, 30), rounded up by judgement.
+_REFITS = {"drivers": 6, "later": 3, "groups": 6, "refit_stability": 126, "imbalance": 40}
+_SLACK = 6  # refits in what is not counted; by judgement
+# Sites are left out in ten parts at most; a part of more than this share of the rows is judged by
+# as many rows once more, in five folds.
+_SITE_PARTS, _LARGE_SITE, _FOLDS = 10, 0.2, 5
 # AUC of a column alone, at the lower end of its interval, from which it is likely to be suspected:
 # somewhat below what the screening asks for, by judgement.
 _STRONG = 0.85
@@ -164,7 +170,7 @@ class Clock:
         ):
             raise InputError(f"time_budget is {budget!r}; give seconds above 0, such as 60.")
         self.budget, self.verbose = budget, verbose
-        self.least, self.steps, self.done = None, 0, 0
+        self.least, self.steps, self.done, self._others = None, 0, 0, _SLACK
         self._start = time.monotonic()
 
     @property
@@ -186,22 +192,19 @@ class Clock:
         if self.verbose:
             print(f"healthml: {text}", file=sys.stderr, flush=True)
 
-    def state_least(self, case):
+    def state_least(self, case, selection):
         """State what the audit takes at least, by the times of what it has done.
 
         Parameters
         ----------
         case : Case
             With the risks of one repeat.
+        selection : Selection
+            The checks that run.
         """
-        seconds = case.seconds
-        forests, others = 0.0, _OTHERS
-        if case.roles.groups is not None:
-            forests = _MEMORY * (1 + (len(case.y) <= FEW_ROWS)) * _forest_seconds(case)
-        if case.refit and _likely_suspects(case):
-            forests, others = forests + _TREES * _seconds(case, boosted_trees()), others + _WITHOUT
-        screening = _SCREENING * seconds["refit"] + forests + _COLUMNS * seconds["columns"]
-        rest = others * seconds["refit"] + _PICTURES
+        self._others = _refits_of_checks(case, selection)
+        screening = _screening_seconds(case) if selection.needs_leaks else 0.0
+        rest = self._others * case.seconds["refit"] + _PICTURES
         self.least = self.elapsed + screening + rest
         words = f"the least that this audit takes is about {self.least:.0f} s"
         self.say(words)
@@ -226,7 +229,7 @@ class Clock:
         Case
         """
         repeat = len(np.unique(case.judge.folds[0])) * case.seconds["refit"]
-        reserve = _OTHERS * case.seconds["refit"] + _PICTURES
+        reserve = self._others * case.seconds["refit"] + _PICTURES
         left = self.budget - self.elapsed - reserve
         # the model, itself without suspects, and the simple references beside it
         n_repeats = 1 + int(max(0, min(left / max(3 * repeat, 1e-9), case.wanted_repeats - 1)))
@@ -248,6 +251,26 @@ class Clock:
                 "usual_repeats": case.wanted_repeats,
             }
         }
+
+
+def _screening_seconds(case):
+    """Return what the screening for leaks takes, and what its suspects cost afterwards."""
+    refits, forests = _SCREENING, 0.0
+    if case.roles.groups is not None and len(np.unique(case.roles.groups)) < len(case.y):
+        forests = _MEMORY * (1 + (len(case.y) <= FEW_ROWS)) * _forest_seconds(case)
+    if case.refit and _likely_suspects(case):
+        refits += _WEIGHED + _WITHOUT
+        forests += _TREES * _seconds(case, boosted_trees())
+    return refits * case.seconds["refit"] + forests + _COLUMNS * case.seconds["columns"]
+
+
+def _refits_of_checks(case, selection):
+    """Return how many refits the checks that run make after the screening."""
+    count = _SLACK + sum(n for name, n in _REFITS.items() if name in selection.names)
+    if "sites" in selection.names and case.roles.site is not None:
+        share = np.unique(case.roles.site, return_counts=True)[1] / len(case.y)
+        count += min(len(share), _SITE_PARTS) + _FOLDS * int((share > _LARGE_SITE).sum())
+    return count
 
 
 def _forest_seconds(case):

@@ -115,14 +115,23 @@ def test_the_least_time_counts_what_a_suspect_will_cost(monkeypatch):
     least = []
     stated = Clock.state_least
 
-    def noted(clock, case):
+    def noted(clock, case, selection):
         case.seconds.update(refit=0.1, columns=0.1)
-        stated(clock, case)
+        stated(clock, case, selection)
         least.append(clock.least - clock.elapsed)
         raise StopIteration
 
     monkeypatch.setattr(Clock, "state_least", noted)
-    for table in (X, X.assign(later=Y + _RNG.normal(size=N) / 9)):
+    suspect = X.assign(later=Y + _RNG.normal(size=N) / 9)
+    for table, asked in (
+        (X, {}), (suspect, {}), (X, {"only": "task"}), (X, {"deep": True}),
+        (X, {"site": np.arange(N) % 3}), (X, {"groups": np.arange(N)}),
+    ):  # fmt: skip
         with pytest.raises(StopIteration):
-            audit(None, table, Y, time_budget=1000, random_state=0)
-    assert least[1] > least[0] + 2.4  # 25 refits more, beside the boosted trees
+            audit(None, table, Y, time_budget=1000, random_state=0, **asked)
+    whole, with_suspect, part, deep, sites, patients = least
+    assert with_suspect > whole + 2.4  # 25 refits more, beside the boosted trees
+    assert part < whole - 2.5  # neither the screening nor the checks that refit
+    assert deep > whole + 13  # 131 refits more
+    assert sites > whole + 1.7  # 3 sites, each a third of the rows
+    assert patients < whole + 1  # nobody repeats, so no forest is asked

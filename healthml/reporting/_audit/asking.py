@@ -20,7 +20,7 @@ def measure(case, selection):
     """
     in_time = case.clock.budget is not None
     if in_time:
-        case.clock.state_least(case)
+        case.clock.state_least(case, selection)
     screened = case.columns_given and selection.needs_leaks
     if screened:
         case.clock.step("Screening for leaks, the longest step")
