@@ -286,6 +286,7 @@ def test_xgboost_on_numbers_is_exact_in_its_single_precision(mixed, brute_force)
     _, values = brute_force(on_scale(model, "log_odds"), rows, background)
     assert found.route == LEAVES
     np.testing.assert_allclose(found.values, values, atol=1e-5)  # its risks have 7 digits
+    assert "single precision" in found.why
 
 
 @pytest.mark.parametrize(

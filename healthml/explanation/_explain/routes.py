@@ -37,6 +37,7 @@ _ROWS_OF_TASK, _ROWS_OF_TREES = 10, 500
 # model's values in the background. By judgement: half of it takes four times as long.
 _TOLERANCE = 0.01
 _ROWS_ASKED_AGAIN = 100  # rows that are predicted twice; by judgement, seldom noise shows in more
+_EXACT = 1e-9  # how far an exact form may be from the model's own numbers
 _SINGLE = 1e-6  # relative; what single precision leaves of a sum
 _MOST_ROUNDS = 64  # orders for each background row at most, times two; then the error is stated
 
@@ -161,6 +162,11 @@ def _exact_plan(model, pool, scale, read):
         if linear
         else f"The model is a sum of trees on {where}: exact, leaf by leaf."
     )
+    if form.tolerance > _EXACT:
+        why += (
+            " Its library adds up in single precision: the values are exact for the trees, and add "
+            f"up to its own predictions within {form.tolerance:.0e} of log odds."
+        )
     return Plan(
         CLOSED if linear else LEAVES,
         why,
