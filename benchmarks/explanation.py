@@ -8,6 +8,7 @@ import gc
 import os
 import time
 import tracemalloc
+from importlib.util import find_spec
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -175,18 +176,51 @@ def sampled(n_rows=10, n_background=100):
         curves["shap"].append(
             (theirs / n_rows, np.sqrt(np.mean((found.values - truth.values) ** 2)))
         )
+    if find_spec("dalex") is not None:
+        curves["dalex"] = list(_dalex_curve(model, rows, background, truth.values))
     for who, points in curves.items():
         for cost, error in points:
             print(f"  {who:8} {cost:8.3f} s per row, root mean squared error {error:.6f}")
-    own, theirs = (np.array(curves[key]) for key in ("explain", "shap"))
-    # time falls as error squared; where curves do not meet, theirs is extended along that line
+    own = np.array(curves["explain"])
     level = own[:, 1].max()
-    constant = np.median(theirs[:, 0] * theirs[:, 1] ** 2)
-    needed = max(constant / level**2, theirs[:, 0].min())
     cost = own[own[:, 1] <= level, 0].min()
-    yield report(
-        "shap's permutation explainer / explain, neural network, same error", needed / cost, 1.5
-    )
+    what = "explain, neural network, same error"
+    needed = _seconds_at(np.array(curves["shap"]), level)
+    yield report(f"shap's permutation explainer / {what}", needed / cost, 1.5)
+    if "dalex" in curves:
+        needed = _seconds_at(np.array(curves["dalex"]), level)
+        yield report(f"dalex's sampled Shapley values / {what}", needed / cost, 5)
+    else:
+        print("  dalex is not installed: left out")
+
+
+def _seconds_at(curve, level):
+    """Return the seconds per row at an error; time falls as error squared.
+
+    Where the curves do not meet, theirs is extended along that line.
+    """
+    constant = np.median(curve[:, 0] * curve[:, 1] ** 2)
+    return max(constant / level**2, curve[:, 0].min())
+
+
+def _dalex_curve(model, rows, background, truth):
+    """Yield seconds per row and error of dalex's values, by the number of its orders."""
+    import dalex
+
+    explainer = dalex.Explainer(model, background, verbose=False)
+    for orders in (2, 5, 15):
+        found = np.empty_like(truth)
+
+        def every(orders=orders, found=found):
+            for k in range(len(rows)):
+                parts = explainer.predict_parts(
+                    rows.iloc[[k]], type="shap", B=orders, N=None, random_state=k
+                ).result
+                mean = parts[parts["B"] == 0].set_index("variable_name")["contribution"]
+                found[k] = mean[list(rows.columns)]
+
+        spent, _ = seconds(every)
+        yield spent / len(rows), np.sqrt(np.mean((found - truth) ** 2))
 
 
 def memory(n_rows=10_000, n_background=500):

@@ -9,6 +9,7 @@ from numbers import Real
 
 import numpy as np
 
+from healthml._core._displays import figure_svg, new_figure
 from healthml.exceptions import InputError, TimeBudgetWarning
 from healthml.reporting._checks import CHECKS
 from healthml.reporting._report import NotAssessed
@@ -150,7 +151,9 @@ _SITE_PARTS, _LARGE_SITE, _FOLDS = 10, 0.2, 5
 # AUC of a column alone, at the lower end of its interval, from which it is likely to be suspected:
 # somewhat below what the screening asks for, by judgement.
 _STRONG = 0.85
-_PICTURES = 6.0  # seconds for pictures and tables; chosen by judgement
+# Seconds for pictures and tables at least, and in units of the time that one picture takes, so that
+# a busy machine is known for one; by judgement.
+_PICTURES, _PAGE = 6.0, 18
 
 
 class Clock:
@@ -170,7 +173,8 @@ class Clock:
         ):
             raise InputError(f"time_budget is {budget!r}; give seconds above 0, such as 60.")
         self.budget, self.verbose = budget, verbose
-        self.least, self.steps, self.done, self._others = None, 0, 0, _SLACK
+        self.least, self.steps, self.done = None, 0, 0
+        self._others, self._page = _SLACK, _PICTURES
         self._start = time.monotonic()
 
     @property
@@ -204,7 +208,8 @@ class Clock:
         """
         self._others = _refits_of_checks(case, selection)
         screening = _screening_seconds(case) if selection.needs_leaks else 0.0
-        rest = self._others * case.seconds["refit"] + _PICTURES
+        self._page = max(_PICTURES, _PAGE * _picture_seconds())
+        rest = self._others * case.seconds["refit"] + self._page
         self.least = self.elapsed + screening + rest
         words = f"the least that this audit takes is about {self.least:.0f} s"
         self.say(words)
@@ -229,7 +234,7 @@ class Clock:
         Case
         """
         repeat = len(np.unique(case.judge.folds[0])) * case.seconds["refit"]
-        reserve = self._others * case.seconds["refit"] + _PICTURES
+        reserve = self._others * case.seconds["refit"] + self._page
         left = self.budget - self.elapsed - reserve
         # the model, itself without suspects, and the simple references beside it
         n_repeats = 1 + int(max(0, min(left / max(3 * repeat, 1e-9), case.wanted_repeats - 1)))
@@ -251,6 +256,15 @@ class Clock:
                 "usual_repeats": case.wanted_repeats,
             }
         }
+
+
+def _picture_seconds():
+    """Return the seconds of one small picture."""
+    figure, ax = new_figure()
+    ax.plot([0, 1], [0, 1])
+    start = time.monotonic()
+    figure_svg(figure, prefix="t", alt="")
+    return time.monotonic() - start
 
 
 def _screening_seconds(case):

@@ -158,6 +158,16 @@ def test_an_own_visit_is_no_other_patient():
     assert any(" of 59 have" in line for line in lines)
 
 
+def test_a_bar_of_no_value_says_so_once_in_the_language_of_the_report():
+    X = pd.DataFrame({"crp": [1.0, 2.0, np.nan, 4.0] * 20, "age": np.arange(80.0)})
+    found = explain(lambda t: t["crp"].fillna(9) + t["age"], X[2:3], background=X, random_state=0)
+    assert "crp (nicht gemessen)" in patient_report(found, language="de").labels
+    assert "crp (not measured)" in patient_report(found).labels
+    labels = [text.get_text() for text in found.plot().get_yticklabels()]
+    assert "crp (missing)" in labels
+    assert "age = 2" in labels
+
+
 def test_the_page_names_its_language(result, tmp_path):
     for language in ("en", "de"):
         patient_report(result, language=language).to_html(tmp_path / "page.html")

@@ -9,6 +9,7 @@ import pytest
 
 from healthml import audit, audit_predictions
 from healthml.exceptions import InputError, TimeBudgetWarning
+from healthml.reporting import _plan
 from healthml.reporting._checks import CHECKS
 from healthml.reporting._plan import Clock, take_selection
 
@@ -122,6 +123,7 @@ def test_the_least_time_counts_what_a_suspect_will_cost(monkeypatch):
         raise StopIteration
 
     monkeypatch.setattr(Clock, "state_least", noted)
+    monkeypatch.setattr(_plan, "_picture_seconds", lambda: 0.0)
     suspect = X.assign(later=Y + _RNG.normal(size=N) / 9)
     for table, asked in (
         (X, {}), (suspect, {}), (X, {"only": "task"}), (X, {"deep": True}),

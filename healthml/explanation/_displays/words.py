@@ -53,5 +53,7 @@ def is_uncertain_cell(status):
 
 def player_label(row):
     """Return a player with its value and status, from a row of the table."""
+    if row.value is None:  # the status says it
+        return f"{row.feature} ({row.status})"
     text = f"{row.feature} = {value_text(row.value, row.unit)}"
     return text if row.status == "measured" else f"{text} ({row.status})"

@@ -123,7 +123,7 @@ def plan_route(model, pool, scale, *, tolerance, random):
 
 
 def _why_coalitions(n_players, tolerance, model, scale):
-    structure = "The model is no sum of columns or trees that each encoded column is of one player"
+    structure = "Nothing was read of the model that is a sum over columns or over trees of them"
     if model.forms and scale not in model.forms:
         (own, *_) = model.forms
         structure = f"Exact values of this model are on the scale {own!r}, not {scale!r}"

@@ -193,7 +193,8 @@ class PointsScore(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         model.fit(_indicators(bins, codes), event)
         if not hasattr(model, "coef_"):
             raise InputError(
-                f"{type(model).__name__} has no coefficients; pass a linear classifier."
+                f"{type(model).__name__} has no coefficients; pass a linear classifier, or turn "
+                "the fitted model into points with surrogate(model, X, kind='points')."
             )
         curve = partial(fit_recalibration, event=event)
         return _Card(bins, codes, model, self.max_points, curve)

@@ -181,8 +181,9 @@ def patient_report(result, row=0, *, most=5, language="en"):
 
 
 def _label(item, text):
-    label = player_label(item._replace(status="measured"))
-    return label if item.status == "measured" else f"{label} ({text[item.status]})"
+    if item.value is not None and item.status == "measured":
+        return player_label(item)
+    return player_label(item._replace(status=text[item.status]))
 
 
 def _number(value, is_risk):
