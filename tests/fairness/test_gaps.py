@@ -478,7 +478,7 @@ def test_nothing_is_left_out_without_a_word_for_a_table_that_is_not_loaded(chang
     ("change", "words"),
     [
         ({"pool_below": "x", "crossed": True}, "pool_below is 'x'"),
-        ({"min_events": 0}, "min_events is 0"),
+        ({"min_events": -1}, "min_events is -1"),
         ({"n_resamples": True}, "n_resamples is True"),
         ({"thresholds": [0.1, 1.5]}, "not between 0 and 1"),
     ],

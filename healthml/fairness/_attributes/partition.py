@@ -99,7 +99,8 @@ def find_partitions(features, n, *, crossed=False, control=None, patient=None, p
 def _checked(column, patient):
     """Return names and codes of a feature; a column of identifiers or amounts is refused."""
     names, codes = band_codes(column)
-    refuse_identifiers(column.name, names, len(np.unique(patient)))
+    if len(names) > MOST_LEVELS:
+        refuse_identifiers(column.name, names, len(np.unique(patient)))
     return names, codes
 
 

@@ -41,27 +41,35 @@ def placements_by_segment(y, risk, segment, n_segments, order, weight=None):
     if not len(order):
         return np.full(n_segments, np.nan), np.full(len(y), np.nan), np.zeros((2, n_segments))
     own, ranked, event = segment[order], risk[order], y[order] == 1
-    w = np.ones(len(order)) if weight is None else weight[order]
-    totals = np.stack([np.bincount(own, w * kind, n_segments) for kind in (event, ~event)])
-    first = np.r_[0, np.flatnonzero((np.diff(ranked) != 0) | (np.diff(own) != 0)) + 1]
-    events, others = (np.add.reduceat(w * kind, first) for kind in (event, ~event))
+    first = np.r_[0, np.flatnonzero((ranked[1:] != ranked[:-1]) | (own[1:] != own[:-1])) + 1]
     level_segment = own[first]
-    before = np.concatenate([[0.0], np.cumsum(totals.sum(axis=0))])[:-1]  # by segment
-    before_others = np.concatenate([[0.0], np.cumsum(totals[1])])[:-1]
-    before_events = before - before_others
-    below = np.cumsum(others) - others / 2 - before_others[level_segment]
-    above = totals[0][level_segment] - np.cumsum(events) + events / 2 + before_events[level_segment]
+    events, others, passed = _of_levels(event, first, None if weight is None else weight[order])
+    totals = np.stack([np.bincount(level_segment, x, n_segments) for x in (events, others)])
+    before = np.cumsum(totals, axis=1) - totals  # in the segments in front
+    below = passed[1] - others / 2 - before[1][level_segment]
+    above = (totals[0] + before[0])[level_segment] - passed[0] + events / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         area = np.bincount(level_segment, events * below, n_segments) / (totals[0] * totals[1])
-        level = np.repeat(np.arange(len(first)), np.diff(np.r_[first, len(order)]))
-        ranks = np.where(
-            event,
-            (below / totals[1][level_segment])[level],
-            (above / totals[0][level_segment])[level],
-        )
+        below /= totals[1][level_segment]
+        above /= totals[0][level_segment]
+    if len(first) < len(order):
+        size = np.diff(np.r_[first, len(order)])
+        below, above = np.repeat(below, size), np.repeat(above, size)
+    ranks = np.where(event, below, above)
     placement = np.full(len(y), np.nan)
     placement[order] = ranks
     return area, placement, totals
+
+
+def _of_levels(event, first, weight):
+    """Return the weight of events and of others at each level of risk, and both passed so far."""
+    if weight is not None:
+        kinds = [np.add.reduceat(weight * kind, first) for kind in (event, ~event)]
+        return *kinds, [np.cumsum(kind) for kind in kinds]
+    last = np.r_[first[1:], len(event)]
+    events = np.cumsum(event)[last - 1]
+    passed = [events, last - events]
+    return *(np.diff(kind, prepend=0) for kind in passed), passed
 
 
 def _small(codes):
@@ -162,18 +170,14 @@ def _variances(rows, codes, value, placement):
         squares = [np.bincount(code[k], moved[k] ** 2, n_groups) for k in kinds]
         shared = np.zeros(n_groups)
     else:
-        cell, shape = _cells(rows.patient[own], code, n_groups)
-        sums, present = (
-            [
-                np.bincount(cell[k], w, np.prod(shape)).reshape(shape)
-                for k, w in zip(kinds, v, strict=True)
-            ]
-            for v in ([moved[k] for k in kinds], [None, None])
-        )
-        counts = np.array([(n > 0).sum(axis=0) for n in present])
-        squares = [np.einsum("ij,ij->j", part, part) for part in sums]
-        n_patients = ((present[0] + present[1]) > 0).sum(axis=0)
-        shared = 2 * np.einsum("ij,ij->j", *sums) * n_patients / np.maximum(n_patients - 1, 1)
+        cell, group = _cells(rows.patient[own], code, n_groups)
+        sums = [np.bincount(cell[k], moved[k], len(group)) for k in kinds]
+        present = [np.bincount(cell[k], minlength=len(group)) > 0 for k in kinds]
+        counts = np.array([np.bincount(group[part], minlength=n_groups) for part in present])
+        squares = [np.bincount(group, part**2, n_groups) for part in sums]
+        n_patients = np.bincount(group[present[0] | present[1]], minlength=n_groups)
+        shared = 2 * np.bincount(group, sums[0] * sums[1], n_groups)
+        shared *= n_patients / np.maximum(n_patients - 1, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.where(counts > 1, counts / (counts - 1), np.nan)
         by_kind = np.array(squares) / totals**2 * factor
@@ -181,12 +185,16 @@ def _variances(rows, codes, value, placement):
 
 
 def _cells(patient, code, n_groups):
-    """Return the cell of (patient, group) of each row, and the shape of all cells."""
+    """Return the cell of (patient, group) of each row, and the group of each cell."""
     n_patients = int(patient.max(initial=-1)) + 1
     if n_patients > _WIDE * max(len(patient), 1):
         patient = pd.factorize(patient)[0]
         n_patients = int(patient.max(initial=-1)) + 1
-    return patient * n_groups + code, (n_patients, n_groups)
+    group = np.zeros(n_patients, dtype=np.intp)
+    group[patient] = code
+    if (group[patient] == code).all():  # nobody is in two groups
+        return patient, group
+    return patient * n_groups + code, np.tile(np.arange(n_groups), n_patients)
 
 
 def errors_by_group(influence, codes, n_groups, patient):

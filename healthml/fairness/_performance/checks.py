@@ -145,11 +145,12 @@ def check_thresholds(threshold, thresholds):
 
 
 def check_counts(**counts):
-    """Refuse counts that are no whole numbers of 1 or more."""
+    """Refuse counts that are no whole numbers of 1 or more; `min_events` may be 0."""
     for name, value in counts.items():
         whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or value < 1:
-            raise InputError(f"{name} is {value!r}; pass a whole number of 1 or more.")
+        least = int(name != "min_events")
+        if not whole or value < least:
+            raise InputError(f"{name} is {value!r}; pass a whole number of {least} or more.")
 
 
 def refuse_options(**options):
