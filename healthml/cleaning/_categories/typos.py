@@ -16,31 +16,12 @@ LONG_WORD = 8
 # and two names that share an ending are taken for one.
 MOST_BLOTTED = 1 / 4
 _WORD = re.compile(r"[^\W\d_]+")
-_OPPOSITES = (
-    ("hypo", "hyper"),
-    ("pre", "post"),
-    ("pre", "peri"),
-    ("peri", "post"),
-    ("in", "out"),
-    ("intra", "inter"),
-    ("intra", "extra"),
-    ("intra", "infra"),
-    ("inter", "infra"),
-    ("infra", "supra"),
-    ("sub", "supra"),
-    ("endo", "ecto"),
-    ("endo", "exo"),
-    ("ante", "anti"),
-    ("ab", "ad"),
-    ("poly", "oligo"),
-    ("mono", "poly"),
-    ("micro", "macro"),
-    ("brady", "tachy"),
-    ("eu", "dys"),
-    ("para", "peri"),
-    ("left", "right"),
-    ("homo", "hetero"),
-)
+_PAIRS = """
+hypo/hyper pre/post pre/peri peri/post in/out intra/inter intra/extra intra/infra inter/infra
+infra/supra sub/supra endo/ecto endo/exo ante/anti ab/ad poly/oligo mono/poly micro/macro
+brady/tachy eu/dys para/peri left/right homo/hetero
+"""
+_OPPOSITES = tuple(tuple(pair.split("/")) for pair in _PAIRS.split())
 _ROMAN = re.compile(r"[ivx]+")
 
 

@@ -2,6 +2,7 @@
 
 from healthml.cleaning._columns.measures import (
     POPULATIONS,
+    STOPS,
     UNLIMITED,
     Measure,
     MeasureReader,
@@ -62,6 +63,7 @@ __all__ = [
     "OLDEST",
     "POPULATIONS",
     "ROUNDING",
+    "STOPS",
     "SUSPECTED",
     "TOP_CODES",
     "UNLIMITED",

@@ -89,6 +89,10 @@ def _measured(series):
     return ColumnView(series), {}
 
 
+# Rates and saturations that are 0 in an arrest, or where 0 is a code; a pressure is not.
+STOPS = frozenset({"heart_rate", "resp_rate", "spo2"})
+
+
 def numbers_of(series):
     """Return a column as floats, NaN where a cell is no number; None for dates and booleans.
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from healthml._core._knowledge import column_concept, is_number_code
-from healthml.cleaning._columns import FOUND, TableView, variables_of
+from healthml.cleaning._columns import FOUND, STOPS, TableView, variables_of
 from healthml.cleaning._missing_codes.number_codes import SPIKE
-from healthml.cleaning._missing_codes.sentinels import STOPS, judge_numbers
+from healthml.cleaning._missing_codes.sentinels import judge_numbers
 
 ROUNDS = 3  # a code that hid another is taken away before the column is judged again
 LEAST = 20  # numbers from which a range is learnt

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import poisson
 
 from healthml._core._knowledge import column_concept, concept_limits, is_number_code, name_words
-from healthml.cleaning._columns import FOUND, SUSPECTED
+from healthml.cleaning._columns import FOUND, STOPS, SUSPECTED
 from healthml.cleaning._missing_codes.number_codes import (
     FEW_DISTINCT,
     SPIKE,
@@ -14,7 +14,6 @@ from healthml.cleaning._missing_codes.number_codes import (
     judge_number_codes,
 )
 
-STOPS = frozenset({"heart_rate", "resp_rate", "spo2"})  # zero is an arrest or a code
 VITALS = STOPS | {"sbp", "dbp", "map"}
 PRESSURES = frozenset({"sbp", "dbp", "map"})
 FEWEST_BESIDE = FEW_DISTINCT / 4  # on the shorter side: an end has no neighbours to compare with
@@ -26,59 +25,16 @@ STRETCH = 0.8  # the upper fifth below a value at the end
 CHANCE_AT_END = 1e-4  # of a pile at the end; there the codes are expected, so less is asked
 # Sizes and signs that no living body has at zero, whatever they are called besides, and words that
 # make an amount of something else of them (a change, a setting, a drug, which may well be 0).
-_BODY = frozenset(
-    [
-        "triceps",
-        "biceps",
-        "skinfold",
-        "skin",
-        "thickness",
-        "circumference",
-        "girth",
-        "waist",
-        "hip",
-        "weight",
-        "wt",
-        "height",
-        "ht",
-        "bmi",
-        "pressure",
-        "bp",
-        "systolic",
-        "diastolic",
-        "pulse",
-        "hr",
-        "rr",
-        "temperature",
-        "temp",
-        "lvef",
-        "diameter",
-    ]
-)
-_NOT_A_STATE = frozenset(
-    [
-        "change",
-        "loss",
-        "gain",
-        "delta",
-        "diff",
-        "difference",
-        "support",
-        "peep",
-        "end",
-        "dose",
-        "rate",
-        "ulcer",
-        "sore",
-        "sores",
-        "tumor",
-        "tumour",
-        "lesion",
-        "nodule",
-        "plaque",
-        "pain",
-    ]
-)
+_BODY_WORDS = """
+triceps biceps skinfold skin thickness circumference girth waist hip weight wt height ht bmi
+pressure bp systolic diastolic pulse hr rr temperature temp lvef diameter
+"""
+_BODY = frozenset(_BODY_WORDS.split())
+_NOT_A_STATE_WORDS = """
+change loss gain delta diff difference support peep end dose rate ulcer sore sores tumor tumour
+lesion nodule plaque pain
+"""
+_NOT_A_STATE = frozenset(_NOT_A_STATE_WORDS.split())
 # A zero stands apart where the smallest other value is GAP usual steps away and hardly a value lies
 # in the lowest LOW_SHARE of the range; more than MOST_ZEROS zeros are a column that is mostly
 # something else. Chosen by judgement on simulated columns (tests), not by a study.

@@ -5,11 +5,11 @@ import pandas as pd
 from pandas.api import types
 
 from healthml._core._routing import clear_errors
-from healthml.cleaning._columns import factorized, is_text, numbers_of, variables_of
+from healthml.cleaning._columns import STOPS, factorized, is_text, numbers_of, variables_of
 from healthml.cleaning._lab_values import read_levels
 from healthml.cleaning._missing_codes.levels import NUMBER
 from healthml.cleaning._missing_codes.numbers import learn_numbers, new_codes
-from healthml.cleaning._missing_codes.sentinels import STOPS, VITALS, zeros_at_odds
+from healthml.cleaning._missing_codes.sentinels import VITALS, zeros_at_odds
 from healthml.cleaning._missing_codes.words import (
     AMONG_NUMBERS,
     BLANK_TEXT,

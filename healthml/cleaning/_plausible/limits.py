@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from healthml._core._knowledge import concept_limits
-from healthml.cleaning._columns import GROUPS, POPULATIONS, UNLIMITED, outside, thinned
+from healthml.cleaning._columns import GROUPS, POPULATIONS, STOPS, UNLIMITED, outside, thinned
 from healthml.exceptions import InputError
 
 # Standard deviations of the column's own tail beyond which a value stands apart: FAR where it is
@@ -22,7 +22,6 @@ FAR, VERY_FAR = 5.0, 7.5
 OUTER, BY_CHANCE = (0.05, 0.5, 0.95), 0.05
 FEWEST = 20  # ordinary values from which a tail can be told
 NO_TAIL = frozenset({"demographic", "vital", "anthropometric", "score", "ventilation"})
-STOPS = frozenset({"heart_rate", "resp_rate", "spo2"})  # 0 in an arrest; a pressure is not
 CLINICALLY_REVIEWED = "clinically reviewed"
 
 

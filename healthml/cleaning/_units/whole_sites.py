@@ -34,7 +34,6 @@ FAR = 3.0
 CLOSE = 0.35  # log distance from the factor up to which a site lies at it; sites differ in patients
 ALIKE_SPREAD = 1.67  # ratio of spreads up to which two sites measure one thing
 WHOLE = 0.1, 0.9  # quantiles that must be off by the factor too, so that the whole site is
-STRAY = 3.7  # standard deviations: odds of about 1,000 that a cell belongs to the other sites
 
 
 @dataclass(eq=False)
