@@ -236,3 +236,23 @@ def test_decisions_in_place_of_risks_have_no_curve_of_observed_over_expected():
     assert set(decided.table["measure"]) == {"sensitivity"}
     with pytest.raises(InputError, match="n_points is 0"):
         performance_along(y, risk, age, n_points=0)
+
+
+def test_labels_that_were_checked_are_not_asked_to_be_checked():
+    y, risk, group = (np.random.default_rng(1).uniform(size=(3, 600)) < [[0.3], [2], [0.5]]) * 1.0
+    risk = np.random.default_rng(2).uniform(0.1, 0.6, 600)
+    true = np.where(np.arange(600) < 300, y, np.nan)
+    found = label_bias_audit(y.astype(int), risk, {"g": group}, true_outcome=true)
+    assert found.table["verdict"].str.contains("see `recording`").all()
+    alone = label_bias_audit(y.astype(int), risk, {"g": group})
+    assert alone.table["verdict"].str.contains("or check some").all()
+    with pytest.raises(InputError, match="true_outcome has 599 values for 600 rows"):
+        label_bias_audit(y.astype(int), risk, {"g": group}, true_outcome=true[1:])
+    with pytest.raises(InputError, match="look like decisions"):
+        label_bias_audit(y.astype(int), (risk > 0.3).astype(int), {"g": group})
+
+
+def test_nothing_missing_is_said_in_a_sentence():
+    found = missingness_by_group(pd.DataFrame({"a": np.arange(30)}), {"g": np.arange(30) % 2})
+    assert found.summary().startswith("No column has a missing value")
+    assert "No column has a missing value" in repr(found)

@@ -14,11 +14,12 @@ from healthml.exceptions import InputError
 from healthml.fairness._attributes import find_partitions
 from healthml.fairness._contrasts import gap_blocks, holm
 from healthml.fairness._estimates import measure_groups
-from healthml.fairness._performance import check_rows
+from healthml.fairness._performance import check_rows, refuse_labels
 from healthml.fairness._sums import sums_of_rows
 from healthml.metrics._smoothers import restricted_columns
 
 UNKNOWN = "cannot be told from these data: declare how well events are recorded, or check some"
+CHECKED = "not told by these labels alone: see `recording`, and declare the range that it shows"
 NO_GAP = "no difference shown"
 INDISTINGUISHABLE = "recording within the declared range can explain it: indistinguishable"
 BEYOND = "a true difference: recording within the declared range cannot explain it"
@@ -162,14 +163,25 @@ def label_bias_audit(
     none = {"threshold": None, "thresholds": None}
     weights = {"fold": None, "sample_weight": None, "weight_type": None, "options": none}
     rows, _ = check_rows(y_true, y_proba, groups=groups, event=event, **weights)
+    refuse_labels(rows.risk, {"oe_ratio": None})
+    _refuse_lengths(len(rows.y), true_outcome=true_outcome, need=need)
     partitions = find_partitions(sensitive_features, len(rows.y), patient=rows.patient)
     known = {str(name) for part in partitions for name in part.names}
     ranges = _ranges(recorded_share, known)
-    lines = [line for part in partitions for line in _verdicts(part, rows, ranges, level)]
     recording = _recording(partitions, rows, true_outcome, level)
+    unknown = CHECKED if len(recording) else UNKNOWN
+    lines = [
+        line for part in partitions for line in _verdicts(part, rows, ranges, (unknown, level))
+    ]
     needed = _needed(partitions, rows, need, level)
     notes = () if ranges or len(recording) else (UNKNOWN[0].upper() + UNKNOWN[1:] + ".",)
     return LabelBiasResult(pd.DataFrame(lines), recording, needed, notes, level)
+
+
+def _refuse_lengths(n, **columns):
+    for name, values in columns.items():
+        if values is not None and len(values) != n:
+            raise InputError(f"{name} has {len(values)} values for {n} rows; pass one for each.")
 
 
 def _ranges(recorded_share, known):
@@ -197,7 +209,8 @@ def _ranges(recorded_share, known):
     return ranges
 
 
-def _verdicts(part, rows, ranges, level):
+def _verdicts(part, rows, ranges, settings):
+    unknown, level = settings
     sums = sums_of_rows(
         part.names, part.codes, rows.y, rows.columns(["oe_ratio"]), patient=rows.patient
     )
@@ -210,7 +223,7 @@ def _verdicts(part, rows, ranges, level):
         own = ranges.get(group, (1.0, 1.0))
         bounds = (lower * low / own[1], upper * high / own[0]) if ranges else (np.nan, np.nan)
         few = sums.n_patients[k] < _FEWEST
-        verdict = "too few patients" if few else _verdict(lower, upper, bounds, bool(ranges))
+        verdict = "too few patients" if few else _verdict(lower, upper, bounds, unknown, ranges)
         yield {
             "feature": part.feature,
             "group": group,
@@ -235,11 +248,11 @@ def _others(ranges, names, sums, k):
     return tuple((expected @ ends / expected.sum()).tolist())
 
 
-def _verdict(lower, upper, bounds, declared):
+def _verdict(lower, upper, bounds, unknown, declared):
     if not np.isfinite(lower):
         return "no events"
     if not declared:
-        return UNKNOWN
+        return unknown
     if not bounds[0] <= 1 <= bounds[1]:
         return BEYOND
     narrow = np.allclose(bounds, (lower, upper))

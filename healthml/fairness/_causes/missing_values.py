@@ -35,6 +35,12 @@ class MissingnessByGroupResult(Result):
     tests: pd.DataFrame = None
     confidence_level: float = 0.95
 
+    def summary(self):
+        """Return the shares by group as plain text, or that there is nothing to compare."""
+        if self.table.empty:
+            return "No column has a missing value in these rows, so that no groups are compared."
+        return super().summary()
+
     def plot(self, ax=None, **kwargs):
         """Draw the gaps of all columns and groups; returns the matplotlib axes."""
         from healthml._core._displays import BLUE, GREY, new_axes, shorten
