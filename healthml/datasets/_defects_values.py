@@ -16,6 +16,7 @@ SLIPPED = ("heart_rate", "temperature", "sodium", "potassium")
 # Range that impossible values are drawn from, beyond what a patient can have. By judgement, not by
 # simulation; nearer to real values they would be harder to find.
 IMPOSSIBLE = {"sbp": (400, 900), "spo2": (101, 180), "gcs_total": (16, 30)}
+LOWEST_DIASTOLIC = 20  # mm[Hg], of a living patient; by judgement
 PULSE_PRESSURE = 15  # least distance of the two pressures, in mm[Hg]
 
 
@@ -60,7 +61,7 @@ def swaps(draft, base, strength):
     rng = base.stream("swaps")
     sbp = base.table["sbp"].to_numpy()
     dbp = np.round(18 + 0.44 * sbp + 8.5 * rng.standard_normal(len(sbp)))
-    dbp = np.clip(dbp, 20, sbp - PULSE_PRESSURE)
+    dbp = np.clip(dbp, LOWEST_DIASTOLIC, sbp - PULSE_PRESSURE)
     rows = np.flatnonzero(rng.random(len(sbp)) < strength)
     draft.columns["dbp"] = dbp.copy()
     draft.write("swaps", rows, "dbp", sbp[rows])

@@ -189,6 +189,9 @@ def _pick(shares, n, rng):
     return levels[rng.choice(len(levels), size=n, p=list(shares.values()))]
 
 
+MOST_PRIOR = 15  # admissions of a year that are counted: no hospital has more; by judgement
+
+
 def _history(patient, year, patients, streams):
     n_visits = np.bincount(patient)
     middle = np.bincount(patient, weights=year) / np.maximum(n_visits, 1)
@@ -199,7 +202,7 @@ def _history(patient, year, patients, streams):
         "sex": np.where(patients["male"][patient], "M", "F").astype(object),
         "ethnicity": patients["ethnicity"][patient],
         "comorbidity_count": patients["illnesses"][patient],
-        "prior_admissions_12m": np.minimum(prior, 15),
+        "prior_admissions_12m": np.minimum(prior, MOST_PRIOR),
     }
 
 

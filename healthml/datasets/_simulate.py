@@ -15,6 +15,9 @@ from healthml.exceptions import InputError
 from healthml.schema import Schema, Variable
 
 OUTCOME = "icu_transfer"
+# Sites, and years after the first, that a cohort has at most: more than studies have, and few
+# enough to draw quickly. Chosen by judgement.
+MOST_SITES, MOST_YEARS = 50, 20
 SENSITIVE = ["sex", "ethnicity"]
 
 
@@ -106,10 +109,12 @@ def make_ehr_cohort(
 def _population(encounters_per_patient, patient_correlation, n_sites, years):
     _check_number("encounters_per_patient", encounters_per_patient, 1, 20)
     _check_number("patient_correlation", patient_correlation, 0, 0.99)
-    if not isinstance(n_sites, Integral) or not 1 <= n_sites <= 50:
-        raise InputError(f"n_sites={n_sites!r} must be a whole number from 1 to 50.")
-    if len(years) != 2 or not 0 <= years[1] - years[0] <= 20:
-        raise InputError(f"years={years!r} must be the first and the last of at most 21 years.")
+    if not isinstance(n_sites, Integral) or not 1 <= n_sites <= MOST_SITES:
+        raise InputError(f"n_sites={n_sites!r} must be a whole number from 1 to {MOST_SITES}.")
+    if len(years) != 2 or not 0 <= years[1] - years[0] <= MOST_YEARS:
+        raise InputError(
+            f"years={years!r} must be the first and the last of at most {MOST_YEARS + 1} years."
+        )
     years = (int(years[0]), int(years[1]))
     return Population(float(encounters_per_patient), float(patient_correlation), n_sites, years)
 

@@ -23,6 +23,7 @@ from healthml.schema._variable import KINDS, Variable
 
 # All of these only rank proposals that a person then reads; they were chosen by judgement, not by
 # simulation. Moved up or down, other columns are proposed, and the evidence beside each says why.
+MOST_LISTED = 50  # distinct values up to which the levels of a category are written down
 MOST_OUTCOME_LEVELS = 20  # distinct values of an outcome; more is a measurement
 MOST_ROWS_PER_PATIENT = 20  # mean, when the name says identifier but not of a patient
 SHORTEST_SEQUENCE = 20  # rows from which 1, 2, 3 ... counts as a row number and not as chance
@@ -87,7 +88,7 @@ class _Column:
     def levels(self):
         if self.kind not in ("categorical", "boolean", "constant"):
             return []
-        return list(self.values.dropna().unique()) if self.n_distinct <= 50 else []
+        return list(self.values.dropna().unique()) if self.n_distinct <= MOST_LISTED else []
 
     def is_sequence(self):
         """Whole numbers without gap or repeat, in any order."""

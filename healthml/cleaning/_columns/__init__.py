@@ -1,7 +1,9 @@
 """What a column is made of: its storage, its populations, its missing codes."""
 
 from healthml.cleaning._columns.measures import (
+    INCH,
     POPULATIONS,
+    POUND,
     STOPS,
     UNLIMITED,
     Measure,
@@ -58,10 +60,12 @@ __all__ = [
     "DIGITS",
     "FOUND",
     "GROUPS",
+    "INCH",
     "MOSTLY_NUMBERS",
     "NOTE",
     "OLDEST",
     "POPULATIONS",
+    "POUND",
     "ROUNDING",
     "STOPS",
     "SUSPECTED",

@@ -89,6 +89,7 @@ def _measured(series):
     return ColumnView(series), {}
 
 
+POUND, INCH = 0.45359237, 2.54  # kilograms and centimetres, by definition
 # Rates and saturations that are 0 in an arrest, or where 0 is a code; a pressure is not.
 STOPS = frozenset({"heart_rate", "resp_rate", "spo2"})
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from healthml._core._knowledge import concept_limits
+from healthml.cleaning._columns import INCH, POUND
 from healthml.cleaning._cross_field.columns import soft_hull
 from healthml.cleaning._cross_field.rule import FieldRule, inside, robust, spread
 from healthml.cleaning._plausible import usual_decimals
@@ -18,8 +19,6 @@ FAR, FITS = 5.0, 2.0  # robust standard deviations of log BMI: out of place, and
 # leaves. By judgement, not by simulation; smaller calls ordinary bodies far.
 NARROWEST, NARROWEST_BMI = 0.02, 0.05
 BULK = 0.99  # share of heights and weights between which a reading must fall
-# Centimetres in an inch and kilograms in a pound (exact, by definition).
-INCH, POUND = 2.54, 0.45359237
 
 
 @dataclass(frozen=True)

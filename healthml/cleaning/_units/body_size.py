@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from healthml._core._knowledge import concept_limits
+from healthml.cleaning._columns import INCH, POUND
 from healthml.cleaning._units.evidence import FEWEST_COMPARED, NEARLY_ALL_ON_STEP, ODDS, on_step
 from healthml.cleaning._units.mixture import Shape
 
-POUND, INCH = 0.45359237, 2.54  # kilograms and centimetres, by definition
 READINGS = {  # height factor, weight factor
     ("", "[lb_av]"): (1.0, POUND),
     ("[in_i]", ""): (INCH, 1.0),

@@ -17,6 +17,7 @@ _OUTER = {3: 0.1, 4: 0.05, 5: 0.05, 6: 0.05, 7: 0.025}
 
 _N_TERMS = 10  # basis functions of the penalised spline: mgcv's default, k = 10
 _LONGEST = 4.0  # largest Newton step in log odds, so that a separated fit does not jump away
+_ENOUGH = 1e-7  # a step in log odds smaller than this ends the search
 _MOST_KNOTS = 1_000  # knots a thin plate spline is built from, by judgement
 
 # Strengths of the penalty (logarithm, base e) that are tried before the best is refined; beyond the
@@ -154,7 +155,7 @@ def _penalised(design, event, weight, penalty, start=None, steps=100):
         move = np.linalg.lstsq(information + penalty, gradient, rcond=1e-13)[0]
         change = np.abs(design @ move).max()
         coef = coef + move * min(1.0, _LONGEST / max(change, 1e-300))
-        if change < 1e-7:
+        if change < _ENOUGH:
             break
     covariance = np.linalg.pinv(information + penalty, rcond=1e-13, hermitian=True)
     freedom = float(np.trace(covariance @ information))
