@@ -54,7 +54,7 @@ def test_nobody_is_alarmed_for_where_every_cut_does_harm():
 
 
 def test_a_choice_by_net_benefit_lowers_the_limit_of_sensitivity(rare):
-    """With the limit of a given cut it held in .82 to .91 of choices (see the guide)."""
+    """Else it holds in .85 of choices (see the simulation)."""
     X, y, groups = rare
     model = fitted(X, y, groups, rule="net_benefit", value=0.1)
     found = model.choice_.to_frame().set_index("measure").loc["sensitivity", "estimate"]

@@ -1,7 +1,8 @@
 """How often the limit of sensitivity of ClinicalThreshold holds for the refitted model.
 
 The protocol stands in docs/simulations/resampling_simulation.md. ``python
-tests/simulation/threshold_limit.py --choices 2000`` prints the share.
+tests/simulation/threshold_limit.py --choices 2000`` prints the share; ``--rule net_benefit`` that
+of thresholds chosen by net benefit.
 """
 
 import argparse
@@ -12,7 +13,8 @@ from sklearn.linear_model import LogisticRegression
 
 from healthml.resampling import ClinicalThreshold
 
-SEED, REQUIRED, N_PATIENTS, N_TRUTH = 10_000, 0.85, 400, 60_000
+SEED, N_PATIENTS, N_TRUTH = 10_000, 400, 60_000
+VALUES = {"sensitivity": 0.85, "net_benefit": 0.1}
 
 
 def draw(rng, n_patients, visits=3):
@@ -24,14 +26,14 @@ def draw(rng, n_patients, visits=3):
     return X.reshape(-1, 6), y.ravel(), np.repeat(np.arange(n_patients), visits)
 
 
-def run(n_choices, start=SEED):
+def run(n_choices, start=SEED, rule="sensitivity"):
     """Return for each choice whether the limit is below the sensitivity in the population."""
     X, y, _ = draw(np.random.default_rng(99), N_TRUTH)
     events, held = X[y == 1], []
     for number in range(n_choices):
         X, y, patient = draw(np.random.default_rng(start + number), N_PATIENTS)
         model = ClinicalThreshold(
-            LogisticRegression(), rule="sensitivity", value=REQUIRED, random_state=number
+            LogisticRegression(), rule=rule, value=VALUES[rule], random_state=number
         )
         model.fit(X, y, groups=patient)
         reached = np.mean(model.predict_proba(events)[:, 1] >= model.threshold_)
@@ -44,8 +46,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--choices", type=int, default=2000)
     parser.add_argument("--start", type=int, default=SEED, help="seed of the first choice")
+    parser.add_argument("--rule", choices=list(VALUES), default="sensitivity")
     asked = parser.parse_args()
-    held = run(asked.choices, asked.start)
+    held = run(asked.choices, asked.start, asked.rule)
     error = np.sqrt(held.mean() * (1 - held.mean()) / len(held))
     print(f"{held.mean():.3f} of {len(held)} choices (Monte-Carlo error {error:.3f})")
 
