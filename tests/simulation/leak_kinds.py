@@ -205,9 +205,8 @@ def coarse(seed):
 CONTROLS = {f.__name__: f for f in (clean, calcium, support, grade_only, interpolated, coarse)}
 
 
-def is_named(result, target):
-    """Say whether a finding above a note names the columns, or holds the word."""
-    hits = result.above_note
+def is_named(hits, target):
+    """Say whether one of the findings names the columns, or holds the word."""
     columns = {c for some in hits["columns"] for c in some}
     names = (target,) if isinstance(target, str) else target
     words = " ".join(hits["title"]).lower()
@@ -215,13 +214,18 @@ def is_named(result, target):
 
 
 def answer(name, strong, seed):
-    """Return whether the kind was named in one table; its size with interval, and the true one."""
+    """Return whether the kind was named above a note; its size with interval and the true one.
+
+    And whether a finding of any severity names it.
+    """
     X, y, target, size = KINDS[name](seed, strong)
     result = check_leakage(X, y, random_state=seed)
     above = result.above_note
     row = above.iloc[0] if size is not None and len(above) else None
     ends = [None] * 3 if row is None else [float(row[k]) for k in ("estimate", "lower", "upper")]
-    return [bool(is_named(result, target)), *ends, None if size is None else float(size)]
+    true_size = None if size is None else float(size)
+    named_above, named_at_all = (bool(is_named(t, target)) for t in (above, result.table))
+    return [named_above, *ends, true_size, named_at_all]
 
 
 def alarms_in(name, seed):
@@ -234,8 +238,9 @@ def kind_row(name, strong, answers):
     """Return one line of the table of kinds."""
     hits, n = sum(a[0] for a in answers), len(answers)
     low, high = clopper_pearson(hits, n)
-    sizes = [a[1:] for a in answers if a[1] is not None and a[4] is not None]
-    row = {"kind": name, "strength": "strong" if strong else "weak", "n": n, "named": hits}
+    sizes = [a[1:5] for a in answers if a[1] is not None and a[4] is not None]
+    row = {"kind": name, "strength": "strong" if strong else "weak", "n": n, "above a note": hits}
+    row["in a note besides"] = sum(a[5] for a in answers) - hits
     row |= {"share": hits / n, "from": float(low), "to": float(high)}
     row["Monte-Carlo SE"] = float(np.sqrt(hits / n * (1 - hits / n) / n))
     if sizes:
