@@ -16,7 +16,7 @@ from healthml.validation._leakage.case import Screening
 from healthml.validation._leakage.check import screen
 from healthml.validation._leakage.columns.jumps import find_jump
 from healthml.validation._leakage.columns.suspect_findings import look_at_suspects
-from healthml.validation._leakage.columns.suspects import Suspect, _jump_of, _jumps
+from healthml.validation._leakage.columns.suspects import Suspect, _independent, _jump_of, _jumps
 from healthml.validation._leakage.rows import made_rows
 from healthml.validation._leakage.rows.alike_rows import acts_as_identifier, rows_alike
 from healthml.validation._leakage.rows.made_rows import find_made_rows
@@ -621,3 +621,21 @@ def test_columns_that_reach_as_much_together_are_named_where_the_model_is_too_go
     for name in ("m0", "m1"):
         assert f"{name} {alone[name]:.3f}" in finding.evidence
     assert "No column is suspected by what it does alone" not in finding.evidence
+
+
+def test_rows_that_share_one_outcome_count_as_one_patient():
+    """Two carried-forward visits add nothing to what a patient's first one says of a stretch."""
+    rng = np.random.default_rng(1)
+    grade = np.sort(4 * rng.random(400))
+    y = (rng.random(400) < np.where(grade < 1.6, 0.03, 0.25)).astype(int)
+    patient = np.tile(np.arange(400), 3)
+    visits = np.concatenate([grade + rng.normal(0, 0.004, 400) for _ in range(3)])
+    once, thrice = find_jump(grade, y), find_jump(visits, y[patient])
+    assert once is None
+    assert thrice is not None  # taken as 1,200 patients, they are a jump
+    weight = _independent(y[patient], patient)
+    np.testing.assert_allclose(weight, 1 / 3)
+    assert find_jump(visits, y[patient], weight) is None
+    fresh = _independent((rng.random(1200) < 0.2).astype(int), patient)
+    assert fresh.min() > 0.85
+    np.testing.assert_array_equal(_independent(y, np.arange(400)), np.ones(400))

@@ -63,7 +63,7 @@ class Jump:
     score: float
 
 
-def find_jump(values, y):
+def find_jump(values, y, weight=None):
     """Find the stretch of a column of numbers that a smooth risk explains least.
 
     The risk is a natural cubic spline of the column's normal scores, fitted without the stretch
@@ -76,13 +76,15 @@ def find_jump(values, y):
         The column; missing values are NaN.
     y : ndarray of shape (n,)
         Outcome as 0/1.
+    weight : ndarray of shape (n,), optional
+        How many independent rows each one counts for; one by default.
 
     Returns
     -------
     Jump or None
         None where every stretch is explained.
     """
-    table = _Bins.of(values, y)
+    table = _Bins.of(values, y, np.ones(len(y)) if weight is None else weight)
     if table is None:
         return None
     jumps = [table.jump(event) for event in (1, 0)]
@@ -92,7 +94,7 @@ def find_jump(values, y):
 
 @dataclass(frozen=True)
 class _Bins:
-    """Rows and events of each value, or of each of many narrow bins."""
+    """Rows and events, by weight, of each value or of each of many narrow bins."""
 
     n: np.ndarray
     events: np.ndarray
@@ -103,12 +105,12 @@ class _Bins:
     held: float  # rows in one bin above which it is a level
 
     @classmethod
-    def of(cls, values, y):
+    def of(cls, values, y, weight):
         seen = np.isfinite(values)
         level, inverse, size = np.unique(values[seen], return_inverse=True, return_counts=True)
         if (
             len(level) < 2 * FEWEST_VALUES
-            or seen.sum() < _FEWEST_ROWS
+            or weight[seen].sum() < _FEWEST_ROWS
             or not 0 < y[seen].mean() < 1
         ):
             return None
@@ -120,9 +122,10 @@ class _Bins:
         code = np.full(len(values), -1)
         code[seen] = edge[inverse]
         n_bins = edge[-1] + 1
-        n = np.bincount(code[seen], minlength=n_bins)
-        events = np.bincount(code[seen], y[seen], minlength=n_bins)
-        rank = np.bincount(code[seen], rankdata(values[seen]), minlength=n_bins) / n
+        n = np.bincount(code[seen], weight[seen], minlength=n_bins)
+        events = np.bincount(code[seen], weight[seen] * y[seen], minlength=n_bins)
+        n_rows = np.bincount(code[seen], minlength=n_bins)
+        rank = np.bincount(code[seen], rankdata(values[seen]), minlength=n_bins) / n_rows
         score = norm.ppf((rank - 0.5) / seen.sum())
         largest = np.zeros(n_bins)
         np.maximum.at(largest, edge, size)

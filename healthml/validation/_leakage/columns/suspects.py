@@ -186,16 +186,36 @@ def _jump_in(case, name):
 
 
 def _jump_of(case, values):
-    """Find a stretch; a value that rows of one patient repeat is one measurement, not several."""
+    """Find a stretch; what rows of one patient repeat, value or outcome, is not seen twice."""
     units = case.likely_units
     repeated = pd.DataFrame({"unit": units, "value": values, "y": case.y}).duplicated()
     once = np.flatnonzero(~repeated.to_numpy())
-    jump = find_jump(values[once], case.y[once])
+    jump = find_jump(values[once], case.y[once], _independent(case.y[once], units[once]))
     if jump is None:
         return None
     rows = np.zeros(len(values), dtype=bool)
     rows[once[jump.rows]] = True
     return replace(jump, rows=rows)
+
+
+def _independent(y, units):
+    """Return how many independent rows each one is worth, by how alike a patient's outcomes are.
+
+    A row of a patient with m rows counts for 1 / (1 + (m - 1) * intraclass correlation): visits
+    that share one outcome are one patient, visits of independent outcomes are as many rows.
+    """
+    code = np.unique(units, return_inverse=True)[1]
+    size = np.bincount(code)
+    n, n_units = len(y), len(size)
+    if n == n_units or n_units < 2:
+        return np.ones(n)
+    mean = np.bincount(code, y) / size
+    within = ((y - mean[code]) ** 2).sum() / (n - n_units)
+    between = (size * (mean - y.mean()) ** 2).sum() / (n_units - 1)
+    usual = (n - (size**2).sum() / n) / (n_units - 1)
+    total = between + (usual - 1) * within
+    alike = np.clip((between - within) / total, 0, 1) if total > 0 else 0.0
+    return 1 / (1 + (size[code] - 1) * alike)
 
 
 def _jump_words(case, jump):
