@@ -1,5 +1,7 @@
 """The samplers: imbalanced-learn's checks, possible rows, whole patients, the same Tomek links."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from imblearn import under_sampling
 from imblearn.utils.estimator_checks import estimator_checks_generator
 
-from healthml.exceptions import InputError
+from healthml.exceptions import DataQualityWarning, InputError
 from healthml.resampling import MixedSMOTE, PatientOverSampler, PatientUnderSampler, TomekLinks
 
 SAMPLERS = [
@@ -115,7 +117,8 @@ def test_a_lone_row_of_a_site_is_repeated():
     X = pd.DataFrame({"x": np.arange(20.0), "hospital": ["a"] * 10 + ["b"] * 10})
     y = np.r_[np.ones(4, int), np.zeros(6, int), 1, np.zeros(9, int)]
     sampler = MixedSMOTE(site_column="hospital", random_state=0)
-    new_X, _ = sampler.fit_resample(X, y)
+    with pytest.warns(DataQualityWarning, match="of 10 made rows are copies"):
+        new_X, _ = sampler.fit_resample(X, y)
     made = new_X[sampler.synthetic_]
     assert (made.loc[made["hospital"] == "b", "x"] == 10).all()
     assert made.loc[made["hospital"] == "a", "x"].max() <= 3
@@ -163,7 +166,8 @@ def test_a_minority_of_one_patient_is_repeated(n_events):
     X = pd.DataFrame({"x": np.arange(30.0), "ward": pd.Categorical(list("ab") * 15)})
     y = (np.arange(30) < n_events).astype(int)
     sampler = MixedSMOTE(random_state=0)
-    new_X, _ = sampler.fit_resample(X, y, groups=np.maximum(np.arange(30), 1))
+    with pytest.warns(DataQualityWarning, match="made rows are copies"):
+        new_X, _ = sampler.fit_resample(X, y, groups=np.maximum(np.arange(30), 1))
     assert sampler.synthetic_.sum() == 30 - 2 * n_events
     assert set(new_X["x"][sampler.synthetic_]) <= set(X["x"][:n_events])
 
@@ -235,3 +239,16 @@ def test_tomek_links_are_imbalanced_learns(seed, strategy, n_columns, digits):
             one.set_params(sampling_strategy=strategy).fit_resample(X, labels)
         np.testing.assert_array_equal(own.sample_indices_, other.sample_indices_)
         assert len(own.sample_indices_) < 1200
+
+
+def test_copies_of_a_row_without_neighbours_are_said():
+    X = pd.DataFrame({"age": np.random.default_rng(0).normal(60, 9, 30)})
+    y = np.r_[np.ones(1, int), np.zeros(29, int)]
+    with pytest.warns(DataQualityWarning, match="28 of 28 made rows are copies"):
+        MixedSMOTE(random_state=0).fit_resample(X, y)
+    y[1] = 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MixedSMOTE(random_state=0).fit_resample(X, y)
+    with pytest.warns(DataQualityWarning, match="26 of 26 made rows are copies"):
+        MixedSMOTE(random_state=0).fit_resample(X, y, groups=np.r_[0, 0, np.arange(1, 29)])

@@ -1,5 +1,6 @@
 """SMOTE whose made rows are possible rows."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.utils._param_validation import Interval
 from healthml._core._checks import check_alignment
 from healthml._core._routing import clear_errors
 from healthml._core._tables import backend_of, to_pandas
-from healthml.exceptions import InputError
+from healthml.exceptions import DataQualityWarning, InputError
 from healthml.resampling._samplers.columns import between, distance_columns
 from healthml.resampling._samplers.tables import KeepsTable, as_frame, codes_of
 
@@ -176,6 +177,7 @@ class MixedSMOTE(KeepsTable, BaseOverSampler):
             return np.empty(0, int), np.empty(0, int), np.empty(0)
         size = np.int32 if len(y) < 2**31 else np.int64  # positions are a part of the memory used
         base, other = np.concatenate(base, dtype=size), np.concatenate(other, dtype=size)
+        _warn_of_copies(int((base == other).sum()), len(base))
         return base, other, rng.uniform(size=len(base))
 
     def _neighbours(self, frame, rows, start, groups, site, rng):
@@ -221,6 +223,17 @@ def _dense_frame(X):
     return isinstance(X, pd.DataFrame) and not any(
         isinstance(kind, pd.SparseDtype) for kind in X.dtypes
     )
+
+
+def _warn_of_copies(n_copies, n_made):
+    if n_copies:
+        warnings.warn(
+            f"{n_copies:,} of {n_made:,} made rows are copies: the row that they start from has no "
+            "neighbour, another patient of its class (at its site, where sites are given). Take "
+            "class weights where there are so few.",
+            DataQualityWarning,
+            stacklevel=6,
+        )
 
 
 def _spread(n, n_made, rng):
