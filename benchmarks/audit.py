@@ -1,10 +1,11 @@
 """How long an audit takes against one cross-validation of the same model, and on wide tables.
 
-``python benchmarks/audit.py`` runs three measurements, each task in a process of its own on one
+``python benchmarks/audit.py`` runs four measurements, each task in a process of its own on one
 thread: ``long`` (rows x 20 columns, as a multiple of one 5-fold cross-validation in the same run,
 its folds drawn beforehand; processor time), ``wide`` (50 rows, 1,000 and 5,000 columns; processor
-time) and ``jobs`` (one and two jobs; wall time). ``--only`` takes one of them, ``--rows`` makes the
-long table smaller and ``--profile`` prints where the time goes.
+time), ``jobs`` (one and two jobs; wall time) and ``hospital`` (diabetes130 of HEALTHML_SHARED, as a
+multiple of one 5-fold cross-validation of the same model, and memory). ``--only`` takes one of
+them, ``--rows`` makes the long table smaller and ``--profile`` prints where the time goes.
 """
 
 import argparse
@@ -12,16 +13,18 @@ import cProfile
 import json
 import os
 import pstats
+import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ratios import made
+from ratios import left_out, made
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.model_selection import GroupKFold, PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -29,7 +32,10 @@ MODELS = {
     "logistic": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
     "boosting": lambda: HistGradientBoostingClassifier(random_state=0),
 }
-WANTED = {"long": 25.0, "wide": 60.0, "jobs": 1.5}
+WANTED = {"long": 25.0, "wide": 60.0, "jobs": 1.5, "hospital": 25.0}
+HOSPITAL = Path(os.environ.get("HEALTHML_SHARED", "../shared")) / (
+    "data/diabetes130/diabetic_data.csv.gz"
+)
 
 
 def table(n, p, seed=0):
@@ -74,6 +80,29 @@ def run(model, n, p, jobs, show):
     print(json.dumps({**answer, "folds": min(folds)}))
 
 
+def run_hospital():
+    """Time the audit of diabetes130 and one cross-validation of its model; print the seconds."""
+    import healthml
+    from healthml.validation import default_model
+
+    table = pd.read_csv(HOSPITAL, keep_default_na=False, low_memory=False)
+    roles = {"groups": "patient_nbr", "sensitive_features": ["race", "gender", "age"]}
+    few = table.iloc[:400].drop(columns="patient_nbr")
+    healthml.audit(None, few, "readmitted", event="<30", n_repeats=1, random_state=0)  # imports
+    start = time.process_time()
+    healthml.audit(None, table, "readmitted", event="<30", n_repeats=1, random_state=0, **roles)
+    work = time.process_time() - start
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    X, patient = table.drop(columns=["readmitted", "patient_nbr"]), table["patient_nbr"]
+    y, folds = (table["readmitted"] == "<30").astype(int).to_numpy(), []
+    for _ in range(2):
+        start = time.process_time()
+        split = {"cv": GroupKFold(5), "groups": patient, "method": "predict_proba"}
+        cross_val_predict(default_model(), X, y, **split)
+        folds.append(time.process_time() - start)
+    print(json.dumps({"work": work, "folds": min(folds), "GiB": memory, "rows": len(table)}))
+
+
 def measure(model, n, p, jobs=1, show=False):
     """Run one task in a process of its own and return its seconds."""
     command = [sys.executable, __file__, "--task", model, str(n), str(p), str(jobs)]
@@ -110,6 +139,15 @@ def compare(*, quick=False, rows=100_000, only=None, profile=False):
             one, two = (measure(model, rows, 20, jobs)["wall"] for jobs in (1, 2))
             yield line(f"audit, {model}, one job / two", one / two, "jobs", f"{one:.1f} s")
 
+    if "hospital" in kinds and not quick:
+        what = "audit / one 5-fold cross-validation, diabetes130"
+        if not HOSPITAL.exists():
+            yield left_out(what, "HEALTHML_SHARED names no folder with its table")
+            return
+        r = measure("hospital", 0, 0)
+        words = f"{r['work']:.1f} s / {r['folds']:.2f} s, {r['rows']:,} rows, {r['GiB']:.2f} GiB"
+        yield line(what, r["work"] / r["folds"], "hospital", words)
+
 
 def main():
     """Print the ratios."""
@@ -121,6 +159,8 @@ def main():
     options = parser.parse_args()
     if options.task:
         model, *sizes = options.task
+        if model == "hospital":
+            return run_hospital()
         return run(model, *map(int, sizes), options.profile)
     list(compare(rows=options.rows, only=options.only, profile=options.profile))
     return None
