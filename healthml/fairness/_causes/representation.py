@@ -9,12 +9,14 @@ from scipy.stats import binomtest, chi2
 
 from healthml._core._checks import check_alignment, check_groups
 from healthml._core._intervals import check_confidence_level, wilson
+from healthml._core._release import MIN_COUNT
 from healthml._core._results import Result
 from healthml._core._tables import sensitive_frame
 from healthml.exceptions import InputError
 from healthml.fairness._attributes import MISSING, band_codes
 from healthml.fairness._contrasts import holm
 
+MOST_LISTED = 5  # groups named in an error, to be read at a glance; by judgement
 _ROUNDED = 0.02  # how far declared shares may be from adding up to 1, for rounding; then scaled
 
 
@@ -148,12 +150,14 @@ def _checked(reference, feature):
 
 def _refuse_other_names(feature, counts, shares):
     """Refuse groups of which the reference names none, or which name none of the reference's."""
-    if not set(counts) & set(shares):
-        names = [", ".join(sorted(group)[:5]) for group in (set(shares), set(counts) - {MISSING})]
-        raise InputError(
-            f"no group of the reference of {feature} ({names[0]}) is in the table ({names[1]}); "
-            "name the groups alike."
-        )
+    if set(counts) & set(shares):
+        return
+    large = sorted(group for group, n in counts.items() if n >= MIN_COUNT and group != MISSING)
+    listed = f" ({', '.join(large[:MOST_LISTED])})" if large else ""
+    raise InputError(
+        f"no group of the reference of {feature} ({', '.join(sorted(shares)[:MOST_LISTED])}) is in "
+        f"the table{listed}; name the groups alike."
+    )
 
 
 def _compare(feature, counts, shares, level):
