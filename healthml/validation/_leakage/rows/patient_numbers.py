@@ -49,7 +49,7 @@ def look_at_numbers(case):
     if case.groups is None:
         return
     if case.respelled is not None:
-        yield _respelled(case)
+        yield from _respelled(case)
     if np.bincount(case.groups).max() < 2:
         return
     places = None if case.site is None else pd.factorize(case.site, use_na_sentinel=False)[0]
@@ -197,9 +197,11 @@ def _twins(case, steady, observed, expected):
 def _respelled(case):
     numbers, first = np.unique(case.groups, return_index=True)
     spellings = np.bincount(case.respelled[first])
+    if spellings.max() == 1:  # the rows of the other spelling were left out, without an outcome
+        return
     several = (spellings > 1)[case.respelled]
     n_rows, n_numbers = int(several.sum()), int(spellings[spellings > 1].sum())
-    return case.leak(
+    yield case.leak(
         "HM304",
         NOTED,
         None,
