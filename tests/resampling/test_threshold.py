@@ -12,8 +12,8 @@ from healthml.resampling import ClinicalThreshold
 from healthml.resampling._threshold.rules import (
     choose,
     design_effect,
-    flattery_of_choice,
     lower_limit,
+    optimism_of_choice,
 )
 
 
@@ -63,11 +63,11 @@ def test_a_choice_by_net_benefit_lowers_the_limit_of_sensitivity(rare):
     assert model.sensitivity_lower_ == fitted(X, y, groups, value=0.1).sensitivity_lower_
 
 
-def test_flattery_of_a_choice_is_zero_where_there_is_one_cut_only():
+def test_optimism_of_a_choice_is_zero_where_there_is_one_cut_only():
     event, risk = np.r_[np.ones(50, int), np.zeros(50, int)], np.full(100, 0.5)
-    assert flattery_of_choice(0.2, event, risk, None, 0) == 0
+    assert optimism_of_choice(0.2, event, risk, None, 0) == 0
     spread = np.random.default_rng(0).uniform(size=100)
-    assert 0.02 < flattery_of_choice(0.45, event, spread, None, 0) < 0.3
+    assert 0.02 < optimism_of_choice(0.45, event, spread, None, 0) < 0.3
 
 
 @pytest.mark.parametrize("value", [100, (15, 150)])

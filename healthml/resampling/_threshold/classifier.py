@@ -12,8 +12,8 @@ from healthml.resampling._threshold.rules import (
     check_value,
     choose,
     design_effect,
-    flattery_of_choice,
     lower_limit,
+    optimism_of_choice,
 )
 
 # Sensitivities reached around which it is told how much patients repeat: beyond them too few events
@@ -223,7 +223,7 @@ class ClinicalThreshold(MetaClassifier):
                 effect = design_effect(value, event, risk, groups)
             limit = float(np.nan_to_num(lower_limit(n_flagged, event.sum(), effect)))
             if self.rule == "net_benefit":
-                limit = min(limit, share - flattery_of_choice(value, event, risk, groups, seed))
+                limit = min(limit, share - optimism_of_choice(value, event, risk, groups, seed))
             self.sensitivity_lower_ = max(limit, 0.0)
         elsewhere = self._elsewhere(value, event, risk, fold, groups)
         self.choice_ = threshold_choice(

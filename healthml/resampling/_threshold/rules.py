@@ -110,7 +110,7 @@ def lower_limit(n_found, n_events, effect=1.0):
     return beta.ppf(1 - _LEVEL, n_found, n_events - n_found + 1)
 
 
-def flattery_of_choice(exchange, event, risk, groups, seed):
+def optimism_of_choice(exchange, event, risk, groups, seed):
     """Return by how much sensitivity may look too high at the cut of the largest net benefit.
 
     That cut suits the rows it was chosen on. Patients are redrawn [1]_ and the cut is chosen on
